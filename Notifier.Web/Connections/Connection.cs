@@ -1,0 +1,293 @@
+using System.Collections.Concurrent;
+using Notifier.Messages;
+
+namespace Notifier.Connections;
+
+/// <summary>
+/// One peer. Whoever <b>holds</b> it (the busy bit) owns its writes and the cursors of its feeds, and nobody waits for that: who finds it held
+/// leaves a bit that says what is wanted, and the holder does it before it lets go.
+/// </summary>
+/// <remarks>
+/// Everything is in one word of state, changed only by <see cref="Interlocked"/>. Letting go is a compare-and-swap that
+/// fails while any bit asks for work, so that no wake-up is lost: with two separate flags one would be. At the end of the
+/// request the connection is retired: held for ever, by nobody.
+/// </remarks>
+internal sealed partial class Connection(Lane lane, Action abort, TimeProvider time, ILogger logger) : IThreadPoolWorkItem, IRostered
+{
+    private const int Busy = 1;
+
+    /// <summary>A feed has more than was sent.</summary>
+    private const int Behind = 2;
+
+    /// <summary>Something waits in <see cref="errands"/>.</summary>
+    private const int Errand = 4;
+
+    private const int Ping = 8;
+    private const int Pong = 16;
+    private const int Close = 32;
+    private const int Retired = 64;
+
+    private static readonly byte[] PingFrame = [ServerFrame.Final | ServerFrame.Ping, 0];
+
+    private readonly FrameWriter writer = new(lane);
+    private readonly List<Feed> feeds = new(1);
+    private readonly Lock aborting = new();
+    private int state;
+    private int turn;
+    private bool isClosed;
+    private ConcurrentQueue<Action>? errands;
+    private byte[]? pong;
+    private Closing? closing;
+    private TaskCompletionSource? retired;
+
+    private sealed record Closing(byte[] Frame, CloseReason Reason, long AskedAt)
+    {
+        public TaskCompletionSource Sent { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    int IRostered.Place { get; set; }
+
+    /// <summary>For the liveness sweep: what it last saw of this connection.</summary>
+    public Pulse Pulse = new(time.GetTimestamp());
+
+    /// <summary>In which second of each ping interval its ping is sent. Set by the registry.</summary>
+    public int PingTurn { get; set; }
+
+    /// <summary>Changes with each read from the peer. Written by the receive loop alone.</summary>
+    public int Reads { get; private set; }
+
+    public Lane Lane => lane;
+
+    /// <summary>Why we close it, or null. Set once, by whoever asked first.</summary>
+    public CloseReason? CloseAsked => closing?.Reason;
+
+    /// <summary>How long the close has been asked for; zero when it has not.</summary>
+    public TimeSpan ClosingFor => closing is { } asked ? time.GetElapsedTime(asked.AskedAt) : TimeSpan.Zero;
+
+    // ---- holding -----------------------------------------------------------------------------------------------------
+
+    /// <summary>Becomes the holder, unless somebody is. Never waits. <see cref="Release"/> must follow.</summary>
+    public bool TryHold()
+    {
+        var seen = Volatile.Read(ref state);
+        while ((seen & Busy) == 0)
+        {
+            var before = Interlocked.CompareExchange(ref state, seen | Busy, seen);
+            if (before == seen)
+                return true;
+            seen = before;
+        }
+        return false;
+    }
+
+    /// <summary>
+    /// Lets go, after doing what others have asked for meanwhile; or hands the connection over to whoever goes on with it:
+    /// the end of a write, or a turn of catching up.
+    /// </summary>
+    public void Release()
+    {
+        while (true)
+        {
+            if (!writer.IsReady)
+            {
+                var finish = writer.FinishAsync();
+                if (!finish.IsCompletedSuccessfully)
+                {
+                    _ = ReleaseAfterAsync(finish);
+                    return;
+                }
+                continue;
+            }
+            if (isClosed)
+                closing!.Sent.TrySetResult();
+            var seen = Volatile.Read(ref state);
+            if (seen == Busy)
+            {
+                if (Interlocked.CompareExchange(ref state, 0, Busy) == Busy)
+                    return;
+            }
+            else if (Took(seen, Retired))
+            {
+                retired!.TrySetResult();    // still busy, and so for ever
+                return;
+            }
+            else if (Took(seen, Close))
+                SendClose();
+            else if (Took(seen, Pong))
+                Send(Interlocked.Exchange(ref pong, null) ?? []);
+            else if (Took(seen, Ping))
+                Send(PingFrame);
+            else if (Took(seen, Errand))
+                RunErrands();
+            else
+            {
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);   // behind
+                return;
+            }
+        }
+    }
+
+    /// <summary>Leaves a wish for the holder; becomes the holder and does it, when there is none.</summary>
+    private void Ask(int bit)
+    {
+        Interlocked.Or(ref state, bit);
+        if (TryHold())
+            Release();
+    }
+
+    /// <summary>Takes a wish back before doing it, so that one that comes meanwhile is done again.</summary>
+    private bool Took(int seen, int bit)
+    {
+        if ((seen & bit) == 0)
+            return false;
+        Interlocked.And(ref state, ~bit);
+        return true;
+    }
+
+    private async Task ReleaseAfterAsync(ValueTask finish)
+    {
+        await finish;
+        Release();
+    }
+
+    // ---- what a holder may do ----------------------------------------------------------------------------------------
+
+    /// <summary>Sends frames without waiting. Only by the holder, right after it became that.</summary>
+    /// <returns>How many messages of the batch need not be sent again.</returns>
+    public int Write(in FrameBatch batch) => isClosed ? batch.Count : writer.Write(batch);
+
+    /// <summary>Adds a feed whose frames are to be sent from now on. Only by the holder.</summary>
+    public void Follow(Feed feed) => feeds.Add(feed);
+
+    /// <summary>Only by the holder.</summary>
+    public void Unfollow(Feed feed) => feeds.Remove(feed);
+
+    private void Send(byte[] frame)
+    {
+        if (!isClosed && frame.Length > 0)
+            writer.Write(new FrameBatch(frame, 1));
+    }
+
+    private void SendClose()
+    {
+        Send(closing!.Frame);
+        isClosed = true;
+        feeds.Clear();
+    }
+
+    // ---- what anybody may ask for ------------------------------------------------------------------------------------
+
+    /// <summary>There is more to send than its cursors have seen; it will be caught up on the thread pool.</summary>
+    public void CatchUp() => Ask(Behind);
+
+    /// <summary>Runs the errand as the holder: now, or when the present holder is done. Never after retirement.</summary>
+    public void Run(Action errand)
+    {
+        LazyInitializer.EnsureInitialized(ref errands, static () => new()).Enqueue(errand);
+        Ask(Errand);
+    }
+
+    /// <summary>The receive loop asks for more, so what it asked for before has come: the peer is alive.</summary>
+    public void NoteRead() => Reads++;
+
+    public void SendPing() => Ask(Ping);
+
+    /// <summary>Sends a pong between two frames; a newer one takes the place of one that still waits (RFC 6455, 5.5.3).</summary>
+    public void SendPong(byte[] frame)
+    {
+        Interlocked.Exchange(ref pong, frame);
+        Ask(Pong);
+    }
+
+    /// <summary>
+    /// Asks for the close frame: it ends catching up, goes out after the frame that was begun, and nothing follows it. Who
+    /// asks first gives the reason. The task ends when the frame was sent; a peer that does not take it is aborted by the sweep.
+    /// </summary>
+    public Task CloseAsync(CloseReason reason) => CloseAsync(reason, reason.ToFrame());
+
+    /// <summary>The same, with a frame that is encoded already.</summary>
+    public Task CloseAsync(CloseReason reason, byte[] frame)
+    {
+        var mine = new Closing(frame, reason, time.GetTimestamp());
+        if (Interlocked.CompareExchange(ref closing, mine, null) is { } earlier)
+            return earlier.Sent.Task;
+        Ask(Close);
+        return mine.Sent.Task;
+    }
+
+    /// <summary>Ends it without a close frame (the peer sees 1006). Nothing happens when it was retired before.</summary>
+    public void Abort()
+    {
+        lock (aborting)
+        {
+            // The request behind "abort" is used again for another after this one's end.
+            if (retired is null)
+                abort();
+        }
+    }
+
+    /// <summary>
+    /// Ends all use of the lane: the task completes when nobody holds it any more, and nobody ever will. Called once, by
+    /// the request, before it returns; a write that still waits is aborted.
+    /// </summary>
+    public Task RetireAsync()
+    {
+        var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (aborting)
+        {
+            retired = end;
+            if (!closing?.Sent.Task.IsCompleted ?? true)
+                abort();
+        }
+        Ask(Retired);
+        closing?.Sent.TrySetResult();
+        return end.Task;
+    }
+
+    // ---- catching up -------------------------------------------------------------------------------------------------
+
+    /// <summary>One slice of one feed, each in its turn; then others may have the thread. Runs as the holder.</summary>
+    void IThreadPoolWorkItem.Execute()
+    {
+        Interlocked.And(ref state, ~Behind);
+        try
+        {
+            if (NextBehind() is { } next)
+            {
+                turn = next + 1;
+                feeds[next].CatchUp();
+                if (NextBehind() is not null)
+                    Interlocked.Or(ref state, Behind);
+            }
+        }
+        catch (Exception error)
+        {
+            Log.CatchingUpFailed(logger, error);
+            _ = CloseAsync(CloseReason.Internal);
+        }
+        Release();
+    }
+
+    private int? NextBehind()
+    {
+        for (var tried = 0; tried < feeds.Count; tried++)
+        {
+            var at = (turn + tried) % feeds.Count;
+            if (feeds[at].IsBehind)
+                return at;
+        }
+        return null;
+    }
+
+    private void RunErrands()
+    {
+        while (errands!.TryDequeue(out var errand))
+            errand();
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "A connection could not catch up and is closed.")]
+        public static partial void CatchingUpFailed(ILogger logger, Exception error);
+    }
+}

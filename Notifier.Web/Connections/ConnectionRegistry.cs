@@ -1,0 +1,79 @@
+using Notifier.Messages;
+
+namespace Notifier.Connections;
+
+/// <summary>All open connections of this node. Thread-safe.</summary>
+internal sealed class ConnectionRegistry
+{
+    private readonly Lock gate = new();
+    private readonly Roster<Connection> roster = new();
+    private Func<CloseReason>? closing;
+    private TaskCompletionSource? emptied;
+    private int opened;
+
+    public int Count
+    {
+        get
+        {
+            lock (gate)
+                return roster.Count;
+        }
+    }
+
+    /// <summary>A connection that comes while all are being closed is closed too.</summary>
+    public void Add(Connection connection)
+    {
+        Func<CloseReason>? close;
+        lock (gate)
+        {
+            connection.PingTurn = opened++ & int.MaxValue;
+            roster.Add(connection);
+            close = closing;
+        }
+        if (close is not null)
+            _ = connection.CloseAsync(close());
+    }
+
+    public void Remove(Connection connection)
+    {
+        lock (gate)
+        {
+            roster.Remove(connection);
+            if (roster.Count == 0)
+                emptied?.TrySetResult();
+        }
+    }
+
+    /// <summary>
+    /// Calls <paramref name="visit"/> for everyone who was there at the start and still is, outside the lock; perhaps twice
+    /// for one, while others leave.
+    /// </summary>
+    public void ForEach(Action<Connection> visit)
+    {
+        var chunk = new Connection[256];
+        for (var end = int.MaxValue; ;)
+        {
+            int count;
+            lock (gate)
+                count = roster.CopyChunk(ref end, chunk);
+            if (count == 0)
+                return;
+            foreach (var connection in chunk.AsSpan(0, count))
+                visit(connection);
+        }
+    }
+
+    /// <summary>Closes all, and those that still come; the task ends when the last one is gone.</summary>
+    public Task CloseAllAsync(Func<CloseReason> reason)
+    {
+        lock (gate)
+        {
+            closing = reason;
+            emptied ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (roster.Count == 0)
+                emptied.TrySetResult();
+        }
+        ForEach(connection => _ = connection.CloseAsync(reason()));
+        return emptied.Task;
+    }
+}

@@ -1,0 +1,79 @@
+using Notifier.Messages;
+
+namespace Notifier.Connections;
+
+/// <summary>
+/// Keeps frames whole on their way into a lane: what is begun is ended before anything else is sent. Used only by the
+/// holder of the connection.
+/// </summary>
+internal sealed class FrameWriter(Lane lane)
+{
+    /// <summary>What is left of the frame that was begun: first these bytes, which are ours…</summary>
+    private ReadOnlyMemory<byte> rest;
+
+    /// <summary>…then these, which are shared.</summary>
+    private ReadOnlyMemory<byte> sharedRest;
+
+    /// <summary>Whether the lane stands between two frames and takes the next one.</summary>
+    public bool IsReady => rest.IsEmpty && sharedRest.IsEmpty && lane.IsReady;
+
+    /// <summary>
+    /// Sends whole frames as far as the lane takes them without waiting. At least one frame is begun. Only when
+    /// <see cref="IsReady"/>; afterwards it may not be, and then <see cref="FinishAsync"/> must follow.
+    /// </summary>
+    /// <returns>How many messages of the batch need not be sent again.</returns>
+    public int Write(in FrameBatch batch)
+    {
+        if (batch.Bytes.IsEmpty)
+            return batch.Count;
+        var taken = lane.Offer(batch.Bytes);
+        if (!batch.Payload.IsEmpty)
+        {
+            WriteLarge(batch, taken);
+            return batch.Count;
+        }
+        return taken == batch.Bytes.Length ? batch.Count : KeepRest(batch.Bytes, taken);
+    }
+
+    /// <summary>Waits until the frame that was begun is sent, and the lane takes the next one.</summary>
+    public async ValueTask FinishAsync()
+    {
+        await lane.WhenReadyAsync();
+        if (!rest.IsEmpty)
+            await lane.SendAsync(rest);
+        rest = default;
+        if (!sharedRest.IsEmpty)
+            await lane.SendAsync(sharedRest);
+        sharedRest = default;
+    }
+
+    private void WriteLarge(in FrameBatch batch, int taken)
+    {
+        if (taken < batch.Bytes.Length)
+            rest = batch.Bytes[taken..].ToArray();
+        sharedRest = batch.Payload;
+        while (rest.IsEmpty && !sharedRest.IsEmpty && lane.IsReady)
+        {
+            taken = lane.Offer(sharedRest);
+            sharedRest = sharedRest[taken..];
+            if (taken == 0)
+                break;
+        }
+    }
+
+    /// <summary>Finds the frame in which the lane stopped, copies what is missing of it, and says how many were begun.</summary>
+    private int KeepRest(ReadOnlyMemory<byte> frames, int taken)
+    {
+        var begun = 0;
+        var end = 0;
+        do
+        {
+            end += ServerFrame.Length(frames.Span[end..]);
+            begun++;
+        }
+        while (end < taken);
+        if (end > taken)
+            rest = frames[taken..end].ToArray();
+        return begun;
+    }
+}

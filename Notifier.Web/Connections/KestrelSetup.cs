@@ -1,0 +1,35 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+
+namespace Notifier.Connections;
+
+/// <summary>What the lanes need of Kestrel.</summary>
+internal static class KestrelSetup
+{
+    /// <summary>
+    /// Bytes of the kernel's send buffer for each socket (Linux doubles it). Left to itself it grows to 4 MB, which would stand
+    /// in front of each ping, and hide a stalled reader.
+    /// </summary>
+    private const int SendBufferSize = 128 * 1024;
+
+    public static void ForFrames(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        // A flush completes only when the transport has sent: the socket lane must not overtake the 101 answer.
+        kestrel.Limits.MaxResponseBufferSize = 1;
+        // A slow reader of notifications is no attack; liveness is ours.
+        kestrel.Limits.MinResponseDataRate = null;
+        kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(UntouchedTransport.Remember));
+    }
+
+    public static void ForFrames(SocketTransportOptions transport)
+    {
+        transport.MaxWriteBufferSize = 1;
+        transport.CreateBoundListenSocket = endpoint =>
+        {
+            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+            socket.SendBufferSize = SendBufferSize;     // accepted sockets inherit it
+            return socket;
+        };
+    }
+}

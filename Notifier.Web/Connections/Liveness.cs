@@ -1,0 +1,80 @@
+namespace Notifier.Connections;
+
+/// <summary>What the sweep saw of a connection when it last looked.</summary>
+/// <param name="aliveAt">A timestamp of the clock: when the peer last showed that it lives.</param>
+internal struct Pulse(long aliveAt)
+{
+    private int reads;
+    private long progress;
+    private long aliveAt = aliveAt;
+
+    /// <summary>How long the peer has neither sent nor taken a byte. A slow reader that moves is alive.</summary>
+    public TimeSpan Silence(Connection connection, TimeProvider time)
+    {
+        var now = time.GetTimestamp();
+        var progressNow = connection.Lane.Progress;
+        if (reads != connection.Reads || progress != progressNow)
+            aliveAt = now;
+        (reads, progress) = (connection.Reads, progressNow);
+        return time.GetElapsedTime(aliveAt, now);
+    }
+}
+
+/// <summary>
+/// Finds out which peers are gone, and keeps the paths to the others open: one sweep over all connections each second, no timer
+/// for each. A ping every 25 s, in turns, so that not all go out at once; a peer that neither sends nor takes a byte for
+/// 35 s is aborted, and so is one that does not take its close.
+/// </summary>
+internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvider time, ILogger<Liveness> logger) : BackgroundService
+{
+    public static readonly TimeSpan PingEvery = TimeSpan.FromSeconds(25);
+    public static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(35);
+    public static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(SweepEvery, time);
+        for (long second = 0; await NextAsync(timer, stoppingToken); second++)
+            Sweep(second);
+    }
+
+    private static async ValueTask<bool> NextAsync(PeriodicTimer timer, CancellationToken stopping)
+    {
+        try
+        {
+            return await timer.WaitForNextTickAsync(stopping);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private void Sweep(long second)
+    {
+        var turns = (int)(PingEvery / SweepEvery);
+        connections.ForEach(connection =>
+        {
+            if (connection.ClosingFor > CloseLimit)
+                Abort(connection, "it did not take its close");
+            else if (connection.Pulse.Silence(connection, time) > SilenceLimit)
+                Abort(connection, "it neither sent nor took a byte");
+            else if (second % turns == connection.PingTurn % turns)
+                connection.SendPing();
+        });
+    }
+
+    private void Abort(Connection connection, string why)
+    {
+        Log.Aborted(logger, why);
+        connection.Abort();
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Debug, "A connection is aborted: {Why}.")]
+        public static partial void Aborted(ILogger logger, string why);
+    }
+}

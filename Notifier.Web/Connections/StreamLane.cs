@@ -1,0 +1,74 @@
+using System.Net.Sockets;
+
+namespace Notifier.Connections;
+
+/// <summary>
+/// Through the upgraded stream of ASP.NET Core: for TLS, for HTTP/2, and wherever something stands between Kestrel's
+/// socket and us. Its WriteAsync copies before it returns, and completes when the transport has taken the bytes.
+/// </summary>
+/// <param name="stream">The upgraded stream.</param>
+/// <param name="socket">The connection's socket where it carries only this one WebSocket (HTTP/1.1), to see progress.</param>
+internal sealed class StreamLane(Stream stream, Socket? socket) : Lane
+{
+    private readonly TcpProgress? progress = socket is null ? null : new TcpProgress(socket);
+    private Task? pending;
+    private long completedWrites;
+    private volatile bool broken;
+
+    public override bool IsReady => pending is null;
+
+    public override long Progress => Interlocked.Read(ref completedWrites) + (progress?.BytesTaken ?? 0);
+
+    public override int Offer(ReadOnlyMemory<byte> bytes)
+    {
+        if (broken)
+            return bytes.Length;
+        var slice = bytes.Length > Slice ? bytes[..Slice] : bytes;
+        try
+        {
+            var write = stream.WriteAsync(slice);
+            if (write.IsCompletedSuccessfully)
+                Interlocked.Increment(ref completedWrites);
+            else
+                pending = write.AsTask();
+            return slice.Length;
+        }
+        catch (Exception error) when (IsGone(error))
+        {
+            broken = true;
+            return bytes.Length;
+        }
+    }
+
+    public override async ValueTask WhenReadyAsync()
+    {
+        if (pending is { } write)
+        {
+            await CompleteAsync(write);
+            pending = null;
+        }
+    }
+
+    public override async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
+    {
+        for (; bytes.Length > 0 && !broken; bytes = bytes[Math.Min(Slice, bytes.Length)..])
+            await CompleteAsync(stream.WriteAsync(bytes[..Math.Min(Slice, bytes.Length)]).AsTask());
+    }
+
+    private async ValueTask CompleteAsync(Task write)
+    {
+        try
+        {
+            await write;
+            Interlocked.Increment(ref completedWrites);
+        }
+        catch (Exception error) when (IsGone(error))
+        {
+            broken = true;
+        }
+    }
+
+    /// <summary>What Kestrel's streams throw when the connection, the stream or the request has ended.</summary>
+    private static bool IsGone(Exception error) =>
+        error is IOException or ObjectDisposedException or OperationCanceledException or InvalidOperationException;
+}

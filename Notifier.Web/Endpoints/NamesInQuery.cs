@@ -1,0 +1,39 @@
+using System.Net;
+using System.Text;
+using Microsoft.AspNetCore.WebUtilities;
+using Notifier.Messages;
+
+namespace Notifier.Endpoints;
+
+/// <summary>The names in an address: <c>?channel=…&amp;pattern=…</c>, each as often as wanted.</summary>
+internal static class NamesInQuery
+{
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <returns>False when one is not UTF-8: ASP.NET Core would leave it undecoded, and another name would be subscribed.</returns>
+    public static bool TryRead(QueryString query, out List<Name> names)
+    {
+        names = [];
+        foreach (var pair in new QueryStringEnumerable(query.Value))
+        {
+            NameKind? kind = pair.EncodedName.Span switch
+            {
+                "channel" => NameKind.Channel,
+                "pattern" => NameKind.Pattern,
+                _ => null,
+            };
+            if (kind is null)
+                continue;
+            var bytes = Encoding.ASCII.GetBytes(pair.EncodedValue.ToString());
+            try
+            {
+                names.Add(new Name(kind.Value, Strict.GetString(WebUtility.UrlDecodeToBytes(bytes, 0, bytes.Length))));
+            }
+            catch (DecoderFallbackException)
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+}

@@ -1,0 +1,68 @@
+using System.Net.WebSockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+using Notifier.Connections;
+using Notifier.Hub;
+using Notifier.Messages;
+
+namespace Notifier.Endpoints;
+
+/// <summary>Where browsers connect: <c>/ws</c>, and <c>/</c> for those that know the slides.</summary>
+internal sealed partial class WebSocketEndpoint(
+    SubscriptionHub hub, ConnectionRegistry connections, NameRules rules, IOptions<LimitsOptions> limits,
+    IOptions<SubscriptionsOptions> subscriptions, ILogger<WebSocketEndpoint> logger)
+{
+    /// <summary>Answers one handshake, and serves the connection until it ends.</summary>
+    public async Task HandleAsync(HttpContext context)
+    {
+        if (!context.WebSockets.IsWebSocketRequest)
+        {
+            context.Response.StatusCode = StatusCodes.Status426UpgradeRequired;
+            context.Response.Headers.Upgrade = "websocket";
+            await context.Response.WriteAsync("This address speaks WebSocket. In a browser: new WebSocket(\"ws://…/ws\").\n");
+            return;
+        }
+        if (context.Features.Get<FrameUpgrade>() is not { } upgrade)
+        {
+            context.Response.StatusCode = StatusCodes.Status501NotImplemented;
+            await context.Response.WriteAsync("Notifier's WebSockets need Kestrel, the web server of ASP.NET Core.\n");
+            return;
+        }
+        var offered = context.WebSockets.WebSocketRequestedProtocols;
+        using var socket = await context.WebSockets.AcceptWebSocketAsync(offered.Count > 0 ? offered[0] : null);
+        await ServeAsync(socket, upgrade.Connection!, context.Request.QueryString, offered.Count > 0 ? offered[0] : null);
+    }
+
+    private async Task ServeAsync(WebSocket socket, Connection connection, QueryString query, string? subprotocol)
+    {
+        connections.Add(connection);
+        var client = new ClientMessages(socket, limits.Value.FrameBytes);
+        var session = new PlainTextSession(connection, hub, rules, limits.Value);
+        try
+        {
+            if (subprotocol is not null)
+                _ = connection.CloseAsync(CloseReason.Malformed("unknown subprotocol; connect without one"));
+            if (!NamesInQuery.TryRead(query, out var names))
+                _ = connection.CloseAsync(CloseReason.Malformed("a name in the address is not UTF-8"));
+            await session.RunAsync(client, [.. subscriptions.Value.Default.Select(Name.Parse), .. names]);
+            await connection.CloseAsync(CloseReason.Answering(socket.CloseStatus));
+        }
+        catch (Exception error) when (error is WebSocketException or IOException or OperationCanceledException or ConnectionAbortedException)
+        {
+            Log.Lost(logger, error.Message);
+        }
+        finally
+        {
+            await connection.RetireAsync();
+            session.End();
+            connections.Remove(connection);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Debug, "A connection ended without a closing handshake: {Reason}")]
+        public static partial void Lost(ILogger logger, string reason);
+    }
+}

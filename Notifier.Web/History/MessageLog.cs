@@ -1,0 +1,87 @@
+using Notifier.Messages;
+
+namespace Notifier.History;
+
+/// <summary>
+/// The last messages of one name, in order, with dense numbers that trimming never changes. Bounded by count, bytes and
+/// age. Not thread-safe: whoever owns the log (a Subscription) calls it under its lock.
+/// </summary>
+/// <remarks>Nothing is preallocated, and an emptied log gives its memory back: there may be 10,000 quiet ones.</remarks>
+internal sealed class MessageLog(RecentOptions bounds, TimeProvider time)
+{
+    private const int SmallestRing = 4;
+
+    /// <summary>A ring whose length is a power of two; entry n is at n modulo the length.</summary>
+    private Entry[] ring = [];
+    private long bytes;
+
+    private readonly record struct Entry(Message Message, long AppendedAt);
+
+    /// <summary>The number of the oldest message held; equal to <see cref="Next"/> when none is.</summary>
+    public long First { get; private set; } = 1;
+
+    /// <summary>The number that the next message will get.</summary>
+    public long Next { get; private set; } = 1;
+
+    private int Count => (int)(Next - First);
+
+    public void Append(in Message message)
+    {
+        TrimByAge();
+        while (Count > 0 && (Count >= bounds.Messages || bytes + message.Size > bounds.Bytes))
+            DropOldest();
+        if (Count == ring.Length)
+            Resize(Math.Max(SmallestRing, ring.Length * 2));
+        ring[Next & (ring.Length - 1)] = new Entry(message, time.GetTimestamp());
+        bytes += message.Size;
+        Next++;
+    }
+
+    /// <summary>Copies messages from <paramref name="number"/> on, until one more would pass <paramref name="maxBytes"/>.</summary>
+    /// <param name="number">At least <see cref="First"/>.</param>
+    /// <param name="into">Cleared by the caller when it is done, so that it keeps nothing alive.</param>
+    /// <param name="maxBytes">In <see cref="Message.Size"/>; the first message is copied whatever its size.</param>
+    /// <returns>How many were copied.</returns>
+    public int Copy(long number, Span<Message> into, int maxBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(number, First);
+        var copied = 0;
+        for (var size = 0; copied < into.Length && number + copied < Next; copied++)
+        {
+            var message = ring[(number + copied) & (ring.Length - 1)].Message;
+            size += message.Size;
+            if (size > maxBytes && copied > 0)
+                break;
+            into[copied] = message;
+        }
+        return copied;
+    }
+
+    /// <summary>Drops what is older than the bound. Called when a message comes, and by a sweep for names that went quiet.</summary>
+    public void TrimByAge()
+    {
+        if (Count == 0)
+            return;
+        var now = time.GetTimestamp();
+        while (Count > 0 && time.GetElapsedTime(ring[First & (ring.Length - 1)].AppendedAt, now) > bounds.Age)
+            DropOldest();
+        if (Count == 0)
+            ring = [];
+    }
+
+    private void DropOldest()
+    {
+        ref var entry = ref ring[First & (ring.Length - 1)];
+        bytes -= entry.Message.Size;
+        entry = default;
+        First++;
+    }
+
+    private void Resize(int length)
+    {
+        var larger = new Entry[length];
+        for (var n = First; n < Next; n++)
+            larger[n & (length - 1)] = ring[n & (ring.Length - 1)];
+        ring = larger;
+    }
+}

@@ -1,0 +1,20 @@
+namespace Notifier.History;
+
+/// <summary>
+/// <c>History:Recent</c>: how much of each name a node keeps, for readers that fall behind. A reader that falls out of it
+/// has lost messages, and is told so.
+/// </summary>
+public sealed class RecentOptions
+{
+    /// <summary>Messages kept for each name. 1 to 1,000,000; default 10,000.</summary>
+    public int Messages { get; set; } = 10_000;
+
+    /// <summary>
+    /// Bytes kept for each name: payloads, channels and 80 bytes for each message. At least twice
+    /// <c>Limits:PayloadBytes</c>, so that the largest message does not empty the log; default 2 MiB.
+    /// </summary>
+    public int Bytes { get; set; } = 2 * 1024 * 1024;
+
+    /// <summary>How long a message is kept. 1 second to 1 day; default 1 minute.</summary>
+    public TimeSpan Age { get; set; } = TimeSpan.FromMinutes(1);
+}

@@ -1,0 +1,76 @@
+using Notifier.Connections;
+using Notifier.Messages;
+
+namespace Notifier.Hub;
+
+/// <summary>
+/// A connection that holds a name: a cursor into the name's log. There is no queue: a connection that is busy stays behind
+/// and catches up from the log, so a slow reader costs a number. The cursor belongs to the connection's holder.
+/// </summary>
+internal sealed class Subscriber(Connection connection, Subscription subscription) : Feed, IRostered
+{
+    /// <summary>The number of the next message that the connection is to get.</summary>
+    private long cursor;
+
+    private bool hasJoined;
+    private bool hasLeft;
+
+    int IRostered.Place { get; set; }
+
+    public Connection Connection => connection;
+
+    public Subscription Subscription => subscription;
+
+    public override bool IsBehind => cursor < subscription.Head;
+
+    /// <summary>Joins at the log's head, unless it has left meanwhile. Runs as the connection's holder.</summary>
+    public void Join()
+    {
+        if (hasLeft)
+            return;
+        hasJoined = true;
+        cursor = subscription.Admit(this);
+        connection.Follow(this);
+    }
+
+    /// <summary>Leaves for good. A pass that still has it in hand sees that when it holds the connection. Runs as the holder.</summary>
+    public void Leave()
+    {
+        hasLeft = true;
+        if (!hasJoined)
+            return;
+        connection.Unfollow(this);
+        subscription.Dismiss(this);
+    }
+
+    /// <summary>
+    /// Gives the batch to the connection if it is free and its cursor stands there. Ahead of it, it is skipped; behind it or busy, it
+    /// catches up by itself. Called by the pass; never waits.
+    /// </summary>
+    /// <param name="batch">The frames of the messages from <paramref name="from"/> on, up to before <paramref name="to"/>.</param>
+    /// <param name="from">The number of the first message.</param>
+    /// <param name="to">The number after the last one.</param>
+    public void Offer(in FrameBatch batch, long from, long to)
+    {
+        if (!connection.TryHold())
+        {
+            connection.CatchUp();
+            return;
+        }
+        if (cursor == from && !hasLeft)
+            cursor += connection.Write(batch);
+        var isBehind = cursor < to;
+        connection.Release();
+        if (isBehind)
+            connection.CatchUp();
+    }
+
+    /// <summary>Sends one slice of what the log has for it; if the log has moved past the cursor, the connection is too slow.</summary>
+    public override void CatchUp()
+    {
+        if (subscription.Slice(cursor, out var lost) is { } slice)
+            cursor += connection.Write(slice);
+        else if (lost > 0)
+            _ = connection.CloseAsync(CloseReason.TooSlow(lost));
+    }
+}

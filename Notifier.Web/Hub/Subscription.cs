@@ -1,0 +1,183 @@
+using System.Threading.Channels;
+using Notifier.Connections;
+using Notifier.History;
+using Notifier.Messages;
+using Notifier.Redis;
+using StackExchange.Redis;
+
+namespace Notifier.Hub;
+
+/// <summary>
+/// The hub's one entry for a name, shared by all its subscribers: a log, and their cursors in it. One loop passes on
+/// what Redis delivers; no step of it waits for a browser.
+/// </summary>
+internal sealed class Subscription(Name name, SubscriptionTraits traits)
+{
+    /// <summary>
+    /// More deliveries than this waiting in the library's queue, which has no bound of its own, are dropped: a gap that is
+    /// told beats a process that runs out of memory.
+    /// </summary>
+    private const int MostWaiting = 100_000;
+
+    /// <summary>Guards the log and the subscribers. Never held while framing, sending or logging.</summary>
+    private readonly Lock gate = new();
+    private readonly MessageLog log = new(traits.Recent, traits.Time);
+    private readonly Roster<Subscriber> subscribers = new();
+    private long head = 1;
+
+    public Name Name => name;
+
+    /// <summary>The number that the next message will get. Read without the lock: who reads it early is woken again.</summary>
+    public long Head => Volatile.Read(ref head);
+
+    public int Subscribers
+    {
+        get
+        {
+            lock (gate)
+                return subscribers.Count;
+        }
+    }
+
+    // ---- the pass ----------------------------------------------------------------------------------------------------
+
+    /// <summary>
+    /// Passes on what Redis delivers, until the name has left Redis. While a pass runs, messages arrive for the next one:
+    /// batches form by themselves, and at low rates nothing waits.
+    /// </summary>
+    public async Task ReceiveAsync(ChannelMessageQueue queue)
+    {
+        try
+        {
+            while (true)
+                Pass(queue, await queue.ReadAsync());
+        }
+        catch (ChannelClosedException)
+        {
+            // Unsubscribed.
+        }
+    }
+
+    /// <summary>Puts a gap into the log: messages may have been lost here. Called from any thread.</summary>
+    public void NoteGap(GapCode code)
+    {
+        traits.Metrics.Gap(code);
+        Pass([Message.GapOf(code)]);
+    }
+
+    /// <summary>Appends the messages, and gives them to everyone whose cursor stands there. Called from any thread.</summary>
+    public void Pass(ReadOnlySpan<Message> messages)
+    {
+        var number = Append(messages);
+        var frames = PassScratch.OfThisThread.Frames;
+        while (messages.Length > 0)
+        {
+            var batch = PlainText.Encode(frames, messages);
+            Offer(batch, number);
+            number += batch.Count;
+            messages = messages[batch.Count..];
+        }
+    }
+
+    private void Pass(ChannelMessageQueue queue, ChannelMessage delivery)
+    {
+        var messages = PassScratch.OfThisThread.Messages;
+        var count = 0;
+        var bytes = 0;
+        do
+        {
+            if (traits.TryAccept(name, delivery, out messages[count]))
+                bytes += messages[count++].Size;
+        }
+        while (count < messages.Length && bytes < FrameBatch.Full && queue.TryRead(out delivery));
+
+        Pass(messages.AsSpan(0, count));
+        messages.AsSpan(0, count).Clear();
+        if (bytes >= FrameBatch.Full)
+            ShedOverload(queue);
+    }
+
+    private void ShedOverload(ChannelMessageQueue queue)
+    {
+        if (!queue.TryGetCount(out var waiting) || waiting <= MostWaiting)
+            return;
+        while (queue.TryRead(out _))
+        {
+        }
+        NoteGap(GapCode.Overload);
+    }
+
+    private long Append(ReadOnlySpan<Message> messages)
+    {
+        lock (gate)
+        {
+            var first = log.Next;
+            foreach (ref readonly var message in messages)
+                log.Append(message);
+            Volatile.Write(ref head, log.Next);
+            return first;
+        }
+    }
+
+    private void Offer(in FrameBatch batch, long number)
+    {
+        var chunk = PassScratch.OfThisThread.Chunk;
+        for (var end = int.MaxValue; ;)
+        {
+            int count;
+            lock (gate)
+                count = subscribers.CopyChunk(ref end, chunk);
+            if (count == 0)
+                return;
+            foreach (var subscriber in chunk.AsSpan(0, count))
+                subscriber.Offer(batch, number, number + batch.Count);
+            chunk.AsSpan(0, count).Clear();
+        }
+    }
+
+    // ---- what a subscriber does as the holder of its connection ------------------------------------------------------
+
+    /// <summary>Joining and setting the cursor are one step, so that no pass comes between the two.</summary>
+    /// <returns>The cursor: the log's head.</returns>
+    public long Admit(Subscriber subscriber)
+    {
+        lock (gate)
+        {
+            subscribers.Add(subscriber);
+            return log.Next;
+        }
+    }
+
+    public void Dismiss(Subscriber subscriber)
+    {
+        lock (gate)
+            subscribers.Remove(subscriber);
+    }
+
+    /// <summary>The frames from <paramref name="cursor"/> on, one batch of them; valid until this thread asks for the next.</summary>
+    /// <param name="cursor">The number of the first.</param>
+    /// <param name="lost">How many numbers the log has moved past the cursor; then there is no batch.</param>
+    public FrameBatch? Slice(long cursor, out long lost)
+    {
+        var scratch = PassScratch.OfThisThread;
+        int count;
+        lock (gate)
+        {
+            lost = Math.Max(0, log.First - cursor);
+            count = lost > 0 ? 0 : log.Copy(cursor, scratch.Messages, FrameBatch.Full);
+        }
+        if (count == 0)
+            return null;
+        var messages = scratch.Messages.AsSpan(0, count);
+        var batch = PlainText.Encode(scratch.Frames, messages);
+        messages.Clear();
+        return batch;
+    }
+
+    /// <summary>Gives back what has grown too old in a name that went quiet. Called by the sweep.</summary>
+    public void TrimByAge()
+    {
+        lock (gate)
+            log.TrimByAge();
+    }
+}

@@ -1,0 +1,63 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Notifier.Messages;
+
+/// <summary>
+/// Why a connection is closed, as the client is told. The range of the code says what a client is to do, so that an old
+/// client handles a new code: 44xx do not reconnect unchanged, 45xx reconnect with back-off and jitter, 46xx reconnect
+/// when told. 4000-4999 are for applications (RFC 6455, 7.4.2).
+/// </summary>
+/// <param name="Code">The status code, or null for a close frame without one (answering a peer that gave none).</param>
+/// <param name="Text">For people; cut to the 123 bytes that a close frame has room for (RFC 6455, 5.5).</param>
+internal readonly record struct CloseReason(ushort? Code, string Text)
+{
+    private const int MaxTextBytes = 123;
+
+    public static CloseReason Internal { get; } = new(4500, "internal error; reconnect");
+
+    /// <summary>.NET's WebSocket closes by itself after a protocol error (1002, 1007), with a frame that it encoded.</summary>
+    public static CloseReason FromDotNet { get; } = new(null, "protocol error");
+
+    /// <summary>A client that closes is answered with its own code (RFC 6455, 5.5.1).</summary>
+    public static CloseReason Answering(System.Net.WebSockets.WebSocketCloseStatus? status) =>
+        new(status is null or System.Net.WebSockets.WebSocketCloseStatus.Empty ? null : (ushort)status, "");
+
+    public static CloseReason Malformed(string text) => new(4400, text);
+
+    public static CloseReason NotAllowed(string text) => new(4403, text);
+
+    public static CloseReason FrameTooBig(int limit) => new(4413, $"a frame may have at most {limit} bytes");
+
+    public static CloseReason TooSlow(long lost) => new(4508, $"too slow: {lost} messages behind what is kept");
+
+    /// <param name="retryAfter">Seconds; spread over the clients, so that they do not all come back at once.</param>
+    public static CloseReason GoingAway(double retryAfter) =>
+        new(4601, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"retryAfter={retryAfter:0.00}"));
+
+    /// <summary>The whole close frame, unmasked, ready for the socket.</summary>
+    public byte[] ToFrame()
+    {
+        if (Code is not { } code)
+            return [ServerFrame.Final | ServerFrame.Close, 0];
+
+        var text = Encoding.UTF8.GetBytes(Text ?? "");
+        var length = WholeCharacters(text, MaxTextBytes);
+        var frame = new byte[4 + length];
+        frame[0] = ServerFrame.Final | ServerFrame.Close;
+        frame[1] = (byte)(2 + length);
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(2), code);
+        text.AsSpan(0, length).CopyTo(frame.AsSpan(4));
+        return frame;
+    }
+
+    /// <summary>The longest beginning of at most <paramref name="limit"/> bytes that does not end inside a character.</summary>
+    private static int WholeCharacters(ReadOnlySpan<byte> utf8, int limit)
+    {
+        if (utf8.Length <= limit)
+            return utf8.Length;
+        while ((utf8[limit] & 0xC0) == 0x80)
+            limit--;
+        return limit;
+    }
+}

@@ -1,0 +1,58 @@
+using System.Text.Unicode;
+
+namespace Notifier.Messages;
+
+/// <summary>Why messages may be missing at some place of a subscription.</summary>
+internal enum GapCode : byte
+{
+    /// <summary>No gap: the entry is a message.</summary>
+    None,
+
+    /// <summary>The connection to Redis was lost and came back; what was published meanwhile is gone.</summary>
+    Redis,
+
+    /// <summary>Messages were dropped here, because they came faster than they could be passed on.</summary>
+    Overload,
+
+    /// <summary>A message was larger than <c>Limits:PayloadBytes</c>.</summary>
+    TooLarge,
+}
+
+/// <summary>
+/// One payload published on one channel, or a gap in its place: what a log holds. The arrays are never written to again,
+/// so they may be shared with every subscriber.
+/// </summary>
+internal readonly struct Message
+{
+    /// <summary>What an entry costs in memory besides its bytes: two array headers and its place in the log.</summary>
+    private const int Overhead = 80;
+
+    private readonly byte[]? channel;
+    private readonly byte[]? payload;
+
+    private Message(byte[]? channel, byte[]? payload, GapCode gap)
+    {
+        this.channel = channel;
+        this.payload = payload;
+        Gap = gap;
+        IsText = payload is not null && Utf8.IsValid(payload);
+    }
+
+    /// <param name="channel">The channel it was published on; null where the subscription's name says it.</param>
+    /// <param name="payload">The payload, not to be changed any more.</param>
+    public static Message Of(byte[]? channel, byte[] payload) => new(channel, payload, GapCode.None);
+
+    public static Message GapOf(GapCode code) => new(null, null, code);
+
+    public GapCode Gap { get; }
+
+    /// <summary>Whether the payload is valid UTF-8. Found out once, for all its subscribers.</summary>
+    public bool IsText { get; }
+
+    public ReadOnlyMemory<byte> Channel => channel;
+
+    public ReadOnlyMemory<byte> Payload => payload;
+
+    /// <summary>What the message counts for in the byte bounds of a log.</summary>
+    public int Size => Overhead + (channel?.Length ?? 0) + (payload?.Length ?? 0);
+}

@@ -1,0 +1,121 @@
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+using Notifier.Connections;
+using Notifier.Endpoints;
+using Notifier.History;
+using Notifier.Hub;
+using Notifier.Operations;
+using Notifier.Redis;
+
+try
+{
+    await Server.Build(args).RunAsync();
+    return 0;
+}
+catch (Exception error) when (Server.IsForTheOperator(error))
+{
+    await Console.Error.WriteLineAsync($"Notifier cannot start. {error.Message}");
+    return 1;
+}
+
+/// <summary>A table of contents: what is registered, what is mapped.</summary>
+internal static class Server
+{
+    private const string DevelopmentAddress = "http://localhost:8081";
+    private const string ProductionAddress = "http://*:8081";
+
+    /// <param name="args">Configuration, such as <c>--Redis:Configuration=localhost:6379</c>.</param>
+    /// <param name="adapt">Tests put a clock or a log of theirs in place here.</param>
+    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? adapt = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            Args = args,
+            // appsettings.json and the page lie beside the program, wherever it is started from.
+            ContentRootPath = AppContext.BaseDirectory,
+            WebRootPath = "wwwroot-demo",
+        });
+        Listen(builder);
+        Configure(builder);
+        Register(builder.Services);
+        adapt?.Invoke(builder);
+
+        var app = builder.Build();
+        Map(app);
+        return app;
+    }
+
+    /// <summary>Whether the message says all that the operator needs, so that a stack trace would only hide it.</summary>
+    public static bool IsForTheOperator(Exception error) =>
+        error is StartupException or OptionsValidationException or IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException }
+        || (error is InvalidOperationException && error.Message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal));
+
+    private static void Listen(WebApplicationBuilder builder)
+    {
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(KestrelSetup.ForFrames);
+        builder.WebHost.UseSockets(KestrelSetup.ForFrames);
+        // In appsettings.json this would beat ASPNETCORE_URLS.
+        var configuration = builder.Configuration;
+        if (configuration["urls"] is null && configuration["http_ports"] is null && configuration["https_ports"] is null
+            && !configuration.GetSection("Kestrel:Endpoints").Exists())
+            builder.WebHost.UseUrls(builder.Environment.IsDevelopment() ? DevelopmentAddress : ProductionAddress);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Shutdown.Limit);
+    }
+
+    private static void Configure(WebApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<LimitsOptions>().BindConfiguration("Limits").ValidateOnStart();
+        builder.Services.AddOptions<RedisOptions>().BindConfiguration("Redis").ValidateOnStart();
+        builder.Services.AddOptions<RecentOptions>().BindConfiguration("History:Recent").ValidateOnStart();
+        builder.Services.AddOptions<SubscriptionsOptions>().BindConfiguration("Subscriptions").ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<LimitsOptions>, LimitsValidator>();
+        builder.Services.AddSingleton<IValidateOptions<RedisOptions>, RedisValidator>();
+        builder.Services.AddSingleton<IValidateOptions<RecentOptions>, RecentValidator>();
+        builder.Services.AddSingleton<IValidateOptions<SubscriptionsOptions>, SubscriptionsValidator>();
+    }
+
+    private static void Register(IServiceCollection services)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddMetrics();
+
+        services.AddSingleton<NameRules>();
+
+        services.AddSingleton<RedisLocator>();
+        services.AddSingleton<RedisNames>();
+        services.AddSingleton<RedisBackplane>();
+        services.AddHostedService(provider => provider.GetRequiredService<RedisBackplane>());
+
+        services.AddSingleton<ConnectionRegistry>();
+        services.AddHostedService<Liveness>();
+
+        services.AddSingleton<HubMetrics>();
+        services.AddSingleton<SubscriptionTraits>();
+        services.AddSingleton<SubscriptionHub>();
+        services.AddHostedService<HubSweep>();
+
+        services.AddSingleton<WebSocketEndpoint>();
+
+        services.AddHostedService<Shutdown>();
+        services.AddHostedService<StartupReport>();
+    }
+
+    private static void Map(WebApplication app)
+    {
+        var time = app.Services.GetRequiredService<TimeProvider>();
+        var connectionLog = app.Services.GetRequiredService<ILogger<Connection>>();
+        app.Use((context, next) =>
+        {
+            FrameUpgrade.Intercept(context, time, connectionLog);
+            return next(context);
+        });
+        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.Zero });     // see Liveness
+        app.UseWhen(context => !context.WebSockets.IsWebSocketRequest, page => page.UseDefaultFiles().UseStaticFiles());
+        app.UseRouting();
+
+        var sockets = app.Services.GetRequiredService<WebSocketEndpoint>();
+        app.Map("/", sockets.HandleAsync);
+        app.Map("/ws", sockets.HandleAsync);
+    }
+}

@@ -1,0 +1,95 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.Extensions.Options;
+
+namespace Notifier.Redis;
+
+/// <summary>The Redis that this process uses.</summary>
+/// <param name="Configuration">For StackExchange.Redis; never logged, it may hold a password.</param>
+/// <param name="Description">For people.</param>
+/// <param name="CliArguments">What <c>redis-cli</c> needs to reach the same one from this machine.</param>
+internal sealed record RedisLocation(string Configuration, string Description, string CliArguments = "");
+
+/// <summary>Finds out which Redis to use, and starts the embedded one where there is none.</summary>
+internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironment environment, ILoggerFactory loggers) : IDisposable
+{
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
+
+    private EmbeddedRedis? embedded;
+
+    private enum Answer
+    {
+        Nobody,
+        Redis,
+        WantsPassword,
+        SomethingElse,
+    }
+
+    /// <exception cref="StartupException">There is none, and the message says what to set.</exception>
+    public async Task<RedisLocation> LocateAsync(CancellationToken stopping)
+    {
+        var redis = options.Value;
+        if (redis.Configuration.Length > 0)
+            return new RedisLocation(redis.Configuration, "the one in Redis:Configuration");
+        if (!environment.IsDevelopment() && !redis.Embedded)
+            throw new StartupException(
+                "Redis:Configuration is empty. Set it to a StackExchange.Redis connection string, for example "
+                + "Redis__Configuration=localhost:6379, or set Redis:Embedded=true to run a small Redis inside this process.");
+
+        var port = redis.EmbeddedPort;
+        var address = $"127.0.0.1:{port}";
+        var cli = port == 6379 ? "" : $"-p {port} ";
+        switch (await AskAsync(port, stopping))
+        {
+            case Answer.Redis:
+                return new RedisLocation(address, $"the one that answers at {address}", cli);
+            case Answer.WantsPassword:
+                throw new StartupException(
+                    $"The Redis at {address} wants a password. Set Redis:Configuration, for example "
+                    + $"Redis__Configuration={address},password=..., or another Redis:EmbeddedPort.");
+            case Answer.SomethingElse:
+                throw new StartupException(
+                    $"What listens at {address} is no Redis. Set Redis:Configuration to yours, or Redis:EmbeddedPort to a free port.");
+            default:
+                embedded = EmbeddedRedis.Start(port, loggers);
+                return new RedisLocation(address, $"an embedded one (Microsoft.Garnet) at {address}; for more than a small site set Redis:Configuration", cli);
+        }
+    }
+
+    public void Dispose() => embedded?.Dispose();
+
+    private static async Task<Answer> AskAsync(int port, CancellationToken stopping)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        limit.CancelAfter(AnswerLimit);
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(IPAddress.Loopback, port, limit.Token);
+        }
+        catch (SocketException)
+        {
+            return Answer.Nobody;
+        }
+        try
+        {
+            await socket.SendAsync("PING\r\n"u8.ToArray(), limit.Token);
+            var answer = new byte[64];
+            var length = await socket.ReceiveAsync(answer, limit.Token);
+            return Encoding.ASCII.GetString(answer, 0, length) switch
+            {
+                ['+', 'P', 'O', 'N', 'G', ..] => Answer.Redis,
+                // Redis itself asks for a password so, and refuses strangers so (protected mode).
+                ['-', 'N', 'O', 'A', 'U', 'T', 'H', ..] or ['-', 'D', 'E', 'N', 'I', 'E', 'D', ..] => Answer.WantsPassword,
+                // It is a Redis, that cannot serve yet.
+                ['-', 'L', 'O', 'A', 'D', 'I', 'N', 'G', ..] => Answer.Redis,
+                _ => Answer.SomethingElse,
+            };
+        }
+        catch (Exception error) when (error is SocketException or OperationCanceledException && !stopping.IsCancellationRequested)
+        {
+            return Answer.SomethingElse;
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using System.Text;
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+using Notifier.Messages;
+using StackExchange.Redis;
+
+namespace Notifier.Redis;
+
+/// <summary>Translates between names here and channels in Redis: the prefix, and what never reaches a browser.</summary>
+internal sealed class RedisNames(IOptions<RedisOptions> options)
+{
+    private readonly string prefix = options.Value.ChannelPrefix;
+    private readonly string escapedPrefix = EscapePattern(options.Value.ChannelPrefix);
+    private readonly byte[] prefixBytes = Encoding.UTF8.GetBytes(options.Value.ChannelPrefix);
+
+    public RedisChannel ToRedis(Name name) => name.Kind == NameKind.Channel
+        ? RedisChannel.Literal(prefix + name.Text)
+        : RedisChannel.Pattern(escapedPrefix + name.Text);
+
+    /// <summary>
+    /// The channel as browsers know it, or null when it must not reach them: what is reserved stays so with the prefix and
+    /// without it.
+    /// </summary>
+    public byte[]? FromRedis(byte[] channel)
+    {
+        if (NameRules.IsReserved(channel) || !channel.AsSpan().StartsWith(prefixBytes))
+            return null;
+        if (prefixBytes.Length == 0)
+            return channel;
+        var bare = channel[prefixBytes.Length..];
+        return NameRules.IsReserved(bare) ? null : bare;
+    }
+
+    private static string EscapePattern(string text)
+    {
+        var escaped = new StringBuilder();
+        foreach (var c in text)
+            _ = c is '*' or '?' or '[' or '\\' ? escaped.Append('\\').Append(c) : escaped.Append(c);
+        return escaped.ToString();
+    }
+}

@@ -1,0 +1,30 @@
+namespace Notifier.Redis;
+
+/// <summary><c>Redis</c>: where messages come from.</summary>
+public sealed class RedisOptions
+{
+    /// <summary>
+    /// A StackExchange.Redis connection string: hosts, Sentinel, Cluster, TLS, password
+    /// (<see href="https://stackexchange.github.io/StackExchange.Redis/Configuration"/>). Empty: in Development the Redis that
+    /// answers on localhost, else an embedded one; in Production the process stops, unless <see cref="Embedded"/> is true.
+    /// </summary>
+    public string Configuration { get; set; } = "";
+
+    /// <summary>Allows the embedded Redis outside Development too. For a small site on one machine; default false.</summary>
+    public bool Embedded { get; set; }
+
+    /// <summary>The port on localhost where a Redis is looked for, and where the embedded one listens. 1 to 65,535; default 6379.</summary>
+    public int EmbeddedPort { get; set; } = 6379;
+
+    /// <summary>
+    /// Put before every name on the way to Redis, and taken off on the way back, for backends whose library prefixes what
+    /// it publishes (Laravel). It may not begin with <c>__</c> or <c>notifier:</c>. Default none.
+    /// </summary>
+    public string ChannelPrefix { get; set; } = "";
+
+    /// <summary>
+    /// How long a subscription outlives its last subscriber, so that a page that reloads finds it still there. Zero to one day;
+    /// default 1 minute.
+    /// </summary>
+    public TimeSpan Linger { get; set; } = TimeSpan.FromMinutes(1);
+}

@@ -1,0 +1,127 @@
+using Notifier.Messages;
+using StackExchange.Redis;
+
+namespace Notifier.Redis;
+
+/// <summary>
+/// One name on Redis, from the SUBSCRIBE to the UNSUBSCRIBE; it lives once. One worker goes through it in that order, and
+/// begins after its predecessor of the same name has ended: the last unsubscribe racing the first subscribe of a name
+/// would leave it deaf.
+/// </summary>
+internal sealed partial class RedisSubscription
+{
+    private readonly RedisBackplane backplane;
+    private readonly RedisChannel channel;
+    private readonly Name name;
+    private readonly Func<ChannelMessageQueue, Task> receive;
+    private readonly ILogger logger;
+    private readonly TaskCompletionSource<string?> live = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource leaving = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <param name="backplane">The connection.</param>
+    /// <param name="channel">The name as Redis knows it.</param>
+    /// <param name="name">The name.</param>
+    /// <param name="predecessor">Ends when an earlier subscription of the same name has left Redis.</param>
+    /// <param name="receive">Called once, with all that is delivered from the confirmation on; ends when the queue is completed.</param>
+    /// <param name="logger">Where it says what went wrong.</param>
+    public RedisSubscription(
+        RedisBackplane backplane, RedisChannel channel, Name name, Task predecessor, Func<ChannelMessageQueue, Task> receive, ILogger logger)
+    {
+        this.backplane = backplane;
+        this.channel = channel;
+        this.name = name;
+        this.receive = receive;
+        this.logger = logger;
+        Gone = RunAsync(predecessor);
+    }
+
+    /// <summary>
+    /// Completes when Redis has confirmed the name: with null; or with the reason, when Redis refuses it. While Redis is
+    /// away it waits. Shared by all who want the name.
+    /// </summary>
+    public Task<string?> Live => live.Task;
+
+    /// <summary>Completes when it has left Redis, or was never there.</summary>
+    public Task Gone { get; }
+
+    /// <summary>
+    /// Leaves as soon as the name is confirmed. (What is unsubscribed before that stays in Redis for ever once it wakes.)
+    /// </summary>
+    public void Leave() => leaving.TrySetResult();
+
+    private async Task RunAsync(Task predecessor)
+    {
+        await Task.Yield();     // never in the thread, and under the lock, of whoever created it
+        try
+        {
+            await predecessor;
+            var subscriber = await backplane.SubscriberAsync();
+            if (await SubscribeAsync(subscriber) is not { } queue)
+                return;
+            var receiving = receive(queue);
+            live.TrySetResult(null);
+            await leaving.Task.WaitAsync(backplane.Stopping);
+            await queue.UnsubscribeAsync();
+            await receiving;
+        }
+        catch (Exception) when (backplane.Stopping.IsCancellationRequested)
+        {
+            live.TrySetCanceled();
+        }
+        catch (Exception error)
+        {
+            // Only leaving can come here: subscribing tries until it is confirmed or refused.
+            Log.LeftInDoubt(logger, name, error.Message);
+            live.TrySetResult("internal error");
+        }
+    }
+
+    /// <summary>
+    /// Subscribes until Redis confirms. An attempt that threw leaves the library in doubt: it still holds the name, and
+    /// takes it up by itself when Redis is back. Then all it holds of the name is dropped, and it begins anew.
+    /// </summary>
+    /// <returns>Null when Redis refuses the name.</returns>
+    private async Task<ChannelMessageQueue?> SubscribeAsync(ISubscriber subscriber)
+    {
+        var inDoubt = false;
+        while (true)
+        {
+            try
+            {
+                if (inDoubt && subscriber.SubscribedEndpoint(channel) is not null)
+                {
+                    await subscriber.UnsubscribeAsync(channel);
+                    inDoubt = false;
+                }
+                if (!inDoubt || subscriber.Multiplexer.IsConnected)
+                {
+                    var queue = await subscriber.SubscribeAsync(channel);
+                    if (!inDoubt)
+                        return queue;
+                    continue;   // confirmed, beside what an earlier attempt left: drop both
+                }
+            }
+            catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))
+            {
+                Log.Refused(logger, name);
+                live.TrySetResult("Redis does not allow this name (its ACL)");
+                await subscriber.UnsubscribeAsync(channel);
+                return null;
+            }
+            catch (Exception error) when (error is RedisException or TimeoutException)
+            {
+                inDoubt = true;
+            }
+            await backplane.WhenWorthAnotherLookAsync();
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "Redis does not allow {Name}: its ACL gives this user no such channel.")]
+        public static partial void Refused(ILogger logger, Name name);
+
+        [LoggerMessage(LogLevel.Warning, "{Name} may still be subscribed in Redis: {Error}")]
+        public static partial void LeftInDoubt(ILogger logger, Name name, string error);
+    }
+}

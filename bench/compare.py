@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Measure Notifier against peers that do the same job, in turn, in one run.
+
+    compare.py SCENARIO [--peers bun,limit,...] [--rounds 3] [--seconds 5] [--dll PATH] [--alone] [-- wsload arguments]
+
+Starts its own redis-server, each server in turn (A B A B ...), and wsload; prints one line a run and, for each
+figure, the median of Notifier / peer. Needs gcc, redis-server, node and npm (Bun and the Node peers come from npm),
+and a Release build of Notifier (--dll, by default ../Notifier.Web/bin/Release/net10.0/Notifier.Web.dll seen from this
+file). README.md beside this file explains the figures.
+
+Scenarios (all 127.0.0.1, 128-byte payloads, plain-text protocol):
+  burst    1,000 sockets on one channel, 64 messages in flight: how many deliveries a second
+  sparse   1,000 sockets on one channel, 100 messages a second: latency, CPU for each delivery
+  private  10,000 sockets, a channel each, 512 messages in flight: does it stay fast with many names
+  private2k  the same with 2,000
+  idle     10,000 sockets subscribed and silent: memory for each
+  connect  64 at a time, connect, subscribe, drop: handshakes a second
+Peers: bun, limit, naive, node, signalr, socketio
+
+Exit status: 0 when every Notifier run (with --alone: every run) delivered all messages once and in order, else 1.
+"""
+import argparse, json, os, pathlib, resource, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+
+HERE = pathlib.Path(__file__).resolve().parent
+WORK = pathlib.Path(os.environ.get("BENCH_WORK", pathlib.Path(tempfile.gettempdir()) / "notifier-bench"))
+SCENARIOS = {
+    "burst": ["fanout", "-n", "1000", "--window", "64"],
+    "sparse": ["rate", "-n", "1000", "--rate", "100"],
+    "private": ["fanout", "-n", "10000", "--window", "512", "--private", "--channel", "u.{i}"],
+    "private2k": ["fanout", "-n", "2000", "--window", "512", "--private", "--channel", "u.{i}"],
+    "idle": ["idle", "-n", "10000"],
+    "connect": ["connect", "-n", "64"],
+}
+PEERS = ["bun", "limit", "naive", "node", "signalr", "socketio"]
+UNSUITED = {                            # what a peer cannot do, known beforehand
+    "private": {"limit"}, "private2k": {"limit"},               # it has one channel
+    "connect": {"signalr", "socketio"},                         # they subscribe in two steps, wsload waits for neither
+}
+FIGURES = ["deliveries_per_s", "cpu_us_per_delivery", "p50_us", "p99_us", "kib_per_conn", "connects_per_s",
+           "cpu_us_per_connect", "rss_mib"]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_port(name, port, process, seconds=30):
+    end = time.time() + seconds
+    while time.time() < end:
+        if process.poll() is not None:
+            sys.exit(f"{name} exited with {process.returncode}, see {WORK / name}.log")
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    sys.exit(f"{name} does not listen on {port} after {seconds} s, see {WORK / name}.log")
+
+
+def sh(*command, cwd=None):
+    done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}")
+
+
+def build_c(name, *libs):
+    target = WORK / name
+    source = HERE / ("peers" if name == "limit" else ".") / f"{name}.c"
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        sh("gcc", "-O2", "-o", str(target), str(source), *libs)
+    return str(target)
+
+
+def npm_peer(name):
+    folder = WORK / name
+    if not (folder / "node_modules/.package-lock.json").exists():       # npm writes it last
+        folder.mkdir(parents=True, exist_ok=True)
+        packages = {"bun-ws": ["bun", "ioredis"], "node-ws": ["ws", "ioredis"], "socketio": ["socket.io", "ioredis"]}[name]
+        shutil.copy(HERE / "peers" / name / "package.json", folder)
+        sh("npm", "install", *packages, cwd=folder)
+    shutil.copy(HERE / "peers" / name / "server.mjs", folder)
+    return folder
+
+
+def dotnet_peer(name):
+    folder, source = WORK / name, HERE / "peers" / name
+    target = folder / "out" / f"{name}.dll"
+    if not target.exists() or target.stat().st_mtime < max(f.stat().st_mtime for f in source.iterdir() if f.is_file()):
+        shutil.copytree(source, folder, ignore=shutil.ignore_patterns("bin", "obj"), dirs_exist_ok=True)
+        sh("dotnet", "build", "-c", "Release", "-o", str(folder / "out"), cwd=folder)
+    return str(folder / "out" / name)
+
+
+def command_for(peer, port, redis, args, scenario):
+    """(server command, wsload arguments)"""
+    name = "u.{i}" if scenario.startswith("private") else "bench"
+    subscribe = ["--send", name]
+    if peer == "notifier":
+        return (["dotnet", args.dll, "--urls", f"http://127.0.0.1:{port}", f"--Redis:Configuration=127.0.0.1:{redis}",
+                 "--Access:Anonymous:Subscribe:0=*", "--Limits:ConnectionsPerAddress=1000000",
+                 "--Logging:LogLevel:Default=Warning"], ["--path", "/ws", *subscribe])
+    if peer == "limit":
+        return [build_c("limit", "-lcrypto"), str(port), str(redis), "bench"], []
+    if peer == "bun":
+        folder = npm_peer("bun-ws")
+        return [str(folder / "node_modules/.bin/bun"), str(folder / "server.mjs"), str(port), str(redis)], subscribe
+    if peer == "node":
+        return ["node", str(npm_peer("node-ws") / "server.mjs"), str(port), str(redis)], subscribe
+    if peer == "socketio":
+        return (["node", str(npm_peer("socketio") / "server.mjs"), str(port), str(redis)],
+                ["--path", "/socket.io/?EIO=4&transport=websocket", "--send", "40", "--send",
+                 f'42["subscribe","{name}"]', "--send-delay", "1500", "--reply", "2=3"])
+    if peer == "naive":
+        return [dotnet_peer("naive-aspnet"), str(port), str(redis)], subscribe
+    if peer == "signalr":
+        return ([dotnet_peer("signalr"), str(port), str(redis)],
+                ["--path", "/hub", "--send", '{"protocol":"json","version":1}\\x1e', "--send",
+                 '{"type":1,"target":"Subscribe","arguments":["%s"]}\\x1e' % name, "--send-delay", "800"])
+    sys.exit(f"no such peer: {peer}")
+
+
+def measure(peer, redis, args):
+    port = free_port()
+    command, load = command_for(peer, port, redis, args, args.scenario)
+    environment = dict(os.environ, ASPNETCORE_ENVIRONMENT="Production", DOTNET_ENVIRONMENT="Production")
+    with open(WORK / f"{peer}.log", "w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    try:
+        wait_port(peer, port, server)
+        time.sleep(1)
+        run = subprocess.run([build_c("wsload"), *SCENARIOS[args.scenario], "--port", str(port), "--redis-port", str(redis),
+                              "--seconds", str(args.seconds), "--pid", str(server.pid), *load, *args.extra],
+                             capture_output=True, text=True)
+        if run.returncode == 2 or not run.stdout:
+            print(f"{peer:9} failed: {run.stderr.strip()}")
+            return None
+        result = json.loads(run.stdout)
+        result["exit"] = run.returncode
+        return result
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenario", choices=SCENARIOS)
+    parser.add_argument("--peers", default="bun")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--dll", default=str(HERE / "../Notifier.Web/bin/Release/net10.0/Notifier.Web.dll"))
+    parser.add_argument("--alone", action="store_true", help="measure the peers without Notifier")
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    args = parser.parse_args(words[:cut])
+    args.extra = words[cut + 1:]        # further wsload arguments
+    peers = [p for p in args.peers.split(",") if p]
+    for peer in peers:
+        if peer not in PEERS:
+            parser.error(f"no such peer: {peer} (there are {', '.join(PEERS)})")
+        if peer in UNSUITED.get(args.scenario, ()):
+            parser.error(f"{peer} cannot do {args.scenario}")
+    if not args.alone:
+        peers.insert(0, "notifier")
+        if not pathlib.Path(args.dll).exists():
+            parser.error(f"{args.dll} is missing: dotnet build -c Release, or --dll, or --alone")
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))          # 10,000 sockets; the servers inherit it
+    WORK.mkdir(parents=True, exist_ok=True)
+    redis = free_port()
+    with open(WORK / "redis-server.log", "w") as log:
+        broker = subprocess.Popen(["redis-server", "--port", str(redis), "--save", "", "--appendonly", "no",
+                                   "--client-output-buffer-limit", "pubsub 0 0 0"], stdout=log, stderr=log)
+    results = {p: [] for p in peers}    # one entry a round, None for a run that failed
+    try:
+        wait_port("redis-server", redis, broker)
+        for _ in range(args.rounds):
+            for peer in peers:
+                result = measure(peer, redis, args)
+                results[peer].append(result)
+                if result:
+                    shown = {k: result[k] for k in [*FIGURES, "missing", "gaps", "duplicates", "reordered"] if k in result}
+                    print(f"{peer:9} {json.dumps(shown)}", flush=True)
+    finally:
+        broker.terminate()
+        broker.wait()
+    summary = {}
+    for peer in peers:
+        if peer == "notifier" or args.alone:
+            continue
+        for figure in FIGURES:
+            pairs = [(a[figure], b[figure]) for a, b in zip(results["notifier"], results[peer])
+                     if a and b and figure in a and figure in b]
+            if pairs and all(b for _, b in pairs):
+                summary[f"{figure} / {peer}"] = round(statistics.median(a / b for a, b in pairs), 3)
+    print(json.dumps({"scenario": args.scenario, "ratios": summary}))
+    judged = peers if args.alone else ["notifier"]
+    sys.exit(1 if any(not r or r["exit"] for peer in judged for r in results[peer]) else 0)
+
+
+main()

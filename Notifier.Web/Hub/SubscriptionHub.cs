@@ -67,8 +67,8 @@ internal sealed partial class SubscriptionHub
     }
 
     /// <summary>
-    /// Makes the connection a subscriber of the name: at once when Redis has it, else when Redis confirms it. While
-    /// Redis is away it waits.
+    /// Makes the connection a subscriber of the name: it gets whatever Redis delivers from now on. When Redis is away, that is
+    /// later.
     /// </summary>
     /// <param name="connection">Holds the name from now on; <see cref="Unsubscribe"/> must follow.</param>
     /// <param name="name">A name that may be asked for.</param>
@@ -84,7 +84,10 @@ internal sealed partial class SubscriptionHub
                 unwanted.Remove(entry);
         }
         var subscriber = new Subscriber(connection, entry.Subscription);
-        _ = JoinWhenLiveAsync(entry, subscriber, refused);
+        // At once, not when Redis has confirmed the name: between the two somebody may publish.
+        connection.Run(subscriber.Join);
+        if (!entry.Redis.Live.IsCompletedSuccessfully || entry.Redis.Live.Result is not null)
+            _ = ReportRefusalAsync(entry, refused);
         return subscriber;
     }
 
@@ -141,17 +144,14 @@ internal sealed partial class SubscriptionHub
             new RedisSubscription(backplane, names.ToRedis(name), name, predecessor, subscription.ReceiveAsync, logger));
     }
 
-    private async Task JoinWhenLiveAsync(Entry entry, Subscriber subscriber, Action<string> refused)
+    private async Task ReportRefusalAsync(Entry entry, Action<string> refused)
     {
         try
         {
-            if (await entry.Redis.Live is { } reason)
-            {
-                Forget(entry);
-                refused(reason);
-            }
-            else
-                subscriber.Connection.Run(subscriber.Join);
+            if (await entry.Redis.Live is not { } reason)
+                return;
+            Forget(entry);
+            refused(reason);
         }
         catch (OperationCanceledException)
         {

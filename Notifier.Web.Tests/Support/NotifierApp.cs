@@ -1,0 +1,93 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Notifier.Connections;
+using Notifier.Hub;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>How the application listens, and so which lane its connections take.</summary>
+public enum Listen
+{
+    /// <summary>Plain TCP: the socket lane.</summary>
+    Plain,
+
+    /// <summary>TLS: the stream lane.</summary>
+    Tls,
+}
+
+/// <summary>The whole application on a real Kestrel, at a free port.</summary>
+internal sealed class NotifierApp : IAsyncDisposable
+{
+    private static readonly Lazy<X509Certificate2> Certificate = new(SelfSigned);
+
+    private readonly WebApplication app;
+
+    private NotifierApp(WebApplication app, LogCapture log)
+    {
+        this.app = app;
+        Log = log;
+    }
+
+    public LogCapture Log { get; }
+
+    public IServiceProvider Services => app.Services;
+
+    public SubscriptionHub Hub => Services.GetRequiredService<SubscriptionHub>();
+
+    public ConnectionRegistry Connections => Services.GetRequiredService<ConnectionRegistry>();
+
+    /// <summary>Such as <c>http://127.0.0.1:43210</c>.</summary>
+    public Uri Address => new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+
+    /// <summary>The address of a WebSocket.</summary>
+    public Uri WebSocketAddress(string path = "/ws") =>
+        new UriBuilder(new Uri(Address, path)) { Scheme = Address.Scheme == "https" ? "wss" : "ws" }.Uri;
+
+    /// <param name="redis">A connection string, or empty for what the application does without.</param>
+    /// <param name="listen">Plain or TLS.</param>
+    /// <param name="time">A clock of the test's.</param>
+    /// <param name="port">Zero for a free one.</param>
+    /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
+    public static async Task<NotifierApp> StartAsync(
+        string redis, Listen listen = Listen.Plain, TimeProvider? time = null, int port = 0, params string[] settings)
+    {
+        var log = new LogCapture();
+        var app = global::Server.Build(
+            ["--environment=Development", $"--Redis:Configuration={redis}", $"--urls=http://127.0.0.1:{port}", .. settings.Select(setting => "--" + setting)],
+            builder =>
+            {
+                builder.Logging.ClearProviders().AddProvider(log);
+                if (time is not null)
+                    builder.Services.AddSingleton(time);
+                if (listen == Listen.Tls)
+                    builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
+                        System.Net.IPAddress.Loopback, port, endpoint => endpoint.UseHttps(Certificate.Value)));
+            });
+        await app.StartAsync();
+        return new NotifierApp(app, log);
+    }
+
+    /// <summary>What SIGTERM does.</summary>
+    public Task StopAsync() => app.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.StopAsync();
+        await app.DisposeAsync();
+    }
+
+    private static X509Certificate2 SelfSigned()
+    {
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pfx), null);
+    }
+}

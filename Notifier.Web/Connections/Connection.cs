@@ -156,8 +156,12 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     /// <returns>How many messages of the batch need not be sent again.</returns>
     public int Write(in FrameBatch batch) => isClosed ? batch.Count : writer.Write(batch);
 
-    /// <summary>Adds a feed whose frames are to be sent from now on. Only by the holder.</summary>
-    public void Follow(Feed feed) => feeds.Add(feed);
+    /// <summary>Adds a feed to catch up from. Only by the holder. A closed connection catches up no more.</summary>
+    public void Follow(Feed feed)
+    {
+        if (!isClosed)
+            feeds.Add(feed);
+    }
 
     /// <summary>Only by the holder.</summary>
     public void Unfollow(Feed feed) => feeds.Remove(feed);

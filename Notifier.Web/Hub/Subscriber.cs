@@ -12,7 +12,6 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     /// <summary>The number of the next message that the connection is to get.</summary>
     private long cursor;
 
-    private bool hasJoined;
     private bool hasLeft;
 
     int IRostered.Place { get; set; }
@@ -23,22 +22,23 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
 
     public override bool IsBehind => cursor < subscription.Head;
 
-    /// <summary>Joins at the log's head, unless it has left meanwhile. Runs as the connection's holder.</summary>
+    /// <summary>
+    /// Joins at the log's head: what comes from now on is for it, also while its connection is busy. Called by whoever
+    /// subscribes, before anybody else knows of it.
+    /// </summary>
     public void Join()
     {
-        if (hasLeft)
-            return;
-        hasJoined = true;
-        cursor = subscription.Admit(this);
-        connection.Follow(this);
+        subscription.Admit(this);
+        connection.Run(Follow);
     }
+
+    /// <summary>Sets the cursor. Under the log's lock, so that no message comes between this and being one of its subscribers.</summary>
+    public void StandAt(long number) => cursor = number;
 
     /// <summary>Leaves for good. A pass that still has it in hand sees that when it holds the connection. Runs as the holder.</summary>
     public void Leave()
     {
         hasLeft = true;
-        if (!hasJoined)
-            return;
         connection.Unfollow(this);
         subscription.Dismiss(this);
     }
@@ -72,5 +72,14 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
             cursor += connection.Write(slice);
         else if (lost > 0)
             _ = connection.CloseAsync(CloseReason.TooSlow(lost));
+    }
+
+    private void Follow()
+    {
+        if (hasLeft)
+            return;
+        connection.Follow(this);
+        if (IsBehind)
+            connection.CatchUp();
     }
 }

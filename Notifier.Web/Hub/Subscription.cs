@@ -135,16 +135,15 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits)
         }
     }
 
-    // ---- what a subscriber does as the holder of its connection ------------------------------------------------------
+    // ---- what a subscriber asks for ----------------------------------------------------------------------------------
 
-    /// <summary>Joining and setting the cursor are one step, so that no pass comes between the two.</summary>
-    /// <returns>The cursor: the log's head.</returns>
-    public long Admit(Subscriber subscriber)
+    /// <summary>Adds a subscriber at the log's head.</summary>
+    public void Admit(Subscriber subscriber)
     {
         lock (gate)
         {
+            subscriber.StandAt(log.Next);
             subscribers.Add(subscriber);
-            return log.Next;
         }
     }
 

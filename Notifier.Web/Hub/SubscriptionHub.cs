@@ -85,7 +85,7 @@ internal sealed partial class SubscriptionHub
         }
         var subscriber = new Subscriber(connection, entry.Subscription);
         // At once, not when Redis has confirmed the name: between the two somebody may publish.
-        connection.Run(subscriber.Join);
+        subscriber.Join();
         if (!entry.Redis.Live.IsCompletedSuccessfully || entry.Redis.Live.Result is not null)
             _ = ReportRefusalAsync(entry, refused);
         return subscriber;

@@ -1,0 +1,141 @@
+using FluentAssertions;
+using Notifier.History;
+using Notifier.Messages;
+using Xunit;
+
+namespace Notifier.Tests.Hub;
+
+/// <summary>Random histories of a few names and peers. The seed is in each message, so that one can be run again.</summary>
+public sealed class HubModelTests
+{
+    private static readonly RecentOptions Roomy = new() { Messages = 1_000_000, Bytes = int.MaxValue, Age = TimeSpan.FromHours(1) };
+    private static readonly RecentOptions Tight = new() { Messages = 50, Bytes = int.MaxValue, Age = TimeSpan.FromHours(1) };
+
+    [Fact]
+    public async Task Every_peer_gets_each_name_in_order_and_whole_through_joins_leaves_and_stalls()
+    {
+        for (var seed = 0; seed < 150; seed++)
+        {
+            var model = new HubModel(seed, names: 3, Roomy);
+            Drive(model, new Random(seed), steps: 300);
+            await model.CheckAsync();
+            model.Peers.Should().AllSatisfy(peer => peer.Connection.CloseAsked.Should().BeNull());
+        }
+    }
+
+    [Fact]
+    public async Task Who_falls_out_of_the_log_gets_what_it_had_begun_and_then_4508()
+    {
+        var tooSlow = 0;
+        for (var seed = 1000; seed < 1150; seed++)
+        {
+            var model = new HubModel(seed, names: 2, Tight);
+            Drive(model, new Random(seed), steps: 300);
+            await model.CheckAsync();
+            tooSlow += model.Peers.Count(peer => peer.Connection.CloseAsked is { Code: 4508 });
+        }
+        tooSlow.Should().BeGreaterThan(50, "the histories must be such that it happens");
+    }
+
+    [Fact]
+    public async Task The_same_holds_when_names_peers_and_stalls_run_on_threads_of_their_own()
+    {
+        for (var seed = 2000; seed < 2012; seed++)
+        {
+            var model = new HubModel(seed, names: 3, Roomy);
+            var peers = Enumerable.Range(0, 40).Select(_ => model.Connect()).ToArray();
+            var publishers = model.Names.Select((name, n) => Task.Run(() => Publish(name, new Random(seed + n), messages: 4000))).ToArray();
+            var done = Task.WhenAll(publishers);
+            var churn = Task.Run(() => Churn(model, peers, new Random(seed), () => done.IsCompleted));
+            var gaps = Task.Run(() => NoteGaps(model, () => done.IsCompleted));
+            var stalls = Task.Run(() => Stall(peers, new Random(seed), () => done.IsCompleted));
+            await Task.WhenAll([done, churn, gaps, stalls]);
+            await model.CheckAsync();
+        }
+    }
+
+    private static void Drive(HubModel model, Random random, int steps)
+    {
+        for (var step = 0; step < steps; step++)
+        {
+            var name = model.Names[random.Next(model.Names.Length)];
+            var peer = model.Peers.Count > 0 ? model.Peers[random.Next(model.Peers.Count)] : model.Connect();
+            switch (random.Next(12))
+            {
+                case 0 when model.Peers.Count < 12:
+                    HubModel.Join(model.Connect(), name);
+                    break;
+                case 1 or 2:
+                    HubModel.Join(peer, name);
+                    break;
+                case 3:
+                    HubModel.Leave(peer, name);
+                    break;
+                case 4:
+                    peer.Lane.Stall();
+                    break;
+                case 5:
+                    peer.Lane.GoOn();
+                    break;
+                case 6:
+                    name.Subscription.NoteGap(GapCode.Redis);
+                    break;
+                case 7:
+                    name.Publish(1, padding: random.Next(2 * FrameBatch.LargePayload));     // small ones and large ones
+                    break;
+                case 8:
+                    peer.Connection.SendPing();
+                    break;
+                default:
+                    name.Publish(random.Next(1, 30), padding: random.Next(200));
+                    break;
+            }
+        }
+    }
+
+    private static void Publish(HubModel.ModelName name, Random random, int messages)
+    {
+        for (var count = 0; count < messages; count++)
+            name.Publish(random.Next(1, 20), padding: random.Next(50) == 0 ? FrameBatch.LargePayload : random.Next(200));
+    }
+
+    private static void Churn(HubModel model, HubModel.Peer[] peers, Random random, Func<bool> isOver)
+    {
+        while (!isOver())
+        {
+            var peer = peers[random.Next(peers.Length)];
+            var name = model.Names[random.Next(model.Names.Length)];
+            if (random.Next(3) > 0)
+                HubModel.Join(peer, name);
+            else if (random.Next(4) == 0)
+                HubModel.Leave(peer, name);
+            else
+                peer.Connection.SendPing();
+            Thread.Yield();
+        }
+        foreach (var peer in peers)
+            HubModel.Join(peer, model.Names[0]);
+    }
+
+    private static void NoteGaps(HubModel model, Func<bool> isOver)
+    {
+        while (!isOver())
+        {
+            model.Names[1].Subscription.NoteGap(GapCode.Redis);
+            Thread.Yield();
+        }
+    }
+
+    private static void Stall(HubModel.Peer[] peers, Random random, Func<bool> isOver)
+    {
+        while (!isOver())
+        {
+            var peer = peers[random.Next(peers.Length)];
+            if (random.Next(3) == 0)
+                peer.Lane.Stall();
+            else
+                peer.Lane.GoOn();
+            Thread.Yield();
+        }
+    }
+}

@@ -1,7 +1,7 @@
 namespace Notifier.Messages;
 
 /// <summary>How a <see cref="Name"/> is matched.</summary>
-internal enum NameKind
+public enum NameKind
 {
     /// <summary>Byte for byte (Redis SUBSCRIBE).</summary>
     Channel,

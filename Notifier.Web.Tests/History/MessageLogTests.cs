@@ -1,0 +1,115 @@
+using System.Text;
+using FluentAssertions;
+using Microsoft.Extensions.Time.Testing;
+using Notifier.History;
+using Notifier.Messages;
+using Xunit;
+
+namespace Notifier.Tests.History;
+
+public sealed class MessageLogTests
+{
+    private readonly FakeTimeProvider time = new();
+
+    [Fact]
+    public void Numbers_are_dense_from_one_and_trimming_never_changes_them()
+    {
+        var log = new MessageLog(new RecentOptions { Messages = 3 }, time);
+
+        for (var n = 1; n <= 5; n++)
+            log.Append(MessageOf($"{n}"));
+
+        (log.First, log.Next).Should().Be((3, 6));
+        Texts(log, 3).Should().Equal("3", "4", "5");
+        Texts(log, 5).Should().Equal("5");
+    }
+
+    [Fact]
+    public void The_byte_bound_counts_payload_channel_and_overhead()
+    {
+        var message = Message.Of(new byte[20], new byte[100]);
+        var log = new MessageLog(new RecentOptions { Bytes = 3 * message.Size }, time);
+
+        for (var n = 0; n < 4; n++)
+            log.Append(message);
+
+        (log.Next - log.First).Should().Be(3);
+        message.Size.Should().Be(200);
+    }
+
+    [Fact]
+    public void A_message_larger_than_the_bound_is_held_alone()
+    {
+        var log = new MessageLog(new RecentOptions { Bytes = 1000 }, time);
+        log.Append(MessageOf("small"));
+
+        log.Append(Message.Of(null, new byte[5000]));
+
+        (log.First, log.Next).Should().Be((2, 3));
+    }
+
+    [Fact]
+    public void Old_messages_go_when_a_new_one_comes_and_when_the_name_is_quiet()
+    {
+        var log = new MessageLog(new RecentOptions { Age = TimeSpan.FromSeconds(60) }, time);
+        log.Append(MessageOf("old"));
+        time.Advance(TimeSpan.FromSeconds(40));
+        log.Append(MessageOf("younger"));
+        time.Advance(TimeSpan.FromSeconds(21));
+
+        log.Append(MessageOf("new"));
+        Texts(log, log.First).Should().Equal("younger", "new");
+
+        time.Advance(TimeSpan.FromSeconds(61));
+        log.TrimByAge();
+        (log.First, log.Next).Should().Be((4, 4));
+    }
+
+    [Fact]
+    public void Numbers_go_on_after_the_log_was_emptied()
+    {
+        var log = new MessageLog(new RecentOptions { Age = TimeSpan.FromSeconds(60) }, time);
+        for (var n = 0; n < 10; n++)
+            log.Append(MessageOf("gone"));
+        time.Advance(TimeSpan.FromSeconds(61));
+        log.TrimByAge();
+
+        log.Append(MessageOf("eleventh"));
+
+        Texts(log, 11).Should().Equal("eleventh");
+    }
+
+    [Fact]
+    public void A_copy_ends_before_the_message_that_would_pass_the_bound_but_has_one_at_least()
+    {
+        var log = new MessageLog(new RecentOptions(), time);
+        for (var n = 0; n < 5; n++)
+            log.Append(Message.Of(null, new byte[1000]));
+        var into = new Message[8];
+
+        log.Copy(1, into, maxBytes: 2500).Should().Be(2);
+        log.Copy(1, into, maxBytes: 1).Should().Be(1);
+        log.Copy(4, into, maxBytes: 100_000).Should().Be(2);
+        log.Copy(6, into, maxBytes: 100_000).Should().Be(0);
+        log.Copy(1, into.AsSpan(0, 3), maxBytes: 100_000).Should().Be(3);
+    }
+
+    [Fact]
+    public void A_cursor_that_the_log_has_moved_past_is_the_callers_mistake()
+    {
+        var log = new MessageLog(new RecentOptions { Messages = 1 }, time);
+        log.Append(MessageOf("1"));
+        log.Append(MessageOf("2"));
+
+        log.Invoking(it => it.Copy(1, new Message[1], 100)).Should().Throw<ArgumentOutOfRangeException>();
+    }
+
+    private static Message MessageOf(string text) => Message.Of(null, Encoding.UTF8.GetBytes(text));
+
+    private static IEnumerable<string> Texts(MessageLog log, long from)
+    {
+        var messages = new Message[100];
+        var count = log.Copy(from, messages, int.MaxValue);
+        return messages[..count].Select(message => Encoding.UTF8.GetString(message.Payload.Span));
+    }
+}

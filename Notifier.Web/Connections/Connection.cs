@@ -4,8 +4,8 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// One peer. Whoever <b>holds</b> it (the busy bit) owns its writes and the cursors of its feeds, and nobody waits for that: who finds it held
-/// leaves a bit that says what is wanted, and the holder does it before it lets go.
+/// One peer. Whoever <b>holds</b> it (the busy bit) owns its writes and the cursors of its feeds, and nobody waits for
+/// that: who finds it held leaves a bit that says what is wanted, and the holder does it before it lets go.
 /// </summary>
 /// <remarks>
 /// Everything is in one word of state, changed only by <see cref="Interlocked"/>. Letting go is a compare-and-swap that
@@ -146,7 +146,15 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
 
     private async Task ReleaseAfterAsync(ValueTask finish)
     {
-        await finish;
+        try
+        {
+            await finish;
+        }
+        catch (Exception error)
+        {
+            Log.WriteFailed(logger, error);
+            Abort();    // in the middle of a frame there is nothing else to do
+        }
         Release();
     }
 
@@ -187,6 +195,12 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     /// <summary>Runs the errand as the holder: now, or when the present holder is done. Never after retirement.</summary>
     public void Run(Action errand)
     {
+        if (TryHold())
+        {
+            errand();
+            Release();
+            return;
+        }
         LazyInitializer.EnsureInitialized(ref errands, static () => new()).Enqueue(errand);
         Ask(Errand);
     }
@@ -240,7 +254,7 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
         lock (aborting)
         {
             retired = end;
-            if (!closing?.Sent.Task.IsCompleted ?? true)
+            if (closing is not { Sent.Task.IsCompleted: true })
                 abort();
         }
         Ask(Retired);
@@ -293,5 +307,8 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     {
         [LoggerMessage(LogLevel.Error, "A connection could not catch up and is closed.")]
         public static partial void CatchingUpFailed(ILogger logger, Exception error);
+
+        [LoggerMessage(LogLevel.Error, "Writing to a connection failed in an unexpected way; it is aborted.")]
+        public static partial void WriteFailed(ILogger logger, Exception error);
     }
 }

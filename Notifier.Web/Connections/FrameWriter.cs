@@ -38,13 +38,13 @@ internal sealed class FrameWriter(Lane lane)
     /// <summary>Waits until the frame that was begun is sent, and the lane takes the next one.</summary>
     public async ValueTask FinishAsync()
     {
+        var (mine, shared) = (rest, sharedRest);
+        (rest, sharedRest) = (default, default);
         await lane.WhenReadyAsync();
-        if (!rest.IsEmpty)
-            await lane.SendAsync(rest);
-        rest = default;
-        if (!sharedRest.IsEmpty)
-            await lane.SendAsync(sharedRest);
-        sharedRest = default;
+        if (!mine.IsEmpty)
+            await lane.SendAsync(mine);
+        if (!shared.IsEmpty)
+            await lane.SendAsync(shared);
     }
 
     private void WriteLarge(in FrameBatch batch, int taken)

@@ -42,11 +42,10 @@ internal sealed class StreamLane(Stream stream, Socket? socket) : Lane
 
     public override async ValueTask WhenReadyAsync()
     {
-        if (pending is { } write)
-        {
-            await CompleteAsync(write);
-            pending = null;
-        }
+        if (pending is not { } write)
+            return;
+        pending = null;
+        await CompleteAsync(write);
     }
 
     public override async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)

@@ -6,8 +6,11 @@ namespace Notifier.Operations;
 
 /// <summary>The first lines of the log: which Redis is used, where the page is, and one command to try.</summary>
 internal sealed partial class StartupReport(
-    RedisBackplane backplane, IServer server, IHostEnvironment environment, ILogger<StartupReport> logger) : IHostedLifecycleService
+    RedisBackplane backplane, IServer server, IHostEnvironment environment, ILoggerFactory loggers) : IHostedLifecycleService
 {
+    /// <summary>A plain name, for these are the lines that a newcomer reads.</summary>
+    private readonly ILogger logger = loggers.CreateLogger("Notifier");
+
     public Task StartedAsync(CancellationToken cancellationToken)
     {
         var redis = backplane.Location!;
@@ -40,16 +43,16 @@ internal sealed partial class StartupReport(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "Redis: {Redis}")]
+        [LoggerMessage(1, LogLevel.Information, "Redis: {Redis}")]
         public static partial void Redis(ILogger logger, string redis);
 
-        [LoggerMessage(LogLevel.Information, "Page: {Address}")]
+        [LoggerMessage(2, LogLevel.Information, "Page: {Address}")]
         public static partial void Page(ILogger logger, string address);
 
-        [LoggerMessage(LogLevel.Information, "Try: {Command}")]
+        [LoggerMessage(3, LogLevel.Information, "Try: {Command}")]
         public static partial void Try(ILogger logger, string command);
 
-        [LoggerMessage(LogLevel.Warning, "Whoever reaches this server may subscribe to every channel: there is no access control yet.")]
+        [LoggerMessage(4, LogLevel.Warning, "Whoever reaches this server may subscribe to every channel: there is no access control yet.")]
         public static partial void Open(ILogger logger);
     }
 }

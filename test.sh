@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Installs what the tests need and this machine lacks, builds once, runs every test, and ends with the line
+# "N passed, N failed". Arguments go to dotnet test: ./test.sh --filter FullyQualifiedName~PlainText
+# shellcheck disable=SC2013,SC2046,SC2086 # what is unquoted are names of packages and numbers, to be split into words
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# The names are those that the tests look for. Each is tried: Ubuntu's chromium-browser may only say that a snap is missing.
+has_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+        if command -v "$name" && "$name" --version; then return 0; fi
+    done
+    return 1
+} >/dev/null 2>&1
+
+missing() {
+    if ! command -v redis-server >/dev/null; then echo redis-server; fi
+    if ! has_browser; then echo chromium; fi
+}
+
+give_up() {
+    echo "The tests need on the PATH:" $(missing) >&2
+    echo "$1 Google Chrome (https://www.google.com/chrome/) will do for chromium." >&2
+    exit 1
+}
+
+install() {
+    local packages=("$@") as_root=() policy=/usr/sbin/policy-rc.d
+    if ! command -v apt-get >/dev/null; then
+        give_up "This script can only install them on Debian and Ubuntu. Please do, then start it again."
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        if ! command -v sudo >/dev/null; then give_up "Please install them as root, then start this script again."; fi
+        as_root=(sudo)
+    fi
+
+    echo "Installing ${packages[*]}"
+    "${as_root[@]}" apt-get update -qq
+    if [[ "$(LC_ALL=C apt-cache policy chromium)" != *'Candidate: '[0-9]* ]]; then
+        packages=("${packages[@]/%chromium/chromium-browser}")     # Ubuntu's name for it
+    fi
+    (
+        # A package's service starts at once unless this file forbids it, and nobody asked for a Redis at port 6379.
+        if [ ! -e "$policy" ]; then
+            trap '"${as_root[@]}" rm -f "$policy"' EXIT
+            printf '#!/bin/sh\ncase "$*" in *redis*) exit 101 ;; esac\n' | "${as_root[@]}" tee "$policy" >/dev/null
+            "${as_root[@]}" chmod +x "$policy"
+        fi
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+    )
+    if [[ " ${packages[*]} " == *" redis-server "* && -d /run/systemd/system ]]; then
+        "${as_root[@]}" systemctl disable --quiet redis-server      # nor when the machine starts the next time
+    fi
+    if [ -n "$(missing)" ]; then give_up "apt-get did not bring them (Ubuntu's chromium is a snap, which containers cannot run)."; fi
+}
+
+lacking=$(missing)
+if [ -n "$lacking" ]; then install $lacking; fi
+
+dotnet build -c Release
+
+results=TestResults
+rm -rf "$results"
+status=0
+dotnet test --no-build -c Release --logger "console;verbosity=normal" --logger trx --results-directory "$results" "$@" || status=$?
+
+# The sum of one of the results' counters.
+count() {
+    local sum=0 number
+    for number in $(sed -n "s/.*<Counters.*$1=\"\([0-9]*\)\".*/\1/p" "$results"/*.trx 2>/dev/null); do
+        sum=$((sum + number))
+    done
+    echo "$sum"
+}
+passed=$(count ' passed') failed=$(count ' failed')
+skipped=$(($(count ' total') - $(count ' executed')))
+
+echo
+if [ "$status" != 0 ] && [ "$failed" = 0 ]; then
+    echo "dotnet test ended with status $status though no test says that it failed; that counts as one that did."
+    failed=1
+fi
+line="$passed passed, $failed failed"
+if [ "$skipped" != 0 ]; then line+=", $skipped skipped"; fi
+echo "$line"
+# A test that was skipped has shown nothing, and neither has a run of no tests.
+[ "$failed" = 0 ] && [ "$skipped" = 0 ] && [ "$passed" != 0 ]

@@ -1,0 +1,57 @@
+using Microsoft.Playwright;
+using Notifier.Tests.Support;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>The demo page as a visitor has it, open in a browser.</summary>
+internal sealed class DemoPage : IAsyncDisposable
+{
+    private readonly RedisServer redis;
+
+    private DemoPage(IPage page, RedisServer redis)
+    {
+        Page = page;
+        this.redis = redis;
+        page.PageError += (_, error) => Errors.Add(error);
+    }
+
+    public IPage Page { get; }
+
+    /// <summary>Exceptions that no script caught.</summary>
+    public List<string> Errors { get; } = [];
+
+    public ILocator Status => Page.Locator("#status");
+
+    public ILocator Names => Page.Locator("#names > li");
+
+    public ILocator Notifications => Page.Locator("#notifications > li");
+
+    public ILocator Payloads => Notifications.Locator(".payload");
+
+    public static async Task<DemoPage> OpenAsync(
+        BrowserFixture browser, RedisServer redis, NotifierApp app, BrowserNewPageOptions? options = null)
+    {
+        await redis.NobodyListensAsync();
+        var page = new DemoPage(await browser.NewPageAsync(options), redis);
+        await page.Page.GotoAsync(app.Address.ToString());
+        return page;
+    }
+
+    public async Task SubscribeAsync(string name)
+    {
+        await Page.FillAsync("#name", name);
+        await Page.PressAsync("#name", "Enter");
+    }
+
+    /// <summary>Waits until the page gets what is published; it asks for one pattern by itself.</summary>
+    public Task IsLiveAsync(int patterns = 1) => redis.PageListensAsync(patterns);
+
+    /// <summary>Publishes, and waits until it is the first in the list.</summary>
+    public async Task ShowAsync(string channel, string payload)
+    {
+        await redis.PublishAsync(channel, payload);
+        await Assertions.Expect(Payloads.First).ToHaveTextAsync(payload);
+    }
+
+    public async ValueTask DisposeAsync() => await Page.CloseAsync();
+}

@@ -1,0 +1,120 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+using static Microsoft.Playwright.Assertions;
+
+namespace Notifier.Tests.Browser;
+
+[Collection(UsesBrowser.Name)]
+public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture)
+{
+    private RedisServer Redis => fixture.Redis;
+
+    [Fact]
+    public async Task The_page_connects_and_shows_what_is_published()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var page = await OpenAsync(app);
+        await Expect(page.Status).ToHaveTextAsync("Connected to WebSocket server");
+        await page.IsLiveAsync();
+
+        await Redis.PublishAsync("notifications.new-user", "Mathias signed up");
+
+        await Expect(page.Payloads).ToHaveTextAsync("Mathias signed up");
+        page.Errors.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task The_newest_stands_first_and_the_name_it_came_by_beside_it()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var page = await OpenAsync(app);
+        await page.IsLiveAsync();
+
+        await page.ShowAsync("new-users", "first");
+        foreach (var payload in new[] { "second", "third", "fourth" })
+            await Redis.PublishAsync("notifications.orders", payload);
+
+        await Expect(page.Payloads).ToHaveTextAsync(["fourth", "third", "second", "first"]);
+        await Expect(page.Notifications.Locator(".name")).ToHaveTextAsync(
+            ["notifications.*", "notifications.*", "notifications.*", "new-users"]);
+        await Expect(page.Notifications.Locator("time")).ToHaveCountAsync(4);
+    }
+
+    [Fact]
+    public async Task A_payload_of_HTML_is_shown_as_text_and_nothing_in_it_runs()
+    {
+        const string Attack = "<img src=x onerror=\"window.attacked = true\"><script>window.attacked = true</script>";
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var page = await OpenAsync(app);
+        await page.IsLiveAsync();
+        var requests = new List<string>();
+        page.Page.Request += (_, request) => requests.Add(request.Url);
+
+        await page.ShowAsync("notifications.new-user", Attack);
+        await page.SubscribeAsync(Attack);
+
+        await Expect(page.Names.Locator(".name")).ToHaveTextAsync(["new-users", "notifications.*", Attack]);
+        await Expect(page.Page.Locator("#names img, #names script, #notifications img, #notifications script")).ToHaveCountAsync(0);
+        await page.ShowAsync("notifications.new-user", "a later message");
+        requests.Should().BeEmpty("an image element would have asked for its picture by now");
+        (await page.Page.EvaluateAsync<bool>("'attacked' in window")).Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task The_page_says_when_the_server_is_away_and_goes_on_when_it_is_back()
+    {
+        await using var first = await NotifierApp.StartAsync(Redis.Configuration);
+        var port = first.Address.Port;
+        await using var page = await OpenAsync(first);
+        await page.IsLiveAsync();
+        await page.ShowAsync("notifications.new-user", "before");
+
+        await first.DisposeAsync();
+        await Expect(page.Status).ToHaveTextAsync("Can't connect to WebSocket server");
+        await Expect(page.Page.Locator("#names > li.waiting")).ToHaveCountAsync(2);
+
+        await Redis.NobodyListensAsync();
+        await using var second = await NotifierApp.StartAsync(Redis.Configuration, port: port);
+        await Expect(page.Status).ToHaveTextAsync("Connected to WebSocket server");
+        await page.IsLiveAsync();
+        await page.ShowAsync("notifications.new-user", "after");
+        await Expect(page.Payloads).ToHaveTextAsync(["after", "before"]);
+        page.Errors.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_name_from_the_field_is_subscribed_to_beside_the_others()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var page = await OpenAsync(app);
+
+        await page.SubscribeAsync("orders.*");
+        await page.IsLiveAsync(patterns: 2);
+        await page.ShowAsync("orders.42", "paid");
+        await page.ShowAsync("new-users", "Mathias");
+
+        await Expect(page.Notifications.Locator(".name")).ToHaveTextAsync(["new-users", "orders.*"]);
+        await Expect(page.Page.Locator("#names > li.connected .name")).ToHaveTextAsync(["new-users", "notifications.*", "orders.*"]);
+        await Expect(page.Page.Locator("#name")).ToHaveValueAsync("");
+    }
+
+    [Fact]
+    public async Task A_refused_name_says_why_and_leaves_the_others_alone()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var page = await OpenAsync(app);
+        await page.IsLiveAsync();
+
+        await page.SubscribeAsync("__keyspace@0__:x");
+
+        var refused = page.Page.Locator("#names > li.refused");
+        await Expect(refused.Locator(".name")).ToHaveTextAsync("__keyspace@0__:x");
+        await Expect(refused.Locator(".reason")).ToHaveTextAsync(
+            "the channel is reserved: names that begin with __ or notifier: never reach a browser (4403)");
+        await Expect(page.Status).ToHaveTextAsync("Connected to WebSocket server");
+        await page.ShowAsync("new-users", "Mathias");
+    }
+
+    private Task<DemoPage> OpenAsync(NotifierApp app) => DemoPage.OpenAsync(browser, Redis, app);
+}

@@ -1,0 +1,68 @@
+using System.Buffers.Binary;
+using FluentAssertions;
+using Microsoft.Playwright;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>
+/// Takes the README's picture of the page. It goes to docs/demo-page.png when NOTIFIER_PICTURES=1, and else where the tests
+/// leave their output.
+/// </summary>
+[Collection(UsesBrowser.Name)]
+public sealed class PictureTests(BrowserFixture browser, RedisFixture fixture)
+{
+    private const int Width = 1000;
+    private const int Height = 640;
+
+    private static readonly (string Time, string Channel, string Payload)[] Notifications =
+    [
+        ("14:02:11", "notifications.new-user", "Mathias signed up"),
+        ("14:02:38", "orders.42.items", "Chair added to order 42"),
+        ("14:03:05", "new-users", "Konstantin"),
+        ("14:03:52", "notifications.deployment", "Version 2.1 is live"),
+        ("14:04:20", "orders.42.items", "Order 42 has been paid"),
+    ];
+
+    [Fact]
+    public async Task The_page_sits_for_its_picture()
+    {
+        await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
+        await using var demo = await DemoPage.OpenAsync(browser, fixture.Redis, app, new()
+        {
+            ViewportSize = new() { Width = Width, Height = Height },
+            ColorScheme = ColorScheme.Light,
+            ReducedMotion = ReducedMotion.Reduce,
+            Locale = "en-GB",
+            TimezoneId = "UTC",
+        });
+        await demo.SubscribeAsync("orders.42.*");
+        await demo.IsLiveAsync(patterns: 2);
+        foreach (var (time, channel, payload) in Notifications)
+        {
+            await demo.Page.Clock.SetFixedTimeAsync($"2026-01-15T{time}Z");
+            await demo.ShowAsync(channel, payload);
+        }
+        await Assertions.Expect(demo.Page.Locator("#names > li.connected")).ToHaveCountAsync(3);
+        await demo.Page.Locator("#name").BlurAsync();
+
+        var picture = await demo.Page.ScreenshotAsync(new() { Path = Path.Combine(Folder(), "demo-page.png") });
+
+        // A PNG begins with its signature, and says its size next.
+        picture.AsSpan(1, 3).SequenceEqual("PNG"u8).Should().BeTrue();
+        BinaryPrimitives.ReadInt32BigEndian(picture.AsSpan(16)).Should().Be(Width);
+        BinaryPrimitives.ReadInt32BigEndian(picture.AsSpan(20)).Should().Be(Height);
+        picture.Length.Should().BeGreaterThan(20_000, "an empty page compresses to less");
+    }
+
+    private static string Folder()
+    {
+        if (Environment.GetEnvironmentVariable("NOTIFIER_PICTURES") != "1")
+            return AppContext.BaseDirectory;
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "Notifier.sln")))
+            folder = folder.Parent ?? throw new DirectoryNotFoundException("The repository is not above the tests' output.");
+        return Path.Combine(folder.FullName, "docs");
+    }
+}

@@ -1,0 +1,51 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+using static Microsoft.Playwright.Assertions;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>The JavaScript that the slides show has to keep working, to the letter.</summary>
+[Collection(UsesBrowser.Name)]
+public sealed class SlidesTests(BrowserFixture browser, RedisFixture fixture)
+{
+    private RedisServer Redis => fixture.Redis;
+
+    [Theory]
+    [InlineData(From.WebServer)]
+    [InlineData(From.Disk)]
+    public async Task The_slides_snippet_shows_what_is_published(From from)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var slides = await Slides.OpenAsync(browser, Redis, app, "slides-snippet.html", from);
+
+        await Redis.PageListensAsync(patterns: 0);
+        await Redis.PublishAsync("new-users", "Mathias signed up");
+        await Redis.PublishAsync("new-users", "<b>Konstantin</b> signed up");
+
+        await Expect(slides.Page.Locator("#messages > li")).ToHaveTextAsync(["Mathias signed up", "<b>Konstantin</b> signed up"]);
+        slides.Errors.Should().BeEmpty();
+    }
+
+    [Theory]
+    [InlineData(From.WebServer)]
+    [InlineData(From.Disk)]
+    public async Task The_slides_demo_connects_shows_what_is_published_and_says_when_the_server_is_away(From from)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var slides = await Slides.OpenAsync(browser, Redis, app, "slides-demo.html", from);
+        var items = slides.Page.Locator(".websockets-demo li");
+        await Expect(items).ToHaveCountAsync(0);
+
+        await slides.Page.EvaluateAsync("$('.websockets-demo').trigger('showoff:show')");
+        await Expect(items).ToHaveTextAsync(["Connected to WebSocket server"]);
+
+        await Redis.PageListensAsync(patterns: 0);
+        await Redis.PublishAsync("new-users", "Mathias signed up");
+        await Expect(items).ToHaveTextAsync(["Connected to WebSocket server", "Mathias signed up"]);
+
+        await app.StopAsync();
+        await Expect(items).ToHaveTextAsync(["Connected to WebSocket server", "Mathias signed up", "Can't connect to WebSocket server"]);
+        slides.Errors.Should().BeEmpty();
+    }
+}

@@ -1,0 +1,55 @@
+using Microsoft.Playwright;
+using Xunit;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>One real Chromium, without a window, for the tests that look at pages. Each page has a profile of its own.</summary>
+public sealed class BrowserFixture : IAsyncLifetime
+{
+    /// <summary>As test.sh looks for them.</summary>
+    private static readonly string[] Names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+    /// <summary>Root has no sandbox; and it is to keep from the network and from updating itself.</summary>
+    private static readonly string[] Arguments =
+    [
+        "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ];
+
+    private IPlaywright? playwright;
+    private IBrowser? browser;
+
+    public async Task InitializeAsync()
+    {
+        var executable = Find() ?? throw new InvalidOperationException(
+            $"These tests need a Chromium, and none of {string.Join(", ", Names)} is on the PATH. "
+            + "On Debian and Ubuntu ./test.sh installs it.");
+        Assertions.SetDefaultExpectTimeout((float)Eventually.Limit.TotalMilliseconds);
+        playwright = await Playwright.CreateAsync();
+        // With a path given Playwright downloads nothing; its driver lies in the test's own output.
+        browser = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = executable, Args = Arguments });
+    }
+
+    internal Task<IPage> NewPageAsync(BrowserNewPageOptions? options = null) => browser!.NewPageAsync(options);
+
+    public async Task DisposeAsync()
+    {
+        if (browser is not null)
+            await browser.DisposeAsync();
+        playwright?.Dispose();
+    }
+
+    private static string? Find() =>
+        (from name in Names
+         from folder in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+         let path = Path.Combine(folder, name)
+         where File.Exists(path)
+         select path).FirstOrDefault();
+}
+
+/// <summary>With a Redis that nobody else uses: a page asks for names that the test cannot choose.</summary>
+[CollectionDefinition(Name)]
+public sealed class UsesBrowser : ICollectionFixture<BrowserFixture>, ICollectionFixture<RedisFixture>
+{
+    public const string Name = "uses a browser";
+}

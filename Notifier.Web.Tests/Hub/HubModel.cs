@@ -65,9 +65,9 @@ internal sealed class HubModel
     }
 
     /// <summary>A connection, the names it holds, and between which numbers it must have joined.</summary>
-    internal sealed class Peer(ScriptedLane lane, Connection connection)
+    internal sealed class Peer(ModelLane lane, Connection connection)
     {
-        public ScriptedLane Lane => lane;
+        public ModelLane Lane => lane;
 
         public Connection Connection => connection;
 
@@ -78,7 +78,7 @@ internal sealed class HubModel
 
     public Peer Connect()
     {
-        var lane = new ScriptedLane(seed + peers.Count);
+        var lane = new ModelLane(seed + peers.Count);
         var peer = new Peer(lane, new Connection(lane, lane.GoOn, TimeProvider.System, NullLogger.Instance));
         peers.Add(peer);
         return peer;

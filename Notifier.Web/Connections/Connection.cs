@@ -230,6 +230,8 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
         if (Interlocked.CompareExchange(ref closing, mine, null) is { } earlier)
             return earlier.Sent.Task;
         Ask(Close);
+        if (Volatile.Read(ref retired) is not null)
+            mine.Sent.TrySetResult();   // too late: nobody will send it
         return mine.Sent.Task;
     }
 

@@ -4,7 +4,8 @@ namespace Notifier.Connections;
 
 /// <summary>
 /// Through the upgraded stream of ASP.NET Core: for TLS, for HTTP/2, and wherever something stands between Kestrel's
-/// socket and us. Its WriteAsync copies before it returns, and completes when the transport has taken the bytes.
+/// socket and us. Its WriteAsync copies before it returns, and completes when the transport has taken the bytes. Whatever
+/// it throws, and whenever, means that the lane broke: a holder that failed would hold the connection for ever.
 /// </summary>
 /// <param name="stream">The upgraded stream.</param>
 /// <param name="socket">The connection's socket where it carries only this one WebSocket (HTTP/1.1), to see progress.</param>
@@ -28,12 +29,15 @@ internal sealed class StreamLane(Stream stream, Socket? socket) : Lane
         {
             var write = stream.WriteAsync(slice);
             if (write.IsCompletedSuccessfully)
+            {
+                write.GetAwaiter().GetResult();     // gives what is behind it back
                 Interlocked.Increment(ref completedWrites);
+            }
             else
                 pending = write.AsTask();
             return slice.Length;
         }
-        catch (Exception error) when (IsGone(error))
+        catch (Exception)
         {
             broken = true;
             return bytes.Length;
@@ -44,30 +48,24 @@ internal sealed class StreamLane(Stream stream, Socket? socket) : Lane
     {
         if (pending is not { } write)
             return;
-        pending = null;
-        await CompleteAsync(write);
-    }
-
-    public override async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
-    {
-        for (; bytes.Length > 0 && !broken; bytes = bytes[Math.Min(Slice, bytes.Length)..])
-            await CompleteAsync(stream.WriteAsync(bytes[..Math.Min(Slice, bytes.Length)]).AsTask());
-    }
-
-    private async ValueTask CompleteAsync(Task write)
-    {
         try
         {
             await write;
             Interlocked.Increment(ref completedWrites);
         }
-        catch (Exception error) when (IsGone(error))
+        catch (Exception)
         {
             broken = true;
         }
+        pending = null;
     }
 
-    /// <summary>What Kestrel's streams throw when the connection, the stream or the request has ended.</summary>
-    private static bool IsGone(Exception error) =>
-        error is IOException or ObjectDisposedException or OperationCanceledException or InvalidOperationException;
+    public override async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            bytes = bytes[Offer(bytes)..];
+            await WhenReadyAsync();
+        }
+    }
 }

@@ -7,7 +7,7 @@ namespace Notifier.Tests.Hub;
 /// A peer of the model: it takes bytes a few or many at a time, stalls and goes on when told to, and remembers the frames
 /// it has got. Like a socket, it may take part of a frame.
 /// </summary>
-internal sealed class ScriptedLane(int seed) : Lane
+internal sealed class ModelLane(int seed) : Lane
 {
     private readonly Lock gate = new();
     private readonly Random random = new(seed);

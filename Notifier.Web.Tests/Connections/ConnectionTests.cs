@@ -1,0 +1,162 @@
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using Notifier.Connections;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Connections;
+
+/// <summary>The state word: what is wished for while somebody holds the connection, and what is left after its end.</summary>
+public sealed class ConnectionTests
+{
+    private static readonly byte[] Hello = [0x81, 5, .. "hello"u8];
+    private static readonly byte[] Ping = [0x89, 0];
+    private static readonly CloseReason Bye = CloseReason.Malformed("bye");
+
+    private readonly ScriptedLane lane = new();
+    private readonly Connection connection;
+    private int aborts;
+
+    public ConnectionTests() => connection = new Connection(lane, () => aborts++, TimeProvider.System, NullLogger.Instance);
+
+    [Fact]
+    public void Only_one_holds_it()
+    {
+        connection.TryHold().Should().BeTrue();
+        connection.TryHold().Should().BeFalse();
+
+        connection.Release();
+
+        connection.TryHold().Should().BeTrue();
+    }
+
+    [Fact]
+    public void What_is_wished_for_while_it_is_held_is_done_when_it_is_let_go()
+    {
+        var ran = 0;
+        connection.TryHold();
+        connection.SendPing();
+        connection.SendPong([0x8A, 1, 1]);
+        connection.SendPong([0x8A, 1, 2]);
+        connection.Run(() => ran++);
+        lane.Taken.Should().BeEmpty();
+
+        connection.Release();
+
+        lane.Taken.Should().Equal([0x8A, 1, 2, .. Ping], "the newer pong takes the place of the older one");
+        ran.Should().Be(1);
+        connection.TryHold().Should().BeTrue();
+    }
+
+    [Fact]
+    public void A_close_that_was_wished_for_goes_first_and_nothing_follows_it()
+    {
+        connection.TryHold();
+        connection.Write(new FrameBatch(Hello, 1));
+        connection.SendPing();
+        connection.SendPong([0x8A, 0]);
+        var closed = connection.CloseAsync(Bye);
+
+        connection.Release();
+        connection.SendPing();
+        connection.TryHold();
+        connection.Write(new FrameBatch(Hello, 1)).Should().Be(1, "there is nothing to send again");
+        connection.Release();
+
+        lane.Taken.Should().Equal([.. Hello, .. Bye.ToFrame()]);
+        closed.IsCompletedSuccessfully.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_close_waits_for_the_end_of_the_frame_that_was_begun_and_nobody_waits_for_the_close()
+    {
+        var sending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lane.Takes = _ => 3;
+        lane.Sends = () => sending.Task;
+        connection.TryHold();
+        connection.Write(new FrameBatch(Hello, 1));
+        connection.Release();
+
+        var closed = connection.CloseAsync(Bye);
+        closed.IsCompleted.Should().BeFalse();
+        lane.Takes = length => length;
+        sending.SetResult();
+        await closed.WaitAsync(Eventually.Limit);
+
+        lane.Taken.Should().Equal([.. Hello, .. Bye.ToFrame()]);
+    }
+
+    [Fact]
+    public async Task A_close_that_the_lane_takes_in_part_is_sent_only_when_the_lane_has_all_of_it()
+    {
+        var sending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lane.Takes = _ => 1;
+        lane.Sends = () => sending.Task;
+
+        var closed = connection.CloseAsync(Bye);
+
+        closed.IsCompleted.Should().BeFalse();
+        connection.SendPing();
+        sending.SetResult();
+        await closed.WaitAsync(Eventually.Limit);
+        lane.Taken.Should().Equal(Bye.ToFrame());
+    }
+
+    [Fact]
+    public void Who_asks_for_the_close_first_gives_the_reason()
+    {
+        connection.CloseAsync(Bye);
+        connection.CloseAsync(CloseReason.Internal).IsCompletedSuccessfully.Should().BeTrue();
+
+        connection.CloseAsked.Should().Be(Bye);
+        lane.Taken.Should().Equal(Bye.ToFrame());
+    }
+
+    [Fact]
+    public async Task Retiring_aborts_a_write_that_still_waits_and_completes_when_that_has_ended()
+    {
+        var sending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lane.Takes = _ => 0;
+        lane.Sends = () => sending.Task;
+        connection.TryHold();
+        connection.Write(new FrameBatch(Hello, 1));
+        connection.Release();
+
+        var retired = connection.RetireAsync();
+
+        aborts.Should().Be(1);
+        retired.IsCompleted.Should().BeFalse();
+        lane.IsBroken = true;
+        sending.SetResult();
+        await retired.WaitAsync(Eventually.Limit);
+    }
+
+    [Fact]
+    public async Task A_retired_connection_is_held_for_ever_and_whoever_comes_late_neither_waits_nor_aborts()
+    {
+        await connection.RetireAsync();
+        aborts.Should().Be(1, "it was not closed");
+        var ran = false;
+
+        connection.TryHold().Should().BeFalse();
+        connection.CatchUp();
+        connection.Run(() => ran = true);
+        connection.SendPing();
+        connection.Abort();
+        await connection.CloseAsync(Bye).WaitAsync(Eventually.Limit);
+
+        ran.Should().BeFalse();
+        aborts.Should().Be(1);
+        lane.Taken.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_connection_that_was_closed_in_peace_is_not_aborted_at_its_end()
+    {
+        await connection.CloseAsync(Bye);
+        await connection.RetireAsync();
+
+        aborts.Should().Be(0);
+    }
+}

@@ -1,0 +1,73 @@
+using System.Collections.Concurrent;
+using System.IO.Pipelines;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>Stands where a server's transport would: keeps each write as it came, and reads what the test says a client sent.</summary>
+internal sealed class RecordingStream : Stream
+{
+    private readonly Pipe fromClient = new();
+    private readonly ConcurrentQueue<string> calls = [];
+
+    /// <summary>Each call that wrote or flushed, by name, in order.</summary>
+    public IReadOnlyCollection<string> Calls => calls;
+
+    /// <summary>The bytes of each WriteAsync.</summary>
+    public ConcurrentQueue<byte[]> Writes { get; } = [];
+
+    /// <summary>What a write waits for. Completed, unless a test says otherwise.</summary>
+    public Task Gate { get; set; } = Task.CompletedTask;
+
+    /// <summary>What a write fails with.</summary>
+    public Exception? Throws { get; set; }
+
+    /// <summary>Whether it does so before it returns a task.</summary>
+    public bool ThrowsAtOnce { get; set; }
+
+    /// <summary>A client's bytes. They are masked with zeros, so the payload stays readable.</summary>
+    public async Task ClientSendsAsync(params byte[] frame) => await fromClient.Writer.WriteAsync(frame);
+
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        fromClient.Reader.AsStream().ReadAsync(buffer, cancellationToken);
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        calls.Enqueue(nameof(WriteAsync));
+        Writes.Enqueue(buffer.ToArray());
+        if (Throws is null)
+            return new ValueTask(Gate);
+        return ThrowsAtOnce ? throw Throws : ValueTask.FromException(Throws);
+    }
+
+    public override Task FlushAsync(CancellationToken cancellationToken)
+    {
+        calls.Enqueue(nameof(FlushAsync));
+        return Task.CompletedTask;
+    }
+
+    public override void Flush() => calls.Enqueue(nameof(Flush));
+
+    public override void Write(byte[] buffer, int offset, int count) => calls.Enqueue(nameof(Write));
+
+    public override void Write(ReadOnlySpan<byte> buffer) => calls.Enqueue(nameof(Write));
+
+    public override bool CanRead => true;
+
+    public override bool CanWrite => true;
+
+    public override bool CanSeek => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+}

@@ -1,0 +1,155 @@
+using System.Collections.Concurrent;
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using Notifier.Connections;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Connections;
+
+/// <summary>Many threads on one connection whose lane takes bytes as it pleases: no wake-up is lost, and no frame is torn.</summary>
+public sealed class ConnectionRaceTests(ITestOutputHelper output)
+{
+    private const int Threads = 4;
+
+    [Fact]
+    public async Task Everything_wished_for_from_many_threads_is_done_in_whole_frames()
+    {
+        for (var round = 0; round < 30; round++)
+        {
+            var seed = Random.Shared.Next();
+            output.WriteLine($"Round {round}: the seed is {seed}.");
+            var lane = Moody(seed);
+            var connection = new Connection(lane, static () => { }, TimeProvider.System, NullLogger.Instance);
+            var feed = new Numbers(connection);
+            var errands = new ConcurrentBag<int>();
+            connection.Run(() => connection.Follow(feed));
+
+            await RunOnThreadsAsync(thread =>
+            {
+                for (var n = 0; n < 500; n++)
+                {
+                    feed.More();
+                    if (n % 3 == 0)
+                        connection.SendPing();
+                    if (n % 5 == 0)
+                        connection.SendPong([0x8A, 1, (byte)n]);
+                    if (n % 7 == 0)
+                        connection.Run(() => errands.Add(n));
+                    if (n % 11 == 0 && connection.TryHold())
+                        connection.Release();
+                }
+            });
+            await Eventually.IsAsync(() => feed.Sent == Threads * 500 && errands.Count == Threads * 72, "everything was sent");
+            await connection.CloseAsync(CloseReason.Internal).WaitAsync(Eventually.Limit);
+            await connection.RetireAsync().WaitAsync(Eventually.Limit);
+
+            var frames = Frames(lane.Taken);
+            frames.Where(frame => frame.Opcode == ServerFrame.Binary).Select(frame => BitConverter.ToInt32(frame.Payload))
+                .Should().Equal(Enumerable.Range(0, Threads * 500));
+            frames[^1].Opcode.Should().Be(ServerFrame.Close);
+            frames.Count(frame => frame.Opcode == ServerFrame.Close).Should().Be(1);
+        }
+    }
+
+    [Fact]
+    public async Task A_close_in_the_middle_is_the_last_frame_and_retiring_ends_all()
+    {
+        for (var round = 0; round < 300; round++)
+        {
+            var lane = Moody(Random.Shared.Next());
+            var connection = new Connection(lane, static () => { }, TimeProvider.System, NullLogger.Instance);
+            var feed = new Numbers(connection);
+            connection.Run(() => connection.Follow(feed));
+
+            await RunOnThreadsAsync(thread =>
+            {
+                for (var n = 0; n < 50; n++)
+                {
+                    feed.More();
+                    connection.SendPing();
+                    connection.SendPong([0x8A, 0]);
+                    if (n == 25 && thread == 0)
+                        _ = connection.CloseAsync(CloseReason.Internal);
+                }
+                if (thread == 1)
+                    connection.RetireAsync().Wait(Eventually.Limit).Should().BeTrue();
+            });
+            var sent = lane.Taken.Length;
+            connection.SendPing();
+            connection.CatchUp();
+
+            lane.Taken.Should().HaveCount(sent, "nothing is sent after retirement");
+            var frames = Frames(lane.Taken);
+            frames.FindIndex(frame => frame.Opcode == ServerFrame.Close).Should().BeOneOf(-1, frames.Count - 1);
+        }
+    }
+
+    private static Task RunOnThreadsAsync(Action<int> run) =>
+        Task.WhenAll(Enumerable.Range(0, Threads).Select(thread => Task.Factory.StartNew(
+            () => run(thread), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))).WaitAsync(Eventually.Limit);
+
+    /// <summary>Takes all, part or nothing; and now and then is not ready until another thread says so.</summary>
+    private static ScriptedLane Moody(int seed)
+    {
+        var random = new Random(seed);      // used by one holder at a time, which is what is tested
+        var lane = new ScriptedLane();
+        lane.Takes = length => random.Next(3) switch { 0 => 0, 1 => length, _ => random.Next(length + 1) };
+        lane.Sends = async () => await Task.Yield();
+        lane.StaysReady = () =>
+        {
+            if (random.Next(4) > 0)
+                return true;
+            ThreadPool.QueueUserWorkItem(_ =>
+            {
+                SpinWait.SpinUntil(() => !lane.IsReady, Eventually.Limit);
+                lane.BecomeReady();
+            });
+            return false;
+        };
+        return lane;
+    }
+
+    private static List<(byte Opcode, byte[] Payload)> Frames(byte[] bytes)
+    {
+        var frames = new List<(byte, byte[])>();
+        for (var at = 0; at < bytes.Length;)
+        {
+            var length = ServerFrame.Length(bytes.AsSpan(at));
+            frames.Add((ServerFrame.Opcode(bytes.AsSpan(at)), bytes[(at + 2)..(at + length)]));
+            at += length;
+        }
+        return frames;
+    }
+
+    /// <summary>Sends 0, 1, 2, … in binary frames, as many as were asked for.</summary>
+    private sealed class Numbers(Connection connection) : Feed
+    {
+        private int wanted;
+        private int sent;
+
+        public int Sent => Volatile.Read(ref sent);
+
+        public override bool IsBehind => sent < Volatile.Read(ref wanted);
+
+        public void More()
+        {
+            Interlocked.Increment(ref wanted);
+            connection.CatchUp();
+        }
+
+        public override void CatchUp()
+        {
+            var frames = new FrameBuffer();
+            var count = Math.Min(wanted - sent, 10);
+            for (var n = sent; n < sent + count; n++)
+            {
+                ServerFrame.WriteHeader(frames.Append(2), ServerFrame.Binary, sizeof(int));
+                BitConverter.TryWriteBytes(frames.Append(sizeof(int)), n);
+            }
+            Volatile.Write(ref sent, sent + connection.Write(new FrameBatch(frames.Written, count)));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+using FluentAssertions;
+using Notifier.Connections;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Connections;
+
+public sealed class FrameWriterTests(ITestOutputHelper output)
+{
+    private readonly ScriptedLane lane = new();
+
+    [Fact]
+    public async Task Frames_are_whole_and_in_order_whatever_the_lane_takes()
+    {
+        var seed = Random.Shared.Next();
+        output.WriteLine($"The seed is {seed}.");
+        var random = new Random(seed);
+        lane.Takes = length => random.Next(4) switch { 0 => 0, 1 => length, _ => random.Next(length + 1) };
+        lane.StaysReady = () => random.Next(8) > 0;
+        var messages = Enumerable.Range(0, 2_000).Select(n => Message.Of(null, Payload(random, n))).ToArray();
+
+        await WriteAllAsync(new FrameWriter(lane), messages);
+
+        lane.Taken.AsSpan().SequenceEqual(Expected(messages)).Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData(0)]     // nothing fits: the first frame is kept
+    [InlineData(1)]
+    [InlineData(101)]   // all of the first but its last byte
+    [InlineData(102)]   // the first, and nothing of the second
+    [InlineData(103)]
+    [InlineData(204)]   // both
+    public async Task What_was_not_begun_is_sent_again_by_the_caller_and_what_was_begun_is_not(int takes)
+    {
+        var messages = new[] { Message.Of(null, new byte[100]), Message.Of(null, new byte[100]) };
+        var batch = PlainText.Encode(new FrameBuffer(), messages);
+        lane.Takes = _ => takes;
+        var writer = new FrameWriter(lane);
+
+        var begun = writer.Write(batch);
+
+        begun.Should().Be(takes <= 102 ? 1 : 2);
+        writer.IsReady.Should().Be(takes is 102 or 204);
+        await writer.FinishAsync();
+        lane.Taken.Should().HaveCount(begun * 102);
+    }
+
+    [Fact]
+    public async Task The_rest_of_a_frame_is_a_copy_for_the_callers_buffer_is_used_again()
+    {
+        var bytes = PlainText.Encode(new FrameBuffer(), [Message.Of(null, "hello"u8.ToArray())]).Bytes.ToArray();
+        lane.Takes = _ => 3;
+        var writer = new FrameWriter(lane);
+
+        writer.Write(new FrameBatch(bytes, 1));
+        bytes.AsSpan().Fill(0xEE);
+
+        await writer.FinishAsync();
+        lane.Taken.Should().Equal([0x81, 5, .. "hello"u8]);
+    }
+
+    [Fact]
+    public void A_large_payload_is_shared_by_all_whom_it_waits_for()
+    {
+        var message = Message.Of(null, new byte[512 * 1024]);
+        var batch = PlainText.Encode(new FrameBuffer(), [message]);
+        var writers = Enumerable.Range(0, 100).Select(_ => new FrameWriter(Stalling(after: 1_000))).ToList();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        foreach (var writer in writers)
+            writer.Write(batch);
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should().BeLessThan(100 * 16 * 1024, "nobody copied half a mebibyte");
+        writers.Should().OnlyContain(writer => !writer.IsReady);
+    }
+
+    [Fact]
+    public async Task A_lane_that_breaks_inside_a_frame_leaves_the_writer_ready_to_be_forgotten()
+    {
+        lane.Takes = _ => 10;
+        var writer = new FrameWriter(lane);
+        writer.Write(PlainText.Encode(new FrameBuffer(), [Message.Of(null, new byte[100])]));
+        lane.IsBroken = true;
+
+        await writer.FinishAsync();
+
+        writer.IsReady.Should().BeTrue();
+        writer.Write(PlainText.Encode(new FrameBuffer(), [Message.Of(null, new byte[100_000])])).Should().Be(1);
+        writer.IsReady.Should().BeTrue();
+        lane.Taken.Should().HaveCount(10);
+    }
+
+    [Fact]
+    public void A_message_without_a_frame_counts_and_sends_nothing()
+    {
+        new FrameWriter(lane).Write(FrameBatch.Nothing(3)).Should().Be(3);
+
+        lane.Offers.Should().Be(0);
+    }
+
+    private static ScriptedLane Stalling(int after) => new()
+    {
+        Takes = length =>
+        {
+            var takes = Math.Min(length, after);
+            after -= takes;
+            return takes;
+        },
+    };
+
+    private async Task WriteAllAsync(FrameWriter writer, Message[] messages)
+    {
+        var frames = new FrameBuffer();
+        for (var next = 0; next < messages.Length;)
+        {
+            next += writer.Write(PlainText.Encode(frames, messages.AsSpan(next)));
+            while (!writer.IsReady)
+            {
+                var finish = writer.FinishAsync();
+                lane.BecomeReady();
+                await finish;
+            }
+        }
+    }
+
+    private static byte[] Payload(Random random, int n)
+    {
+        var payload = new byte[random.Next(10) switch
+        {
+            0 => 0,
+            1 => random.Next(126, 70_000),
+            2 => random.Next(FrameBatch.LargePayload - 1, FrameBatch.LargePayload + 2),
+            _ => random.Next(200),
+        }];
+        payload.AsSpan().Fill((byte)n);
+        return payload;
+    }
+
+    private static byte[] Expected(Message[] messages)
+    {
+        var all = new FrameBuffer();
+        foreach (var message in messages)
+        {
+            var length = message.Payload.Length;
+            ServerFrame.WriteHeader(all.Append(ServerFrame.HeaderLength(length)), message.IsText ? ServerFrame.Text : ServerFrame.Binary, length);
+            message.Payload.Span.CopyTo(all.Append(length));
+        }
+        return all.Written.ToArray();
+    }
+}

@@ -25,7 +25,8 @@ public enum Listen
 /// <summary>The whole application on a real Kestrel, at a free port.</summary>
 internal sealed class NotifierApp : IAsyncDisposable
 {
-    private static readonly Lazy<X509Certificate2> Certificate = new(SelfSigned);
+    /// <summary>Of localhost, signed by itself.</summary>
+    public static readonly Lazy<X509Certificate2> Certificate = new(SelfSigned);
 
     private readonly WebApplication app;
 
@@ -43,6 +44,15 @@ internal sealed class NotifierApp : IAsyncDisposable
 
     public ConnectionRegistry Connections => Services.GetRequiredService<ConnectionRegistry>();
 
+    /// <summary>The lane of each connection, once there are so many: a handshake is answered a little earlier.</summary>
+    public async Task<List<Lane>> LanesAsync(int count = 1)
+    {
+        await Eventually.IsAsync(() => Connections.Count == count, $"there are {count} connections");
+        var lanes = new List<Lane>();
+        Connections.ForEach(connection => lanes.Add(connection.Lane));
+        return lanes;
+    }
+
     /// <summary>Such as <c>http://127.0.0.1:43210</c>.</summary>
     public Uri Address => new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 
@@ -56,19 +66,31 @@ internal sealed class NotifierApp : IAsyncDisposable
     /// <param name="port">Zero for a free one.</param>
     /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
     public static async Task<NotifierApp> StartAsync(
-        string redis, Listen listen = Listen.Plain, TimeProvider? time = null, int port = 0, params string[] settings)
-    {
-        var log = new LogCapture();
-        var app = global::Server.Build(
-            ["--environment=Development", $"--Redis:Configuration={redis}", $"--urls=http://127.0.0.1:{port}", .. settings.Select(setting => "--" + setting)],
+        string redis, Listen listen = Listen.Plain, TimeProvider? time = null, int port = 0, params string[] settings) =>
+        await StartAsync(
+            redis,
             builder =>
             {
-                builder.Logging.ClearProviders().AddProvider(log);
                 if (time is not null)
                     builder.Services.AddSingleton(time);
                 if (listen == Listen.Tls)
                     builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
                         System.Net.IPAddress.Loopback, port, endpoint => endpoint.UseHttps(Certificate.Value)));
+            },
+            [$"urls=http://127.0.0.1:{port}", .. settings]);
+
+    /// <param name="redis">A connection string.</param>
+    /// <param name="adapt">What else is to be put in place.</param>
+    /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
+    public static async Task<NotifierApp> StartAsync(string redis, Action<WebApplicationBuilder> adapt, params string[] settings)
+    {
+        var log = new LogCapture();
+        var app = global::Server.Build(
+            ["--environment=Development", $"--Redis:Configuration={redis}", .. settings.Select(setting => "--" + setting)],
+            builder =>
+            {
+                builder.Logging.ClearProviders().AddProvider(log);
+                adapt(builder);
             });
         await app.StartAsync();
         return new NotifierApp(app, log);

@@ -21,7 +21,7 @@ public sealed class LaneTests(RedisFixture fixture)
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
 
-        (await app.LanesAsync()).Should().ContainSingle().Which.Should().BeOfType(lane);
+        (await app.OnlyConnectionAsync()).Lane.Should().BeOfType(lane);
     }
 
     [Fact]
@@ -31,7 +31,7 @@ public sealed class LaneTests(RedisFixture fixture)
         using var http2 = new Http2Client();
         using var client = await http2.ConnectAsync(app.WebSocketAddress());
 
-        (await app.LanesAsync()).Should().ContainSingle().Which.Should().BeOfType<StreamLane>();
+        (await app.OnlyConnectionAsync()).Lane.Should().BeOfType<StreamLane>();
     }
 
     /// <summary>One that changes the bytes on their way (this one only logs them) would be passed by.</summary>
@@ -51,6 +51,6 @@ public sealed class LaneTests(RedisFixture fixture)
             })));
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
 
-        (await app.LanesAsync()).Should().ContainSingle().Which.Should().BeOfType(lane);
+        (await app.OnlyConnectionAsync()).Lane.Should().BeOfType(lane);
     }
 }

@@ -44,13 +44,13 @@ internal sealed class NotifierApp : IAsyncDisposable
 
     public ConnectionRegistry Connections => Services.GetRequiredService<ConnectionRegistry>();
 
-    /// <summary>The lane of each connection, once there are so many: a handshake is answered a little earlier.</summary>
-    public async Task<List<Lane>> LanesAsync(int count = 1)
+    /// <summary>The one connection there is, once it is there: a handshake is answered a little earlier.</summary>
+    public async Task<Connection> OnlyConnectionAsync()
     {
-        await Eventually.IsAsync(() => Connections.Count == count, $"there are {count} connections");
-        var lanes = new List<Lane>();
-        Connections.ForEach(connection => lanes.Add(connection.Lane));
-        return lanes;
+        await Eventually.IsAsync(() => Connections.Count == 1, "there is one connection");
+        Connection? only = null;
+        Connections.ForEach(connection => only = connection);
+        return only!;
     }
 
     /// <summary>Such as <c>http://127.0.0.1:43210</c>.</summary>

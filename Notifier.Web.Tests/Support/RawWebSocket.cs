@@ -97,6 +97,8 @@ internal sealed class RawWebSocket : IAsyncDisposable
     /// <exception cref="IOException">The connection was reset.</exception>
     public async Task<Frame?> ReadFrameAsync(TimeSpan? limit = null)
     {
+        if (TryParse() is { } ready)
+            return ready;
         using var timeout = new CancellationTokenSource(limit ?? Limit);
         while (true)
         {

@@ -1,0 +1,49 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Connections;
+
+/// <summary>
+/// The 101 answer goes through Kestrel's pipe, messages go straight to the socket: they must not overtake it. The client throws
+/// when anything but the answer comes first.
+/// </summary>
+[Collection(UsesRedis.Name)]
+public sealed class HandshakeTests(RedisFixture fixture)
+{
+    private const int AtOnce = 50;
+
+    private RedisServer Redis => fixture.Redis;
+
+    [Theory]
+    [InlineData(Listen.Plain, 3_000)]
+    [InlineData(Listen.Tls, 300)]
+    public async Task The_answer_comes_before_the_first_message_though_messages_pour_and_the_client_is_silent(Listen listen, int handshakes)
+    {
+        var channel = $"handshake.{listen}";
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
+        await using var first = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=" + channel));
+        await Redis.WhenChannelIsLiveAsync(app, channel);
+        using var enough = new CancellationTokenSource();
+        var pouring = PourAsync(channel, enough.Token);
+
+        var left = handshakes;
+        await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(async _ =>
+        {
+            while (Interlocked.Decrement(ref left) >= 0)
+            {
+                await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=" + channel));
+                (await client.ReadTextAsync()).Should().Be("hello");
+            }
+        })).WaitAsync(TimeSpan.FromSeconds(60));
+
+        await enough.CancelAsync();
+        await pouring;
+    }
+
+    private async Task PourAsync(string channel, CancellationToken enough)
+    {
+        while (!enough.IsCancellationRequested)
+            await Redis.PublishAsync(channel, "hello");
+    }
+}

@@ -11,7 +11,7 @@ public sealed class StreamLaneTests : IDisposable
     private readonly RecordingStream stream = new();
     private readonly StreamLane lane;
 
-    public StreamLaneTests() => lane = new StreamLane(stream, socket: null);
+    public StreamLaneTests() => lane = new StreamLane(stream, socket: null, isShared: false);
 
     public void Dispose() => stream.Dispose();
 

@@ -16,7 +16,7 @@ internal sealed class ModelLane(int seed) : Lane
 
     public override bool IsReady => true;
 
-    public override long Progress => received.Count;
+    public override Progress Progress => new(received.Count, received.Count);
 
     /// <summary>Everything it has got.</summary>
     public byte[] Received

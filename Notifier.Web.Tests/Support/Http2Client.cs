@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 
 namespace Notifier.Tests.Support;
@@ -7,10 +8,11 @@ namespace Notifier.Tests.Support;
 internal sealed class Http2Client : IDisposable
 {
     private readonly HttpMessageInvoker invoker;
+    private Socket? connection;
 
     public Http2Client()
     {
-        var handler = new SocketsHttpHandler { EnableMultipleHttp2Connections = false };
+        var handler = new SocketsHttpHandler { EnableMultipleHttp2Connections = false, ConnectCallback = OpenAsync };
         handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate?.Subject == "CN=localhost";
         invoker = new HttpMessageInvoker(handler);
     }
@@ -32,7 +34,17 @@ internal sealed class Http2Client : IDisposable
         new HttpRequestMessage(HttpMethod.Get, address) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact },
         CancellationToken.None).WaitAsync(Eventually.Limit);
 
+    /// <summary>From now on this end is dead, and the peer is not told.</summary>
+    public void GoHalfOpen() => HalfOpen.Make(connection!);
+
     public void Dispose() => invoker.Dispose();
+
+    private async ValueTask<Stream> OpenAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        connection = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await connection.ConnectAsync(context.DnsEndPoint, cancellationToken);
+        return new NetworkStream(connection, ownsSocket: true);
+    }
 }
 
 /// <summary>Whole messages of a .NET WebSocket.</summary>

@@ -137,6 +137,9 @@ internal sealed class RawWebSocket : IAsyncDisposable
         }
     }
 
+    /// <summary>From now on this end is dead, and the peer is not told.</summary>
+    public void GoHalfOpen() => HalfOpen.Make(socket);
+
     /// <summary>Ends the connection with a reset, or so that the peer only sees it end.</summary>
     public void Abort() => socket.Close(0);
 

@@ -31,12 +31,13 @@ internal sealed class ScriptedLane : Lane
     public override bool IsReady => unready is null;
 
     /// <summary>Its peer is always alive.</summary>
-    public override long Progress
+    public override Progress Progress
     {
         get
         {
             Looked();
-            return ++progress;
+            progress++;
+            return new(progress, progress);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
@@ -39,15 +40,16 @@ internal sealed class FrameUpgrade(HttpContext context, TimeProvider time, ILogg
     public async Task<Stream> UpgradeAsync()
     {
         var stream = await upgrade!.UpgradeAsync();
-        var socket = context.Features.Get<IConnectionSocketFeature>()?.Socket;
-        return Open(stream, socket is not null && UntouchedTransport.Is(context) ? new SocketLane(socket) : new StreamLane(stream, socket));
+        return Open(stream, Socket is { } socket && UntouchedTransport.Is(context) ? new SocketLane(socket) : new StreamLane(stream, Socket, isShared: false));
     }
 
     public async ValueTask<Stream> AcceptAsync()
     {
         var stream = await connect!.AcceptAsync();
-        return Open(stream, new StreamLane(stream, socket: null));  // the socket carries other streams too
+        return Open(stream, new StreamLane(stream, Socket, isShared: true));
     }
+
+    private Socket? Socket => context.Features.Get<IConnectionSocketFeature>()?.Socket;
 
     private FrameStream Open(Stream stream, Lane lane)
     {

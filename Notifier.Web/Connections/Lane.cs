@@ -24,9 +24,16 @@ internal abstract class Lane
     /// <summary>Completes when all of the bytes were taken. Only when <see cref="IsReady"/>.</summary>
     public abstract ValueTask SendAsync(ReadOnlyMemory<byte> bytes);
 
-    /// <summary>
-    /// A number that changes whenever the peer has taken something ("accepted by our kernel" is not enough where the
-    /// kernel can tell). Called by the liveness sweep, from any thread.
-    /// </summary>
-    public abstract long Progress { get; }
+    /// <summary>How much the peer has taken. Called by the liveness sweep, from any thread.</summary>
+    public abstract Progress Progress { get; }
 }
+
+/// <summary>
+/// How much a peer has taken. What our kernel accepts proves nothing: it accepts a ping to a machine that is gone. What the
+/// peer's kernel acknowledged proves it, but where streams share a socket (HTTP/2) it may have been another stream's.
+/// </summary>
+/// <param name="Acknowledged">Bytes that the peer's kernel has acknowledged on the socket.</param>
+/// <param name="Passed">
+/// Grows when this stream could send something. The same as the other where it has the socket to itself.
+/// </param>
+internal readonly record struct Progress(long Acknowledged, long Passed);

@@ -5,17 +5,23 @@ namespace Notifier.Connections;
 internal struct Pulse(long aliveAt)
 {
     private int reads;
-    private long progress;
+    private long acknowledged;
+    private long passed;
     private long aliveAt = aliveAt;
 
     /// <summary>How long the peer has neither sent nor taken a byte. A slow reader that moves is alive.</summary>
     public TimeSpan Silence(Connection connection, TimeProvider time)
     {
         var now = time.GetTimestamp();
-        var progressNow = connection.Lane.Progress;
-        if (reads != connection.Reads || progress != progressNow)
+        var progress = connection.Lane.Progress;
+        // Acknowledged since the last look, and something of ours is on its way since the peer last showed that it lives.
+        var hasTaken = progress.Acknowledged != acknowledged && progress.Passed != passed;
+        acknowledged = progress.Acknowledged;
+        if (hasTaken)
+            passed = progress.Passed;
+        if (hasTaken || reads != connection.Reads)
             aliveAt = now;
-        (reads, progress) = (connection.Reads, progressNow);
+        reads = connection.Reads;
         return time.GetElapsedTime(aliveAt, now);
     }
 }

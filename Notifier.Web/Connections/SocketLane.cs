@@ -21,7 +21,14 @@ internal sealed class SocketLane : Lane
 
     public override bool IsReady => true;
 
-    public override long Progress => progress.BytesTaken;
+    public override Progress Progress
+    {
+        get
+        {
+            var taken = progress.BytesTaken;
+            return new(taken, taken);
+        }
+    }
 
     public override ValueTask WhenReadyAsync() => ValueTask.CompletedTask;
 

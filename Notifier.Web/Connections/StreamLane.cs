@@ -8,8 +8,9 @@ namespace Notifier.Connections;
 /// it throws, and whenever, means that the lane broke: a holder that failed would hold the connection for ever.
 /// </summary>
 /// <param name="stream">The upgraded stream.</param>
-/// <param name="socket">The connection's socket where it carries only this one WebSocket (HTTP/1.1), to see progress.</param>
-internal sealed class StreamLane(Stream stream, Socket? socket) : Lane
+/// <param name="socket">The connection's socket, to see progress.</param>
+/// <param name="isShared">Whether the socket carries other streams too (HTTP/2).</param>
+internal sealed class StreamLane(Stream stream, Socket? socket, bool isShared) : Lane
 {
     private readonly TcpProgress? progress = socket is null ? null : new TcpProgress(socket);
     private Task? pending;
@@ -18,7 +19,15 @@ internal sealed class StreamLane(Stream stream, Socket? socket) : Lane
 
     public override bool IsReady => pending is null;
 
-    public override long Progress => Interlocked.Read(ref completedWrites) + (progress?.BytesTaken ?? 0);
+    public override Progress Progress
+    {
+        get
+        {
+            var taken = progress?.BytesTaken ?? 0;
+            // Over HTTP/2 a write completes when the peer's flow control has let it pass.
+            return new(taken, isShared ? Interlocked.Read(ref completedWrites) : taken);
+        }
+    }
 
     public override int Offer(ReadOnlyMemory<byte> bytes)
     {

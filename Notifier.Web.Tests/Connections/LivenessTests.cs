@@ -1,0 +1,166 @@
+using System.Net.WebSockets;
+using FluentAssertions;
+using Notifier.Tests.Support;
+using StackExchange.Redis;
+using Xunit;
+
+namespace Notifier.Tests.Connections;
+
+/// <summary>Which peers are alive. All seconds are the clock's, which a test moves.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class LivenessTests(RedisFixture fixture)
+{
+    private RedisServer Redis => fixture.Redis;
+
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task A_quiet_client_is_pinged_every_25_seconds_and_lives(Listen listen)
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, listen);
+        await using var client = await RawWebSocket.ConnectAsync(app.App.WebSocketAddress());
+        await app.WhenThereAreAsync(1);
+
+        for (var pings = 0; pings < 4; pings++)
+        {
+            await app.AdvanceAsync(25);
+            var ping = (await client.ReadFrameAsync())!;
+            ping.Opcode.Should().Be(Frame.PingOpcode);
+            await client.SendAsync(Frame.PongOpcode, ping.Payload);
+        }
+
+        await client.SendAsync(Frame.PingOpcode, [7]);
+        (await client.ReadFrameAsync())!.Payload.Should().Equal([7], "there were four pings, and no fifth");
+    }
+
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task A_client_whose_machine_is_gone_is_noticed_within_40_seconds(Listen listen)
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, listen);
+        await using var client = await RawWebSocket.ConnectAsync(app.App.WebSocketAddress());
+        await app.WhenThereAreAsync(1);
+        await client.SendAsync(Frame.PingOpcode, []);
+        (await client.ReadFrameAsync())!.Opcode.Should().Be(Frame.PongOpcode);
+
+        client.GoHalfOpen();
+
+        await app.AdvanceAsync(33);
+        app.Connections.Should().Be(1);
+        await app.AdvanceAsync(7);
+        await app.WhenThereAreAsync(0);
+    }
+
+    [Fact]
+    public async Task So_it_is_over_http2()
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Tls);
+        using var http2 = new Http2Client();
+        using var client = await http2.ConnectAsync(app.App.WebSocketAddress());
+        using var other = await http2.ConnectAsync(app.App.WebSocketAddress());
+        await app.WhenThereAreAsync(2);
+
+        http2.GoHalfOpen();
+
+        await app.AdvanceAsync(33);
+        app.Connections.Should().Be(2);
+        await app.AdvanceAsync(7);
+        await app.WhenThereAreAsync(0);
+    }
+
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task A_reader_that_stalls_is_gone_within_40_seconds(Listen listen)
+    {
+        var channel = $"stall.{listen}";
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, listen);
+        await using var client = await RawWebSocket.SubscribeAsync(app.App, channel, receiveBuffer: 16 * 1024);
+        await Redis.WhenChannelIsLiveAsync(app.App, channel);
+        await Redis.PublishAllAsync(channel, Enumerable.Repeat((RedisValue)new byte[8 * 1024], 500));
+
+        await app.AdvanceAsync(33);
+        app.Connections.Should().Be(1);
+        await app.AdvanceAsync(7);
+        await app.WhenThereAreAsync(0);
+    }
+
+    [Fact]
+    public async Task A_stalled_stream_of_an_http2_connection_is_gone_and_the_others_live()
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Tls);
+        using var http2 = new Http2Client();
+        using var stalled = await http2.ConnectAsync(app.App.WebSocketAddress("/ws?channel=stall.http2"));
+        using var lively = await http2.ConnectAsync(app.App.WebSocketAddress("/ws?channel=lively.http2"));
+        await Redis.WhenChannelIsLiveAsync(app.App, "stall.http2");
+        await Redis.WhenChannelIsLiveAsync(app.App, "lively.http2");
+        await Redis.PublishAllAsync("stall.http2", Enumerable.Repeat((RedisValue)new byte[8 * 1024], 500));
+
+        await app.AdvanceAsync(40, async () =>
+        {
+            await Redis.PublishAsync("lively.http2", "hello");
+            (await lively.ReadMessageAsync()).Text.Should().Be("hello");
+        });
+
+        await app.WhenThereAreAsync(1);
+        lively.State.Should().Be(WebSocketState.Open);
+    }
+
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task A_reader_of_400_kilobytes_a_second_lives_behind_a_backlog_of_more_than_a_minute(Listen listen)
+    {
+        const int eachSecond = 400_000;
+        var channel = $"slow.{listen}";
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, listen);
+        await using var client = await RawWebSocket.SubscribeAsync(app.App, channel, receiveBuffer: 64 * 1024);
+        await Redis.WhenChannelIsLiveAsync(app.App, channel);
+        await Redis.PublishAllAsync(channel, Enumerable.Range(0, 70 * eachSecond / 8_000).Select(_ => (RedisValue)new byte[8_000]));
+
+        var target = 0;
+        await app.AdvanceAsync(65, async () =>
+        {
+            for (target += eachSecond; client.BytesRead < target;)
+                (await client.ReadFrameAsync())!.Opcode.Should().NotBe(Frame.CloseOpcode);
+        });
+
+        app.Connections.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task So_does_one_over_http2()
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Tls);
+        using var http2 = new Http2Client();
+        using var client = await http2.ConnectAsync(app.App.WebSocketAddress("/ws?channel=slow.http2"));
+        await Redis.WhenChannelIsLiveAsync(app.App, "slow.http2");
+        await Redis.PublishAllAsync("slow.http2", Enumerable.Repeat((RedisValue)new byte[8_000], 70 * 50));
+
+        await app.AdvanceAsync(65, async () =>
+        {
+            for (var n = 0; n < 50; n++)
+                (await client.ReadMessageAsync()).Payload.Should().HaveCount(8_000);
+        });
+
+        app.Connections.Should().Be(1);
+    }
+
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task A_client_that_does_not_answer_a_close_is_aborted_after_5_seconds(Listen listen)
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, listen);
+        await using var client = await RawWebSocket.ConnectAsync(app.App.WebSocketAddress());
+        await app.WhenThereAreAsync(1);
+        await client.SendAsync(Frame.BinaryOpcode, [1]);
+        (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(4400);
+
+        await app.AdvanceAsync(4);
+        app.Connections.Should().Be(1);
+        await app.AdvanceAsync(3);
+        await app.WhenThereAreAsync(0);
+    }
+}

@@ -1,0 +1,33 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>
+/// Makes this end of a TCP connection as dead as a machine without power: a packet filter on the socket (socket(7),
+/// SO_ATTACH_FILTER) drops whatever comes before TCP sees it, so nothing is acknowledged, and nobody is told.
+/// </summary>
+internal static class HalfOpen
+{
+    private const int SolSocket = 1;
+    private const int SoAttachFilter = 26;
+
+    /// <summary>BPF_RET | BPF_K, 0: keep no byte.</summary>
+    private static readonly byte[] DropAll = [0x06, 0, 0, 0, 0, 0, 0, 0];
+
+    public static void Make(Socket socket)
+    {
+        var filter = GCHandle.Alloc(DropAll, GCHandleType.Pinned);
+        try
+        {
+            Span<byte> program = stackalloc byte[16];   // struct sock_fprog: the count, and a pointer, aligned
+            BitConverter.TryWriteBytes(program, (ushort)1);
+            BitConverter.TryWriteBytes(program[8..], filter.AddrOfPinnedObject());
+            socket.SetRawSocketOption(SolSocket, SoAttachFilter, program);
+        }
+        finally
+        {
+            filter.Free();
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Notifier.Connections;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>
+/// An application whose clock a test moves, second by second, so that the liveness sweep sees each of them: the clock waits
+/// for the sweep to look at a connection of its own, which is always alive.
+/// </summary>
+internal sealed class SweptApp : IAsyncDisposable
+{
+    private readonly FakeTimeProvider time;
+    private readonly SemaphoreSlim looked;
+    private readonly Connection witness;
+
+    private SweptApp(NotifierApp app, FakeTimeProvider time, SemaphoreSlim looked)
+    {
+        App = app;
+        this.time = time;
+        this.looked = looked;
+        witness = new Connection(new ScriptedLane { Looked = () => looked.Release() }, static () => { }, time, NullLogger.Instance);
+        app.Connections.Add(witness);
+    }
+
+    public NotifierApp App { get; }
+
+    /// <summary>How many connections there are, the clock's own left out.</summary>
+    public int Connections => App.Connections.Count - 1;
+
+    /// <summary>Its logs keep a day, so that slow readers stay readers.</summary>
+    public static async Task<SweptApp> StartAsync(string redis, Listen listen, params string[] settings)
+    {
+        var time = new FakeTimeProvider();
+        var app = new SweptApp(
+            await NotifierApp.StartAsync(redis, listen, time, settings:
+                ["History:Recent:Bytes=200000000", "History:Recent:Messages=100000", "History:Recent:Age=1.00:00:00", .. settings]),
+            time,
+            new SemaphoreSlim(0));
+        // The sweep starts its timer a little after the application has started.
+        await Eventually.IsAsync(
+            () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                return app.looked.CurrentCount > 0;
+            },
+            "the sweep runs");
+        return app;
+    }
+
+    /// <summary>Waits until there are so many: a handshake is answered a little before the sweep sees the connection.</summary>
+    public Task WhenThereAreAsync(int connections) => Eventually.IsAsync(() => Connections == connections, $"there are {connections} connections");
+
+    /// <summary>Moves the clock, and does something in each second.</summary>
+    public async Task AdvanceAsync(int seconds, Func<Task>? each = null)
+    {
+        for (var second = 0; second < seconds; second++)
+        {
+            while (looked.CurrentCount > 0)
+                await looked.WaitAsync();
+            time.Advance(TimeSpan.FromSeconds(1));
+            if (!await looked.WaitAsync(Eventually.Limit))
+                throw new TimeoutException("The liveness sweep did not come.");
+            if (each is not null)
+                await each();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        App.Connections.Remove(witness);    // it would not answer a close
+        await App.DisposeAsync();
+        looked.Dispose();
+    }
+}

@@ -46,31 +46,3 @@ internal sealed class Http2Client : IDisposable
         return new NetworkStream(connection, ownsSocket: true);
     }
 }
-
-/// <summary>Whole messages of a .NET WebSocket.</summary>
-internal static class WebSocketMessages
-{
-    public static Task SendTextAsync(this WebSocket socket, string text) =>
-        socket.SendAsync(System.Text.Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, endOfMessage: true, CancellationToken.None).WaitAsync(Eventually.Limit);
-
-    /// <summary>The next message, or a close with code and text.</summary>
-    public static async Task<Frame> ReadMessageAsync(this WebSocket socket)
-    {
-        var buffer = new byte[1024 * 1024];
-        var length = 0;
-        ValueWebSocketReceiveResult part;
-        do
-        {
-            using var limit = new CancellationTokenSource(Eventually.Limit);
-            part = await socket.ReceiveAsync(buffer.AsMemory(length), limit.Token);
-            length += part.Count;
-        }
-        while (!part.EndOfMessage);
-        return part.MessageType switch
-        {
-            WebSocketMessageType.Text => new Frame(Frame.TextOpcode, buffer[..length]),
-            WebSocketMessageType.Binary => new Frame(Frame.BinaryOpcode, buffer[..length]),
-            _ => new Frame(Frame.CloseOpcode, [(byte)((int)socket.CloseStatus! >> 8), (byte)socket.CloseStatus, .. System.Text.Encoding.UTF8.GetBytes(socket.CloseStatusDescription ?? "")]),
-        };
-    }
-}

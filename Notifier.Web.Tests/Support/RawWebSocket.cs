@@ -75,7 +75,10 @@ internal sealed class RawWebSocket : IAsyncDisposable
     public Task SendTextAsync(string text) => SendAsync(Frame.TextOpcode, Encoding.UTF8.GetBytes(text));
 
     /// <summary>Sends one masked frame.</summary>
-    public async Task SendAsync(byte opcode, byte[] payload, bool final = true)
+    public Task SendAsync(byte opcode, byte[] payload, bool final = true) => SendRawAsync(Masked(opcode, payload, final));
+
+    /// <summary>A frame as a client sends it.</summary>
+    public static byte[] Masked(byte opcode, byte[] payload, bool final = true)
     {
         var header = payload.Length < 126 ? 2 : payload.Length <= ushort.MaxValue ? 4 : 10;
         var frame = new byte[header + 4 + payload.Length];      // the mask is four zeros, so the payload stays as it is
@@ -86,7 +89,7 @@ internal sealed class RawWebSocket : IAsyncDisposable
         else if (header == 10)
             BinaryPrimitives.WriteInt64BigEndian(frame.AsSpan(2), payload.Length);
         payload.CopyTo(frame, header + 4);
-        await stream.WriteAsync(frame);
+        return frame;
     }
 
     public Task SendRawAsync(byte[] bytes) => stream.WriteAsync(bytes).AsTask();

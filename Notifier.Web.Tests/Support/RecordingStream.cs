@@ -6,7 +6,7 @@ namespace Notifier.Tests.Support;
 /// <summary>Stands where a server's transport would: keeps each write as it came, and reads what the test says a client sent.</summary>
 internal sealed class RecordingStream : Stream
 {
-    private readonly Pipe fromClient = new();
+    private readonly Pipe fromClient = new(new PipeOptions(pauseWriterThreshold: 0));
     private readonly ConcurrentQueue<string> calls = [];
 
     /// <summary>Each call that wrote or flushed, by name, in order.</summary>
@@ -18,6 +18,9 @@ internal sealed class RecordingStream : Stream
     /// <summary>What a write waits for. Completed, unless a test says otherwise.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
 
+    /// <summary>How many bytes a read gives at most.</summary>
+    public int ReadsAtMost { get; set; } = int.MaxValue;
+
     /// <summary>What a write fails with.</summary>
     public Exception? Throws { get; set; }
 
@@ -28,7 +31,7 @@ internal sealed class RecordingStream : Stream
     public async Task ClientSendsAsync(params byte[] frame) => await fromClient.Writer.WriteAsync(frame);
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        fromClient.Reader.AsStream().ReadAsync(buffer, cancellationToken);
+        fromClient.Reader.AsStream().ReadAsync(buffer.Length > ReadsAtMost ? buffer[..ReadsAtMost] : buffer, cancellationToken);
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {

@@ -1,0 +1,114 @@
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>Names that nobody can have: the close says what is wrong, and what would be right.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class RefusedNameTests(RedisFixture fixture)
+{
+    private RedisServer Redis => fixture.Redis;
+
+    public static TheoryData<string, int, string> Refused { get; } = new()
+    {
+        { "", 4400, "the channel is empty; send a name such as new-users or notifications.*" },
+        { new string('a', 256), 4400, "the channel has 256 bytes; 255 are allowed" },
+        { string.Concat(Enumerable.Repeat("é", 128)), 4400, "the channel has 256 bytes; 255 are allowed" },
+        { "new\nusers", 4400, "the channel has control characters in it" },
+        { "new\0users", 4400, "the channel has control characters in it" },
+        { "new\u0085users*", 4400, "the pattern has control characters in it" },
+        { new string('a', 128) + "*", 4400, "the pattern has 129 bytes; 128 are allowed" },
+        { "*a*b*c*d*", 4400, "the pattern has 5 stars; 4 are allowed" },
+        { "__keyspace@0__:foo", 4403, "the channel is reserved: names that begin with __ or notifier: never reach a browser" },
+        { "notifier:probe", 4403, "the channel is reserved: names that begin with __ or notifier: never reach a browser" },
+        { "__key*", 4403, "the pattern is reserved: names that begin with __ or notifier: never reach a browser" },
+        { @"\n\otifier:*", 4403, "the pattern is reserved: names that begin with __ or notifier: never reach a browser" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Refused))]
+    public async Task A_name_is_refused_with_a_reason_in_a_frame_and_in_the_address(string name, int code, string text)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var asking = await RawWebSocket.SubscribeAsync(app, name);
+        await using var arriving = await RawWebSocket.ConnectAsync(
+            app.WebSocketAddress($"/ws?{(text.Contains("pattern", StringComparison.Ordinal) ? "pattern" : "channel")}={Uri.EscapeDataString(name)}"));
+
+        foreach (var client in new[] { asking, arriving })
+        {
+            var close = await client.ReadUntilCloseAsync();
+            (close.CloseCode, close.CloseText).Should().Be((code, text));
+        }
+        app.Hub.Names.Should().Be(0);
+    }
+
+    [Theory]
+    [InlineData("channel=%FF")]
+    [InlineData("pattern=a%C3")]
+    [InlineData("channel=%ED%A0%80")]                   // a lone surrogate
+    [InlineData("channel=new-users&channel=%C0%AF")]    // a slash, written too long
+    public async Task A_name_in_the_address_that_is_not_utf8_is_malformed_and_no_other_is_subscribed_instead(string query)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?" + query));
+
+        var close = await client.ReadUntilCloseAsync();
+
+        (close.CloseCode, close.CloseText).Should().Be((4400, "a name in the address is not UTF-8"));
+        app.Hub.Names.Should().Be(0);
+    }
+
+    [Theory]
+    [InlineData(255, "")]
+    [InlineData(127, "*")]
+    public async Task The_longest_name_is_had(int letters, string rest)
+    {
+        var name = new string('l', letters) + rest;
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await RawWebSocket.SubscribeAsync(app, name);
+        await Eventually.IsAsync(() => app.Hub.References(Name.Parse(name)) == 1, "the name is held");
+        await Eventually.IsAsync(async () => await Redis.PublishAsync(new string('l', letters), "hello") == 1, "the name is subscribed");
+
+        (await client.ReadTextAsync()).Should().Be("hello");
+    }
+
+    [Theory]
+    [InlineData(128, "", "a connection may hold 128 names")]
+    [InlineData(16, "*", "a connection may hold 16 patterns")]
+    public async Task A_connection_holds_so_many_names_and_one_more_closes_it(int most, string suffix, string text)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Redis:Linger=00:00:00");
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+        for (var n = 0; n < most; n++)
+        {
+            await client.SendTextAsync($"many.{n}{suffix}");
+            await client.SendTextAsync($"many.{n}{suffix}");    // again counts once
+        }
+        await client.SendAsync(Frame.PingOpcode, []);
+        (await client.ReadFrameAsync())!.Opcode.Should().Be(Frame.PongOpcode, "all were read, and none refused");
+        app.Hub.Names.Should().Be(most);
+
+        await client.SendTextAsync($"many.{most}{suffix}");
+
+        var close = await client.ReadUntilCloseAsync();
+        (close.CloseCode, close.CloseText).Should().Be((4403, text));
+        await client.SendCloseAsync(1000);
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection is gone");
+        Enumerable.Range(0, most + 1).Sum(n => app.Hub.References(Name.Parse($"many.{n}{suffix}"))).Should().Be(0);
+    }
+
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task An_unknown_subprotocol_is_told_after_accepting_for_a_browser_sees_no_reason_before(Listen listen)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: "Sec-WebSocket-Protocol: graphql-ws, soap\r\n");
+
+        client.Handshake.Should().Contain("Sec-WebSocket-Protocol: graphql-ws");
+        var close = await client.ReadUntilCloseAsync();
+        (close.CloseCode, close.CloseText).Should().Be((4400, "unknown subprotocol; connect without one"));
+    }
+}

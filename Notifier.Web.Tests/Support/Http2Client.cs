@@ -37,6 +37,9 @@ internal sealed class Http2Client : IDisposable
     /// <summary>From now on this end is dead, and the peer is not told.</summary>
     public void GoHalfOpen() => HalfOpen.Make(connection!);
 
+    /// <summary>Ends the connection, with all its streams, by a reset.</summary>
+    public void Reset() => connection!.Close(0);
+
     public void Dispose() => invoker.Dispose();
 
     private async ValueTask<Stream> OpenAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)

@@ -1,0 +1,106 @@
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using StackExchange.Redis;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>However a connection ends, nothing of it is left.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class ConnectionEndTests(RedisFixture fixture)
+{
+    private RedisServer Redis => fixture.Redis;
+
+    [Theory]
+    [InlineData(Listen.Plain, 1000)]
+    [InlineData(Listen.Plain, 1001)]
+    [InlineData(Listen.Plain, 4999)]
+    [InlineData(Listen.Tls, 3000)]
+    public async Task A_close_is_answered_with_its_code_and_ends_in_peace(Listen listen, ushort code)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+
+        await client.SendCloseAsync(code);
+
+        (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(code);
+        (await client.ReadFrameAsync()).Should().BeNull();
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection is gone");
+    }
+
+    /// <summary>.NET's WebSocket does not tell the two apart; a browser that called <c>close()</c> is told that all went well.</summary>
+    [Fact]
+    public async Task A_close_without_a_code_is_answered_as_a_normal_one()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+
+        await client.SendAsync(Frame.CloseOpcode, []);
+
+        (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(1000);
+        (await client.ReadFrameAsync()).Should().BeNull();
+    }
+
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task Clients_that_vanish_in_any_state_leave_no_reference(Listen listen)
+    {
+        const int each = 20;
+        var channel = $"vanish.{listen}";
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen, settings: "Redis:Linger=00:00:00");
+        var clients = await Task.WhenAll(Enumerable.Range(0, each * 3).Select(
+            n => RawWebSocket.SubscribeAsync(app, channel, receiveBuffer: n < each ? 4096 : 0)));
+        await Redis.WhenChannelIsLiveAsync(app, channel, clients.Length);
+        using var enough = new CancellationTokenSource();
+        var pouring = PourAsync(channel, enough.Token);
+        await Task.WhenAll(clients.Select(client => client.ReadFrameAsync()));
+
+        await Task.WhenAll(clients.Select(async (client, n) =>
+        {
+            // A third stalls with a backlog, a third has its close under way, a third is reset or only ends.
+            if (n >= each && n < each * 2)
+                await client.SendCloseAsync(1000);
+            if (n % 2 == 0)
+                client.Abort();
+            else
+                await client.DisposeAsync();
+        }));
+
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "the connections are gone");
+        app.Hub.References(Name.Channel(channel)).Should().Be(0);
+        await enough.CancelAsync();
+        await pouring;
+        await Eventually.IsAsync(async () => app.Hub.Names == 0 && await Redis.SubscribersAsync(channel) == 0, "the name has left Redis");
+    }
+
+    [Fact]
+    public async Task Streams_that_vanish_and_their_whole_connection_leave_no_reference()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, Listen.Tls);
+        using var first = new Http2Client();
+        using var second = new Http2Client();
+        using var aborted = await first.ConnectAsync(app.WebSocketAddress("/ws?channel=vanish.http2"));
+        using var left = await first.ConnectAsync(app.WebSocketAddress("/ws?channel=vanish.http2"));
+        using var reset = await second.ConnectAsync(app.WebSocketAddress("/ws?channel=vanish.http2"));
+        await Redis.WhenChannelIsLiveAsync(app, "vanish.http2", 3);
+
+        aborted.Abort();
+        second.Reset();
+
+        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("vanish.http2")) == 1, "two have left");
+        app.Connections.Count.Should().Be(1);
+        await Redis.PublishAsync("vanish.http2", "hello");
+        (await left.ReadMessageAsync()).Text.Should().Be("hello");
+        await left.CloseAsync(System.Net.WebSockets.WebSocketCloseStatus.NormalClosure, "", CancellationToken.None).WaitAsync(Eventually.Limit);
+        ((int?)left.CloseStatus).Should().Be(1000);
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "all have left");
+    }
+
+    private async Task PourAsync(string channel, CancellationToken enough)
+    {
+        while (!enough.IsCancellationRequested)
+            await Redis.PublishAllAsync(channel, Enumerable.Repeat((RedisValue)new byte[10_000], 100));
+    }
+}

@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using System.Net.WebSockets;
+using FluentAssertions;
+using Notifier.Tests.Support;
+using StackExchange.Redis;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Operations;
+
+/// <summary>A new version is deployed while messages pour: SIGTERM to the real process.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output)
+{
+    private const int Clients = 150;
+
+    /// <summary>So that nobody is told to be too slow before.</summary>
+    private const string LargeLog = "History:Recent:Bytes=100000000";
+
+    private RedisServer Redis => fixture.Redis;
+
+    [Theory]
+    [InlineData(Listen.Plain, 0)]
+    [InlineData(Listen.Plain, 10)]
+    [InlineData(Listen.Tls, 10)]
+    public async Task On_sigterm_every_client_is_told_when_to_come_back_and_the_process_ends(Listen listen, int stalled)
+    {
+        var channel = $"sigterm.{listen}.{stalled}";
+        await using var server = await ServerProcess.StartAsync(Redis.Configuration, listen, LargeLog);
+        var path = server.WebSocketAddress("/ws?channel=" + channel);
+        var readers = await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => RawWebSocket.ConnectAsync(path)));
+        var sleepers = await Task.WhenAll(Enumerable.Range(0, stalled).Select(_ => RawWebSocket.ConnectAsync(path, receiveBuffer: 4096)));
+        await Eventually.IsAsync(async () => await Redis.SubscribersAsync(channel) == 1, "the channel is subscribed");
+        using var enough = new CancellationTokenSource();
+        var pouring = PourAsync(channel, enough.Token);
+        await Task.WhenAll(readers.Select(async client =>
+        {
+            while (client.BytesRead < 500_000)
+                await client.ReadFrameAsync();
+        }));
+
+        var sinceSignal = Stopwatch.StartNew();
+        var closing = readers.Select(client => CloseAsync(client, sinceSignal)).ToList();
+        server.Terminate();
+        var told = await Task.WhenAll(closing);
+        var exitCode = await server.WaitForExitAsync(TimeSpan.FromSeconds(5));
+        output.WriteLine($"{listen}, {stalled} stalled: all told after {told.Max().TotalMilliseconds:0} ms, exit after {sinceSignal.Elapsed.TotalMilliseconds:0} ms.");
+
+        exitCode.Should().Be(0, server.Output);
+        sinceSignal.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5));
+        told.Max().Should().BeLessThan(TimeSpan.FromSeconds(1));
+        await enough.CancelAsync();
+        await pouring;
+        foreach (var client in readers.Concat(sleepers))
+            await client.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task So_are_clients_over_http2()
+    {
+        await using var server = await ServerProcess.StartAsync(Redis.Configuration, Listen.Tls, LargeLog);
+        using var http2 = new Http2Client();
+        var clients = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => http2.ConnectAsync(server.WebSocketAddress("/ws?channel=sigterm.http2"))));
+        await Eventually.IsAsync(async () => await Redis.SubscribersAsync("sigterm.http2") == 1, "the channel is subscribed");
+        using var enough = new CancellationTokenSource();
+        var pouring = PourAsync("sigterm.http2", enough.Token);
+        await Task.WhenAll(clients.Select(client => client.ReadMessageAsync()));
+
+        var sinceSignal = Stopwatch.StartNew();
+        server.Terminate();
+        await Task.WhenAll(clients.Select(async client =>
+        {
+            Frame frame;
+            do
+                frame = await client.ReadMessageAsync();
+            while (frame.Opcode != Frame.CloseOpcode);
+            frame.CloseCode.Should().Be(4601);
+            await client.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "", CancellationToken.None);
+        }));
+
+        (await server.WaitForExitAsync(TimeSpan.FromSeconds(5))).Should().Be(0, server.Output);
+        sinceSignal.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5));
+        await enough.CancelAsync();
+        await pouring;
+    }
+
+    /// <summary>Reads to the close, answers it, and sees the connection end in peace.</summary>
+    /// <returns>When the close came.</returns>
+    private static async Task<TimeSpan> CloseAsync(RawWebSocket client, Stopwatch sinceSignal)
+    {
+        var close = await client.ReadUntilCloseAsync();
+        var told = sinceSignal.Elapsed;
+        close.CloseCode.Should().Be(4601);
+        close.CloseText.Should().MatchRegex(@"^retryAfter=\d+\.\d\d$");
+        await client.SendCloseAsync(4601);
+        (await client.ReadFrameAsync()).Should().BeNull();
+        return told;
+    }
+
+    /// <summary>2,000 messages a second, which is 300,000 deliveries.</summary>
+    private async Task PourAsync(string channel, CancellationToken enough)
+    {
+        using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (!enough.IsCancellationRequested && await pace.WaitForNextTickAsync(CancellationToken.None))
+            await Redis.PublishAllAsync(channel, Enumerable.Repeat((RedisValue)new byte[500], 20));
+    }
+}

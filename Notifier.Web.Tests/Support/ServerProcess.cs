@@ -1,0 +1,107 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>The application as a process of its own: for its signals, its exit code and its memory.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    private readonly Process process;
+    private readonly string? certificate;
+    private readonly ConcurrentQueue<string> output = [];
+    private readonly TaskCompletionSource<Uri> address = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private ServerProcess(string redis, Listen listen, string[] settings)
+    {
+        if (listen == Listen.Tls)
+        {
+            certificate = Path.GetTempFileName();
+            File.WriteAllBytes(certificate, NotifierApp.Certificate.Value.Export(X509ContentType.Pfx));
+        }
+        string[] endpoint = listen == Listen.Tls
+            ? ["--Kestrel:Endpoints:Tls:Url=https://127.0.0.1:0", $"--Kestrel:Endpoints:Tls:Certificate:Path={certificate}"]
+            : ["--urls=http://127.0.0.1:0"];
+        process = new Process
+        {
+            StartInfo = new ProcessStartInfo(
+                "dotnet",
+                [
+                    Path.Combine(AppContext.BaseDirectory, "Notifier.Web.dll"), "--environment=Development", $"--Redis:Configuration={redis}",
+                    .. endpoint, .. settings.Select(setting => "--" + setting),
+                ])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            },
+        };
+        process.OutputDataReceived += (_, line) => Keep(line.Data);
+        process.ErrorDataReceived += (_, line) => Keep(line.Data);
+    }
+
+    /// <summary>Such as <c>http://127.0.0.1:43210</c>.</summary>
+    public Uri Address => address.Task.Result;
+
+    /// <summary>What it has printed.</summary>
+    public string Output => string.Join('\n', output);
+
+    /// <summary>The memory that it has in RAM.</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            var line = File.ReadLines($"/proc/{process.Id}/status").Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+            return 1024 * long.Parse(line.AsSpan("VmRSS:".Length).Trim(" \tkB"), CultureInfo.InvariantCulture);
+        }
+    }
+
+    public static async Task<ServerProcess> StartAsync(string redis, Listen listen, params string[] settings)
+    {
+        var server = new ServerProcess(redis, listen, settings);
+        server.process.Start();
+        server.process.BeginOutputReadLine();
+        server.process.BeginErrorReadLine();
+        await server.address.Task.WaitAsync(Eventually.Limit);
+        return server;
+    }
+
+    public Uri WebSocketAddress(string path = "/ws") =>
+        new UriBuilder(new Uri(Address, path)) { Scheme = Address.Scheme == "https" ? "wss" : "ws" }.Uri;
+
+    /// <summary>SIGTERM, as an orchestrator sends it.</summary>
+    public void Terminate()
+    {
+        using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"]);
+        kill.WaitForExit();
+    }
+
+    /// <returns>The exit code.</returns>
+    public async Task<int> WaitForExitAsync(TimeSpan limit)
+    {
+        await process.WaitForExitAsync().WaitAsync(limit);
+        return process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited)
+            process.Kill();
+        await process.WaitForExitAsync();
+        process.Dispose();
+        if (certificate is not null)
+            File.Delete(certificate);
+    }
+
+    private void Keep(string? line)
+    {
+        if (line is null)
+        {
+            address.TrySetException(new InvalidOperationException($"The server ended before it listened:\n{Output}"));
+            return;
+        }
+        output.Enqueue(line);
+        if (line.IndexOf("Page: ", StringComparison.Ordinal) is var at and >= 0)
+            address.TrySetResult(new Uri(line[(at + "Page: ".Length)..]));
+    }
+}

@@ -44,12 +44,13 @@ internal sealed class RedisServer : IAsyncDisposable
         return new RedisServer(await HasDocker.Value ? new ContainerRedisHost(port, arguments) : new ProcessRedisHost(port, arguments), port);
     }
 
-    public async Task StartHostAsync()
+    /// <param name="password">What the test's own connection says, when Redis wants one.</param>
+    public async Task StartHostAsync(string password = "")
     {
         await host.StartAsync();
         if (Connection is not null)
             await Connection.DisposeAsync();
-        Connection = await ConnectionMultiplexer.ConnectAsync($"{Configuration},allowAdmin=true");
+        Connection = await ConnectionMultiplexer.ConnectAsync($"{Configuration},allowAdmin=true,password={password}");
     }
 
     public Task KillAsync() => host.KillAsync();

@@ -1,0 +1,33 @@
+using System.Diagnostics.Metrics;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>What the application counts as gaps, from now on.</summary>
+internal sealed class GapCount : IDisposable
+{
+    private readonly MeterListener listener = new();
+    private long redis;
+
+    public GapCount()
+    {
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument is { Meter.Name: "Notifier.Hub", Name: "notifier.gaps" })
+                self.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
+        {
+            foreach (var tag in tags)
+            {
+                if (tag is { Key: "notifier.gap.code", Value: "redis" })
+                    Interlocked.Add(ref redis, value);
+            }
+        });
+        listener.Start();
+    }
+
+    /// <summary>Those because Redis was away.</summary>
+    public long Redis => Interlocked.Read(ref redis);
+
+    public void Dispose() => listener.Dispose();
+}

@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>The program itself, as an operator starts it, and all that it prints.</summary>
+internal sealed class NotifierProcess : IAsyncDisposable
+{
+    private readonly Process process;
+    private readonly StringBuilder output = new();
+    private readonly TaskCompletionSource outputEnded = new();
+    private readonly TaskCompletionSource errorEnded = new();
+
+    private NotifierProcess(string[] arguments)
+    {
+        var program = Path.Combine(AppContext.BaseDirectory, "Notifier.Web.dll");
+        var start = new ProcessStartInfo("dotnet", [program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var inherited in start.Environment.Keys.Where(key => key.StartsWith("ASPNETCORE_", StringComparison.Ordinal) || key.StartsWith("DOTNET_ENV", StringComparison.Ordinal)).ToList())
+            start.Environment.Remove(inherited);
+        process = new Process { StartInfo = start };
+        process.OutputDataReceived += (_, line) => Take(line.Data, outputEnded);
+        process.ErrorDataReceived += (_, line) => Take(line.Data, errorEnded);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    /// <summary>What it has printed so far, on either stream.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (output)
+                return output.ToString();
+        }
+    }
+
+    /// <param name="environment">Development or Production.</param>
+    /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
+    public static NotifierProcess Start(string environment, params string[] settings) =>
+        new([$"--environment={environment}", "--urls=http://127.0.0.1:0", .. settings.Select(setting => "--" + setting)]);
+
+    /// <summary>Starts one that is to stop by itself.</summary>
+    /// <returns>What it printed; with the exit code in front.</returns>
+    public static async Task<(int ExitCode, string Output)> RunAsync(string environment, params string[] settings)
+    {
+        await using var program = Start(environment, settings);
+        return (await program.EndAsync(), program.Output);
+    }
+
+    /// <summary>What <c>docker stop</c> and systemd do.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> TerminateAsync()
+    {
+        using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"]);
+        return await EndAsync();
+    }
+
+    public Task PrintsAsync(string text) => Eventually.IsAsync(
+        () => Output.Contains(text, StringComparison.Ordinal) || process.HasExited, $"it prints \"{text}\"");
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited)
+        {
+            process.Kill();
+            await process.WaitForExitAsync();
+        }
+        process.Dispose();
+    }
+
+    private async Task<int> EndAsync()
+    {
+        using var limit = new CancellationTokenSource(Eventually.Limit);
+        await process.WaitForExitAsync(limit.Token);
+        await Task.WhenAll(outputEnded.Task, errorEnded.Task).WaitAsync(limit.Token);
+        return process.ExitCode;
+    }
+
+    private void Take(string? line, TaskCompletionSource ended)
+    {
+        if (line is null)
+            ended.TrySetResult();
+        else
+        {
+            lock (output)
+                output.AppendLine(line);
+        }
+    }
+}

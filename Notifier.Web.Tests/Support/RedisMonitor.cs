@@ -1,0 +1,36 @@
+namespace Notifier.Tests.Support;
+
+/// <summary>All that Redis is told to do, by whomever, as Redis tells it (MONITOR).</summary>
+internal sealed class RedisMonitor : IAsyncDisposable
+{
+    private readonly PlainRedisClient client;
+    private readonly RedisServer redis;
+    private readonly List<string> commands = [];
+
+    private RedisMonitor(PlainRedisClient client, RedisServer redis)
+    {
+        this.client = client;
+        this.redis = redis;
+    }
+
+    public static async Task<RedisMonitor> StartAsync(RedisServer redis)
+    {
+        var client = await PlainRedisClient.ConnectAsync(redis.Port);
+        await client.AskAsync("MONITOR");
+        return new RedisMonitor(client, redis);
+    }
+
+    /// <summary>How often this command was given with this argument, since the start and until now.</summary>
+    public async Task<int> CountAsync(string command, string argument)
+    {
+        var until = Guid.NewGuid().ToString();
+        await redis.PublishAsync(until, "");
+        string line;
+        do
+            commands.Add(line = await client.ReadTextAsync());
+        while (!line.Contains(until, StringComparison.Ordinal));
+        return commands.Count(said => said.Contains($"] \"{command}\" \"{argument}\"", StringComparison.OrdinalIgnoreCase));
+    }
+
+    public ValueTask DisposeAsync() => client.DisposeAsync();
+}

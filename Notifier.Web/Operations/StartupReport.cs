@@ -1,12 +1,13 @@
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Notifier.Messages;
 using Notifier.Redis;
 
 namespace Notifier.Operations;
 
 /// <summary>The first lines of the log: which Redis is used, where the page is, and one command to try.</summary>
 internal sealed partial class StartupReport(
-    RedisBackplane backplane, IServer server, IHostEnvironment environment, ILoggerFactory loggers) : IHostedLifecycleService
+    RedisBackplane backplane, RedisNames names, IServer server, IHostEnvironment environment, ILoggerFactory loggers) : IHostedLifecycleService
 {
     /// <summary>A plain name, for these are the lines that a newcomer reads.</summary>
     private readonly ILogger logger = loggers.CreateLogger("Notifier");
@@ -17,11 +18,15 @@ internal sealed partial class StartupReport(
         Log.Redis(logger, redis.Description);
         foreach (var address in server.Features.Get<IServerAddressesFeature>()?.Addresses ?? [])
             Log.Page(logger, Browsable(address));
-        Log.Try(logger, $"redis-cli {redis.CliArguments}publish notifications.new-user \"Mathias signed up\"");
+        var channel = (string)names.ToRedis(Name.Channel("notifications.new-user"))!;
+        Log.Try(logger, $"redis-cli {redis.CliArguments}publish {ForShell(channel)} \"Mathias signed up\"");
         if (!environment.IsDevelopment())
             Log.Open(logger);
         return Task.CompletedTask;
     }
+
+    private static string ForShell(string word) =>
+        word.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or ':') ? word : $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 
     /// <summary>An address to click on: every interface includes this one.</summary>
     private static string Browsable(string address)

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;
@@ -10,19 +9,14 @@ namespace Notifier.Redis;
 internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider time, ILogger<RedisBackplane> logger)
     : IHostedService, IAsyncDisposable
 {
-    /// <summary>
-    /// What a connection string may override, chosen from measurements: delivery is back 0.04 s after Redis accepts, and a
-    /// half-open connection is noticed in 10 s instead of 65.
-    /// </summary>
-    private const string Defaults = "abortConnect=false,connectTimeout=2000,syncTimeout=2000,asyncTimeout=2000,keepAlive=5,";
-
-    private static readonly TimeSpan RetryEvery = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
 
     private readonly TaskCompletionSource<ConnectionMultiplexer> connecting = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource stopping = new();
     private volatile TaskCompletionSource restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int isAway;
+    private int isRefused;
+    private int restorations;
 
     /// <summary>
     /// The subscription connection was lost and is back, with all that the library held on it subscribed again. What was
@@ -42,16 +36,21 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         Location = await locator.LocateAsync(cancellationToken);
-        _ = ConnectAsync(Options(Location.Configuration));
+        _ = ConnectAsync(Location.Options);
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Waits until the connection was restored, or a second has passed: then it is worth looking again.</summary>
-    public async Task WhenWorthAnotherLookAsync()
+    /// <summary>
+    /// The next time that the subscription connection comes back. To be taken before something is tried, so that it is not missed
+    /// between that and <see cref="WhenWorthAnotherLookAsync"/>.
+    /// </summary>
+    public Task NextRestoration => restored.Task;
+
+    /// <summary>Waits until the connection was restored, or a second has passed: then it is worth trying again.</summary>
+    public async Task WhenWorthAnotherLookAsync(Task restoration)
     {
-        var look = Task.Delay(LookAgainAfter, time, Stopping);
-        await Task.WhenAny(restored.Task, look);
+        await Task.WhenAny(restoration, Task.Delay(LookAgainAfter, time, Stopping));
         Stopping.ThrowIfCancellationRequested();
     }
 
@@ -60,52 +59,50 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
         await stopping.CancelAsync();
         if (connecting.Task.IsCompletedSuccessfully)
             await (await connecting.Task).DisposeAsync();
-        locator.Dispose();
-    }
-
-    private static ConfigurationOptions Options(string connectionString)
-    {
-        ConfigurationOptions options;
-        try
-        {
-            options = ConfigurationOptions.Parse(Defaults + connectionString);
-        }
-        catch (ArgumentException error)
-        {
-            // The text of the exception names the option, never a value of it.
-            throw new StartupException($"Redis:Configuration is no StackExchange.Redis connection string: {error.Message}");
-        }
-        if (options.EndPoints.Count == 0)
-            throw new StartupException("Redis:Configuration names no host. Begin it with one, for example localhost:6379.");
-        // Anybody who may publish could make every client of the library reconfigure itself through this channel.
-        options.ConfigurationChannel = "";
-        options.HeartbeatInterval = RetryEvery;
-        options.ReconnectRetryPolicy = new LinearRetry((int)RetryEvery.TotalMilliseconds);
-        // Two connections: when Redis drops a subscriber that reads too slowly, commands survive.
-        options.Protocol = RedisProtocol.Resp2;
-        options.ClientName ??= "notifier";
-        options.IncludeDetailInExceptions = false;
-        return options;
     }
 
     private async Task ConnectAsync(ConfigurationOptions options)
     {
-        try
+        options.ConnectionAttemptCompleted += (_, attempt) => ReportRefusal(attempt.FailureType);
+        while (!Stopping.IsCancellationRequested)
         {
-            var multiplexer = await ConnectionMultiplexer.ConnectAsync(options);
-            multiplexer.ConnectionFailed += (_, _) => ReportAway();
-            multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(multiplexer, restored.ConnectionType);
-            if (multiplexer.IsConnected)
-                Log.Connected(logger, Location!.Description);
-            else
-                ReportAway();
-            connecting.SetResult(multiplexer);
+            try
+            {
+                await FollowAsync(await ConnectionMultiplexer.ConnectAsync(options));
+                return;
+            }
+            catch (Exception error)
+            {
+                // The library says that it heals by itself (abortConnect=false). If not, nobody may stay deaf for ever.
+                if (!Stopping.IsCancellationRequested && Interlocked.Exchange(ref isAway, 1) == 0)
+                    Log.CannotConnect(logger, error.Message);
+            }
+            await Task.Delay(LookAgainAfter, time, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        catch (Exception error)
-        {
-            connecting.SetException(error);
-            Log.CannotConnect(logger, error.Message);
-        }
+    }
+
+    private async Task FollowAsync(ConnectionMultiplexer multiplexer)
+    {
+        multiplexer.ConnectionFailed += (_, _) => OnFailed(multiplexer);
+        multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(multiplexer, restored.ConnectionType);
+        if (multiplexer.IsConnected)
+            Log.Connected(logger, Location!.Description);
+        else
+            ReportAway();
+        // The library would open the connection for subscriptions when it is first used, and then ask twice for each name
+        // that waits for it.
+        await TryPingSubscriptionsAsync(multiplexer);
+        connecting.SetResult(multiplexer);
+        if (Stopping.IsCancellationRequested)
+            await multiplexer.DisposeAsync();
+    }
+
+    private void OnFailed(ConnectionMultiplexer multiplexer)
+    {
+        ReportAway();
+        // The library tells each event on a thread of its own: this one may come after that of the return.
+        if (multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected())
+            ReportBack();
     }
 
     private void ReportAway()
@@ -114,24 +111,50 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
             Log.Away(logger, Location!.Description);
     }
 
+    private void ReportBack()
+    {
+        Volatile.Write(ref isRefused, 0);
+        if (Interlocked.Exchange(ref isAway, 0) == 1)
+            Log.Back(logger);
+    }
+
+    private void ReportRefusal(ConnectionFailureType failure)
+    {
+        if (failure == ConnectionFailureType.AuthenticationFailure && Interlocked.Exchange(ref isRefused, 1) == 0)
+            Log.Refused(logger);
+    }
+
     private async Task OnRestoredAsync(ConnectionMultiplexer multiplexer, ConnectionType type)
     {
+        var number = type == ConnectionType.Subscription ? Interlocked.Increment(ref restorations) : Volatile.Read(ref restorations);
+        // The library has asked for all its names again before this ping, on the same connection: its answer says that
+        // Redis has confirmed them. And it opens that connection, if the other one was first.
+        while (!await TryPingSubscriptionsAsync(multiplexer))
+        {
+            await Task.Delay(LookAgainAfter, time, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (Stopping.IsCancellationRequested || number != Volatile.Read(ref restorations))
+                return;     // lost again meanwhile, and back
+        }
+        ReportBack();
         if (type != ConnectionType.Subscription)
             return;
+        Interlocked.Exchange(ref restored, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        // The library tells of the first time too: nothing was lost then.
+        if (number > 1)
+            Restored?.Invoke();
+    }
+
+    private static async Task<bool> TryPingSubscriptionsAsync(ConnectionMultiplexer multiplexer)
+    {
         try
         {
-            // The library has asked for all its names again before this ping, on the same connection: its answer says that
-            // Redis has confirmed them.
             await multiplexer.GetSubscriber().PingAsync();
+            return true;
         }
         catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
         {
-            return;     // lost again; the next restoration comes here too
+            return false;
         }
-        if (Interlocked.Exchange(ref isAway, 0) == 1)
-            Log.Back(logger);
-        Interlocked.Exchange(ref restored, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
-        Restored?.Invoke();
     }
 
     private static partial class Log
@@ -145,7 +168,10 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
         [LoggerMessage(LogLevel.Information, "Redis is back: all names are subscribed again.")]
         public static partial void Back(ILogger logger);
 
-        [LoggerMessage(LogLevel.Error, "Redis cannot be used as configured: {Error}")]
+        [LoggerMessage(LogLevel.Error, "Redis refuses to let Notifier in: check the user and the password in Redis:Configuration.")]
+        public static partial void Refused(ILogger logger);
+
+        [LoggerMessage(LogLevel.Error, "Redis cannot be used as configured; trying again: {Error}")]
         public static partial void CannotConnect(ILogger logger, string error);
     }
 }

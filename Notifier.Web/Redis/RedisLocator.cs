@@ -2,14 +2,22 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Options;
+using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
 /// <summary>The Redis that this process uses.</summary>
-/// <param name="Configuration">For StackExchange.Redis; never logged, it may hold a password.</param>
-/// <param name="Description">For people.</param>
-/// <param name="CliArguments">What <c>redis-cli</c> needs to reach the same one from this machine.</param>
-internal sealed record RedisLocation(string Configuration, string Description, string CliArguments = "");
+/// <param name="options">How to connect; never logged, they may hold a password.</param>
+/// <param name="description">For people.</param>
+internal sealed class RedisLocation(ConfigurationOptions options, string description)
+{
+    public ConfigurationOptions Options => options;
+
+    public string Description => description;
+
+    /// <summary>What <c>redis-cli</c> needs to reach the same one, each followed by a space.</summary>
+    public string CliArguments => RedisConnectionString.CliArguments(options);
+}
 
 /// <summary>Finds out which Redis to use, and starts the embedded one where there is none.</summary>
 internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironment environment, ILoggerFactory loggers) : IDisposable
@@ -31,7 +39,7 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
     {
         var redis = options.Value;
         if (redis.Configuration.Length > 0)
-            return new RedisLocation(redis.Configuration, "the one in Redis:Configuration");
+            return new RedisLocation(RedisConnectionString.Parse(redis.Configuration), "the one in Redis:Configuration");
         if (!environment.IsDevelopment() && !redis.Embedded)
             throw new StartupException(
                 "Redis:Configuration is empty. Set it to a StackExchange.Redis connection string, for example "
@@ -39,11 +47,10 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
 
         var port = redis.EmbeddedPort;
         var address = $"127.0.0.1:{port}";
-        var cli = port == 6379 ? "" : $"-p {port} ";
         switch (await AskAsync(port, stopping))
         {
             case Answer.Redis:
-                return new RedisLocation(address, $"the one that answers at {address}", cli);
+                return new RedisLocation(RedisConnectionString.Parse(address), $"the one that answers at {address}");
             case Answer.WantsPassword:
                 throw new StartupException(
                     $"The Redis at {address} wants a password. Set Redis:Configuration, for example "
@@ -53,7 +60,9 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
                     $"What listens at {address} is no Redis. Set Redis:Configuration to yours, or Redis:EmbeddedPort to a free port.");
             default:
                 embedded = EmbeddedRedis.Start(port, loggers);
-                return new RedisLocation(address, $"an embedded one (Microsoft.Garnet) at {address}; for more than a small site set Redis:Configuration", cli);
+                return new RedisLocation(
+                    RedisConnectionString.Parse(address),
+                    $"an embedded one (Microsoft.Garnet) at {address}; for more than a small site set Redis:Configuration");
         }
     }
 

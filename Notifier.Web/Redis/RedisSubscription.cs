@@ -17,6 +17,7 @@ internal sealed partial class RedisSubscription
     private readonly ILogger logger;
     private readonly TaskCompletionSource<string?> live = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource leaving = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile ISubscriber? subscriber;
 
     /// <param name="backplane">The connection.</param>
     /// <param name="channel">The name as Redis knows it.</param>
@@ -45,6 +46,12 @@ internal sealed partial class RedisSubscription
     public Task Gone { get; }
 
     /// <summary>
+    /// Whether Redis has confirmed the name, on the present connection. False while it is away, and when it has come back and refused
+    /// what it allowed before.
+    /// </summary>
+    public bool IsConfirmed => live.Task is { IsCompletedSuccessfully: true, Result: null } && subscriber!.SubscribedEndpoint(channel) is not null;
+
+    /// <summary>
     /// Leaves as soon as the name is confirmed. (What is unsubscribed before that stays in Redis for ever once it wakes.)
     /// </summary>
     public void Leave() => leaving.TrySetResult();
@@ -55,13 +62,13 @@ internal sealed partial class RedisSubscription
         try
         {
             await predecessor;
-            var subscriber = await backplane.SubscriberAsync();
+            subscriber = await backplane.SubscriberAsync();
             if (await SubscribeAsync(subscriber) is not { } queue)
                 return;
             var receiving = receive(queue);
             live.TrySetResult(null);
             await leaving.Task.WaitAsync(backplane.Stopping);
-            await queue.UnsubscribeAsync();
+            await UnsubscribeAsync(queue);
             await receiving;
         }
         catch (Exception) when (backplane.Stopping.IsCancellationRequested)
@@ -86,6 +93,7 @@ internal sealed partial class RedisSubscription
         var inDoubt = false;
         while (true)
         {
+            var restoration = backplane.NextRestoration;
             try
             {
                 if (inDoubt && subscriber.SubscribedEndpoint(channel) is not null)
@@ -93,7 +101,8 @@ internal sealed partial class RedisSubscription
                     await subscriber.UnsubscribeAsync(channel);
                     inDoubt = false;
                 }
-                if (!inDoubt || subscriber.Multiplexer.IsConnected)
+                // While Redis is away each attempt would wait for its limit, and leave a queue in the library.
+                if (subscriber.IsConnected(channel))
                 {
                     var queue = await subscriber.SubscribeAsync(channel);
                     if (!inDoubt)
@@ -110,9 +119,24 @@ internal sealed partial class RedisSubscription
             }
             catch (Exception error) when (error is RedisException or TimeoutException)
             {
+                if (!inDoubt && error is RedisServerException)
+                    Log.NotYet(logger, name, error.Message);
                 inDoubt = true;
             }
-            await backplane.WhenWorthAnotherLookAsync();
+            await backplane.WhenWorthAnotherLookAsync(restoration);
+        }
+    }
+
+    private static async Task UnsubscribeAsync(ChannelMessageQueue queue)
+    {
+        try
+        {
+            await queue.UnsubscribeAsync();
+        }
+        finally
+        {
+            // After an attempt that threw, the library holds the queue no more, and has not ended it.
+            queue.Unsubscribe();
         }
     }
 
@@ -120,6 +144,9 @@ internal sealed partial class RedisSubscription
     {
         [LoggerMessage(LogLevel.Warning, "Redis does not allow {Name}: its ACL gives this user no such channel.")]
         public static partial void Refused(ILogger logger, Name name);
+
+        [LoggerMessage(LogLevel.Warning, "{Name} is not subscribed yet; trying until it is: {Error}")]
+        public static partial void NotYet(ILogger logger, Name name, string error);
 
         [LoggerMessage(LogLevel.Warning, "{Name} may still be subscribed in Redis: {Error}")]
         public static partial void LeftInDoubt(ILogger logger, Name name, string error);

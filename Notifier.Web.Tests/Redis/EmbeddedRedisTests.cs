@@ -1,0 +1,101 @@
+using FluentAssertions;
+using Microsoft.Extensions.Logging;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using StackExchange.Redis;
+using Xunit;
+
+namespace Notifier.Tests.Redis;
+
+/// <summary>The Redis inside the process, from the outside: publishers are clients of their own.</summary>
+public sealed class EmbeddedRedisTests : IAsyncLifetime
+{
+    private readonly int port = FreePort.Next();
+    private NotifierApp app = null!;
+    private ConnectionMultiplexer publisher = null!;
+
+    public async Task InitializeAsync()
+    {
+        app = await NotifierApp.StartAsync("", settings: [$"Redis:EmbeddedPort={port}", "Redis:Linger=00:00:00"]);
+        publisher = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port}");
+    }
+
+    public async Task DisposeAsync()
+    {
+        await publisher.DisposeAsync();
+        await app.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_publish_reaches_channels_and_patterns_once_each_and_in_order()
+    {
+        await using var channel = await RawWebSocket.SubscribeAsync(app, "busy.a");
+        await using var pattern = await RawWebSocket.SubscribeAsync(app, "busy.*");
+        await using var both = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=busy.b&pattern=?usy.b"));
+        await Eventually.IsAsync(async () => await PublishAsync("busy.a", "") == 2 && await PublishAsync("busy.b", "") == 3, "all are subscribed");
+        await DrainedAsync(channel);
+        await DrainedAsync(pattern);
+        await DrainedAsync(both);
+
+        (await PublishAsync("busy.b", "twice")).Should().Be(3);
+        for (var i = 0; i < 10_000; i++)
+            _ = publisher.GetSubscriber().PublishAsync(RedisChannel.Literal("busy.a"), i, CommandFlags.FireAndForget);
+        await PublishAsync("busy.a", "last");
+
+        for (var i = 0; i < 10_000; i++)
+            (await channel.ReadTextAsync()).Should().Be($"{i}");
+        (await pattern.ReadTextAsync()).Should().Be("twice");
+        for (var i = 0; i < 10_000; i++)
+            (await pattern.ReadTextAsync()).Should().Be($"{i}");
+        (await channel.ReadTextAsync()).Should().Be("last");
+        (await pattern.ReadTextAsync()).Should().Be("last");
+        new[] { await both.ReadTextAsync(), await both.ReadTextAsync() }.Should().Equal("twice", "twice");
+        (await channel.DrainAsync()).Concat(await pattern.DrainAsync()).Concat(await both.DrainAsync()).Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Sockets_share_a_subscription_and_names_leave_and_come_back()
+    {
+        for (var visit = 0; visit < 3; visit++)
+        {
+            var clients = await Clients.ConnectAsync(app, 100);
+            await Task.WhenAll(clients.Select(client => client.SendTextAsync("shared")));
+            await Eventually.IsAsync(() => app.Hub.References(Name.Channel("shared")) == 100, "all have asked");
+            await Eventually.IsAsync(async () => await Server.SubscriptionSubscriberCountAsync(RedisChannel.Literal("shared")) == 1, "it is subscribed once");
+            await PublishAsync("shared", $"visit {visit}");
+            foreach (var client in clients)
+            {
+                (await client.ReadTextAsync()).Should().Be($"visit {visit}");
+                (await client.DrainAsync()).Should().BeEmpty();
+            }
+            await clients.DisposeAllAsync();
+
+            await Eventually.IsAsync(() => app.Connections.Count == 0, "all are gone");
+            app.Hub.Sweep();
+            await Eventually.IsAsync(async () => await Server.SubscriptionSubscriberCountAsync(RedisChannel.Literal("shared")) == 0, "it has left");
+            app.Hub.Names.Should().Be(0);
+        }
+    }
+
+    [Fact]
+    public async Task The_log_begins_with_the_redis_the_page_and_a_command_to_try_and_the_embedded_redis_says_nothing()
+    {
+        await using var client = await RawWebSocket.SubscribeAsync(app, "*");
+        await Eventually.IsAsync(async () => await PublishAsync("quiet", "") == 1, "it is subscribed");
+
+        app.Log.Lines.Where(line => line.Level >= LogLevel.Information).Select(line => line.Text.Trim()).Should().Equal(
+            $"Redis: an embedded one (Microsoft.Garnet) at 127.0.0.1:{port}; for more than a small site set Redis:Configuration",
+            $"Page: {app.Address}",
+            $"Try: redis-cli -p {port} publish notifications.new-user \"Mathias signed up\"");
+    }
+
+    private IServer Server => publisher.GetServers().Single();
+
+    private Task<long> PublishAsync(string channel, string payload) => publisher.GetSubscriber().PublishAsync(RedisChannel.Literal(channel), payload);
+
+    private static async Task DrainedAsync(RawWebSocket client)
+    {
+        await client.ReadTextAsync();
+        await client.DrainAsync();
+    }
+}

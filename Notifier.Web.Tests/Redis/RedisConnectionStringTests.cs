@@ -1,0 +1,51 @@
+using FluentAssertions;
+using Notifier.Redis;
+using Xunit;
+
+namespace Notifier.Tests.Redis;
+
+public sealed class RedisConnectionStringTests
+{
+    [Theory]
+    [InlineData("redis://:s3cret@localhost:6379", "looks like a URL")]
+    [InlineData("rediss://user:s3cret@localhost:6379/0", "looks like a URL")]
+    [InlineData("user:s3cret@localhost:6379", "looks like a URL")]
+    [InlineData("password=s3cret", "names no host")]
+    [InlineData("localhost,password=comma,s3cret=x", "cannot have a comma")]
+    [InlineData("localhost,password=comma,ssl=s3cret", "its option 'ssl' requires a boolean value")]
+    [InlineData("localhost,password=s3cret,syncTimeout=soon", "its option 'syncTimeout' requires an integer value")]
+    [InlineData("localhost,password=s3cret,syncTimeout=0", "its option 'syncTimeout' has a minimum value of '1'")]
+    [InlineData("localhost,tunnel=s3cret", "an option in it")]
+    [InlineData("localhost:99999,password=s3cret", "a port in it is none")]
+    [InlineData("localhost,password=s3cret,channelPrefix=app:", "use Redis:ChannelPrefix")]
+    public void What_is_wrong_is_told_without_the_password(string text, string told)
+    {
+        var parse = () => RedisConnectionString.Parse(text);
+
+        parse.Should().Throw<StartupException>().Which.Message.Should()
+            .StartWith("Redis:Configuration is no StackExchange.Redis connection string: ").And.Contain(told).And.NotContain("s3cret");
+    }
+
+    [Theory]
+    [InlineData("localhost", "")]
+    [InlineData("localhost:6379", "")]
+    [InlineData("127.0.0.1:6380", "-p 6380 ")]
+    [InlineData("redis.example.com:6380,ssl=true", "-h redis.example.com -p 6380 --tls ")]
+    [InlineData("cache,user=app,password=s3cret", "-h cache --user app --askpass ")]
+    [InlineData("!/run/redis.sock", "-s /run/redis.sock ")]
+    [InlineData("sentinel:26379,serviceName=main", "")]
+    public void The_command_to_try_reaches_the_same_redis(string text, string arguments) =>
+        RedisConnectionString.CliArguments(RedisConnectionString.Parse(text)).Should().Be(arguments);
+
+    [Fact]
+    public void Timeouts_may_be_set_and_what_would_harm_may_not()
+    {
+        var options = RedisConnectionString.Parse("localhost,asyncTimeout=123,abortConnect=true,configChannel=x,name=mine");
+
+        options.AsyncTimeout.Should().Be(123);
+        options.SyncTimeout.Should().Be(2000);
+        options.ClientName.Should().Be("mine");
+        options.AbortOnConnectFail.Should().BeFalse();
+        options.ConfigurationChannel.Should().BeEmpty();
+    }
+}

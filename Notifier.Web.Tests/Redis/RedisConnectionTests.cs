@@ -1,0 +1,110 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Redis;
+
+/// <summary>One of the two connections to Redis is lost, or Redis hangs.</summary>
+public sealed class RedisConnectionTests
+{
+    [Fact]
+    public async Task The_first_names_of_a_process_cause_no_gap()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var gaps = new GapCount();
+        for (var start = 0; start < 5; start++)
+        {
+            await using var app = await NotifierApp.StartAsync(redis.Configuration);
+            await using var client = await RawWebSocket.SubscribeAsync(app, "first");
+            await Eventually.IsAsync(async () => await redis.PublishAsync("first", "hello") == 1, "it is subscribed");
+            await client.ReadTextAsync();
+        }
+        gaps.Redis.Should().Be(0);
+    }
+
+    [Theory]
+    [InlineData("normal", 0)]
+    [InlineData("pubsub", 1)]
+    public async Task A_lost_connection_is_told_of_and_so_is_its_return_each_time(string type, int gapsEachTime)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        using var gaps = new GapCount();
+        await using var client = await RawWebSocket.SubscribeAsync(app, "stays");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("stays") == 1, "it is subscribed");
+        for (var time = 1; time <= 2; time++)
+        {
+            (await KillConnectionAsync(redis, type)).Should().Be(1);
+            await Eventually.IsAsync(() => CountOf(app, "Redis does not answer") == time && CountOf(app, "Redis is back") == time, "both are told");
+        }
+
+        await Eventually.IsAsync(async () => await redis.PublishAsync("stays", "hello") == 1, "it is subscribed");
+        (await client.ReadTextAsync()).Should().Be("hello");
+        (await client.DrainAsync()).Should().BeEmpty();
+        gaps.Redis.Should().Be(2 * gapsEachTime);
+    }
+
+    [Fact]
+    public async Task Redis_lost_before_anybody_asked_for_a_name_is_back_for_the_first_one()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        await IsConnectedAsync(redis);
+        await redis.KillAsync();
+        await Eventually.IsAsync(() => CountOf(app, "Redis does not answer") == 1, "it is noticed");
+
+        await redis.StartHostAsync();
+        await Eventually.IsAsync(() => CountOf(app, "Redis is back") == 1, "it is back");
+
+        await using var client = await RawWebSocket.SubscribeAsync(app, "late");
+        await Eventually.IsAsync(async () => await redis.PublishAsync("late", "hello") == 1, "it is subscribed");
+        (await client.ReadTextAsync()).Should().Be("hello");
+    }
+
+    [Fact]
+    public async Task A_name_asked_for_while_redis_hangs_goes_live_when_it_wakes_delivers_once_and_leaves()
+    {
+        await using var redis = await RedisServer.StartAsync("--enable-debug-command", "yes");
+        await using var app = await NotifierApp.StartAsync(redis.Configuration + ",syncTimeout=300,asyncTimeout=300", settings: "Redis:Linger=00:00:00");
+        await IsConnectedAsync(redis);
+        await using var admin = await PlainRedisClient.ConnectAsync(redis.Port);
+        await using (var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress()))
+        {
+            await admin.SendAsync("DEBUG", "SLEEP", "1.2");     // longer than the application waits for an answer
+            await client.SendTextAsync("hangs");
+            await client.SendTextAsync("hang*");
+            await admin.ReadAsync();
+            await Eventually.IsAsync(
+                async () =>
+                {
+                    await redis.PublishAsync("hangs", "");
+                    return (await client.DrainAsync()).Count >= 2;
+                },
+                "both are live");
+            await client.DrainAsync();
+            for (var i = 0; i < 10; i++)
+                (await redis.PublishAsync("hangs", $"{i}")).Should().Be(2);
+
+            var got = new List<string>();
+            while (got.Count(text => text.Length > 0) < 20)
+                got.Add(await client.ReadTextAsync());
+            got.AddRange(await client.DrainAsync());
+            got.Where(text => text.Length > 0).Should().BeEquivalentTo(Enumerable.Range(0, 20).Select(i => $"{i / 2}"));
+        }
+        await redis.IsEmptyAsync();
+    }
+
+    /// <summary>Waits for both connections of the application.</summary>
+    private static Task IsConnectedAsync(RedisServer redis) => Eventually.IsAsync(
+        async () => (await redis.Server.ClientListAsync()).Count(client => client.Name == "notifier") == 2, "the application is connected");
+
+    private static async Task<long> KillConnectionAsync(RedisServer redis, string type)
+    {
+        await using var admin = await PlainRedisClient.ConnectAsync(redis.Port);
+        var id = (await admin.AskAsync("CLIENT", "LIST", "TYPE", type)).Split('\n')
+            .Single(line => line.Contains(" name=notifier ", StringComparison.Ordinal)).Split(' ')[0]["id=".Length..];
+        return long.Parse(await admin.AskAsync("CLIENT", "KILL", "ID", id), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    private static int CountOf(NotifierApp app, string text) => app.Log.Lines.Count(line => line.Text.Contains(text, StringComparison.Ordinal));
+}

@@ -7,7 +7,10 @@ namespace Notifier.Hub;
 /// A connection that holds a name: a cursor into the name's log. There is no queue: a connection that is busy stays behind
 /// and catches up from the log, so a slow reader costs a number. The cursor belongs to the connection's holder.
 /// </summary>
-internal sealed class Subscriber(Connection connection, Subscription subscription) : Feed, IRostered
+/// <param name="connection">Who holds the name.</param>
+/// <param name="subscription">The name.</param>
+/// <param name="refused">Called, from any thread, with the reason when Redis takes the name away.</param>
+internal sealed class Subscriber(Connection connection, Subscription subscription, Action<string>? refused = null) : Feed, IRostered
 {
     /// <summary>The number of the next message that the connection is to get.</summary>
     private long cursor;
@@ -73,6 +76,8 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
         else if (lost > 0)
             _ = connection.CloseAsync(CloseReason.TooSlow(lost));
     }
+
+    public void Refuse(string reason) => refused?.Invoke(reason);
 
     private void Follow()
     {

@@ -173,6 +173,22 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits)
         return batch;
     }
 
+    /// <summary>Redis no longer allows the name: tells all who hold it.</summary>
+    public void Refuse(string reason)
+    {
+        var chunk = new Subscriber[256];
+        for (var end = int.MaxValue; ;)
+        {
+            int count;
+            lock (gate)
+                count = subscribers.CopyChunk(ref end, chunk);
+            if (count == 0)
+                return;
+            foreach (var subscriber in chunk.AsSpan(0, count))
+                subscriber.Refuse(reason);
+        }
+    }
+
     /// <summary>Gives back what has grown too old in a name that went quiet. Called by the sweep.</summary>
     public void TrimByAge()
     {

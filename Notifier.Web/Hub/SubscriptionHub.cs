@@ -42,7 +42,8 @@ internal sealed partial class SubscriptionHub
     {
         public Subscription Subscription => subscription;
 
-        public RedisSubscription Redis => redis;
+        /// <summary>Another one takes its place when Redis has come back without the name.</summary>
+        public RedisSubscription Redis { get; set; } = redis;
 
         public int References { get; set; }
 
@@ -83,11 +84,11 @@ internal sealed partial class SubscriptionHub
             if (++entry.References == 1)
                 unwanted.Remove(entry);
         }
-        var subscriber = new Subscriber(connection, entry.Subscription);
+        var subscriber = new Subscriber(connection, entry.Subscription, refused);
         // At once, not when Redis has confirmed the name: between the two somebody may publish.
         subscriber.Join();
-        if (!entry.Redis.Live.IsCompletedSuccessfully || entry.Redis.Live.Result is not null)
-            _ = ReportRefusalAsync(entry, refused);
+        if (entry.Redis.Live is not { IsCompletedSuccessfully: true, Result: null })
+            _ = ReportRefusalAsync(entry, entry.Redis, refused);
         return subscriber;
     }
 
@@ -133,24 +134,24 @@ internal sealed partial class SubscriptionHub
     }
 
     // What Redis has not confirmed is not unsubscribed: it lingers on until it is.
-    private bool IsDue(Entry entry) => entry.Redis.Live.IsCompleted && time.GetElapsedTime(entry.UnwantedSince) >= linger;
+    private bool IsDue(Entry entry) => entry.Redis.IsConfirmed && time.GetElapsedTime(entry.UnwantedSince) >= linger;
 
     private Entry Open(Name name)
     {
         var subscription = new Subscription(name, traits);
-        var predecessor = leaving.GetValueOrDefault(name, Task.CompletedTask);
-        return new Entry(
-            subscription,
-            new RedisSubscription(backplane, names.ToRedis(name), name, predecessor, subscription.ReceiveAsync, logger));
+        return new Entry(subscription, Ask(subscription, leaving.GetValueOrDefault(name, Task.CompletedTask)));
     }
 
-    private async Task ReportRefusalAsync(Entry entry, Action<string> refused)
+    private RedisSubscription Ask(Subscription subscription, Task predecessor) =>
+        new(backplane, names.ToRedis(subscription.Name), subscription.Name, predecessor, subscription.ReceiveAsync, logger);
+
+    private async Task ReportRefusalAsync(Entry entry, RedisSubscription redis, Action<string> refused)
     {
         try
         {
-            if (await entry.Redis.Live is not { } reason)
+            if (await redis.Live is not { } reason)
                 return;
-            Forget(entry);
+            Forget(entry, redis);
             refused(reason);
         }
         catch (OperationCanceledException)
@@ -159,27 +160,51 @@ internal sealed partial class SubscriptionHub
         }
     }
 
-    private void Forget(Entry entry)
+    private void Forget(Entry entry, RedisSubscription redis)
     {
+        var name = entry.Subscription.Name;
         lock (gate)
         {
-            if (entries.TryGetValue(entry.Subscription.Name, out var present) && present == entry)
+            if (entries.TryGetValue(name, out var present) && present == entry && entry.Redis == redis)
             {
-                entries.Remove(entry.Subscription.Name);
+                entries.Remove(name);
                 unwanted.Remove(entry);
+                leaving[name] = redis.Gone;
             }
         }
     }
+
+    // ---- Redis was away ----------------------------------------------------------------------------------------------
 
     private void NoteGapEverywhere()
     {
         List<Entry> live;
         lock (gate)
-            live = [.. entries.Values.Where(entry => entry.Redis.Live.IsCompleted)];
+            live = [.. entries.Values.Where(entry => entry.Redis.Live is { IsCompletedSuccessfully: true, Result: null })];
         foreach (var entry in live)
+        {
             entry.Subscription.NoteGap(GapCode.Redis);
+            if (!entry.Redis.IsConfirmed)
+                _ = AskAgainAsync(entry);
+        }
         if (live.Count > 0)
             Log.Gaps(logger, live.Count);
+    }
+
+    /// <summary>Redis is back without this name: its ACL may be another now. It is asked anew, and refuses it or not.</summary>
+    private async Task AskAgainAsync(Entry entry)
+    {
+        RedisSubscription again;
+        lock (gate)
+        {
+            if (!entries.TryGetValue(entry.Subscription.Name, out var present) || present != entry || entry.Redis.IsConfirmed)
+                return;
+            entry.Redis.Leave();
+            entry.Redis = again = Ask(entry.Subscription, entry.Redis.Gone);
+        }
+        await ReportRefusalAsync(entry, again, entry.Subscription.Refuse);
+        if (again.IsConfirmed)
+            entry.Subscription.NoteGap(GapCode.Redis);
     }
 
     private static partial class Log

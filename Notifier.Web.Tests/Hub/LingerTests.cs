@@ -1,0 +1,81 @@
+using FluentAssertions;
+using Microsoft.Extensions.Time.Testing;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Hub;
+
+public sealed class LingerTests
+{
+    private readonly FakeTimeProvider time = new();
+
+    [Theory]
+    [InlineData("lingers")]
+    [InlineData("lingers.*")]
+    public async Task A_name_outlives_its_last_subscriber_by_the_linger_and_then_leaves_redis(string name)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, time: time, settings: ["Redis:Linger=00:00:30"]);
+        await using (var client = await RawWebSocket.SubscribeAsync(app, name))
+            await Eventually.IsAsync(async () => await SubscribedAsync(redis) == 1, "it is subscribed");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "the client has gone");
+
+        time.Advance(TimeSpan.FromSeconds(29));
+        app.Hub.Sweep();
+        app.Hub.Names.Should().Be(1);
+        (await SubscribedAsync(redis)).Should().Be(1);
+
+        time.Advance(TimeSpan.FromSeconds(1));      // the application's own sweep
+        await Eventually.IsAsync(() => app.Hub.Names == 0, "the name was let go of");
+        await redis.IsEmptyAsync();
+    }
+
+    [Fact]
+    public async Task A_page_that_reloads_within_the_linger_finds_its_name_still_subscribed()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var monitor = await RedisMonitor.StartAsync(redis);
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, time: time);
+        for (var reload = 0; reload < 5; reload++)
+        {
+            await using (var page = await RawWebSocket.SubscribeAsync(app, "page"))
+            {
+                await Eventually.IsAsync(async () => await redis.SubscribersAsync("page") == 1 && app.Hub.References(Name.Channel("page")) == 1, "it is subscribed");
+                await redis.PublishAsync("page", "hello");
+                (await page.ReadTextAsync()).Should().Be("hello");
+            }
+            await Eventually.IsAsync(() => app.Connections.Count == 0, "the page has gone");
+            time.Advance(TimeSpan.FromSeconds(59));
+            app.Hub.Sweep();
+        }
+
+        (await monitor.CountAsync("SUBSCRIBE", "page")).Should().Be(1);
+        (await monitor.CountAsync("UNSUBSCRIBE", "page")).Should().Be(0);
+    }
+
+    [Fact]
+    public async Task A_name_that_left_and_is_wanted_again_is_subscribed_anew_and_delivers()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var monitor = await RedisMonitor.StartAsync(redis);
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, time: time, settings: ["Redis:Linger=00:00:00"]);
+        for (var visit = 1; visit <= 3; visit++)
+        {
+            await using (var page = await RawWebSocket.SubscribeAsync(app, "again"))
+            {
+                await Eventually.IsAsync(async () => await redis.SubscribersAsync("again") == 1, "it is subscribed");
+                await redis.PublishAsync("again", $"visit {visit}");
+                (await page.ReadTextAsync()).Should().Be($"visit {visit}");
+            }
+            await Eventually.IsAsync(() => app.Connections.Count == 0, "the page has gone");
+            app.Hub.Sweep();
+            app.Hub.Names.Should().Be(0);
+            await redis.IsEmptyAsync();
+        }
+
+        (await monitor.CountAsync("SUBSCRIBE", "again")).Should().Be(3);
+    }
+
+    private static async Task<long> SubscribedAsync(RedisServer redis) => (await redis.ChannelsAsync()).Length + await redis.PatternsAsync();
+}

@@ -1,0 +1,89 @@
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Hub;
+
+/// <summary>A name is subscribed in Redis once, whoever wants it. Redis itself is asked how often.</summary>
+public sealed class SharedNamesTests
+{
+    [Fact]
+    public async Task A_thousand_sockets_that_ask_for_a_new_name_at_once_make_one_subscribe_and_get_each_message_once()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var monitor = await RedisMonitor.StartAsync(redis);
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        var clients = await Clients.ConnectAsync(app, 1000);
+
+        await Task.WhenAll(clients.Select(client => client.SendTextAsync("crowd")));
+        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("crowd")) == 1000, "all have asked");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("crowd") == 1, "it is subscribed");
+        (await redis.PublishAsync("crowd", "one")).Should().Be(1);
+        (await redis.PublishAsync("crowd", "two")).Should().Be(1);
+
+        foreach (var client in clients)
+        {
+            (await client.ReadTextAsync()).Should().Be("one");
+            (await client.ReadTextAsync()).Should().Be("two");
+            (await client.DrainAsync()).Should().BeEmpty();
+        }
+        (await monitor.CountAsync("SUBSCRIBE", "crowd")).Should().Be(1);
+        app.Hub.Names.Should().Be(1);
+        await clients.DisposeAllAsync();
+    }
+
+    [Fact]
+    public async Task A_name_asked_for_twice_is_one_subscription_and_one_delivery()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var monitor = await RedisMonitor.StartAsync(redis);
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=twice&channel=twice&channel=other"));
+        await client.SendTextAsync("twice");
+        await client.SendTextAsync("last");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("last") == 1, "all that was asked for is subscribed");
+
+        await redis.PublishAsync("twice", "once");
+
+        (await client.ReadTextAsync()).Should().Be("once");
+        (await client.DrainAsync()).Should().BeEmpty();
+        app.Hub.References(Name.Channel("twice")).Should().Be(1);
+        (await monitor.CountAsync("SUBSCRIBE", "twice")).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_channel_and_a_pattern_that_matches_it_deliver_a_message_twice()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=news.sports&pattern=news.*"));
+        await Eventually.IsAsync(async () => await redis.PublishAsync("news.politics", "") == 1 && await redis.SubscribersAsync("news.sports") == 1, "both names are subscribed");
+        await client.DrainAsync();
+
+        (await redis.PublishAsync("news.sports", "goal")).Should().Be(2);
+
+        (await client.ReadTextAsync()).Should().Be("goal");
+        (await client.ReadTextAsync()).Should().Be("goal");
+        (await client.DrainAsync()).Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Default_names_come_without_asking_and_asking_for_one_of_them_changes_nothing()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(
+            redis.Configuration, settings: ["Subscriptions:Default:0=notifications", "Subscriptions:Default:1=alerts.*"]);
+        await using var asks = await RawWebSocket.SubscribeAsync(app, "notifications");
+        await using var silent = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("notifications")) == 2 && app.Hub.References(Name.Pattern("alerts.*")) == 2, "both have them");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("notifications") == 1 && await redis.PatternsAsync() == 1, "they are subscribed");
+
+        await redis.PublishAsync("notifications", "to all");
+        await redis.PublishAsync("alerts.fire", "too");
+
+        foreach (var client in new[] { asks, silent })
+            new[] { await client.ReadTextAsync(), await client.ReadTextAsync() }.Should().BeEquivalentTo("to all", "too");
+        (await asks.DrainAsync()).Should().BeEmpty();
+    }
+}

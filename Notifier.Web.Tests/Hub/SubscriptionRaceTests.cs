@@ -1,0 +1,133 @@
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Hub;
+
+/// <summary>
+/// The last unsubscribe of a name races its next first subscribe: the library, left alone, would leave some of them deaf (subscribed
+/// here, and not in Redis) and some forgotten in Redis.
+/// </summary>
+public sealed class SubscriptionRaceTests(ITestOutputHelper output)
+{
+    private const int Operations = 10_000;
+
+    /// <summary>Names, each with a channel that it gets.</summary>
+    private static readonly (string Name, string Channel)[] Names =
+    [
+        ("race.a", "race.a"), ("race.b", "race.b"), ("race.c", "race.c"), ("race.d", "race.d"),
+        ("race.*", "race.a"), ("race.[ab]", "race.b"), ("race.?", "race.c"), (@"race.\d", "race.d"),
+        ("passed.0", "passed.0"), ("passed.1", "passed.1"), ("passed.[2]", "passed.2"), ("passed.[3]", "passed.3"),
+    ];
+
+    private int operations;
+
+    [Fact]
+    public async Task Ten_thousand_racing_operations_leave_no_name_deaf_and_nothing_behind()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var monitor = await RedisMonitor.StartAsync(redis);
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: ["Redis:Linger=00:00:00"]);
+        using var over = new CancellationTokenSource();
+        var sweeping = Task.Run(async () =>
+        {
+            while (!over.IsCancellationRequested)
+            {
+                app.Hub.Sweep();
+                await Task.Yield();
+            }
+        });
+
+        var coming = Enumerable.Range(0, 4).Select(seed => Task.Run(() => ComeAndGoAsync(redis, app, new Random(seed))));
+        var passing = Enumerable.Range(8, 4).Select(i => Task.Run(() => PassOnAsync(redis, app, Names[i], new Random(i))));
+        await Task.WhenAll(coming.Concat(passing));
+
+        foreach (var (name, channel) in Names)
+        {
+            await using var client = await RawWebSocket.SubscribeAsync(app, name);
+            await DeliversAsync(redis, client, name, channel);
+        }
+        await over.CancelAsync();
+        await sweeping;
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "all connections have ended");
+        Names.Should().OnlyContain(name => app.Hub.References(Name.Parse(name.Name)) == 0);
+        await Eventually.IsAsync(
+            () =>
+            {
+                app.Hub.Sweep();
+                return app.Hub.Names == 0;
+            },
+            "all names were let go of");
+        await redis.IsEmptyAsync();
+        var returns = await monitor.CountAsync("SUBSCRIBE", "passed.0");
+        output.WriteLine($"One name was subscribed {returns} times.");
+        returns.Should().BeGreaterThan(10, "names are to leave and come back all the time");
+    }
+
+    private async Task ComeAndGoAsync(RedisServer redis, NotifierApp app, Random random)
+    {
+        while (Interlocked.Increment(ref operations) <= Operations)     // a connection is one operation
+        {
+            await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+            var (name, channel) = Names[random.Next(8)];
+            for (var names = random.Next(1, 4); names > 0 && Interlocked.Increment(ref operations) <= Operations; names--)
+                await client.SendTextAsync(names == 1 ? name : Names[random.Next(8)].Name);
+            if (random.Next(3) == 0 && operations <= Operations)
+                await DeliversAsync(redis, client, name, channel);
+            switch (random.Next(3))
+            {
+                case 0:
+                    await client.SendCloseAsync(1000);
+                    (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(1000);
+                    break;
+                case 1:
+                    client.Abort();
+                    break;
+                default:    // the stream just ends
+                    break;
+            }
+            Interlocked.Increment(ref operations);
+        }
+    }
+
+    /// <summary>One name goes from hand to hand: the last subscriber leaves while the next one comes.</summary>
+    private async Task PassOnAsync(RedisServer redis, NotifierApp app, (string Name, string Channel) name, Random random)
+    {
+        var holder = await RawWebSocket.SubscribeAsync(app, name.Name);
+        while (Interlocked.Add(ref operations, 3) <= Operations)
+        {
+            var next = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+            holder.Abort();
+            Thread.SpinWait(random.Next(20_000));   // so that each order of the steps that follow comes about
+            await next.SendTextAsync(name.Name);
+            await holder.DisposeAsync();
+            holder = next;
+            await DeliversAsync(redis, holder, name.Name, name.Channel);
+        }
+        await holder.DisposeAsync();
+    }
+
+    /// <summary>Publishes until it has come. What others publish meanwhile does not count.</summary>
+    private static async Task DeliversAsync(RedisServer redis, RawWebSocket client, string name, string channel)
+    {
+        var mine = $"for {Guid.NewGuid()}";
+        var delivered = ReadAsync();
+        await Eventually.IsAsync(
+            async () =>
+            {
+                await redis.PublishAsync(channel, mine);
+                return delivered.IsCompleted;
+            },
+            $"{name} delivers");
+        await delivered;
+
+        async Task ReadAsync()
+        {
+            while (await client.ReadTextAsync() != mine)
+            {
+            }
+        }
+    }
+}

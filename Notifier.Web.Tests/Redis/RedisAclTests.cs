@@ -1,0 +1,95 @@
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Redis;
+
+/// <summary>The application's user may have some channels only.</summary>
+public sealed class RedisAclTests
+{
+    [Theory]
+    [InlineData("secrets")]
+    [InlineData("secrets.*")]
+    [InlineData("*")]
+    public async Task A_name_that_redis_refuses_closes_who_asked_and_nobody_else(string refused)
+    {
+        await using var redis = await StartAsync("&news.*");
+        await using var app = await ConnectAsync(redis);
+        await using var other = await RawWebSocket.SubscribeAsync(app, "news.*");
+        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "what is allowed is subscribed");
+
+        await using var client = await RawWebSocket.SubscribeAsync(app, refused);
+        var close = await client.ReadUntilCloseAsync();
+
+        close.CloseCode.Should().Be(4403);
+        close.CloseText.Should().Contain("Redis does not allow this name");
+        await redis.PublishAsync("news.today", "hello");
+        (await other.ReadTextAsync()).Should().Be("hello");
+        app.Hub.References(Name.Parse(refused)).Should().Be(0);
+        (await redis.ChannelsAsync()).Should().BeEmpty();
+        (await redis.PatternsAsync()).Should().Be(1);
+        app.Log.Says($"Redis does not allow {refused}").Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_refused_name_that_many_ask_for_again_and_again_closes_all_of_them_and_leaves_nothing()
+    {
+        await using var redis = await StartAsync("&news.*");
+        await using var app = await ConnectAsync(redis);
+        for (var round = 0; round < 5; round++)
+        {
+            var clients = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => RawWebSocket.SubscribeAsync(app, "secrets")));
+            foreach (var client in clients)
+                (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(4403);
+            await clients.DisposeAllAsync();
+        }
+
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "all are gone");
+        app.Hub.Names.Should().Be(0);
+        (await redis.ChannelsAsync()).Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_name_that_was_refused_works_once_redis_allows_it()
+    {
+        await using var redis = await StartAsync("&news.*");
+        await using var app = await ConnectAsync(redis);
+        await using (var early = await RawWebSocket.SubscribeAsync(app, "weather"))
+            (await early.ReadUntilCloseAsync()).CloseCode.Should().Be(4403);
+
+        await redis.Server.ExecuteAsync("ACL", "SETUSER", "app", "&weather");
+        await using var client = await RawWebSocket.SubscribeAsync(app, "weather");
+        await Eventually.IsAsync(async () => await redis.PublishAsync("weather", "sunny") == 1, "it is subscribed");
+
+        (await client.ReadTextAsync()).Should().Be("sunny");
+    }
+
+    [Fact]
+    public async Task A_name_that_redis_no_longer_allows_closes_who_held_it_and_nobody_else()
+    {
+        await using var redis = await StartAsync("&news", "&weather");
+        await using var app = await ConnectAsync(redis);
+        await using var news = await RawWebSocket.SubscribeAsync(app, "news");
+        await using var weather = await RawWebSocket.SubscribeAsync(app, "weather");
+        await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 2, "both are subscribed");
+
+        await redis.Server.ExecuteAsync("ACL", "SETUSER", "app", "resetchannels", "&weather");  // it disconnects the user
+        var close = await news.ReadUntilCloseAsync();
+
+        close.CloseCode.Should().Be(4403);
+        await Eventually.IsAsync(async () => await redis.PublishAsync("weather", "sunny") == 1, "the other is subscribed again");
+        (await weather.ReadTextAsync()).Should().Be("sunny");
+        (await redis.ChannelsAsync()).Should().Equal("weather");
+        app.Hub.Names.Should().Be(1);
+    }
+
+    private static async Task<RedisServer> StartAsync(params string[] channels)
+    {
+        var redis = await RedisServer.StartAsync();
+        await redis.Server.ExecuteAsync("ACL", ["SETUSER", "app", "on", ">opensesame", "~*", "+@all", "resetchannels", .. channels]);
+        return redis;
+    }
+
+    private static Task<NotifierApp> ConnectAsync(RedisServer redis) => NotifierApp.StartAsync($"{redis.Configuration},user=app,password=opensesame");
+}

@@ -1,0 +1,171 @@
+using System.Diagnostics;
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Redis;
+
+/// <summary>Redis goes away and comes back; browsers stay.</summary>
+public sealed class RedisRestartTests(ITestOutputHelper output)
+{
+    [Fact]
+    public async Task Redis_killed_under_load_and_started_again_delivers_on_at_once_to_the_same_sockets_and_a_gap_is_counted()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        using var gaps = new GapCount();
+        string[] names = ["load.a", "load.b", "load.*", "quiet"];
+        var clients = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => RawWebSocket.SubscribeAsync(app, names[i % 4])));
+        await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 3 && await redis.PatternsAsync() == 1, "all are subscribed");
+        var load = LoadAsync(redis.Port);
+        foreach (var client in clients.Where((_, i) => i % 4 != 3))
+            (await client.ReadTextAsync()).Should().Be("load");
+
+        await redis.KillAsync();
+        await load;
+        await Eventually.IsAsync(() => app.Log.Says("Redis does not answer"), "it is noticed");
+        foreach (var client in clients)
+            await client.DrainAsync();
+        await redis.StartHostAsync();
+        var resumes = Stopwatch.StartNew();
+        await Eventually.IsAsync(
+            async () => (await Task.WhenAll(names.Select(name => redis.PublishAsync(name.Replace('*', 'a'), "back")))).SequenceEqual([2, 2, 2, 1]),
+            "all names are subscribed again", TimeSpan.FromSeconds(5));
+        foreach (var client in clients)
+            (await client.ReadTextAsync(TimeSpan.FromSeconds(5))).Should().Be("back");
+
+        output.WriteLine($"Delivery was back {resumes.Elapsed.TotalMilliseconds:0} ms after Redis.");
+        await Eventually.IsAsync(() => gaps.Redis == 4, "a gap in each name is counted");
+        app.Log.Says("Redis was away: messages may have been lost in 4 subscribed names").Should().BeTrue();
+        app.Log.Lines.Count(line => line.Text.Contains("Redis does not answer", StringComparison.Ordinal)).Should().Be(1);
+        app.Log.Lines.Count(line => line.Text.Contains("Redis is back", StringComparison.Ordinal)).Should().Be(1);
+        app.Connections.Count.Should().Be(40);
+        await clients.DisposeAllAsync();
+    }
+
+    [Fact]
+    public async Task Without_redis_the_process_starts_says_so_once_and_delivers_when_it_comes()
+    {
+        await using var redis = await RedisServer.CreateAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        await using var channel = await RawWebSocket.SubscribeAsync(app, "early");
+        await using var pattern = await RawWebSocket.SubscribeAsync(app, "ear*");
+        await Eventually.IsAsync(() => app.Log.Says("Redis does not answer"), "it says so");
+        (await channel.DrainAsync()).Should().BeEmpty("sockets are open meanwhile");
+
+        await redis.StartHostAsync();
+        await Eventually.IsAsync(async () => await redis.PublishAsync("early", "first") == 2, "both names are subscribed", TimeSpan.FromSeconds(5));
+
+        foreach (var client in new[] { channel, pattern })
+            (await client.ReadTextAsync()).Should().Be("first");
+        app.Log.Lines.Count(line => line.Text.Contains("Redis does not answer", StringComparison.Ordinal)).Should().Be(1);
+        await Eventually.IsAsync(() => app.Log.Says("Redis is back"), "it says that too");
+        app.Log.Says("messages may have been lost").Should().BeFalse("nothing was promised before");
+    }
+
+    [Fact]
+    public async Task A_name_asked_for_while_redis_is_down_goes_live_when_it_is_back_and_delivers_each_message_once()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        await using var before = await RawWebSocket.SubscribeAsync(app, "before");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("before") == 1, "it is subscribed");
+        await redis.KillAsync();
+        await using var meanwhile = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=meanwhile&pattern=mean*"));
+        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("meanwhile")) == 1 && app.Log.Says("Redis does not answer"), "Redis is away");
+
+        await redis.StartHostAsync();
+        await Eventually.IsAsync(async () => await redis.PublishAsync("meanwhile", "") == 2 && await redis.SubscribersAsync("before") == 1, "all are subscribed");
+        await Eventually.IsAsync(
+            async () =>
+            {
+                await redis.PublishAsync("meanwhile", "");
+                return (await meanwhile.DrainAsync()).Count >= 2;
+            },
+            "both are live");
+        await meanwhile.DrainAsync();
+        for (var i = 0; i < 3; i++)
+            await redis.PublishAsync("meanwhile", $"{i}");
+        await redis.PublishAsync("before", "once");
+
+        var got = new List<string>();
+        while (got.Count < 6)
+            got.Add(await meanwhile.ReadTextAsync());
+        got.AddRange(await meanwhile.DrainAsync());
+        got.Where(text => text.Length > 0).Should().BeEquivalentTo("0", "0", "1", "1", "2", "2");
+        (await before.ReadTextAsync()).Should().Be("once");
+        (await before.DrainAsync()).Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task A_thousand_names_are_subscribed_again_after_each_restart()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        using var gaps = new GapCount();
+        var clients = await Clients.ConnectAsync(app, 8);
+        for (var i = 0; i < 1000; i++)
+            await clients[i % 8].SendTextAsync(i < 8 * 16 ? $"many.{i}.*" : $"many.{i}");
+        for (var restart = 0; restart <= 3; restart++)
+        {
+            if (restart > 0)
+            {
+                await redis.KillAsync();
+                await redis.StartHostAsync();
+            }
+            var since = Stopwatch.StartNew();
+            await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 872 && await redis.PatternsAsync() == 128, "all are subscribed");
+            output.WriteLine($"1,000 names after {since.Elapsed.TotalMilliseconds:0} ms.");
+            await Eventually.IsAsync(() => gaps.Redis == restart * 1000, "a gap in each is counted");
+        }
+        await clients.DisposeAllAsync();
+    }
+
+    [Fact]
+    public async Task Names_that_lose_their_last_subscriber_while_redis_is_away_are_not_left_behind_in_it()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: ["Redis:Linger=00:00:00", "Limits:NamesPerConnection=1000"]);
+        for (var round = 0; round < 3; round++)
+        {
+            await using (var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress()))
+            {
+                for (var i = 0; i < 200; i++)
+                    await client.SendTextAsync($"away.{i}");
+                await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 200, "all are subscribed");
+                await redis.KillAsync();
+            }
+            await Eventually.IsAsync(() => app.Connections.Count == 0, "nobody wants them");
+            var starting = redis.StartHostAsync();
+            await Eventually.IsAsync(
+                () =>
+                {
+                    app.Hub.Sweep();
+                    return starting.IsCompleted && app.Hub.Names == 0;
+                },
+                "all names were let go of");
+            await starting;
+            await redis.IsEmptyAsync();
+        }
+    }
+
+    /// <summary>Publishes as fast as Redis takes it, until it takes no more.</summary>
+    private static async Task LoadAsync(int port)
+    {
+        await using var publisher = await PlainRedisClient.ConnectAsync(port);
+        try
+        {
+            while (true)
+            {
+                await publisher.AskAsync("PUBLISH", "load.a", "load");
+                await publisher.AskAsync("PUBLISH", "load.b", "load");
+            }
+        }
+        catch (IOException)
+        {
+            // It was killed.
+        }
+    }
+}

@@ -18,7 +18,7 @@ public sealed class RedisOptions
 
     /// <summary>
     /// Put before every name on the way to Redis, and taken off on the way back, for backends whose library prefixes what
-    /// it publishes (Laravel). It may not begin with <c>__</c> or <c>notifier:</c>. Default none.
+    /// it publishes (Laravel). It may not begin with <c>__</c> or <c>notifier:</c>, nor be the beginning of one of them. Default none.
     /// </summary>
     public string ChannelPrefix { get; set; } = "";
 

@@ -11,7 +11,13 @@ internal sealed class RedisValidator : IValidateOptions<RedisOptions>
         .Range("Redis:EmbeddedPort", options.EmbeddedPort, 1, ushort.MaxValue)
         .Range("Redis:Linger", options.Linger, TimeSpan.Zero, TimeSpan.FromDays(1))
         .Must(
-            !NameRules.IsReserved(Encoding.UTF8.GetBytes(options.ChannelPrefix)),
-            $"Redis:ChannelPrefix is \"{options.ChannelPrefix}\"; it may not begin with __ or notifier:, for such channels never reach a browser.")
+            !BeginsLikeReserved(options.ChannelPrefix),
+            $"Redis:ChannelPrefix is \"{options.ChannelPrefix}\"; with it a channel could begin with __ or notifier:, and such channels never reach a browser.")
         .ToResult();
+
+    /// <summary>Whether it is reserved, or becomes so by what is put after it.</summary>
+    private static bool BeginsLikeReserved(string prefix) => prefix.Length > 0
+        && (NameRules.IsReserved(Encoding.UTF8.GetBytes(prefix))
+            || "__".StartsWith(prefix, StringComparison.Ordinal)
+            || "notifier:".StartsWith(prefix, StringComparison.Ordinal));
 }

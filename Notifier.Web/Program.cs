@@ -12,9 +12,9 @@ try
     await Server.Build(args).RunAsync();
     return 0;
 }
-catch (Exception error) when (Server.IsForTheOperator(error))
+catch (Exception error) when (StartupFailure.Describe(error) is { } failure)
 {
-    await Console.Error.WriteLineAsync($"Notifier cannot start. {error.Message}");
+    await Console.Error.WriteLineAsync($"Notifier cannot start. {failure}");
     return 1;
 }
 
@@ -41,14 +41,10 @@ internal static class Server
         adapt?.Invoke(builder);
 
         var app = builder.Build();
+        app.Services.GetRequiredService<IStartupValidator>().Validate();    // all of it, before Map asks for some of it
         Map(app);
         return app;
     }
-
-    /// <summary>Whether the message says all that the operator needs, so that a stack trace would only hide it.</summary>
-    public static bool IsForTheOperator(Exception error) =>
-        error is StartupException or OptionsValidationException or IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException }
-        || (error is InvalidOperationException && error.Message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal));
 
     private static void Listen(WebApplicationBuilder builder)
     {
@@ -69,6 +65,8 @@ internal static class Server
         builder.Services.AddOptions<RedisOptions>().BindConfiguration("Redis").ValidateOnStart();
         builder.Services.AddOptions<RecentOptions>().BindConfiguration("History:Recent").ValidateOnStart();
         builder.Services.AddOptions<SubscriptionsOptions>().BindConfiguration("Subscriptions").ValidateOnStart();
+        // The host tells of a failed start with a stack trace; see StartupFailure. What ends the process later is critical.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Services.AddSingleton<IValidateOptions<LimitsOptions>, LimitsValidator>();
         builder.Services.AddSingleton<IValidateOptions<RedisOptions>, RedisValidator>();
         builder.Services.AddSingleton<IValidateOptions<RecentOptions>, RecentValidator>();

@@ -12,13 +12,14 @@ internal sealed record NameRefusal(string Message, bool IsForbidden = false);
 /// <summary>What a name may look like, whoever asks for it.</summary>
 internal sealed class NameRules(IOptions<LimitsOptions> options)
 {
-    private readonly LimitsOptions limits = options.Value;
+    /// <summary>Not before it is needed: when they are wrong, the rules can be made, and who needs them is checked too.</summary>
+    private LimitsOptions Limits => options.Value;
 
     /// <summary>Null when the name may be asked for.</summary>
     public NameRefusal? Check(Name name)
     {
         var what = name.Kind == NameKind.Channel ? "channel" : "pattern";
-        var most = name.Kind == NameKind.Channel ? limits.NameBytes : limits.PatternBytes;
+        var most = name.Kind == NameKind.Channel ? Limits.NameBytes : Limits.PatternBytes;
         if (name.Text.Length == 0)
             return new NameRefusal($"the {what} is empty; send a name such as new-users or notifications.*");
         if (Encoding.UTF8.GetByteCount(name.Text) is var bytes && bytes > most)
@@ -27,8 +28,8 @@ internal sealed class NameRules(IOptions<LimitsOptions> options)
             return new NameRefusal($"the {what} has control characters in it");
         if (HasLoneSurrogate(name.Text))
             return new NameRefusal($"the {what} is not valid Unicode");
-        if (name.Kind == NameKind.Pattern && Stars(name.Text) is var stars && stars > limits.PatternStars)
-            return new NameRefusal($"the pattern has {stars} stars; {limits.PatternStars} are allowed");
+        if (name.Kind == NameKind.Pattern && Stars(name.Text) is var stars && stars > Limits.PatternStars)
+            return new NameRefusal($"the pattern has {stars} stars; {Limits.PatternStars} are allowed");
         if (IsReserved(name))
             return new NameRefusal($"the {what} is reserved: names that begin with __ or notifier: never reach a browser", IsForbidden: true);
         return null;

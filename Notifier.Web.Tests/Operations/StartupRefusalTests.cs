@@ -1,0 +1,103 @@
+using System.Net;
+using System.Net.Sockets;
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Operations;
+
+/// <summary>The process does not start as it is configured: it says which key to set, in one message, and nothing else.</summary>
+public sealed class StartupRefusalTests
+{
+    [Fact]
+    public async Task Production_without_a_redis_stops_and_names_the_key()
+    {
+        var message = await RefusedAsync("Production");
+
+        message.Should().Contain("Redis:Configuration").And.Contain("Redis__Configuration=localhost:6379").And.Contain("Redis:Embedded=true");
+    }
+
+    [Theory]
+    [InlineData("Redis:Linger=abc", "Redis:Linger", "abc", "00:01:00")]
+    [InlineData("Redis:Linger=-00:00:01", "Redis:Linger", "-00:00:01", "1.00:00:00 is allowed")]
+    [InlineData("Redis:EmbeddedPort=0", "Redis:EmbeddedPort", "0", "1 to 65535 is allowed")]
+    [InlineData("Redis:EmbeddedPort=many", "Redis:EmbeddedPort", "many", "whole number")]
+    [InlineData("Limits:NameBytes=0", "Limits:NameBytes", "0", "1 to 4096 is allowed")]
+    [InlineData("History:Recent:Bytes=1000", "History:Recent:Bytes", "1000", "1048576 to 2147483647 is allowed")]
+    [InlineData("Redis:ChannelPrefix=__x", "Redis:ChannelPrefix", "\"__x\"", "__ or notifier:")]
+    [InlineData("Redis:ChannelPrefix=_", "Redis:ChannelPrefix", "\"_\"", "__ or notifier:")]
+    [InlineData("Subscriptions:Default:0=__x", "Subscriptions:Default:0", "\"__x\"", "reserved")]
+    [InlineData("Redis:Configuration=localhost:6379,syncTimeout=abc", "Redis:Configuration", "syncTimeout", "requires an integer value")]
+    public async Task A_bad_value_stops_it_with_the_key_the_value_and_what_is_allowed(string setting, params string[] told)
+    {
+        var message = await RefusedAsync("Development", setting);
+
+        foreach (var part in told)
+            message.Should().Contain(part);
+    }
+
+    [Fact]
+    public async Task Bad_values_in_several_places_are_all_told_at_once()
+    {
+        var message = await RefusedAsync("Development", "Redis:EmbeddedPort=0", "Limits:NameBytes=0", "Limits:PatternStars=99");
+
+        foreach (var bad in new[] { "Redis:EmbeddedPort is 0", "Limits:NameBytes is 0", "Limits:PatternStars is 99" })
+            message.Split(bad).Should().HaveCount(2, "{0} is told once in: {1}", bad, message);
+    }
+
+    [Fact]
+    public async Task A_port_for_the_embedded_redis_that_something_else_has_taken_stops_it()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var answering = AnswerAsync(taken);
+
+        var port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        var message = await RefusedAsync("Development", $"Redis:EmbeddedPort={port}");
+
+        message.Should().Contain($"127.0.0.1:{port}").And.Contain("no Redis").And.Contain("Redis:EmbeddedPort").And.Contain("Redis:Configuration");
+        await answering;
+    }
+
+    [Fact]
+    public async Task A_redis_with_a_password_at_the_embedded_port_stops_it()
+    {
+        await using var redis = await RedisServer.CreateAsync("--requirepass", "opensesame");
+        await redis.StartHostAsync("opensesame");
+
+        var message = await RefusedAsync("Development", $"Redis:EmbeddedPort={redis.Port}");
+
+        message.Should().Contain($"127.0.0.1:{redis.Port}").And.Contain("password").And.Contain($"Redis__Configuration=127.0.0.1:{redis.Port},password=...");
+    }
+
+    [Fact]
+    public async Task An_address_that_is_taken_stops_it()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var address = $"http://{taken.LocalEndpoint}";
+
+        var message = await RefusedAsync("Development", $"Redis:Configuration={redis.Configuration}", $"urls={address}");
+
+        message.Should().Contain(address).And.Contain("in use");
+    }
+
+    /// <returns>The message, after it was looked at for what no message has.</returns>
+    private static async Task<string> RefusedAsync(string environment, params string[] settings)
+    {
+        var (exitCode, output) = await NotifierProcess.RunAsync(environment, settings);
+        exitCode.Should().Be(1, output);
+        var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        lines.Should().HaveCount(1, "it is one message: {0}", output);
+        lines[0].Should().StartWith("Notifier cannot start. ").And.NotContain("Exception").And.NotContain("   at ");
+        return lines[0];
+    }
+
+    private static async Task AnswerAsync(TcpListener listener)
+    {
+        using var client = await listener.AcceptTcpClientAsync();
+        await client.GetStream().ReadAtLeastAsync(new byte[6], 6);
+        await client.GetStream().WriteAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
+    }
+}

@@ -4,46 +4,27 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// One peer. Whoever <b>holds</b> it (the busy bit) owns its writes and the cursors of its feeds, and nobody waits for
-/// that: who finds it held leaves a bit that says what is wanted, and the holder does it before it lets go.
+/// One peer. Whoever <b>holds</b> it owns its writes and the cursors of its feeds, and nobody waits for
+/// that: who finds it held leaves a wish, and the holder does it before it lets go.
 /// </summary>
 /// <remarks>
-/// Everything is in one word of state, changed only by <see cref="Interlocked"/>. Letting go is a compare-and-swap that
-/// fails while any bit asks for work, so that no wake-up is lost: with two separate flags one would be. At the end of the
-/// request the connection is retired: held for ever, by nobody.
+/// Who holds it and what is wished for are one word (<see cref="HoldState"/>). At the end of the request the connection is
+/// retired: held for ever, by nobody.
 /// </remarks>
 internal sealed partial class Connection(Lane lane, Action abort, TimeProvider time, ILogger logger) : IThreadPoolWorkItem, IRostered
 {
-    private const int Busy = 1;
-
-    /// <summary>A feed has more than was sent.</summary>
-    private const int Behind = 2;
-
-    /// <summary>Something waits in <see cref="errands"/>.</summary>
-    private const int Errand = 4;
-
-    private const int Ping = 8;
-    private const int Pong = 16;
-    private const int Close = 32;
-    private const int Retired = 64;
-
     private static readonly byte[] PingFrame = [ServerFrame.Final | ServerFrame.Ping, 0];
 
     private readonly FrameWriter writer = new(lane);
     private readonly List<Feed> feeds = new(1);
     private readonly Lock aborting = new();
-    private int state;
+    private HoldState state;
     private int turn;
     private bool isClosed;
     private ConcurrentQueue<Action>? errands;
     private byte[]? pong;
     private Closing? closing;
     private TaskCompletionSource? retired;
-
-    private sealed record Closing(byte[] Frame, CloseReason Reason, long AskedAt)
-    {
-        public TaskCompletionSource Sent { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
 
     int IRostered.Place { get; set; }
 
@@ -67,18 +48,7 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     // ---- holding -----------------------------------------------------------------------------------------------------
 
     /// <summary>Becomes the holder, unless somebody is. Never waits. <see cref="Release"/> must follow.</summary>
-    public bool TryHold()
-    {
-        var seen = Volatile.Read(ref state);
-        while ((seen & Busy) == 0)
-        {
-            var before = Interlocked.CompareExchange(ref state, seen | Busy, seen);
-            if (before == seen)
-                return true;
-            seen = before;
-        }
-        return false;
-    }
+    public bool TryHold() => state.TryHold();
 
     /// <summary>
     /// Lets go, after doing what others have asked for meanwhile; or hands the connection over to whoever goes on with it:
@@ -100,48 +70,35 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
             }
             if (isClosed)
                 closing!.Sent.TrySetResult();
-            var seen = Volatile.Read(ref state);
-            if (seen == Busy)
+            if (state.TryRelease())
+                return;
+            if (state.Took(Wish.Retire))
             {
-                if (Interlocked.CompareExchange(ref state, 0, Busy) == Busy)
-                    return;
-            }
-            else if (Took(seen, Retired))
-            {
-                retired!.TrySetResult();    // still busy, and so for ever
+                retired!.TrySetResult();    // still held, and so for ever
                 return;
             }
-            else if (Took(seen, Close))
+            if (state.Took(Wish.Close))
                 SendClose();
-            else if (Took(seen, Pong))
+            else if (state.Took(Wish.Pong))
                 Send(Interlocked.Exchange(ref pong, null) ?? []);
-            else if (Took(seen, Ping))
+            else if (state.Took(Wish.Ping))
                 Send(PingFrame);
-            else if (Took(seen, Errand))
+            else if (state.Took(Wish.Errand))
                 RunErrands();
             else
             {
-                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);   // behind
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);   // the wish to catch up
                 return;
             }
         }
     }
 
     /// <summary>Leaves a wish for the holder; becomes the holder and does it, when there is none.</summary>
-    private void Ask(int bit)
+    private void Ask(Wish wish)
     {
-        Interlocked.Or(ref state, bit);
+        state.Leave(wish);
         if (TryHold())
             Release();
-    }
-
-    /// <summary>Takes a wish back before doing it, so that one that comes meanwhile is done again.</summary>
-    private bool Took(int seen, int bit)
-    {
-        if ((seen & bit) == 0)
-            return false;
-        Interlocked.And(ref state, ~bit);
-        return true;
     }
 
     private async Task ReleaseAfterAsync(ValueTask finish)
@@ -190,7 +147,7 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     // ---- what anybody may ask for ------------------------------------------------------------------------------------
 
     /// <summary>There is more to send than its cursors have seen; it will be caught up on the thread pool.</summary>
-    public void CatchUp() => Ask(Behind);
+    public void CatchUp() => Ask(Wish.CatchUp);
 
     /// <summary>Runs the errand as the holder: now, or when the present holder is done. Never after retirement.</summary>
     public void Run(Action errand)
@@ -202,19 +159,19 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
             return;
         }
         LazyInitializer.EnsureInitialized(ref errands, static () => new()).Enqueue(errand);
-        Ask(Errand);
+        Ask(Wish.Errand);
     }
 
     /// <summary>The receive loop asks for more, so what it asked for before has come: the peer is alive.</summary>
     public void NoteRead() => Reads++;
 
-    public void SendPing() => Ask(Ping);
+    public void SendPing() => Ask(Wish.Ping);
 
     /// <summary>Sends a pong between two frames; a newer one takes the place of one that still waits (RFC 6455, 5.5.3).</summary>
     public void SendPong(byte[] frame)
     {
         Interlocked.Exchange(ref pong, frame);
-        Ask(Pong);
+        Ask(Wish.Pong);
     }
 
     /// <summary>
@@ -229,7 +186,7 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
         var mine = new Closing(frame, reason, time.GetTimestamp());
         if (Interlocked.CompareExchange(ref closing, mine, null) is { } earlier)
             return earlier.Sent.Task;
-        Ask(Close);
+        Ask(Wish.Close);
         if (Volatile.Read(ref retired) is not null)
             mine.Sent.TrySetResult();   // too late: nobody will send it
         return mine.Sent.Task;
@@ -259,7 +216,7 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
             if (closing is not { Sent.Task.IsCompleted: true })
                 abort();
         }
-        Ask(Retired);
+        Ask(Wish.Retire);
         closing?.Sent.TrySetResult();
         return end.Task;
     }
@@ -269,7 +226,7 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     /// <summary>One slice of one feed, each in its turn; then others may have the thread. Runs as the holder.</summary>
     void IThreadPoolWorkItem.Execute()
     {
-        Interlocked.And(ref state, ~Behind);
+        state.Took(Wish.CatchUp);
         try
         {
             if (NextBehind() is { } next)
@@ -277,7 +234,7 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
                 turn = next + 1;
                 feeds[next].CatchUp();
                 if (NextBehind() is not null)
-                    Interlocked.Or(ref state, Behind);
+                    state.Leave(Wish.CatchUp);
             }
         }
         catch (Exception error)

@@ -53,6 +53,9 @@ internal sealed class NotifierApp : IAsyncDisposable
         return only!;
     }
 
+    /// <summary>The server, where it is not Kestrel (for what is only HTTP).</summary>
+    public Microsoft.AspNetCore.TestHost.TestServer TestServer => (Microsoft.AspNetCore.TestHost.TestServer)Services.GetRequiredService<IServer>();
+
     /// <summary>Such as <c>http://127.0.0.1:43210</c>.</summary>
     public Uri Address => new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 

@@ -18,15 +18,13 @@ internal sealed partial class WebSocketEndpoint(
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
-            context.Response.StatusCode = StatusCodes.Status426UpgradeRequired;
             context.Response.Headers.Upgrade = "websocket";
-            await context.Response.WriteAsync("This address speaks WebSocket. In a browser: new WebSocket(\"ws://…/ws\").\n");
+            await ExplainAsync(context.Response, StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket. In a browser: new WebSocket(\"ws://…/ws\").\n");
             return;
         }
         if (context.Features.Get<FrameUpgrade>() is not { } upgrade)
         {
-            context.Response.StatusCode = StatusCodes.Status501NotImplemented;
-            await context.Response.WriteAsync("Notifier's WebSockets need Kestrel, the web server of ASP.NET Core.\n");
+            await ExplainAsync(context.Response, StatusCodes.Status501NotImplemented, "Notifier's WebSockets need Kestrel, the web server of ASP.NET Core.\n");
             return;
         }
         var offered = context.WebSockets.WebSocketRequestedProtocols;
@@ -58,6 +56,13 @@ internal sealed partial class WebSocketEndpoint(
             session.End();
             connections.Remove(connection);
         }
+    }
+
+    private static Task ExplainAsync(HttpResponse response, int status, string text)
+    {
+        response.StatusCode = status;
+        response.ContentType = "text/plain; charset=utf-8";
+        return response.WriteAsync(text);
     }
 
     private static partial class Log

@@ -1,0 +1,99 @@
+using System.Buffers.Binary;
+using System.Net.WebSockets;
+using FluentAssertions;
+using Notifier.Tests.Support;
+using StackExchange.Redis;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Connections;
+
+/// <summary>Sockets that read nothing while messages pour: what they cost, and what their neighbours notice.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class StalledReaderTests(RedisFixture fixture, ITestOutputHelper output)
+{
+    private const int Stalled = 200;
+
+    /// <summary>Kestrel allows so many on one HTTP/2 connection.</summary>
+    private const int StalledStreams = 100;
+    private const int MostBytesEach = 512 * 1024;
+
+    private RedisServer Redis => fixture.Redis;
+
+    [Theory]
+    [InlineData(Listen.Plain, 200, 1_000, 50)]
+    [InlineData(Listen.Plain, 512 * 1024, 2, 20)]
+    [InlineData(Listen.Tls, 200, 1_000, 50)]
+    [InlineData(Listen.Tls, 512 * 1024, 2, 20)]
+    public async Task A_stalled_reader_costs_less_than_half_a_mebibyte_and_its_neighbours_get_everything(Listen listen, int bytes, int burst, int bursts)
+    {
+        var channel = $"stalled.{listen}.{bytes}";
+        await using var server = await ServerProcess.StartAsync(Redis.Configuration, listen);
+        var address = server.WebSocketAddress("/ws?channel=" + channel);
+        var neighbours = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => RawWebSocket.ConnectAsync(address)));
+        var sequence = new Sequence(Redis, channel, bytes, neighbours);
+        await sequence.PublishAsync(burst, bursts);
+        var before = server.ResidentBytes;
+        var stalled = await Task.WhenAll(Enumerable.Range(0, Stalled).Select(_ => RawWebSocket.ConnectAsync(address, receiveBuffer: 16 * 1024)));
+
+        await sequence.PublishAsync(burst, bursts);
+
+        var each = (server.ResidentBytes - before) / Stalled;
+        output.WriteLine($"{listen}, messages of {bytes} bytes: {each / 1024} KiB for each stalled socket.");
+        each.Should().BeLessThan(MostBytesEach);
+        foreach (var client in stalled.Concat(neighbours))
+            await client.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(200, 1_000, 50)]
+    [InlineData(512 * 1024, 2, 20)]
+    public async Task So_does_a_stalled_stream_of_http2(int bytes, int burst, int bursts)
+    {
+        var channel = $"stalled.http2.{bytes}";
+        await using var server = await ServerProcess.StartAsync(Redis.Configuration, Listen.Tls);
+        var address = server.WebSocketAddress("/ws?channel=" + channel);
+        var neighbours = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => RawWebSocket.ConnectAsync(address)));
+        var sequence = new Sequence(Redis, channel, bytes, neighbours);
+        await sequence.PublishAsync(burst, bursts);
+        var before = server.ResidentBytes;
+        using var http2 = new Http2Client();
+        var stalled = await Task.WhenAll(Enumerable.Range(0, StalledStreams).Select(_ => http2.ConnectAsync(address)));
+
+        await sequence.PublishAsync(burst, bursts);
+
+        var each = (server.ResidentBytes - before) / StalledStreams;
+        output.WriteLine($"HTTP/2, messages of {bytes} bytes: {each / 1024} KiB for each stalled stream.");
+        each.Should().BeLessThan(MostBytesEach);
+        stalled.Should().OnlyContain(client => client.State == WebSocketState.Open);
+    }
+
+    /// <summary>Numbered messages, no faster than the neighbours read them; each must get every one, in order.</summary>
+    private sealed class Sequence(RedisServer redis, string channel, int bytes, RawWebSocket[] neighbours)
+    {
+        private int next;
+
+        public async Task PublishAsync(int burst, int bursts)
+        {
+            if (next == 0)
+                await Eventually.IsAsync(async () => await redis.SubscribersAsync(channel) == 1, "the channel is subscribed");
+            for (var n = 0; n < bursts; n++)
+            {
+                await redis.PublishAllAsync(channel, Enumerable.Range(next, burst).Select(Numbered));
+                await Task.WhenAll(neighbours.Select(async client =>
+                {
+                    for (var expected = next; expected < next + burst; expected++)
+                        BinaryPrimitives.ReadInt32BigEndian((await client.ReadMessageAsync()).Payload).Should().Be(expected);
+                }));
+                next += burst;
+            }
+        }
+
+        private RedisValue Numbered(int number)
+        {
+            var payload = new byte[bytes];
+            BinaryPrimitives.WriteInt32BigEndian(payload, number);
+            return payload;
+        }
+    }
+}

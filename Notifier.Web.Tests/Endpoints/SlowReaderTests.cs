@@ -1,0 +1,66 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using StackExchange.Redis;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+[Collection(UsesRedis.Name)]
+public sealed class SlowReaderTests(RedisFixture fixture)
+{
+    private const int Kept = 100;
+    private const int Burst = 50;
+    private const int Total = 2_000;
+    private const int Bytes = 4_000;
+
+    private RedisServer Redis => fixture.Redis;
+
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task A_reader_that_falls_out_of_the_log_is_told_how_far_and_the_others_get_everything(Listen listen)
+    {
+        var channel = $"out.{listen}";
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen, settings: $"History:Recent:Messages={Kept}");
+        await using var slow = await RawWebSocket.SubscribeAsync(app, channel, receiveBuffer: 4096);
+        var others = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => RawWebSocket.SubscribeAsync(app, channel)));
+        await Redis.WhenChannelIsLiveAsync(app, channel, 11);
+
+        // No faster than the others read, or they would fall out too.
+        for (var n = 0; n < Total; n += Burst)
+        {
+            await Redis.PublishAllAsync(channel, Enumerable.Range(n, Burst).Select(Payload));
+            await Task.WhenAll(others.Select(client => ExpectAsync(client, n, Burst)));
+        }
+        // Now the slow one reads on: what was on its way, whole and in order, and then why no more comes.
+        var received = 0;
+        Frame frame;
+        while ((frame = await slow.ReadMessageAsync()).Opcode != Frame.CloseOpcode)
+            BitConverter.ToInt32(frame.Payload).Should().Be(received++);
+
+        frame.CloseCode.Should().Be(4508);
+        frame.CloseText.Should().Be($"too slow: {Total - Kept - received} messages behind what is kept");
+        await slow.SendCloseAsync(1000);
+        (await slow.ReadFrameAsync()).Should().BeNull();
+        await Eventually.IsAsync(() => app.Connections.Count == others.Length, "the slow one is gone");
+        await Redis.PublishAllAsync(channel, [Payload(Total)]);
+        foreach (var client in others)
+        {
+            await ExpectAsync(client, Total, 1);
+            await client.DisposeAsync();
+        }
+    }
+
+    private static RedisValue Payload(int number)
+    {
+        var payload = new byte[Bytes];
+        BitConverter.TryWriteBytes(payload, number);
+        return payload;
+    }
+
+    private static async Task ExpectAsync(RawWebSocket client, int from, int count)
+    {
+        for (var n = from; n < from + count; n++)
+            BitConverter.ToInt32((await client.ReadMessageAsync()).Payload).Should().Be(n);
+    }
+}

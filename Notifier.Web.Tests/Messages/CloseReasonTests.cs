@@ -1,0 +1,36 @@
+using System.Text;
+using FluentAssertions;
+using Notifier.Messages;
+using Xunit;
+
+namespace Notifier.Tests.Messages;
+
+public sealed class CloseReasonTests
+{
+    [Fact]
+    public void A_reason_is_one_close_frame() =>
+        new CloseReason(4400, "no").ToFrame().Should().Equal(0x88, 4, 0x11, 0x30, (byte)'n', (byte)'o');
+
+    [Fact]
+    public void One_without_a_code_is_an_empty_frame() =>
+        CloseReason.FromDotNet.ToFrame().Should().Equal(0x88, 0);
+
+    /// <summary>A control frame has room for 123 bytes of it, and half a character would break the protocol.</summary>
+    [Theory]
+    [InlineData("a", 123)]
+    [InlineData("é", 122)]
+    [InlineData("€", 123)]
+    [InlineData("👋", 120)]
+    public void A_long_reason_is_cut_between_two_characters(string character, int bytes)
+    {
+        var frame = new CloseReason(4400, string.Concat(Enumerable.Repeat(character, 200))).ToFrame();
+
+        frame.Should().HaveCount(4 + bytes).And.HaveCountLessThanOrEqualTo(ServerFrame.MaxControl);
+        frame[1].Should().Be((byte)(2 + bytes));
+        new UTF8Encoding(false, throwOnInvalidBytes: true).Invoking(strict => strict.GetString(frame, 4, bytes)).Should().NotThrow();
+    }
+
+    [Fact]
+    public void Who_is_to_come_back_is_told_when_in_seconds_with_a_point() =>
+        CloseReason.GoingAway(7.349).Text.Should().Be("retryAfter=7.35");
+}

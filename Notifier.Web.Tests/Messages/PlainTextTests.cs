@@ -1,0 +1,60 @@
+using FluentAssertions;
+using Notifier.Connections;
+using Notifier.Messages;
+using Xunit;
+
+namespace Notifier.Tests.Messages;
+
+public sealed class PlainTextTests
+{
+    private readonly FrameBuffer buffer = new();
+
+    [Fact]
+    public void Small_messages_share_a_batch_and_each_is_a_frame_of_its_kind()
+    {
+        var batch = PlainText.Encode(buffer, [Text("hi"), Text(""), Message.Of("channel"u8.ToArray(), [0xFF]), Text("é")]);
+
+        batch.Count.Should().Be(4);
+        batch.Payload.IsEmpty.Should().BeTrue();
+        batch.Bytes.ToArray().Should().Equal(0x81, 2, (byte)'h', (byte)'i', 0x81, 0, 0x82, 1, 0xFF, 0x81, 2, 0xC3, 0xA9);
+    }
+
+    [Fact]
+    public void A_batch_of_the_largest_that_are_copied_is_one_write()
+    {
+        var batch = PlainText.Encode(buffer, Enumerable.Repeat(Sized(FrameBatch.LargePayload), 10).ToArray());
+
+        batch.Count.Should().Be(3);
+        batch.Bytes.Length.Should().BeGreaterThan(FrameBatch.Full).And.BeLessThanOrEqualTo(Lane.Slice);
+        PlainText.Encode(buffer, Enumerable.Repeat(Text(""), 100_000).ToArray()).Bytes.Length.Should().BeLessThanOrEqualTo(Lane.Slice);
+    }
+
+    [Fact]
+    public void A_large_message_is_alone_and_its_payload_is_shared()
+    {
+        var payload = new byte[FrameBatch.LargePayload + 1];
+        Message[] messages = [Text("before"), Message.Of(null, payload), Text("after")];
+
+        PlainText.Encode(buffer, messages).Count.Should().Be(1);
+        var batch = PlainText.Encode(buffer, messages.AsSpan(1));
+
+        batch.Count.Should().Be(1);
+        batch.Bytes.ToArray().Should().Equal(0x81, 126, 0x40, 0x01);
+        batch.Payload.Equals(payload.AsMemory()).Should().BeTrue();
+    }
+
+    [Fact]
+    public void A_gap_cannot_be_told_here_so_it_counts_and_sends_nothing()
+    {
+        Message[] messages = [Text("before"), Message.GapOf(GapCode.Redis), Text("after")];
+
+        PlainText.Encode(buffer, messages).Count.Should().Be(1);
+        var batch = PlainText.Encode(buffer, messages.AsSpan(1));
+
+        (batch.Count, batch.Bytes.Length, batch.Payload.Length).Should().Be((1, 0, 0));
+    }
+
+    private static Message Text(string text) => Message.Of(null, System.Text.Encoding.UTF8.GetBytes(text));
+
+    private static Message Sized(int length) => Message.Of(null, new byte[length]);
+}

@@ -1,5 +1,6 @@
 #if EMBEDDED_REDIS
 using System.Net;
+using System.Net.Sockets;
 using Garnet;
 using Garnet.server;
 
@@ -37,7 +38,7 @@ internal sealed class EmbeddedRedis : IDisposable
             server.Start();
             return new EmbeddedRedis(server);
         }
-        catch (Exception error) when (error is System.Net.Sockets.SocketException or IOException or Garnet.common.GarnetException)
+        catch (Exception error) when (error is SocketException or IOException or Garnet.common.GarnetException)
         {
             throw new StartupException($"The embedded Redis could not start at 127.0.0.1:{port}: {error.Message} Set Redis:EmbeddedPort to a free port.");
         }
@@ -45,16 +46,29 @@ internal sealed class EmbeddedRedis : IDisposable
 
     public void Dispose() => server.Dispose();
 
-    /// <summary>Puts its many categories under one name, so that one line of configuration sets their level.</summary>
+    /// <summary>
+    /// Puts its many categories under one name, so that one line of configuration sets their level; and calls no client that
+    /// went away in the middle of an answer critical.
+    /// </summary>
     private sealed class GarnetLoggers(ILoggerFactory inner) : ILoggerFactory
     {
-        public ILogger CreateLogger(string categoryName) => inner.CreateLogger("Garnet." + categoryName);
+        public ILogger CreateLogger(string categoryName) => new Calm(inner.CreateLogger("Garnet." + categoryName));
 
         public void AddProvider(ILoggerProvider provider) => inner.AddProvider(provider);
 
         public void Dispose()
         {
             // The host's.
+        }
+
+        private sealed class Calm(ILogger logger) : ILogger
+        {
+            public IDisposable? BeginScope<TState>(TState state) where TState : notnull => logger.BeginScope(state);
+
+            public bool IsEnabled(LogLevel logLevel) => logger.IsEnabled(logLevel);
+
+            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+                logger.Log(exception is ObjectDisposedException or SocketException ? LogLevel.Debug : logLevel, eventId, state, exception, formatter);
         }
     }
 }

@@ -33,6 +33,21 @@ public sealed class LivenessTests(RedisFixture fixture)
         (await client.ReadFrameAsync())!.Payload.Should().Equal([7], "there were four pings, and no fifth");
     }
 
+    [Fact]
+    public async Task A_server_that_was_paused_does_not_take_its_clients_for_gone()
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain);
+        await using var client = await RawWebSocket.ConnectAsync(app.App.WebSocketAddress());
+        await app.WhenThereAreAsync(1);
+        await app.AdvanceAsync(2);
+
+        app.Pause(TimeSpan.FromMinutes(10));
+        await app.AdvanceAsync(26);
+
+        app.Connections.Should().Be(1);
+        (await client.ReadFrameAsync())!.Opcode.Should().Be(Frame.PingOpcode);
+    }
+
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]

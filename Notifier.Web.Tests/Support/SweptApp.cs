@@ -10,11 +10,11 @@ namespace Notifier.Tests.Support;
 /// </summary>
 internal sealed class SweptApp : IAsyncDisposable
 {
-    private readonly FakeTimeProvider time;
+    private readonly PausableTime time;
     private readonly SemaphoreSlim looked;
     private readonly Connection witness;
 
-    private SweptApp(NotifierApp app, FakeTimeProvider time, SemaphoreSlim looked)
+    private SweptApp(NotifierApp app, PausableTime time, SemaphoreSlim looked)
     {
         App = app;
         this.time = time;
@@ -31,7 +31,7 @@ internal sealed class SweptApp : IAsyncDisposable
     /// <summary>Its logs keep a day, so that slow readers stay readers.</summary>
     public static async Task<SweptApp> StartAsync(string redis, Listen listen, params string[] settings)
     {
-        var time = new FakeTimeProvider();
+        var time = new PausableTime();
         var app = new SweptApp(
             await NotifierApp.StartAsync(redis, listen, time, settings:
                 ["History:Recent:Bytes=200000000", "History:Recent:Messages=100000", "History:Recent:Age=1.00:00:00", .. settings]),
@@ -66,10 +66,20 @@ internal sealed class SweptApp : IAsyncDisposable
         }
     }
 
+    /// <summary>Moves the clock as a pause of the whole process does: no timer comes meanwhile.</summary>
+    public void Pause(TimeSpan pause) => time.Paused += pause;
+
     public async ValueTask DisposeAsync()
     {
         App.Connections.Remove(witness);    // it would not answer a close
         await App.DisposeAsync();
         looked.Dispose();
+    }
+
+    private sealed class PausableTime : FakeTimeProvider
+    {
+        public TimeSpan Paused { get; set; }
+
+        public override long GetTimestamp() => base.GetTimestamp() + (long)(Paused.TotalSeconds * TimestampFrequency);
     }
 }

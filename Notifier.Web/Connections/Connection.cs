@@ -29,7 +29,7 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     int IRostered.Place { get; set; }
 
     /// <summary>For the liveness sweep: what it last saw of this connection.</summary>
-    public Pulse Pulse = new(time.GetTimestamp());
+    public Pulse Pulse;
 
     /// <summary>In which second of each ping interval its ping is sent. Set by the registry.</summary>
     public int PingTurn { get; set; }

@@ -1,28 +1,29 @@
 namespace Notifier.Connections;
 
 /// <summary>What the sweep saw of a connection when it last looked.</summary>
-/// <param name="aliveAt">A timestamp of the clock: when the peer last showed that it lives.</param>
-internal struct Pulse(long aliveAt)
+/// <remarks>
+/// Silence is counted in looks, not by the clock: when this process was paused (a snapshot, a debugger, SIGSTOP), what its peers
+/// sent meanwhile still waits to be read, and they would all seem to be gone.
+/// </remarks>
+internal struct Pulse
 {
     private int reads;
     private long acknowledged;
     private long passed;
-    private long aliveAt = aliveAt;
+    private int silentLooks;
 
-    /// <summary>How long the peer has neither sent nor taken a byte. A slow reader that moves is alive.</summary>
-    public TimeSpan Silence(Connection connection, TimeProvider time)
+    /// <summary>How many looks in turn have seen the peer neither send nor take a byte. A slow reader that moves is alive.</summary>
+    public int Look(Connection connection)
     {
-        var now = time.GetTimestamp();
         var progress = connection.Lane.Progress;
         // Acknowledged since the last look, and something of ours is on its way since the peer last showed that it lives.
         var hasTaken = progress.Acknowledged != acknowledged && progress.Passed != passed;
         acknowledged = progress.Acknowledged;
         if (hasTaken)
             passed = progress.Passed;
-        if (hasTaken || reads != connection.Reads)
-            aliveAt = now;
+        silentLooks = hasTaken || reads != connection.Reads ? 0 : silentLooks + 1;
         reads = connection.Reads;
-        return time.GetElapsedTime(aliveAt, now);
+        return silentLooks;
     }
 }
 
@@ -65,7 +66,7 @@ internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvi
         {
             if (connection.ClosingFor > CloseLimit)
                 Abort(connection, "it did not take its close");
-            else if (connection.Pulse.Silence(connection, time) > SilenceLimit)
+            else if (connection.Pulse.Look(connection) * SweepEvery > SilenceLimit)
                 Abort(connection, "it neither sent nor took a byte");
             else if (second % turns == connection.PingTurn % turns)
                 connection.SendPing();

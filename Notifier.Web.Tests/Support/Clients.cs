@@ -32,6 +32,25 @@ internal static class Clients
         }
     }
 
+    /// <summary>The next message that is another one than what the test tried with before.</summary>
+    public static async Task<string> ReadPastAsync(this RawWebSocket client, string tried)
+    {
+        string text;
+        do
+            text = await client.ReadTextAsync();
+        while (text == tried);
+        return text;
+    }
+
+    /// <summary>Publishes until it has come: the name is live, whatever Redis says.</summary>
+    public static Task IsLiveAsync(this RawWebSocket client, RedisServer redis, string channel, string payload = "") => Eventually.IsAsync(
+        async () =>
+        {
+            await redis.PublishAsync(channel, payload);
+            return (await client.DrainAsync()).Count > 0;
+        },
+        $"{channel} delivers");
+
     public static async Task DisposeAllAsync(this IEnumerable<RawWebSocket> clients)
     {
         foreach (var client in clients)

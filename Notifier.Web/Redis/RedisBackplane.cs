@@ -10,6 +10,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SettledAfter = TimeSpan.FromSeconds(1);
 
     private readonly TaskCompletionSource<ConnectionMultiplexer> connecting = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource stopping = new();
@@ -17,6 +18,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     private int isAway;
     private int isRefused;
     private int restorations;
+    private long restoredAt;
 
     /// <summary>
     /// The subscription connection was lost and is back, with all that the library held on it subscribed again. What was
@@ -53,6 +55,12 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
         await Task.WhenAny(restoration, Task.Delay(LookAgainAfter, time, Stopping));
         Stopping.ThrowIfCancellationRequested();
     }
+
+    /// <summary>
+    /// False while Redis is away, and for a second after its return: the library asks for each name again more than once, from
+    /// several threads, and a name that was unsubscribed meanwhile would be subscribed once more, for ever.
+    /// </summary>
+    public bool IsSettled => Volatile.Read(ref isAway) == 0 && time.GetElapsedTime(Volatile.Read(ref restoredAt)) >= SettledAfter;
 
     public async ValueTask DisposeAsync()
     {
@@ -127,6 +135,8 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     private async Task OnRestoredAsync(ConnectionMultiplexer multiplexer, ConnectionType type)
     {
         var number = type == ConnectionType.Subscription ? Interlocked.Increment(ref restorations) : Volatile.Read(ref restorations);
+        if (number > 1)
+            Volatile.Write(ref restoredAt, time.GetTimestamp());
         // The library has asked for all its names again before this ping, on the same connection: its answer says that
         // Redis has confirmed them. And it opens that connection, if the other one was first.
         while (!await TryPingSubscriptionsAsync(multiplexer))

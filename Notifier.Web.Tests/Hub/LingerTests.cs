@@ -37,6 +37,7 @@ public sealed class LingerTests
         await using var redis = await RedisServer.StartAsync();
         await using var monitor = await RedisMonitor.StartAsync(redis);
         await using var app = await NotifierApp.StartAsync(redis.Configuration, time: time);
+        await app.RedisIsAtRestAsync();
         for (var reload = 0; reload < 5; reload++)
         {
             await using (var page = await RawWebSocket.SubscribeAsync(app, "page"))
@@ -60,6 +61,7 @@ public sealed class LingerTests
         await using var redis = await RedisServer.StartAsync();
         await using var monitor = await RedisMonitor.StartAsync(redis);
         await using var app = await NotifierApp.StartAsync(redis.Configuration, time: time, settings: ["Redis:Linger=00:00:00"]);
+        await app.RedisIsAtRestAsync();
         for (var visit = 1; visit <= 3; visit++)
         {
             await using (var page = await RawWebSocket.SubscribeAsync(app, "again"))

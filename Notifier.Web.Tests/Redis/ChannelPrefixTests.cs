@@ -17,19 +17,16 @@ public sealed class ChannelPrefixTests
         await using var pattern = await RawWebSocket.SubscribeAsync(app, "ord*");
         await using var all = await RawWebSocket.SubscribeAsync(app, "*");
         await Eventually.IsAsync(async () => await redis.PublishAsync(prefix + "orders", "go") == 3, "all are subscribed");
-        foreach (var client in new[] { channel, pattern, all })
-            (await client.ReadTextAsync()).Should().BeOneOf("go");
-        await Task.WhenAll(channel.DrainAsync(), pattern.DrainAsync(), all.DrainAsync());
 
         foreach (var outside in new[] { "orders", "ord", "aXb?[c]^-\\é:orders", "a*bX[c]^-\\é:orders", "a*b?c^-\\é:orders", "Laravel_database_orders", prefix[..^1], "x" + prefix + "orders" })
             (await redis.PublishAsync(outside, "outside")).Should().Be(0, outside);
         await redis.PublishAsync(prefix + "orders", "inside");
         await redis.PublishAsync(prefix + "ordinal", "inside too");
 
-        (await channel.ReadTextAsync()).Should().Be("inside");
-        (await pattern.ReadTextAsync()).Should().Be("inside");
+        (await channel.ReadPastAsync("go")).Should().Be("inside");
+        (await pattern.ReadPastAsync("go")).Should().Be("inside");
         (await pattern.ReadTextAsync()).Should().Be("inside too");
-        (await all.ReadTextAsync()).Should().Be("inside");
+        (await all.ReadPastAsync("go")).Should().Be("inside");
         (await all.ReadTextAsync()).Should().Be("inside too");
         (await channel.DrainAsync()).Should().BeEmpty();
     }

@@ -87,9 +87,63 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>
+    /// One thread lets go just as another leaves its wish: between seeing that there is none and being gone, a holder that only
+    /// wrote "free" would overwrite it, and nobody would come again.
+    /// </summary>
+    [Fact]
+    public async Task A_wish_left_at_the_very_moment_of_letting_go_is_done()
+    {
+        const int rounds = 300_000;
+        var connection = new Connection(new ScriptedLane(), static () => { }, TimeProvider.System, NullLogger.Instance);
+        var held = 0;
+        var wished = 0;
+        var done = 0;
+        var lost = 0;
+
+        await RunOnThreadsAsync(
+            () =>
+            {
+                for (var round = 1; round <= rounds; round++)
+                {
+                    connection.TryHold();
+                    Volatile.Write(ref held, round);
+                    Thread.SpinWait(round % 128);
+                    connection.Release();
+                    WaitFor(ref wished, round);
+                    if (Volatile.Read(ref done) != round)
+                    {
+                        lost++;
+                        connection.Run(static () => { });   // wakes it, so that the next round is one of its own
+                    }
+                }
+            },
+            () =>
+            {
+                for (var round = 1; round <= rounds; round++)
+                {
+                    WaitFor(ref held, round);
+                    connection.Run(() => done++);
+                    Volatile.Write(ref wished, round);
+                }
+            });
+
+        lost.Should().Be(0);
+
+        static void WaitFor(ref int value, int round)
+        {
+            var wait = new SpinWait();
+            while (Volatile.Read(ref value) != round)
+                wait.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
     private static Task RunOnThreadsAsync(Action<int> run) =>
-        Task.WhenAll(Enumerable.Range(0, Threads).Select(thread => Task.Factory.StartNew(
-            () => run(thread), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))).WaitAsync(Eventually.Limit);
+        RunOnThreadsAsync([.. Enumerable.Range(0, Threads).Select<int, Action>(thread => () => run(thread))]);
+
+    private static Task RunOnThreadsAsync(params Action[] runs) =>
+        Task.WhenAll(runs.Select(run => Task.Factory.StartNew(
+            run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))).WaitAsync(Eventually.Limit);
 
     /// <summary>Takes all, part or nothing; and now and then is not ready until another thread says so.</summary>
     private static ScriptedLane Moody(int seed)

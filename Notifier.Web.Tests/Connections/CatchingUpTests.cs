@@ -1,0 +1,33 @@
+using FluentAssertions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Notifier.Connections;
+using Notifier.Hub;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Connections;
+
+[Collection(UsesRedis.Name)]
+public sealed class CatchingUpTests(RedisFixture fixture)
+{
+    /// <summary>The pass that could not finish must leave word: in a quiet name no other would come.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    [InlineData(12)]
+    public async Task What_the_lane_did_not_take_of_a_batch_is_caught_up_though_no_message_follows(int takes)
+    {
+        await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
+        var lane = new ScriptedLane { Takes = length => Math.Min(length, takes) };
+        var connection = new Connection(lane, static () => { }, TimeProvider.System, NullLogger.Instance);
+        var subscription = new Subscription(Name.Channel("quiet"), app.Services.GetRequiredService<SubscriptionTraits>());
+        connection.Run(new Subscriber(connection, subscription).Join);
+
+        subscription.Pass(Enumerable.Range(0, 50).Select(n => Message.Of(null, [(byte)'a', (byte)('0' + n)])).ToArray());
+
+        await Eventually.IsAsync(() => lane.Taken.Length == 50 * 4, "all was sent");
+        lane.Taken.Chunk(4).Select(frame => frame[3] - '0').Should().Equal(Enumerable.Range(0, 50));
+    }
+}

@@ -70,14 +70,4 @@ public sealed class NameRulesTests
     [InlineData(NameKind.Pattern, "notifier:*")]
     public void What_belongs_to_Redis_or_to_Notifier_is_forbidden(NameKind kind, string text) =>
         rules.Check(new Name(kind, text))!.IsForbidden.Should().BeTrue();
-
-    [Theory]
-    [InlineData("a*", NameKind.Pattern)]
-    [InlineData("a?", NameKind.Pattern)]
-    [InlineData("[a]", NameKind.Pattern)]
-    [InlineData("a\\b", NameKind.Pattern)]
-    [InlineData("a]b", NameKind.Channel)]
-    [InlineData("notifications.new-user", NameKind.Channel)]
-    public void A_bare_name_is_a_pattern_when_a_glob_character_is_in_it(string text, NameKind kind) =>
-        Name.Parse(text).Should().Be(new Name(kind, text));
 }

@@ -21,7 +21,10 @@ public sealed class LimitsOptions
     /// </summary>
     public int PatternStars { get; set; } = 4;
 
-    /// <summary>Bytes of a message from a client, over all its fragments, each of which counts as one more. 128 to 1 MiB; default 8 KiB.</summary>
+    /// <summary>
+    /// Bytes of a message from a client, over all its fragments, each of which counts as one more. 128 to 1 MiB; default
+    /// 8 KiB.
+    /// </summary>
     public int FrameBytes { get; set; } = 8 * 1024;
 
     /// <summary>Bytes of a payload; a larger PUBLISH is not delivered, and becomes a gap. 1 to 64 MiB; default 512 KiB.</summary>

@@ -31,7 +31,8 @@ internal sealed class NameRules(IOptions<LimitsOptions> options)
         if (name.Kind == NameKind.Pattern && Stars(name.Text) is var stars && stars > Limits.PatternStars)
             return new NameRefusal($"the pattern has {stars} stars; {Limits.PatternStars} are allowed");
         if (IsReserved(name))
-            return new NameRefusal($"the {what} is reserved: names that begin with __ or notifier: never reach a browser", IsForbidden: true);
+            return new NameRefusal(
+                $"the {what} is reserved: names that begin with __ or notifier: never reach a browser", IsForbidden: true);
         return null;
     }
 

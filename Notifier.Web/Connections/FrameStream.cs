@@ -32,7 +32,8 @@ internal sealed class FrameStream(Stream inner, Connection connection) : Stream
             case ServerFrame.Close:
                 return new ValueTask(connection.CloseAsync(CloseReason.FromDotNet, buffer.ToArray()));
             case var opcode:
-                throw new InvalidOperationException($"A frame with opcode {opcode} came from .NET's WebSocket; messages go through the hub.");
+                throw new InvalidOperationException(
+                    $"A frame with opcode {opcode} came from .NET's WebSocket; messages go through the hub.");
         }
     }
 

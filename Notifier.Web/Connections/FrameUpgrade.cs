@@ -40,7 +40,9 @@ internal sealed class FrameUpgrade(HttpContext context, TimeProvider time, ILogg
     public async Task<Stream> UpgradeAsync()
     {
         var stream = await upgrade!.UpgradeAsync();
-        return Open(stream, Socket is { } socket && UntouchedTransport.Is(context) ? new SocketLane(socket) : new StreamLane(stream, Socket, isShared: false));
+        return Open(stream, Socket is { } socket && UntouchedTransport.Is(context)
+            ? new SocketLane(socket)
+            : new StreamLane(stream, Socket, isShared: false));
     }
 
     public async ValueTask<Stream> AcceptAsync()

@@ -19,12 +19,18 @@ internal sealed partial class WebSocketEndpoint(
         if (!context.WebSockets.IsWebSocketRequest)
         {
             context.Response.Headers.Upgrade = "websocket";
-            await ExplainAsync(context.Response, StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket. In a browser: new WebSocket(\"ws://…/ws\").\n");
+            await ExplainAsync(
+                context.Response,
+                StatusCodes.Status426UpgradeRequired,
+                "This address speaks WebSocket. In a browser: new WebSocket(\"ws://…/ws\").\n");
             return;
         }
         if (context.Features.Get<FrameUpgrade>() is not { } upgrade)
         {
-            await ExplainAsync(context.Response, StatusCodes.Status501NotImplemented, "Notifier's WebSockets need Kestrel, the web server of ASP.NET Core.\n");
+            await ExplainAsync(
+                context.Response,
+                StatusCodes.Status501NotImplemented,
+                "Notifier's WebSockets need Kestrel, the web server of ASP.NET Core.\n");
             return;
         }
         var offered = context.WebSockets.WebSocketRequestedProtocols;
@@ -46,7 +52,8 @@ internal sealed partial class WebSocketEndpoint(
             await session.RunAsync(client, [.. subscriptions.Value.Default.Select(Name.Parse), .. names]);
             await connection.CloseAsync(CloseReason.Answering(socket.CloseStatus));
         }
-        catch (Exception error) when (error is WebSocketException or IOException or OperationCanceledException or ConnectionAbortedException)
+        catch (Exception error)
+            when (error is WebSocketException or IOException or OperationCanceledException or ConnectionAbortedException)
         {
             Log.Lost(logger, error.Message);
         }

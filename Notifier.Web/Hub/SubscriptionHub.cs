@@ -134,7 +134,8 @@ internal sealed partial class SubscriptionHub
     }
 
     // What Redis has not confirmed is not unsubscribed: it lingers on until it is.
-    private bool IsDue(Entry entry) => backplane.IsSettled && entry.Redis.IsConfirmed && time.GetElapsedTime(entry.UnwantedSince) >= linger;
+    private bool IsDue(Entry entry) =>
+        backplane.IsSettled && entry.Redis.IsConfirmed && time.GetElapsedTime(entry.UnwantedSince) >= linger;
 
     private Entry Open(Name name)
     {

@@ -7,7 +7,8 @@ namespace Notifier.Operations;
 
 /// <summary>The first lines of the log: which Redis is used, where the page is, and one command to try.</summary>
 internal sealed partial class StartupReport(
-    RedisBackplane backplane, RedisNames names, IServer server, IHostEnvironment environment, ILoggerFactory loggers) : IHostedLifecycleService
+    RedisBackplane backplane, RedisNames names, IServer server, IHostEnvironment environment, ILoggerFactory loggers)
+    : IHostedLifecycleService
 {
     /// <summary>A plain name, for these are the lines that a newcomer reads.</summary>
     private readonly ILogger logger = loggers.CreateLogger("Notifier");
@@ -26,7 +27,9 @@ internal sealed partial class StartupReport(
     }
 
     private static string ForShell(string word) =>
-        word.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or ':') ? word : $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'";
+        word.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or ':')
+            ? word
+            : $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 
     /// <summary>An address to click on: every interface includes this one.</summary>
     private static string Browsable(string address)

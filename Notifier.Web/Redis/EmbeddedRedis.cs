@@ -40,7 +40,8 @@ internal sealed class EmbeddedRedis : IDisposable
         }
         catch (Exception error) when (error is SocketException or IOException or Garnet.common.GarnetException)
         {
-            throw new StartupException($"The embedded Redis could not start at 127.0.0.1:{port}: {error.Message} Set Redis:EmbeddedPort to a free port.");
+            throw new StartupException(
+                $"The embedded Redis could not start at 127.0.0.1:{port}: {error.Message} Set Redis:EmbeddedPort to a free port.");
         }
     }
 

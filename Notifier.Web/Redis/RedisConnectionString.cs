@@ -85,10 +85,12 @@ internal static class RedisConnectionString
         }
         catch (Exception error) when (error is ArgumentException or FormatException)
         {
-            throw Wrong($"an option in it is none of StackExchange.Redis (a password cannot have a comma in it). Write it as a list, {Example}");
+            throw Wrong(
+                $"an option in it is none of StackExchange.Redis (a password cannot have a comma in it). Write it as a list, {Example}");
         }
     }
 
     private static StartupException Wrong(string what) =>
-        new($"Redis:Configuration is no StackExchange.Redis connection string: {what}. (Its value is not shown, for it may hold a password.)");
+        new($"Redis:Configuration is no StackExchange.Redis connection string: {what}. "
+            + "(Its value is not shown, for it may hold a password.)");
 }

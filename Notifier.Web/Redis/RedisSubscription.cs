@@ -49,7 +49,8 @@ internal sealed partial class RedisSubscription
     /// Whether Redis has confirmed the name, on the present connection. False while it is away, and when it has come back and refused
     /// what it allowed before.
     /// </summary>
-    public bool IsConfirmed => live.Task is { IsCompletedSuccessfully: true, Result: null } && subscriber!.SubscribedEndpoint(channel) is not null;
+    public bool IsConfirmed =>
+        live.Task is { IsCompletedSuccessfully: true, Result: null } && subscriber!.SubscribedEndpoint(channel) is not null;
 
     /// <summary>
     /// Leaves as soon as the name is confirmed. (What is unsubscribed before that stays in Redis for ever once it wakes.)

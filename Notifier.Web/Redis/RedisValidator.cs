@@ -12,7 +12,8 @@ internal sealed class RedisValidator : IValidateOptions<RedisOptions>
         .Range("Redis:Linger", options.Linger, TimeSpan.Zero, TimeSpan.FromDays(1))
         .Must(
             !BeginsLikeReserved(options.ChannelPrefix),
-            $"Redis:ChannelPrefix is \"{options.ChannelPrefix}\"; with it a channel could begin with __ or notifier:, and such channels never reach a browser.")
+            $"Redis:ChannelPrefix is \"{options.ChannelPrefix}\"; with it a channel could begin with __ or notifier:, "
+            + "and such channels never reach a browser.")
         .ToResult();
 
     /// <summary>Whether it is reserved, or becomes so by what is put after it.</summary>

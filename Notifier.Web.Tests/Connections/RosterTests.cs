@@ -17,6 +17,7 @@ public sealed class RosterTests
         for (var seed = 0; seed < 500; seed++)
         {
             var random = new Random(seed);
+            var gate = new Lock();
             var roster = new Roster<Member>();
             var members = new List<Member>();
             void Come()
@@ -33,12 +34,10 @@ public sealed class RosterTests
                 Come();
             var before = members.ToHashSet();
             var visited = new HashSet<Member>();
-            var chunk = new Member[random.Next(1, 9)];
 
-            var end = roster.Count;
-            for (int count; (count = roster.CopyChunk(ref end, chunk)) > 0;)
+            foreach (var chunk in roster.InChunks(gate, new Member[random.Next(1, 9)]))
             {
-                visited.UnionWith(chunk[..count]);
+                visited.UnionWith(chunk.ToArray());
                 for (var n = random.Next(6); n > 0; n--)
                 {
                     if (random.Next(2) == 0 || members.Count == 0)

@@ -4,8 +4,8 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// One peer. Whoever <b>holds</b> it owns its writes and the cursors of its feeds, and nobody waits for
-/// that: who finds it held leaves a wish, and the holder does it before it lets go.
+/// One peer. Whoever <b>holds</b> it owns its writes and the cursors of its feeds, and nobody waits for that: who finds it
+/// held leaves a wish, and the holder does it before it lets go.
 /// </summary>
 /// <remarks>
 /// Who holds it and what is wished for are one word (<see cref="HoldState"/>). At the end of the request the connection is
@@ -16,10 +16,9 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     private static readonly byte[] PingFrame = [ServerFrame.Final | ServerFrame.Ping, 0];
 
     private readonly FrameWriter writer = new(lane);
-    private readonly List<Feed> feeds = new(1);
+    private readonly Feeds feeds = new();
     private readonly Lock aborting = new();
     private HoldState state;
-    private int turn;
     private bool isClosed;
     private ConcurrentQueue<Action>? errands;
     private byte[]? pong;
@@ -229,13 +228,9 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
         state.Took(Wish.CatchUp);
         try
         {
-            if (NextBehind() is { } next)
-            {
-                turn = next + 1;
-                feeds[next].CatchUp();
-                if (NextBehind() is not null)
-                    state.Leave(Wish.CatchUp);
-            }
+            feeds.CatchUp();
+            if (feeds.AreBehind)
+                state.Leave(Wish.CatchUp);
         }
         catch (Exception error)
         {
@@ -243,17 +238,6 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
             _ = CloseAsync(CloseReason.Internal);
         }
         Release();
-    }
-
-    private int? NextBehind()
-    {
-        for (var tried = 0; tried < feeds.Count; tried++)
-        {
-            var at = (turn + tried) % feeds.Count;
-            if (feeds[at].IsBehind)
-                return at;
-        }
-        return null;
     }
 
     private void RunErrands()

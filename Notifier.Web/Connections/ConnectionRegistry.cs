@@ -50,15 +50,9 @@ internal sealed class ConnectionRegistry
     /// </summary>
     public void ForEach(Action<Connection> visit)
     {
-        var chunk = new Connection[256];
-        for (var end = int.MaxValue; ;)
+        foreach (var chunk in roster.InChunks(gate, new Connection[256]))
         {
-            int count;
-            lock (gate)
-                count = roster.CopyChunk(ref end, chunk);
-            if (count == 0)
-                return;
-            foreach (var connection in chunk.AsSpan(0, count))
+            foreach (var connection in chunk)
                 visit(connection);
         }
     }

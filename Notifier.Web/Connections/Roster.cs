@@ -38,11 +38,13 @@ internal sealed class Roster<T> where T : class, IRostered
             members.Capacity = members.Count * 2;
     }
 
+    /// <summary>Walks over the members, to be called without the lock.</summary>
+    /// <param name="gate">The owner's lock, taken while a chunk is copied.</param>
+    /// <param name="buffer">Where each chunk is copied to; cleared afterwards, so that it keeps nobody alive.</param>
+    public Walk InChunks(Lock gate, T[] buffer) => new(this, gate, buffer);
+
     /// <summary>Copies the members before <paramref name="end"/>, as many as there is room for, and moves the end there.</summary>
-    /// <param name="end">The count at the start of a walk; zero when it is over.</param>
-    /// <param name="chunk">Filled from its beginning.</param>
-    /// <returns>How many were copied.</returns>
-    public int CopyChunk(ref int end, Span<T> chunk)
+    private int CopyChunk(ref int end, Span<T> chunk)
     {
         end = Math.Min(end, members.Count);
         var count = Math.Min(end, chunk.Length);
@@ -50,5 +52,24 @@ internal sealed class Roster<T> where T : class, IRostered
         for (var i = 0; i < count; i++)
             chunk[i] = members[end + i];
         return count;
+    }
+
+    /// <summary>For <c>foreach</c>: each turn is a chunk of members.</summary>
+    internal ref struct Walk(Roster<T> roster, Lock gate, T[] buffer)
+    {
+        private int end = int.MaxValue;
+        private int count;
+
+        public readonly ReadOnlySpan<T> Current => buffer.AsSpan(0, count);
+
+        public readonly Walk GetEnumerator() => this;
+
+        public bool MoveNext()
+        {
+            buffer.AsSpan(0, count).Clear();
+            lock (gate)
+                count = roster.CopyChunk(ref end, buffer);
+            return count > 0;
+        }
     }
 }

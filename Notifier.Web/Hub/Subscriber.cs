@@ -9,7 +9,7 @@ namespace Notifier.Hub;
 /// </summary>
 /// <param name="connection">Who holds the name.</param>
 /// <param name="subscription">The name.</param>
-/// <param name="refused">Called, from any thread, with the reason when Redis takes the name away.</param>
+/// <param name="refused">Called, from any thread, with the reason when Redis does not allow the name, or no longer.</param>
 internal sealed class Subscriber(Connection connection, Subscription subscription, Action<string>? refused = null) : Feed, IRostered
 {
     /// <summary>The number of the next message that the connection is to get.</summary>
@@ -18,8 +18,6 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     private bool hasLeft;
 
     int IRostered.Place { get; set; }
-
-    public Connection Connection => connection;
 
     public Subscription Subscription => subscription;
 
@@ -62,10 +60,9 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
         }
         if (cursor == from && !hasLeft)
             cursor += connection.Write(batch);
-        var isBehind = cursor < to;
+        if (cursor < to)
+            connection.CatchUp();   // once it is let go
         connection.Release();
-        if (isBehind)
-            connection.CatchUp();
     }
 
     /// <summary>Sends one slice of what the log has for it; if the log has moved past the cursor, the connection is too slow.</summary>

@@ -30,15 +30,6 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits)
     /// <summary>The number that the next message will get. Read without the lock: who reads it early is woken again.</summary>
     public long Head => Volatile.Read(ref head);
 
-    public int Subscribers
-    {
-        get
-        {
-            lock (gate)
-                return subscribers.Count;
-        }
-    }
-
     // ---- the pass ----------------------------------------------------------------------------------------------------
 
     /// <summary>
@@ -121,17 +112,10 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits)
 
     private void Offer(in FrameBatch batch, long number)
     {
-        var chunk = PassScratch.OfThisThread.Chunk;
-        for (var end = int.MaxValue; ;)
+        foreach (var chunk in subscribers.InChunks(gate, PassScratch.OfThisThread.Chunk))
         {
-            int count;
-            lock (gate)
-                count = subscribers.CopyChunk(ref end, chunk);
-            if (count == 0)
-                return;
-            foreach (var subscriber in chunk.AsSpan(0, count))
+            foreach (var subscriber in chunk)
                 subscriber.Offer(batch, number, number + batch.Count);
-            chunk.AsSpan(0, count).Clear();
         }
     }
 
@@ -173,18 +157,12 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits)
         return batch;
     }
 
-    /// <summary>Redis no longer allows the name: tells all who hold it.</summary>
+    /// <summary>Redis does not allow the name, or no longer: tells all who hold it.</summary>
     public void Refuse(string reason)
     {
-        var chunk = new Subscriber[256];
-        for (var end = int.MaxValue; ;)
+        foreach (var chunk in subscribers.InChunks(gate, new Subscriber[256]))
         {
-            int count;
-            lock (gate)
-                count = subscribers.CopyChunk(ref end, chunk);
-            if (count == 0)
-                return;
-            foreach (var subscriber in chunk.AsSpan(0, count))
+            foreach (var subscriber in chunk)
                 subscriber.Refuse(reason);
         }
     }

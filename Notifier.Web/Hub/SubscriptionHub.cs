@@ -73,7 +73,9 @@ internal sealed partial class SubscriptionHub
     /// </summary>
     /// <param name="connection">Holds the name from now on; <see cref="Unsubscribe"/> must follow.</param>
     /// <param name="name">A name that may be asked for.</param>
-    /// <param name="refused">Called, from any thread, with the reason when Redis refuses the name.</param>
+    /// <param name="refused">
+    /// Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.
+    /// </param>
     public Subscriber Subscribe(Connection connection, Name name, Action<string> refused)
     {
         Entry? entry;
@@ -87,8 +89,9 @@ internal sealed partial class SubscriptionHub
         var subscriber = new Subscriber(connection, entry.Subscription, refused);
         // At once, not when Redis has confirmed the name: between the two somebody may publish.
         subscriber.Join();
-        if (entry.Redis.Live is not { IsCompletedSuccessfully: true, Result: null })
-            _ = ReportRefusalAsync(entry, entry.Redis, refused);
+        // Those who had joined were told when Redis refused the name; this one may have come between that and its removal.
+        if (entry.Redis.Live is { IsCompletedSuccessfully: true, Result: { } reason })
+            subscriber.Refuse(reason);
         return subscriber;
     }
 
@@ -140,20 +143,23 @@ internal sealed partial class SubscriptionHub
     private Entry Open(Name name)
     {
         var subscription = new Subscription(name, traits);
-        return new Entry(subscription, Ask(subscription, leaving.GetValueOrDefault(name, Task.CompletedTask)));
+        var entry = new Entry(subscription, Ask(subscription, leaving.GetValueOrDefault(name, Task.CompletedTask)));
+        _ = RefuseIfRedisDoesAsync(entry, entry.Redis);
+        return entry;
     }
 
     private RedisSubscription Ask(Subscription subscription, Task predecessor) =>
         new(backplane, names.ToRedis(subscription.Name), subscription.Name, predecessor, subscription.ReceiveAsync, logger);
 
-    private async Task ReportRefusalAsync(Entry entry, RedisSubscription redis, Action<string> refused)
+    private async Task RefuseIfRedisDoesAsync(Entry entry, RedisSubscription redis)
     {
         try
         {
-            if (await redis.Live is not { } reason)
+            // Never in the thread, and under the lock, of whoever opened it.
+            if (await redis.Live.ConfigureAwait(ConfigureAwaitOptions.ForceYielding) is not { } reason)
                 return;
             Forget(entry, redis);
-            refused(reason);
+            entry.Subscription.Refuse(reason);
         }
         catch (OperationCanceledException)
         {
@@ -203,7 +209,7 @@ internal sealed partial class SubscriptionHub
             entry.Redis.Leave();
             entry.Redis = again = Ask(entry.Subscription, entry.Redis.Gone);
         }
-        await ReportRefusalAsync(entry, again, entry.Subscription.Refuse);
+        await RefuseIfRedisDoesAsync(entry, again);
         if (again.IsConfirmed)
             entry.Subscription.NoteGap(GapCode.Redis);
     }

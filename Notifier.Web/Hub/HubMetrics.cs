@@ -19,6 +19,7 @@ internal sealed class HubMetrics
         GapCode.Redis => "redis",
         GapCode.Overload => "overload",
         GapCode.TooLarge => "too_large",
+        GapCode.Internal => "internal",
         _ => "none",
     }));
 }

@@ -38,14 +38,27 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits)
     /// </summary>
     public async Task ReceiveAsync(ChannelMessageQueue queue)
     {
-        try
+        while (true)
         {
-            while (true)
-                Pass(queue, await queue.ReadAsync());
-        }
-        catch (ChannelClosedException)
-        {
-            // Unsubscribed.
+            ChannelMessage delivery;
+            try
+            {
+                delivery = await queue.ReadAsync();
+            }
+            catch (ChannelClosedException)
+            {
+                return;     // unsubscribed
+            }
+            try
+            {
+                Pass(queue, delivery);
+            }
+            catch (Exception error)
+            {
+                // A mistake of ours in one message must not make the name deaf.
+                traits.ReportFailure(name, error);
+                NoteGap(GapCode.Internal);
+            }
         }
     }
 
@@ -92,9 +105,10 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits)
     {
         if (!queue.TryGetCount(out var waiting) || waiting <= MostWaiting)
             return;
+        var dropped = 0;
         while (queue.TryRead(out _))
-        {
-        }
+            dropped++;
+        traits.ReportOverload(name, dropped);
         NoteGap(GapCode.Overload);
     }
 

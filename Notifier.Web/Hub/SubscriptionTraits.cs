@@ -41,8 +41,20 @@ internal sealed partial class SubscriptionTraits(
         return true;
     }
 
+    /// <summary>More came than could be passed on.</summary>
+    public void ReportOverload(Name name, int dropped) => Log.Overload(logger, name, dropped);
+
+    /// <summary>Something failed that should not have, while messages were passed on.</summary>
+    public void ReportFailure(Name name, Exception error) => Log.Failed(logger, name, error);
+
     private static partial class Log
     {
+        [LoggerMessage(LogLevel.Warning, "Messages for {Name} come faster than they can be passed on; {Dropped} are dropped.")]
+        public static partial void Overload(ILogger logger, Name name, int dropped);
+
+        [LoggerMessage(LogLevel.Error, "Messages for {Name} could not be passed on; some may be lost.")]
+        public static partial void Failed(ILogger logger, Name name, Exception error);
+
         [LoggerMessage(LogLevel.Warning, "A message for {Name} has {Bytes} bytes and is dropped; Limits:PayloadBytes allows {Limit}.")]
         public static partial void TooLarge(ILogger logger, Name name, int bytes, int limit);
     }

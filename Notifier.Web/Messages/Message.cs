@@ -16,6 +16,9 @@ internal enum GapCode : byte
 
     /// <summary>A message was larger than <c>Limits:PayloadBytes</c>.</summary>
     TooLarge,
+
+    /// <summary>A mistake of Notifier's own; the log has it.</summary>
+    Internal,
 }
 
 /// <summary>

@@ -37,7 +37,7 @@ public sealed class NameRulesTests
         {
             var refusal = rules.Check(name);
             refusal!.Message.Should().Contain(why);
-            refusal.IsForbidden.Should().BeFalse();
+            refusal.Kind.Should().Be(RefusalKind.Malformed);
         }
     }
 
@@ -69,5 +69,5 @@ public sealed class NameRulesTests
     [InlineData(NameKind.Pattern, "\\_\\_key*")]
     [InlineData(NameKind.Pattern, "notifier:*")]
     public void What_belongs_to_Redis_or_to_Notifier_is_forbidden(NameKind kind, string text) =>
-        rules.Check(new Name(kind, text))!.IsForbidden.Should().BeTrue();
+        rules.Check(new Name(kind, text))!.Kind.Should().Be(RefusalKind.Forbidden);
 }

@@ -4,11 +4,6 @@ using Notifier.Messages;
 
 namespace Notifier.Access;
 
-/// <summary>Why a name cannot be had.</summary>
-/// <param name="Message">For people: what is wrong, and what would be right.</param>
-/// <param name="IsForbidden">The name is well-formed, but nobody may have it.</param>
-internal sealed record NameRefusal(string Message, bool IsForbidden = false);
-
 /// <summary>What a name may look like, whoever asks for it.</summary>
 internal sealed class NameRules(IOptions<LimitsOptions> options)
 {
@@ -21,18 +16,19 @@ internal sealed class NameRules(IOptions<LimitsOptions> options)
         var what = name.Kind == NameKind.Channel ? "channel" : "pattern";
         var most = name.Kind == NameKind.Channel ? Limits.NameBytes : Limits.PatternBytes;
         if (name.Text.Length == 0)
-            return new NameRefusal($"the {what} is empty; send a name such as new-users or notifications.*");
+            return NameRefusal.Malformed($"the {what} is empty; send a name such as new-users or notifications.*");
         if (Encoding.UTF8.GetByteCount(name.Text) is var bytes && bytes > most)
-            return new NameRefusal($"the {what} has {bytes} bytes; {most} are allowed");
+            return NameRefusal.Malformed($"the {what} has {bytes} bytes; {most} are allowed");
         if (name.Text.Any(char.IsControl))
-            return new NameRefusal($"the {what} has control characters in it");
+            return NameRefusal.Malformed($"the {what} has control characters in it");
         if (HasLoneSurrogate(name.Text))
-            return new NameRefusal($"the {what} is not valid Unicode");
+            return NameRefusal.Malformed($"the {what} is not valid Unicode");
         if (name.Kind == NameKind.Pattern && Stars(name.Text) is var stars && stars > Limits.PatternStars)
-            return new NameRefusal($"the pattern has {stars} stars; {Limits.PatternStars} are allowed");
+            return NameRefusal.Malformed($"the pattern has {stars} stars; {Limits.PatternStars} are allowed");
+        if (RedisPattern.Of(name).MatchesNothing)
+            return NameRefusal.Malformed("the pattern can match no channel: [] in it stands for no character");
         if (IsReserved(name))
-            return new NameRefusal(
-                $"the {what} is reserved: names that begin with __ or notifier: never reach a browser", IsForbidden: true);
+            return NameRefusal.Forbidden($"the {what} is reserved: names that begin with __ or notifier: never reach a browser");
         return null;
     }
 
@@ -56,21 +52,7 @@ internal sealed class NameRules(IOptions<LimitsOptions> options)
     public static bool IsReserved(ReadOnlySpan<byte> channel) => channel.StartsWith("__"u8) || channel.StartsWith("notifier:"u8);
 
     /// <summary>Whether the channel is, or all that the pattern can match is.</summary>
-    private static bool IsReserved(Name name) =>
-        IsReserved(Encoding.UTF8.GetBytes(name.Kind == NameKind.Channel ? name.Text : LiteralBeginning(name.Text)));
-
-    /// <summary>What every channel that the pattern matches begins with.</summary>
-    private static string LiteralBeginning(string pattern)
-    {
-        var literal = new StringBuilder();
-        for (var i = 0; i < pattern.Length && pattern[i] is not ('*' or '?' or '['); i++)
-        {
-            if (pattern[i] == '\\' && i + 1 < pattern.Length)
-                i++;
-            literal.Append(pattern[i]);
-        }
-        return literal.ToString();
-    }
+    private static bool IsReserved(Name name) => IsReserved(RedisPattern.Of(name).Beginning);
 
     /// <summary>A star in brackets or after a backslash is no wildcard, but it is not worth telling them apart.</summary>
     private static int Stars(string pattern) => pattern.Count(c => c == '*');

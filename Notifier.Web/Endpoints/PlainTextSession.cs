@@ -64,7 +64,7 @@ internal sealed class PlainTextSession(Connection connection, SubscriptionHub hu
     private CloseReason? Refusal(Name name)
     {
         if (rules.Check(name) is { } refusal)
-            return refusal.IsForbidden ? CloseReason.NotAllowed(refusal.Message) : CloseReason.Malformed(refusal.Message);
+            return refusal.Kind == RefusalKind.Malformed ? CloseReason.Malformed(refusal.Message) : CloseReason.NotAllowed(refusal.Message);
         if (held.Count == limits.NamesPerConnection)
             return CloseReason.NotAllowed($"a connection may hold {limits.NamesPerConnection} names");
         if (name.Kind == NameKind.Pattern && patterns == limits.PatternsPerConnection)

@@ -1,0 +1,45 @@
+using System.Text;
+using Notifier.Messages;
+
+namespace Notifier.Access;
+
+/// <summary>
+/// What a visitor may have: channels, and all that some patterns match. A pattern is allowed when the grant matches every
+/// channel that it can match, which is proven (<see cref="Containment"/>). Immutable.
+/// </summary>
+internal sealed class Grant(IEnumerable<Name> names)
+{
+    /// <summary>Of the 123 bytes that the reason of a close has room for.</summary>
+    private const int ShownBytes = 44;
+
+    private readonly HashSet<Name> names = [.. names];
+    private readonly RedisPattern[] patterns = [.. names.Select(RedisPattern.Of)];
+
+    public static Grant Everything { get; } = new([Name.Pattern("*")]);
+
+    public static Grant Nothing { get; } = new([]);
+
+    public bool IsEmpty => names.Count == 0;
+
+    /// <summary>Null when the name is allowed.</summary>
+    public NameRefusal? Check(Name asked)
+    {
+        if (names.Contains(asked))
+            return null;
+        if (asked.Kind == NameKind.Channel)
+        {
+            var channel = Encoding.UTF8.GetBytes(asked.Text);
+            return Array.Exists(patterns, pattern => pattern.Matches(channel))
+                ? null
+                : NameRefusal.Forbidden($"not allowed: {Shown(asked.Text)}");
+        }
+        var containment = Containment.Prove(RedisPattern.Parse(asked.Text), patterns);
+        if (containment.Holds)
+            return null;
+        return NameRefusal.Forbidden(containment.IsTooComplex
+            ? $"not allowed: {Shown(asked.Text)} is too complex to be compared with what is allowed; ask for less"
+            : $"not allowed: {Shown(asked.Text)} also covers {Shown(ReadableText.Of(containment.CounterExample))}");
+    }
+
+    private static string Shown(string text) => ReadableText.Shorten(text, ShownBytes);
+}

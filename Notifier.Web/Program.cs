@@ -62,12 +62,14 @@ internal static class Server
     private static void Configure(WebApplicationBuilder builder)
     {
         builder.Services.AddOptions<LimitsOptions>().BindConfiguration("Limits").ValidateOnStart();
+        builder.Services.AddOptions<AccessOptions>().BindConfiguration("Access").ValidateOnStart();
         builder.Services.AddOptions<RedisOptions>().BindConfiguration("Redis").ValidateOnStart();
         builder.Services.AddOptions<RecentOptions>().BindConfiguration("History:Recent").ValidateOnStart();
         builder.Services.AddOptions<SubscriptionsOptions>().BindConfiguration("Subscriptions").ValidateOnStart();
         // The host tells of a failed start with a stack trace; see StartupFailure. What ends the process later is critical.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Services.AddSingleton<IValidateOptions<LimitsOptions>, LimitsValidator>();
+        builder.Services.AddSingleton<IValidateOptions<AccessOptions>, AccessValidator>();
         builder.Services.AddSingleton<IValidateOptions<RedisOptions>, RedisValidator>();
         builder.Services.AddSingleton<IValidateOptions<RecentOptions>, RecentValidator>();
         builder.Services.AddSingleton<IValidateOptions<SubscriptionsOptions>, SubscriptionsValidator>();
@@ -79,6 +81,7 @@ internal static class Server
         services.AddMetrics();
 
         services.AddSingleton<NameRules>();
+        services.AddSingleton<AnonymousAccess>();
 
         services.AddSingleton<RedisLocator>();
         services.AddSingleton<RedisNames>();
@@ -89,6 +92,7 @@ internal static class Server
         services.AddHostedService<Liveness>();
 
         services.AddSingleton<HubMetrics>();
+        services.AddSingleton<Covers>();
         services.AddSingleton<SubscriptionTraits>();
         services.AddSingleton<SubscriptionHub>();
         services.AddHostedService<HubSweep>();

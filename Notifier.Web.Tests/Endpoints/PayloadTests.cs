@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using FluentAssertions;
 using Microsoft.Extensions.Logging;
+using Notifier.Hub;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;
@@ -76,7 +77,7 @@ public sealed class PayloadTests(RedisFixture fixture)
         (await client.ReadTextAsync()).Should().Be("before");
         (await client.ReadTextAsync()).Should().Be("after");
         gaps.Should().Equal("notifier.gap.code=too_large");
-        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning).Which.Text
+        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Category == typeof(Subscription).FullName).Which.Text
             .Should().StartWith("A message for too.large has 524289 bytes and is dropped; Limits:PayloadBytes allows 524288.");
     }
 

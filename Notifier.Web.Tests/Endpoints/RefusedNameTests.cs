@@ -21,7 +21,7 @@ public sealed class RefusedNameTests(RedisFixture fixture)
         { "new\u0085users*", 4400, "the pattern has control characters in it" },
         { new string('a', 128) + "*", 4400, "the pattern has 129 bytes; 128 are allowed" },
         { "*a*b*c*d*", 4400, "the pattern has 5 stars; 4 are allowed" },
-        { "orders.[]", 4400, "the pattern can match no channel: [] in it stands for no character" },
+        { "orders.[]", 4400, "the pattern can match no channel: a [ needs characters and a ] behind it" },
         { "__keyspace@0__:foo", 4403, "the channel is reserved: names that begin with __ or notifier: never reach a browser" },
         { "notifier:probe", 4403, "the channel is reserved: names that begin with __ or notifier: never reach a browser" },
         { "__key*", 4403, "the pattern is reserved: names that begin with __ or notifier: never reach a browser" },

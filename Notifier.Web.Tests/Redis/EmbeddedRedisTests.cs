@@ -84,7 +84,8 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
         app.Log.Lines.Where(line => line.Level >= LogLevel.Information).Select(line => line.Text.Trim()).Should().Equal(
             $"Redis: an embedded one (Microsoft.Garnet) at 127.0.0.1:{port}; for more than a small site set Redis:Configuration",
             $"Page: {app.Address}",
-            $"Try: redis-cli -p {port} publish notifications.new-user \"Mathias signed up\"");
+            $"Try: redis-cli -p {port} publish notifications.new-user \"Mathias signed up\"",
+            "Everybody may subscribe to everything: this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.");
     }
 
     private IServer Server => publisher.GetServers().Single();

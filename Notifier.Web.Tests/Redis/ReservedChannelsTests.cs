@@ -16,7 +16,7 @@ public sealed class ReservedChannelsTests
     {
         await using var redis = await RedisServer.StartAsync("--notify-keyspace-events", "KEA");
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: $"Redis:ChannelPrefix={prefix}");
-        string[] patterns = ["*", "?*", "[_]*", "[^a]*", @"?_*", "[a-z]*:*", "n*", "*:*", "?otifier:*", "[n]otifier:*"];
+        string[] patterns = ["*", "?*", "[_]*", "[^a]*", @"?_*", "[a-z]*:*", "n*", "*:*", "?otifier:*", "[no]otifier:*"];
         var clients = await Task.WhenAll(patterns.Select(pattern => RawWebSocket.SubscribeAsync(app, pattern)));
         await Eventually.IsAsync(async () => await redis.PatternsAsync() == patterns.Length, "all are subscribed");
 
@@ -46,6 +46,7 @@ public sealed class ReservedChannelsTests
     [InlineData("__*")]
     [InlineData(@"\_\_key*")]
     [InlineData("__[k]*")]
+    [InlineData("[n]otifier:*")]
     [InlineData("__")]
     [InlineData("notifier:probe:1")]
     [InlineData("notifier:*")]

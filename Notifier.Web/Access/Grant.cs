@@ -7,7 +7,9 @@ namespace Notifier.Access;
 /// What a visitor may have: channels, and all that some patterns match. A pattern is allowed when the grant matches every
 /// channel that it can match, which is proven (<see cref="Containment"/>). Immutable.
 /// </summary>
-internal sealed class Grant(IEnumerable<Name> names)
+/// <param name="names">What is allowed.</param>
+/// <param name="whenEmpty">What a visitor is told where nothing is: which key to set.</param>
+internal sealed class Grant(IEnumerable<Name> names, string whenEmpty = "nothing is allowed")
 {
     /// <summary>Of the 123 bytes that the reason of a close has room for.</summary>
     private const int ShownBytes = 44;
@@ -17,8 +19,6 @@ internal sealed class Grant(IEnumerable<Name> names)
 
     public static Grant Everything { get; } = new([Name.Pattern("*")]);
 
-    public static Grant Nothing { get; } = new([]);
-
     public bool IsEmpty => names.Count == 0;
 
     /// <summary>Null when the name is allowed.</summary>
@@ -26,6 +26,8 @@ internal sealed class Grant(IEnumerable<Name> names)
     {
         if (names.Contains(asked))
             return null;
+        if (IsEmpty)
+            return NameRefusal.Forbidden(whenEmpty);
         if (asked.Kind == NameKind.Channel)
         {
             var channel = Encoding.UTF8.GetBytes(asked.Text);

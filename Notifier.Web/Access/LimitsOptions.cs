@@ -3,11 +3,45 @@ namespace Notifier.Access;
 /// <summary><c>Limits</c>: what one client, and all of them, may ask of a node.</summary>
 public sealed class LimitsOptions
 {
+    /// <summary>Connections of the node; one more is answered with 503. 1 to 10,000,000; default 100,000.</summary>
+    public int Connections { get; set; } = 100_000;
+
+    /// <summary>
+    /// Connections of one address (IPv6: of one /64); one more is answered with 429. 1 to 10,000,000. Default: no limit until the
+    /// proxies are known (<c>ForwardedHeaders</c>), for behind an unknown one all clients have its address; then 1,000.
+    /// </summary>
+    public int? ConnectionsPerAddress { get; set; }
+
+    /// <summary>Handshakes a second; one more is answered with 503. 1 to 1,000,000; default no limit.</summary>
+    public int? HandshakesPerSecond { get; set; }
+
+    /// <summary>How long a client may take for the headers of a request. 1 s to 5 min; default 10 s.</summary>
+    public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// How long a TCP connection may stay open without a request. To be longer than a proxy keeps its idle ones, which may send
+    /// a request at the last moment. 1 s to 1 h; default 130 s.
+    /// </summary>
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(130);
+
+    /// <summary>Commands a second of one connection, in the long run. 1 to 1,000,000; default 50.</summary>
+    public int CommandsPerSecond { get; set; } = 50;
+
+    /// <summary>Commands of one connection at once; a faster one is closed with 4529. 1 to 1,000,000; default 200.</summary>
+    public int CommandBurst { get; set; } = 200;
+
     /// <summary>Names that one connection may hold, patterns included. 1 to 10,000; default 128.</summary>
     public int NamesPerConnection { get; set; } = 128;
 
     /// <summary>Patterns that one connection may hold: each makes every PUBLISH on the Redis slower. 0 to 10,000; default 16.</summary>
     public int PatternsPerConnection { get; set; } = 16;
+
+    /// <summary>
+    /// Different patterns that a node may have in Redis: each makes every PUBLISH slower. Those under <c>Redis:Covers</c> do not count.
+    /// One address may hold a twentieth of them (see <see cref="ConnectionsPerAddress"/> for when addresses count). 1 to
+    /// 100,000; default 1,000.
+    /// </summary>
+    public int DistinctPatterns { get; set; } = 1_000;
 
     /// <summary>Bytes of a channel's name. 1 to 4,096; default 255.</summary>
     public int NameBytes { get; set; } = 255;

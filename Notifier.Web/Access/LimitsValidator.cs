@@ -6,8 +6,16 @@ namespace Notifier.Access;
 internal sealed class LimitsValidator : IValidateOptions<LimitsOptions>
 {
     public ValidateOptionsResult Validate(string? name, LimitsOptions options) => new OptionErrors()
+        .Range("Limits:Connections", options.Connections, 1, 10_000_000)
+        .Range("Limits:ConnectionsPerAddress", options.ConnectionsPerAddress ?? 1, 1, 10_000_000)
+        .Range("Limits:HandshakesPerSecond", options.HandshakesPerSecond ?? 1, 1, 1_000_000)
+        .Range("Limits:HandshakeTimeout", options.HandshakeTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5))
+        .Range("Limits:IdleTimeout", options.IdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1))
+        .Range("Limits:CommandsPerSecond", options.CommandsPerSecond, 1, 1_000_000)
+        .Range("Limits:CommandBurst", options.CommandBurst, 1, 1_000_000)
         .Range("Limits:NamesPerConnection", options.NamesPerConnection, 1, 10_000)
         .Range("Limits:PatternsPerConnection", options.PatternsPerConnection, 0, 10_000)
+        .Range("Limits:DistinctPatterns", options.DistinctPatterns, 1, 100_000)
         .Range("Limits:NameBytes", options.NameBytes, 1, 4096)
         .Range("Limits:PatternBytes", options.PatternBytes, 1, 4096)
         .Range("Limits:PatternStars", options.PatternStars, 0, 16)

@@ -26,7 +26,7 @@ internal sealed class NameRules(IOptions<LimitsOptions> options)
         if (name.Kind == NameKind.Pattern && Stars(name.Text) is var stars && stars > Limits.PatternStars)
             return NameRefusal.Malformed($"the pattern has {stars} stars; {Limits.PatternStars} are allowed");
         if (RedisPattern.Of(name).MatchesNothing)
-            return NameRefusal.Malformed("the pattern can match no channel: [] in it stands for no character");
+            return NameRefusal.Malformed("the pattern can match no channel: a [ needs characters and a ] behind it");
         if (IsReserved(name))
             return NameRefusal.Forbidden($"the {what} is reserved: names that begin with __ or notifier: never reach a browser");
         return null;

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Notifier.Messages;
 
 namespace Notifier.Access;
 
@@ -21,6 +22,19 @@ internal sealed class OptionErrors
     {
         if (value < least || value > most)
             errors.Add($"{key} is {value}; {least} to {most} is allowed.");
+        return this;
+    }
+
+    /// <summary>Each is a name that somebody could ask for. (A list that is set like a single value would be taken for none.)</summary>
+    public OptionErrors Names(string key, string[]? names, NameRules rules, IConfiguration configuration)
+    {
+        if (configuration[key] is { Length: > 0 } single)
+            errors.Add($"{key} is \"{single}\", but it is a list: set {key}:0, {key}:1 and so on (in the environment {key.Replace(":", "__", StringComparison.Ordinal)}__0).");
+        for (var i = 0; i < names?.Length; i++)
+        {
+            if (rules.Check(Name.Parse(names[i])) is { } refusal)
+                errors.Add($"{key}:{i} is \"{names[i]}\": {refusal.Message}.");
+        }
         return this;
     }
 

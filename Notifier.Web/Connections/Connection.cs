@@ -38,6 +38,9 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
 
     public Lane Lane => lane;
 
+    /// <summary>Whom it counts for; nobody, where addresses tell nothing. Set before anybody knows of it.</summary>
+    public ClientAddress Address { get; init; }
+
     /// <summary>Why we close it, or null. Set once, by whoever asked first.</summary>
     public CloseReason? CloseAsked => closing?.Reason;
 

@@ -10,9 +10,11 @@ namespace Notifier.Endpoints;
 
 /// <summary>Where browsers connect: <c>/ws</c>, and <c>/</c> for those that know the slides.</summary>
 internal sealed partial class WebSocketEndpoint(
-    SubscriptionHub hub, ConnectionRegistry connections, NameRules rules, IOptions<LimitsOptions> limits,
+    SubscriptionHub hub, ConnectionRegistry connections, NameRules rules, AnonymousAccess anonymous, IOptions<LimitsOptions> limits,
     IOptions<SubscriptionsOptions> subscriptions, ILogger<WebSocketEndpoint> logger)
 {
+    private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
+
     /// <summary>Answers one handshake, and serves the connection until it ends.</summary>
     public async Task HandleAsync(HttpContext context)
     {
@@ -42,14 +44,17 @@ internal sealed partial class WebSocketEndpoint(
     {
         connections.Add(connection);
         var client = new ClientMessages(socket, limits.Value.FrameBytes);
-        var session = new PlainTextSession(connection, hub, rules, limits.Value);
+        var grant = anonymous.Subscribe;
+        var held = new HeldNames(connection, grant, hub, rules, limits.Value);
         try
         {
             if (subprotocol is not null)
                 _ = connection.CloseAsync(CloseReason.Malformed("unknown subprotocol; connect without one"));
             if (!NamesInQuery.TryRead(query, out var names))
                 _ = connection.CloseAsync(CloseReason.Malformed("a name in the address is not UTF-8"));
-            await session.RunAsync(client, [.. subscriptions.Value.Default.Select(Name.Parse), .. names]);
+            var session = new PlainTextSession(connection, held, limits.Value);
+            // Of what everybody is to get, each visitor gets what is allowed; what the visitor asks for is refused aloud.
+            await session.RunAsync(client, [.. defaults.Where(name => grant.Check(name) is null), .. names]);
             await connection.CloseAsync(CloseReason.Answering(socket.CloseStatus));
         }
         catch (Exception error)
@@ -60,7 +65,7 @@ internal sealed partial class WebSocketEndpoint(
         finally
         {
             await connection.RetireAsync();
-            session.End();
+            held.Clear();
             connections.Remove(connection);
         }
     }

@@ -21,6 +21,8 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
 
     public Subscription Subscription => subscription;
 
+    public Connection Connection => connection;
+
     public override bool IsBehind => cursor < subscription.Head;
 
     /// <summary>

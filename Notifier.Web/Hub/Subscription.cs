@@ -1,71 +1,34 @@
-using System.Threading.Channels;
+using Notifier.Access;
 using Notifier.Connections;
 using Notifier.History;
 using Notifier.Messages;
-using Notifier.Redis;
 using StackExchange.Redis;
 
 namespace Notifier.Hub;
 
 /// <summary>
-/// The hub's one entry for a name, shared by all its subscribers: a log, and their cursors in it. One loop passes on
-/// what Redis delivers; no step of it waits for a browser.
+/// The hub's one entry for a name, shared by all its subscribers: a log, and their cursors in it. What Redis delivers for the
+/// name it takes in by itself, unless the name is under a <see cref="Cover"/>.
 /// </summary>
-internal sealed class Subscription(Name name, SubscriptionTraits traits)
+internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intake(name, traits)
 {
-    /// <summary>
-    /// More deliveries than this waiting in the library's queue, which has no bound of its own, are dropped: a gap that is
-    /// told beats a process that runs out of memory.
-    /// </summary>
-    private const int MostWaiting = 100_000;
-
     /// <summary>Guards the log and the subscribers. Never held while framing, sending or logging.</summary>
     private readonly Lock gate = new();
     private readonly MessageLog log = new(traits.Recent, traits.Time);
     private readonly Roster<Subscriber> subscribers = new();
     private long head = 1;
 
-    public Name Name => name;
+    /// <summary>Null for a channel: it needs no matching.</summary>
+    public RedisPattern? Pattern { get; } = name.Kind == NameKind.Pattern ? RedisPattern.Parse(name.Text) : null;
 
     /// <summary>The number that the next message will get. Read without the lock: who reads it early is woken again.</summary>
     public long Head => Volatile.Read(ref head);
 
     // ---- the pass ----------------------------------------------------------------------------------------------------
 
-    /// <summary>
-    /// Passes on what Redis delivers, until the name has left Redis. While a pass runs, messages arrive for the next one:
-    /// batches form by themselves, and at low rates nothing waits.
-    /// </summary>
-    public async Task ReceiveAsync(ChannelMessageQueue queue)
+    public override void NoteGap(GapCode code)
     {
-        while (true)
-        {
-            ChannelMessage delivery;
-            try
-            {
-                delivery = await queue.ReadAsync();
-            }
-            catch (ChannelClosedException)
-            {
-                return;     // unsubscribed
-            }
-            try
-            {
-                Pass(queue, delivery);
-            }
-            catch (Exception error)
-            {
-                // A mistake of ours in one message must not make the name deaf.
-                traits.ReportFailure(name, error);
-                NoteGap(GapCode.Internal);
-            }
-        }
-    }
-
-    /// <summary>Puts a gap into the log: messages may have been lost here. Called from any thread.</summary>
-    public void NoteGap(GapCode code)
-    {
-        traits.Metrics.Gap(code);
+        Traits.Metrics.Gap(code);
         Pass([Message.GapOf(code)]);
     }
 
@@ -83,33 +46,39 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits)
         }
     }
 
-    private void Pass(ChannelMessageQueue queue, ChannelMessage delivery)
+    protected override int Pass(ChannelMessageQueue queue, ChannelMessage delivery)
     {
         var messages = PassScratch.OfThisThread.Messages;
         var count = 0;
         var bytes = 0;
         do
         {
-            if (traits.TryAccept(name, delivery, out messages[count]))
+            if (TryAccept(delivery, out messages[count]))
                 bytes += messages[count++].Size;
         }
         while (count < messages.Length && bytes < FrameBatch.Full && queue.TryRead(out delivery));
 
         Pass(messages.AsSpan(0, count));
         messages.AsSpan(0, count).Clear();
-        if (bytes >= FrameBatch.Full)
-            ShedOverload(queue);
+        return bytes;
     }
 
-    private void ShedOverload(ChannelMessageQueue queue)
+    /// <summary>
+    /// What Redis delivers for a pattern is matched here once more: whoever may have the pattern was shown to be allowed what
+    /// it matches by these rules, not by those of whatever serves as Redis.
+    /// </summary>
+    private bool TryAccept(in ChannelMessage delivery, out Message message)
     {
-        if (!queue.TryGetCount(out var waiting) || waiting <= MostWaiting)
-            return;
-        var dropped = 0;
-        while (queue.TryRead(out _))
-            dropped++;
-        traits.ReportOverload(name, dropped);
-        NoteGap(GapCode.Overload);
+        message = default;
+        byte[]? channel = null;
+        if (Pattern is not null)
+        {
+            channel = Traits.ChannelOf(delivery);
+            if (channel is null || !Pattern.Matches(channel))
+                return false;
+        }
+        message = Traits.Accept(Name, channel, delivery);
+        return true;
     }
 
     private long Append(ReadOnlySpan<Message> messages)
@@ -171,8 +140,7 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits)
         return batch;
     }
 
-    /// <summary>Redis does not allow the name, or no longer: tells all who hold it.</summary>
-    public void Refuse(string reason)
+    public override void Refuse(string reason)
     {
         foreach (var chunk in subscribers.InChunks(gate, new Subscriber[256]))
         {

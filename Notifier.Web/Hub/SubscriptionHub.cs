@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Notifier.Access;
 using Notifier.Connections;
 using Notifier.Messages;
 using Notifier.Redis;
@@ -7,47 +8,41 @@ namespace Notifier.Hub;
 
 /// <summary>
 /// Who wants which names on this node. A name is subscribed in Redis once, however many want it; when nobody does any more it
-/// lingers, so that a page that reloads finds it, and then leaves. Thread-safe.
+/// lingers, so that a page that reloads finds it, and then leaves. Names under a cover share the cover's subscription, which
+/// leaves with the last of them. Thread-safe.
 /// </summary>
 internal sealed partial class SubscriptionHub
 {
     private readonly RedisBackplane backplane;
     private readonly RedisNames names;
+    private readonly Covers covers;
     private readonly SubscriptionTraits traits;
     private readonly TimeSpan linger;
     private readonly TimeProvider time;
     private readonly ILogger<SubscriptionHub> logger;
 
     private readonly Lock gate = new();
-    private readonly Dictionary<Name, Entry> entries = [];
-    private readonly HashSet<Entry> unwanted = [];
+    private readonly Dictionary<Name, NameEntry> entries = [];
+    private readonly HashSet<NameEntry> unwanted = [];
+    private readonly Dictionary<Name, Reception> coverReceptions = [];
+    private readonly PatternQuota quota;
 
-    /// <summary>Names on their way out of Redis: the next subscription of the same name waits for that.</summary>
+    /// <summary>Names on their way out of Redis: the next reception of the same name waits for that.</summary>
     private readonly Dictionary<Name, Task> leaving = [];
 
     public SubscriptionHub(
-        RedisBackplane backplane, RedisNames names, SubscriptionTraits traits, IOptions<RedisOptions> redis, TimeProvider time,
-        ILogger<SubscriptionHub> logger)
+        RedisBackplane backplane, RedisNames names, Covers covers, SubscriptionTraits traits, IOptions<RedisOptions> redis,
+        IOptions<LimitsOptions> limits, TimeProvider time, ILogger<SubscriptionHub> logger)
     {
         this.backplane = backplane;
         this.names = names;
+        this.covers = covers;
         this.traits = traits;
         this.time = time;
         this.logger = logger;
         linger = redis.Value.Linger;
-        backplane.Restored += NoteGapEverywhere;
-    }
-
-    private sealed class Entry(Subscription subscription, RedisSubscription redis)
-    {
-        public Subscription Subscription => subscription;
-
-        /// <summary>Another one takes its place when Redis has come back without the name.</summary>
-        public RedisSubscription Redis { get; set; } = redis;
-
-        public int References { get; set; }
-
-        public long UnwantedSince { get; set; }
+        quota = new PatternQuota(limits.Value);
+        backplane.Restored += NoteReturn;
     }
 
     /// <summary>How many names are subscribed, lingering ones included.</summary>
@@ -67,6 +62,8 @@ internal sealed partial class SubscriptionHub
             return entries.TryGetValue(name, out var entry) ? entry.References : 0;
     }
 
+    // ---- subscribing -------------------------------------------------------------------------------------------------
+
     /// <summary>
     /// Makes the connection a subscriber of the name: it gets whatever Redis delivers from now on. When Redis is away, that is
     /// later.
@@ -76,24 +73,76 @@ internal sealed partial class SubscriptionHub
     /// <param name="refused">
     /// Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.
     /// </param>
-    public Subscriber Subscribe(Connection connection, Name name, Action<string> refused)
+    /// <param name="subscriber">The subscriber, unless there is no room for one more pattern.</param>
+    /// <returns>Null, or why there is no subscriber.</returns>
+    public NameRefusal? TrySubscribe(Connection connection, Name name, Action<string> refused, out Subscriber? subscriber)
     {
-        Entry? entry;
+        subscriber = null;
+        var cover = covers.Of(name);
+        NameEntry? entry;
         lock (gate)
         {
-            if (!entries.TryGetValue(name, out entry))
-                entries.Add(name, entry = Open(name));
+            entry = entries.GetValueOrDefault(name);
+            var counts = entry is null ? Counts(name, cover) : quota.Has(entry);
+            if (counts && CheckPatterns(connection.Address, entry) is { } refusal)
+                return refusal;
+            entry ??= Open(name, cover, counts);
             if (++entry.References == 1)
                 unwanted.Remove(entry);
+            quota.Hold(connection.Address, entry);
         }
-        var subscriber = new Subscriber(connection, entry.Subscription, refused);
+        subscriber = new Subscriber(connection, entry.Subscription, refused);
         // At once, not when Redis has confirmed the name: between the two somebody may publish.
         subscriber.Join();
         // Those who had joined were told when Redis refused the name; this one may have come between that and its removal.
-        if (entry.Redis.Live is { IsCompletedSuccessfully: true, Result: { } reason })
+        if (entry.Reception.Refusal is { } reason)
             subscriber.Refuse(reason);
-        return subscriber;
+        return null;
     }
+
+    private NameRefusal? CheckPatterns(ClientAddress address, NameEntry? entry)
+    {
+        if (quota.CheckShare(address, entry) is { } refusal)
+            return refusal;
+        if (entry is not null || !quota.IsFull)
+            return null;
+        // Those that only linger make room.
+        if (quota.Unwanted.FirstOrDefault(CanLeave) is not { } idle)
+            return quota.Full();
+        LetGo(idle);
+        return null;
+    }
+
+    /// <summary>Whether Redis, or this process, would try the pattern for messages that it does not match.</summary>
+    private bool Counts(Name name, Name? cover) => name.Kind == NameKind.Pattern
+        && (cover is null || (coverReceptions.TryGetValue(cover.Value, out var open)
+            && ((Cover)open.Intake).CountAlike(RedisPattern.Of(name)) >= PatternQuota.FreeUnderCover));
+
+    private NameEntry Open(Name name, Name? cover, bool counts)
+    {
+        var subscription = new Subscription(name, traits);
+        var entry = new NameEntry(subscription, cover is null ? Receive(subscription) : ReceptionOf(cover.Value));
+        entry.Cover?.Add(subscription);
+        entries.Add(name, entry);
+        if (counts)
+            quota.Add(entry);
+        return entry;
+    }
+
+    private Reception ReceptionOf(Name cover)
+    {
+        if (!coverReceptions.TryGetValue(cover, out var reception))
+            coverReceptions.Add(cover, reception = Receive(new Cover(cover, traits)));
+        return reception;
+    }
+
+    private Reception Receive(Intake intake) => new(
+        intake,
+        after => new(backplane, names.ToRedis(intake.Name), intake.Name, after, intake.ReceiveAsync, logger),
+        leaving.GetValueOrDefault(intake.Name, Task.CompletedTask),
+        Refuse);
+
+    // ---- letting go --------------------------------------------------------------------------------------------------
 
     /// <summary>Ends it. Runs as the holder of the subscriber's connection.</summary>
     public void Unsubscribe(Subscriber subscriber)
@@ -102,9 +151,10 @@ internal sealed partial class SubscriptionHub
         lock (gate)
         {
             // Otherwise Redis refused the name, and somebody may have asked for it anew.
-            if (entries.TryGetValue(subscriber.Subscription.Name, out var entry)
-                && entry.Subscription == subscriber.Subscription
-                && --entry.References == 0)
+            if (!entries.TryGetValue(subscriber.Subscription.Name, out var entry) || entry.Subscription != subscriber.Subscription)
+                return;
+            quota.LetGo(subscriber.Connection.Address, entry);
+            if (--entry.References == 0)
             {
                 entry.UnwantedSince = time.GetTimestamp();
                 unwanted.Add(entry);
@@ -118,16 +168,11 @@ internal sealed partial class SubscriptionHub
     /// </summary>
     public void Sweep()
     {
-        List<Entry> live;
+        List<NameEntry> live;
         lock (gate)
         {
-            foreach (var entry in unwanted.Where(IsDue).ToList())
-            {
-                unwanted.Remove(entry);
-                entries.Remove(entry.Subscription.Name);
-                leaving[entry.Subscription.Name] = entry.Redis.Gone;
-                entry.Redis.Leave();
-            }
+            foreach (var entry in unwanted.Where(entry => CanLeave(entry) && time.GetElapsedTime(entry.UnwantedSince) >= linger).ToList())
+                LetGo(entry);
             foreach (var (name, _) in leaving.Where(pair => pair.Value.IsCompleted).ToList())
                 leaving.Remove(name);
             live = [.. entries.Values];
@@ -137,81 +182,54 @@ internal sealed partial class SubscriptionHub
     }
 
     // What Redis has not confirmed is not unsubscribed: it lingers on until it is.
-    private bool IsDue(Entry entry) =>
-        backplane.IsSettled && entry.Redis.IsConfirmed && time.GetElapsedTime(entry.UnwantedSince) >= linger;
+    private bool CanLeave(NameEntry entry) => backplane.IsSettled && entry.Reception.IsConfirmed;
 
-    private Entry Open(Name name)
+    private void LetGo(NameEntry entry)
     {
-        var subscription = new Subscription(name, traits);
-        var entry = new Entry(subscription, Ask(subscription, leaving.GetValueOrDefault(name, Task.CompletedTask)));
-        _ = RefuseIfRedisDoesAsync(entry, entry.Redis);
-        return entry;
-    }
-
-    private RedisSubscription Ask(Subscription subscription, Task predecessor) =>
-        new(backplane, names.ToRedis(subscription.Name), subscription.Name, predecessor, subscription.ReceiveAsync, logger);
-
-    private async Task RefuseIfRedisDoesAsync(Entry entry, RedisSubscription redis)
-    {
-        try
+        Remove(entry);
+        var reception = entry.Reception;
+        if (entry.Cover is { } cover)
         {
-            // Never in the thread, and under the lock, of whoever opened it.
-            if (await redis.Live.ConfigureAwait(ConfigureAwaitOptions.ForceYielding) is not { } reason)
+            cover.Remove(entry.Subscription);
+            if (!cover.IsEmpty)
                 return;
-            Forget(entry, redis);
-            entry.Subscription.Refuse(reason);
+            coverReceptions.Remove(cover.Name);
         }
-        catch (OperationCanceledException)
-        {
-            // The process ends.
-        }
+        leaving[reception.Intake.Name] = reception.Leave();
     }
 
-    private void Forget(Entry entry, RedisSubscription redis)
+    private void Remove(NameEntry entry)
     {
-        var name = entry.Subscription.Name;
-        lock (gate)
-        {
-            if (entries.TryGetValue(name, out var present) && present == entry && entry.Redis == redis)
-            {
-                entries.Remove(name);
-                unwanted.Remove(entry);
-                leaving[name] = redis.Gone;
-            }
-        }
+        entries.Remove(entry.Subscription.Name);
+        unwanted.Remove(entry);
+        quota.Remove(entry);
     }
 
-    // ---- Redis was away ----------------------------------------------------------------------------------------------
+    // ---- what Redis says ---------------------------------------------------------------------------------------------
 
-    private void NoteGapEverywhere()
+    /// <summary>Redis does not allow the name: whoever asks for it, or for one under it, from now on asks anew.</summary>
+    private void Refuse(Reception reception, string reason)
     {
-        List<Entry> live;
         lock (gate)
-            live = [.. entries.Values.Where(entry => entry.Redis.Live is { IsCompletedSuccessfully: true, Result: null })];
-        foreach (var entry in live)
         {
-            entry.Subscription.NoteGap(GapCode.Redis);
-            if (!entry.Redis.IsConfirmed)
-                _ = AskAgainAsync(entry);
+            foreach (var entry in entries.Values.Where(entry => entry.Reception == reception).ToList())
+                Remove(entry);
+            if (reception.Intake is Cover)
+                coverReceptions.Remove(reception.Intake.Name);
+            leaving[reception.Intake.Name] = reception.Leave();
         }
+        reception.Intake.Refuse(reason);
+    }
+
+    private void NoteReturn()
+    {
+        List<NameEntry> live;
+        lock (gate)
+            live = [.. entries.Values.Where(entry => entry.Reception.IsLive)];
+        foreach (var reception in live.Select(entry => entry.Reception).Distinct())
+            reception.NoteReturn();
         if (live.Count > 0)
             Log.Gaps(logger, live.Count);
-    }
-
-    /// <summary>Redis is back without this name: its ACL may be another now. It is asked anew, and refuses it or not.</summary>
-    private async Task AskAgainAsync(Entry entry)
-    {
-        RedisSubscription again;
-        lock (gate)
-        {
-            if (!entries.TryGetValue(entry.Subscription.Name, out var present) || present != entry || entry.Redis.IsConfirmed)
-                return;
-            entry.Redis.Leave();
-            entry.Redis = again = Ask(entry.Subscription, entry.Redis.Gone);
-        }
-        await RefuseIfRedisDoesAsync(entry, again);
-        if (again.IsConfirmed)
-            entry.Subscription.NoteGap(GapCode.Redis);
     }
 
     private static partial class Log

@@ -18,27 +18,21 @@ internal sealed partial class SubscriptionTraits(
 
     public TimeProvider Time => time;
 
-    /// <summary>Makes a message of a delivery: a gap where it is too large. False where it must not reach a browser.</summary>
-    public bool TryAccept(Name name, in ChannelMessage delivery, out Message message)
+    /// <summary>The channel of a delivery as browsers know it; null when it must not reach them.</summary>
+    public byte[]? ChannelOf(in ChannelMessage delivery) => names.FromRedis((byte[]?)delivery.Channel ?? []);
+
+    /// <summary>Makes a message of a delivery: a gap where it is too large.</summary>
+    /// <param name="name">The name it came by.</param>
+    /// <param name="channel">The channel, for a pattern.</param>
+    /// <param name="delivery">What Redis delivered.</param>
+    public Message Accept(Name name, byte[]? channel, in ChannelMessage delivery)
     {
-        message = default;
-        byte[]? channel = null;
-        if (name.Kind == NameKind.Pattern)
-        {
-            channel = names.FromRedis((byte[]?)delivery.Channel ?? []);
-            if (channel is null)
-                return false;
-        }
         var payload = (byte[]?)delivery.Message ?? [];
         if (payload.Length <= limits.Value.PayloadBytes)
-            message = Message.Of(channel, payload);
-        else
-        {
-            Log.TooLarge(logger, name, payload.Length, limits.Value.PayloadBytes);
-            metrics.Gap(GapCode.TooLarge);
-            message = Message.GapOf(GapCode.TooLarge);
-        }
-        return true;
+            return Message.Of(channel, payload);
+        Log.TooLarge(logger, name, payload.Length, limits.Value.PayloadBytes);
+        metrics.Gap(GapCode.TooLarge);
+        return Message.GapOf(GapCode.TooLarge);
     }
 
     /// <summary>More came than could be passed on.</summary>

@@ -29,6 +29,8 @@ internal readonly record struct CloseReason(ushort? Code, string Text)
 
     public static CloseReason FrameTooBig(int limit) => new(4413, $"a frame may have at most {limit} bytes");
 
+    public static CloseReason Overloaded(string text) => new(4503, text);
+
     public static CloseReason TooSlow(long lost) => new(4508, $"too slow: {lost} messages behind what is kept");
 
     /// <param name="retryAfter">Seconds; spread over the clients, so that they do not all come back at once.</param>

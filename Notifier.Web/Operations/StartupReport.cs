@@ -1,5 +1,8 @@
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+using Notifier.Hub;
 using Notifier.Messages;
 using Notifier.Redis;
 
@@ -7,8 +10,8 @@ namespace Notifier.Operations;
 
 /// <summary>The first lines of the log: which Redis is used, where the page is, and one command to try.</summary>
 internal sealed partial class StartupReport(
-    RedisBackplane backplane, RedisNames names, IServer server, IHostEnvironment environment, ILoggerFactory loggers)
-    : IHostedLifecycleService
+    RedisBackplane backplane, RedisNames names, AnonymousAccess anonymous, IOptions<SubscriptionsOptions> subscriptions, IServer server,
+    ILoggerFactory loggers) : IHostedLifecycleService
 {
     /// <summary>A plain name, for these are the lines that a newcomer reads.</summary>
     private readonly ILogger logger = loggers.CreateLogger("Notifier");
@@ -21,9 +24,18 @@ internal sealed partial class StartupReport(
             Log.Page(logger, Browsable(address));
         var channel = (string)names.ToRedis(Name.Channel("notifications.new-user"))!;
         Log.Try(logger, $"redis-cli {redis.CliArguments}publish {ForShell(channel)} \"Mathias signed up\"");
-        if (!environment.IsDevelopment())
-            Log.Open(logger);
+        ReportAccess();
         return Task.CompletedTask;
+    }
+
+    private void ReportAccess()
+    {
+        if (anonymous.IsOpenByDefault)
+            Log.Open(logger);
+        else if (anonymous.Subscribe.IsEmpty)
+            Log.Closed(logger);
+        foreach (var name in subscriptions.Value.Default.Where(name => anonymous.Subscribe.Check(Name.Parse(name)) is not null))
+            Log.Skipped(logger, name);
     }
 
     private static string ForShell(string word) =>
@@ -60,7 +72,16 @@ internal sealed partial class StartupReport(
         [LoggerMessage(3, LogLevel.Information, "Try: {Command}")]
         public static partial void Try(ILogger logger, string command);
 
-        [LoggerMessage(4, LogLevel.Warning, "Whoever reaches this server may subscribe to every channel: there is no access control yet.")]
+        [LoggerMessage(4, LogLevel.Warning,
+            "Everybody may subscribe to everything: this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.")]
         public static partial void Open(ILogger logger);
+
+        [LoggerMessage(5, LogLevel.Warning,
+            "Nobody may subscribe to anything: set Access:Anonymous:Subscribe, for example Access__Anonymous__Subscribe__0=notifications.*")]
+        public static partial void Closed(ILogger logger);
+
+        [LoggerMessage(6, LogLevel.Warning,
+            "Visitors do not get {Name} of Subscriptions:Default: Access:Anonymous:Subscribe does not allow it.")]
+        public static partial void Skipped(ILogger logger, string name);
     }
 }

@@ -1,0 +1,22 @@
+namespace Notifier.Access;
+
+/// <summary><c>Access</c>: who may have what.</summary>
+public sealed class AccessOptions
+{
+    /// <summary>What visitors may have who say nothing about themselves.</summary>
+    public AnonymousOptions Anonymous { get; set; } = new();
+}
+
+/// <summary>
+/// <c>Access:Anonymous</c>. Where a list is not set, everything is open in Development, and nothing in Production; an
+/// empty list opens nothing. A name with <c>*</c>, <c>?</c>, <c>[</c> or <c>\</c> in it is a pattern: it allows all channels
+/// that it matches, and all patterns that match no others.
+/// </summary>
+public sealed class AnonymousOptions
+{
+    /// <summary>Names that may be subscribed to, for example <c>notifications.*</c>.</summary>
+    public string[]? Subscribe { get; set; }
+
+    /// <summary>Names that may be published on through Notifier. (Who reaches the Redis publishes there without asking.)</summary>
+    public string[]? Publish { get; set; }
+}

@@ -1,0 +1,34 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Notifier.Connections;
+
+/// <summary>
+/// Whom limits per address count as one: an IPv4 address, or the /64 of an IPv6 address, for that much is given to one
+/// customer (RFC 6177). The default value is nobody's: it is not counted.
+/// </summary>
+internal readonly record struct ClientAddress
+{
+    private readonly ulong bits;
+    private readonly AddressFamily family;
+
+    private ClientAddress(AddressFamily family, ulong bits)
+    {
+        this.family = family;
+        this.bits = bits;
+    }
+
+    public bool IsNobody => family == AddressFamily.Unspecified;
+
+    public static ClientAddress Of(IPAddress address)
+    {
+        // What a dual-stack socket says of an IPv4 client.
+        if (address.IsIPv4MappedToIPv6)
+            address = address.MapToIPv4();
+        Span<byte> bytes = stackalloc byte[16];
+        address.TryWriteBytes(bytes, out var length);
+        return new(address.AddressFamily, length == 4
+            ? System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes)
+            : System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(bytes));
+    }
+}

@@ -1,0 +1,58 @@
+using Notifier.Access;
+using Notifier.Connections;
+using Notifier.Messages;
+
+namespace Notifier.Hub;
+
+/// <summary>
+/// The names that one connection holds, and all that decides whether it may hold one more: how the name is formed, what the
+/// visitor is granted, and how many there are. Called by the connection's receive loop alone.
+/// </summary>
+/// <param name="connection">Who holds them.</param>
+/// <param name="grant">What the visitor may have.</param>
+/// <param name="hub">Where they are subscribed.</param>
+/// <param name="rules">What a name may look like.</param>
+/// <param name="limits">How many a connection may hold.</param>
+internal sealed class HeldNames(Connection connection, Grant grant, SubscriptionHub hub, NameRules rules, LimitsOptions limits)
+{
+    private readonly Dictionary<Name, Subscriber> held = new(1);
+    private int patterns;
+
+    public bool Contains(Name name) => held.ContainsKey(name);
+
+    /// <summary>Subscribes the connection to a name that it does not hold.</summary>
+    /// <param name="name">Whatever was asked for.</param>
+    /// <param name="refused">
+    /// Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.
+    /// </param>
+    /// <returns>Null when it is held from now on.</returns>
+    public NameRefusal? TryAdd(Name name, Action<string> refused)
+    {
+        if ((rules.Check(name) ?? grant.Check(name) ?? CheckRoom(name)) is { } refusal)
+            return refusal;
+        if (hub.TrySubscribe(connection, name, refused, out var subscriber) is { } full)
+            return full;
+        held.Add(name, subscriber!);
+        if (name.Kind == NameKind.Pattern)
+            patterns++;
+        return null;
+    }
+
+    /// <summary>Lets go of all. After the connection was retired.</summary>
+    public void Clear()
+    {
+        foreach (var subscriber in held.Values)
+            hub.Unsubscribe(subscriber);
+        held.Clear();
+        patterns = 0;
+    }
+
+    private NameRefusal? CheckRoom(Name name)
+    {
+        if (held.Count == limits.NamesPerConnection)
+            return NameRefusal.Forbidden($"a connection may hold {limits.NamesPerConnection} names");
+        if (name.Kind == NameKind.Pattern && patterns == limits.PatternsPerConnection)
+            return NameRefusal.Forbidden($"a connection may hold {limits.PatternsPerConnection} patterns");
+        return null;
+    }
+}

@@ -81,6 +81,7 @@ internal static class Server
         services.AddMetrics();
 
         services.AddSingleton<NameRules>();
+        services.AddSingleton<OriginRules>();
         services.AddSingleton<AnonymousAccess>();
 
         services.AddSingleton<RedisLocator>();

@@ -27,6 +27,8 @@ public sealed class StartupRefusalTests
     [InlineData("Redis:ChannelPrefix=__x", "Redis:ChannelPrefix", "\"__x\"", "__ or notifier:")]
     [InlineData("Redis:ChannelPrefix=_", "Redis:ChannelPrefix", "\"_\"", "__ or notifier:")]
     [InlineData("Subscriptions:Default:0=__x", "Subscriptions:Default:0", "\"__x\"", "reserved")]
+    [InlineData("Access:AllowedOrigins:0=https://a.example/", "Access:AllowedOrigins:0", "\"https://a.example/\"", "leave out the slash")]
+    [InlineData("Access:AllowedOrigins=https://a.example", "Access:AllowedOrigins", "\"https://a.example\"", "Access:AllowedOrigins:0")]
     [InlineData("Redis:Configuration=localhost:6379,syncTimeout=abc", "Redis:Configuration", "syncTimeout", "requires an integer value")]
     public async Task A_bad_value_stops_it_with_the_key_the_value_and_what_is_allowed(string setting, params string[] told)
     {

@@ -17,12 +17,16 @@ internal sealed class Http2Client : IDisposable
         invoker = new HttpMessageInvoker(handler);
     }
 
-    public async Task<ClientWebSocket> ConnectAsync(Uri address, params string[] subprotocols)
+    public Task<ClientWebSocket> ConnectAsync(Uri address, params string[] subprotocols) => ConnectAsync(address, [], subprotocols);
+
+    public async Task<ClientWebSocket> ConnectAsync(Uri address, (string Name, string Value)[] headers, params string[] subprotocols)
     {
         var socket = new ClientWebSocket();
         socket.Options.HttpVersion = HttpVersion.Version20;
         socket.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
         socket.Options.KeepAliveInterval = TimeSpan.Zero;
+        foreach (var (name, value) in headers)
+            socket.Options.SetRequestHeader(name, value);
         foreach (var subprotocol in subprotocols)
             socket.Options.AddSubProtocol(subprotocol);
         using var limit = new CancellationTokenSource(Eventually.Limit);

@@ -52,11 +52,12 @@ internal sealed class RawWebSocket : IAsyncDisposable
     /// <param name="address">Of ws or wss.</param>
     /// <param name="receiveBuffer">Bytes of the kernel's buffer; small ones stall soon.</param>
     /// <param name="headers">Further header lines, each with its line end.</param>
-    public static async Task<RawWebSocket> ConnectAsync(Uri address, int receiveBuffer = 0, string headers = "")
+    /// <param name="host">The header <c>Host</c>, where it is not that of the address.</param>
+    public static async Task<RawWebSocket> ConnectAsync(Uri address, int receiveBuffer = 0, string headers = "", string? host = null)
     {
         var client = await OpenAsync(address, receiveBuffer);
         await client.stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"GET {address.PathAndQuery} HTTP/1.1\r\nHost: {address.Authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            $"GET {address.PathAndQuery} HTTP/1.1\r\nHost: {host ?? address.Authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             + $"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {Convert.ToBase64String(Guid.NewGuid().ToByteArray())}\r\n{headers}\r\n"));
         await client.ReadHandshakeAsync();
         if (!client.Handshake.StartsWith("HTTP/1.1 101 ", StringComparison.Ordinal))

@@ -1,10 +1,18 @@
 namespace Notifier.Access;
 
-/// <summary><c>Access</c>: who may have what.</summary>
+/// <summary><c>Access</c>: who may connect, and what for.</summary>
 public sealed class AccessOptions
 {
     /// <summary>What visitors may have who say nothing about themselves.</summary>
     public AnonymousOptions Anonymous { get; set; } = new();
+
+    /// <summary>
+    /// Origins of pages (RFC 6454) that may connect, besides the server's own. Each is an origin (<c>https://app.example.com</c>,
+    /// <c>capacitor://localhost</c>), all subdomains of a host (<c>https://*.example.com</c>), <c>null</c> (pages from disk, sandboxed
+    /// frames), or <c>*</c> (all). Anything else stops the process. Default none; in Development all of this machine, and
+    /// <c>null</c>, are allowed anyway.
+    /// </summary>
+    public string[] AllowedOrigins { get; set; } = [];
 }
 
 /// <summary>

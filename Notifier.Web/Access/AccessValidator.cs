@@ -2,11 +2,20 @@ using Microsoft.Extensions.Options;
 
 namespace Notifier.Access;
 
-/// <summary>Stops the process when what is opened is nothing that anybody could ask for.</summary>
+/// <summary>Stops the process when what is opened is nothing that anybody could ask for, or an allowed origin is none.</summary>
 internal sealed class AccessValidator(NameRules rules, IConfiguration configuration) : IValidateOptions<AccessOptions>
 {
-    public ValidateOptionsResult Validate(string? name, AccessOptions options) => new OptionErrors()
-        .Names("Access:Anonymous:Subscribe", options.Anonymous.Subscribe, rules, configuration)
-        .Names("Access:Anonymous:Publish", options.Anonymous.Publish, rules, configuration)
-        .ToResult();
+    public ValidateOptionsResult Validate(string? name, AccessOptions options)
+    {
+        var errors = new OptionErrors()
+            .Names(configuration, "Access:Anonymous:Subscribe", options.Anonymous.Subscribe, rules)
+            .Names(configuration, "Access:Anonymous:Publish", options.Anonymous.Publish, rules)
+            .List(configuration, "Access:AllowedOrigins");
+        for (var i = 0; i < options.AllowedOrigins.Length; i++)
+        {
+            var entry = options.AllowedOrigins[i];
+            errors.Must(AllowedOrigin.Parse(entry, out var error) is not null, $"Access:AllowedOrigins:{i} is \"{entry}\"; {error}.");
+        }
+        return errors.ToResult();
+    }
 }

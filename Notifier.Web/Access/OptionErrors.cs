@@ -25,23 +25,26 @@ internal sealed class OptionErrors
         return this;
     }
 
-    /// <summary>Each is a name that somebody could ask for. (A list that is set like a single value would be taken for none.)</summary>
-    public OptionErrors Names(string key, string[]? names, NameRules rules, IConfiguration configuration)
+    public OptionErrors Must(bool holds, string otherwise)
     {
-        if (configuration[key] is { Length: > 0 } single)
-            errors.Add($"{key} is \"{single}\", but it is a list: set {key}:0, {key}:1 and so on (in the environment {key.Replace(":", "__", StringComparison.Ordinal)}__0).");
+        if (!holds)
+            errors.Add(otherwise);
+        return this;
+    }
+
+    /// <summary>A list has one key for each of its entries; a value that stands where they should would be passed over in silence.</summary>
+    public OptionErrors List(IConfiguration configuration, string key) => Must(
+        string.IsNullOrEmpty(configuration[key]), $"{key} is \"{configuration[key]}\"; a list is allowed, whose first entry is {key}:0.");
+
+    /// <summary>A list of names, each of which somebody could ask for.</summary>
+    public OptionErrors Names(IConfiguration configuration, string key, string[]? names, NameRules rules)
+    {
+        List(configuration, key);
         for (var i = 0; i < names?.Length; i++)
         {
             if (rules.Check(Name.Parse(names[i])) is { } refusal)
                 errors.Add($"{key}:{i} is \"{names[i]}\": {refusal.Message}.");
         }
-        return this;
-    }
-
-    public OptionErrors Must(bool holds, string otherwise)
-    {
-        if (!holds)
-            errors.Add(otherwise);
         return this;
     }
 

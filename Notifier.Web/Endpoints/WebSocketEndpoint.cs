@@ -10,8 +10,8 @@ namespace Notifier.Endpoints;
 
 /// <summary>Where browsers connect: <c>/ws</c>, and <c>/</c> for those that know the slides.</summary>
 internal sealed partial class WebSocketEndpoint(
-    SubscriptionHub hub, ConnectionRegistry connections, NameRules rules, AnonymousAccess anonymous, IOptions<LimitsOptions> limits,
-    IOptions<SubscriptionsOptions> subscriptions, ILogger<WebSocketEndpoint> logger)
+    SubscriptionHub hub, ConnectionRegistry connections, NameRules rules, OriginRules origins, AnonymousAccess anonymous,
+    IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions, ILogger<WebSocketEndpoint> logger)
 {
     private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
 
@@ -37,10 +37,10 @@ internal sealed partial class WebSocketEndpoint(
         }
         var offered = context.WebSockets.WebSocketRequestedProtocols;
         using var socket = await context.WebSockets.AcceptWebSocketAsync(offered.Count > 0 ? offered[0] : null);
-        await ServeAsync(socket, upgrade.Connection!, context.Request.QueryString, offered.Count > 0 ? offered[0] : null);
+        await ServeAsync(socket, upgrade.Connection!, context.Request, offered.Count > 0 ? offered[0] : null);
     }
 
-    private async Task ServeAsync(WebSocket socket, Connection connection, QueryString query, string? subprotocol)
+    private async Task ServeAsync(WebSocket socket, Connection connection, HttpRequest request, string? subprotocol)
     {
         connections.Add(connection);
         var client = new ClientMessages(socket, limits.Value.FrameBytes);
@@ -48,9 +48,11 @@ internal sealed partial class WebSocketEndpoint(
         var held = new HeldNames(connection, grant, hub, rules, limits.Value);
         try
         {
+            if (origins.Check(request) is { } refusal)
+                _ = connection.CloseAsync(CloseReason.NotAllowed(refusal));
             if (subprotocol is not null)
                 _ = connection.CloseAsync(CloseReason.Malformed("unknown subprotocol; connect without one"));
-            if (!NamesInQuery.TryRead(query, out var names))
+            if (!NamesInQuery.TryRead(request.QueryString, out var names))
                 _ = connection.CloseAsync(CloseReason.Malformed("a name in the address is not UTF-8"));
             var session = new PlainTextSession(connection, held, limits.Value);
             // Of what everybody is to get, each visitor gets what is allowed; what the visitor asks for is refused aloud.

@@ -7,6 +7,6 @@ namespace Notifier.Hub;
 internal sealed class SubscriptionsValidator(NameRules rules, IConfiguration configuration) : IValidateOptions<SubscriptionsOptions>
 {
     public ValidateOptionsResult Validate(string? name, SubscriptionsOptions options) => new OptionErrors()
-        .Names("Subscriptions:Default", options.Default, rules, configuration)
+        .Names(configuration, "Subscriptions:Default", options.Default, rules)
         .ToResult();
 }

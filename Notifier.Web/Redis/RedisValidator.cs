@@ -15,7 +15,7 @@ internal sealed class RedisValidator(NameRules rules, IConfiguration configurati
             !BeginsLikeReserved(options.ChannelPrefix),
             $"Redis:ChannelPrefix is \"{options.ChannelPrefix}\"; with it a channel could begin with __ or notifier:, "
             + "and such channels never reach a browser.")
-        .Names("Redis:Covers", options.Covers, rules, configuration)
+        .Names(configuration, "Redis:Covers", options.Covers, rules)
         .Must(
             Array.TrueForAll(options.Covers, cover => Name.Parse(cover).Kind == NameKind.Pattern),
             "Redis:Covers has a channel in it; a cover is a pattern such as user.*.")

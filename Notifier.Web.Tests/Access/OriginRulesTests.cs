@@ -1,0 +1,221 @@
+using FluentAssertions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Access;
+
+public sealed class OriginRulesTests : IDisposable
+{
+    private const string Key = "Access:AllowedOrigins";
+
+    private readonly LogCapture log = new();
+
+    [Theory]
+    [InlineData("Development")]
+    [InlineData("Production")]
+    public void A_client_that_is_no_browser_sends_none_and_may_connect(string environment) =>
+        Check(Rules(environment), "example.com").Should().BeNull();
+
+    [Theory]
+    [InlineData("https://example.com", "example.com")]
+    [InlineData("http://example.com", "example.com")]
+    [InlineData("https://example.com", "EXAMPLE.com")]
+    [InlineData("https://EXAMPLE.com", "example.com")]
+    [InlineData("https://example.com", "example.com:443")]
+    [InlineData("http://example.com", "example.com:80")]
+    [InlineData("http://example.com:8081", "example.com:8081")]
+    [InlineData("https://example.com:8443", "example.com:8443")]
+    [InlineData("http://[::1]:8081", "[::1]:8081")]
+    [InlineData("http://[::1]", "[0:0:0:0:0:0:0:1]")]
+    [InlineData("https://xn--bcher-kva.example", "xn--bcher-kva.example")]
+    [InlineData("http://10.0.0.7:8081", "10.0.0.7:8081")]
+    public void The_own_page_may_connect_whoever_ends_TLS(string origin, string host)
+    {
+        Check(Rules("Production"), host, origin).Should().BeNull();
+        Check(Rules("Development"), host, origin).Should().BeNull();
+    }
+
+    [Theory]
+    [InlineData("https://example.com", "example.com:80")]
+    [InlineData("http://example.com", "example.com:443")]
+    [InlineData("https://example.com:8443", "example.com")]
+    [InlineData("https://example.com", "example.com:8443")]
+    [InlineData("https://evil.example", "example.com")]
+    [InlineData("https://sub.example.com", "example.com")]
+    [InlineData("https://example.com", "sub.example.com")]
+    [InlineData("https://example.com", "")]
+    [InlineData("https://example.com", "example.com:99999")]
+    [InlineData("https://example.com", "example.com:0443")]
+    [InlineData("https://example.com", "xn--0")]
+    [InlineData("capacitor://example.com", "example.com")]
+    [InlineData("ws://example.com", "example.com")]
+    [InlineData("file://", "")]
+    [InlineData("null", "null")]
+    [InlineData("http://localhost:3000", "localhost:8081")]
+    [InlineData("http://127.0.0.1:8081", "localhost:8081")]
+    public void In_production_nobody_else_may(string origin, string host) =>
+        Check(Rules("Production"), host, origin).Should().Be($"origin {origin} is not allowed: see Access:AllowedOrigins");
+
+    [Theory]
+    [InlineData("http://localhost")]
+    [InlineData("http://localhost:3000")]
+    [InlineData("https://localhost:5173")]
+    [InlineData("http://shop.localhost:3000")]
+    [InlineData("http://127.0.0.1:3000")]
+    [InlineData("http://127.8.9.10:3000")]
+    [InlineData("http://[::1]:3000")]
+    [InlineData("null")]
+    [InlineData("file://")]
+    public void In_development_pages_of_this_machine_may_too(string origin)
+    {
+        Check(Rules("Development"), "192.168.1.7:8081", origin).Should().BeNull();
+        Check(Rules("Production"), "192.168.1.7:8081", origin).Should().NotBeNull();
+    }
+
+    [Theory]
+    [InlineData("https://evil.example")]
+    [InlineData("http://localhost.evil.example")]
+    [InlineData("http://192.168.1.8")]
+    [InlineData("capacitor://localhost")]
+    public void But_no_others(string origin) => Check(Rules("Development"), "localhost:8081", origin).Should().NotBeNull();
+
+    [Theory]
+    [InlineData("https://app.example.com", "https://app.example.com")]
+    [InlineData("https://App.Example.com:443", "https://app.example.com")]
+    [InlineData("https://app.example.com", "HTTPS://APP.example.com:443")]
+    [InlineData("http://app.example.com:8080", "http://app.example.com:8080")]
+    [InlineData("https://*.example.com", "https://app.example.com")]
+    [InlineData("https://*.example.com", "https://a.b.c.example.com")]
+    [InlineData("https://*.EXAMPLE.com:443", "https://app.Example.com")]
+    [InlineData("http://*.example.com:8080", "http://app.example.com:8080")]
+    [InlineData("https://bücher.example", "https://xn--bcher-kva.example")]
+    [InlineData("https://*.Bücher.example", "https://neue.xn--bcher-kva.example")]
+    [InlineData("http://[2001:db8::1]:8080", "http://[2001:db8:0::1]:8080")]
+    [InlineData("capacitor://localhost", "capacitor://localhost")]
+    [InlineData("chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop")]
+    [InlineData("file://", "file://")]
+    [InlineData("null", "null")]
+    [InlineData("*", "https://evil.example")]
+    [InlineData("*", "capacitor://localhost")]
+    [InlineData("*", "null")]
+    public void What_is_configured_may_connect(string allowed, string origin)
+    {
+        Check(Rules("Production", "https://another.example", allowed), "example.com", origin).Should().BeNull();
+        Check(Rules("Production", "https://another.example"), "example.com", origin).Should().NotBeNull();
+    }
+
+    [Theory]
+    [InlineData("https://app.example.com", "http://app.example.com")]
+    [InlineData("https://app.example.com", "https://app.example.com:8443")]
+    [InlineData("https://app.example.com", "https://other.example.com")]
+    [InlineData("https://*.example.com", "https://example.com")]
+    [InlineData("https://*.example.com", "https://evilexample.com")]
+    [InlineData("https://*.example.com", "https://example.com.evil.example")]
+    [InlineData("https://*.example.com", "https://app.example.com.")]
+    [InlineData("https://*.example.com", "http://app.example.com")]
+    [InlineData("https://*.example.com", "https://app.example.com:8443")]
+    [InlineData("https://*.example.com", "null")]
+    [InlineData("null", "file://")]
+    [InlineData("capacitor://localhost", "capacitor://localhost:1")]
+    [InlineData("capacitor://localhost", "http://localhost")]
+    public void And_nothing_that_is_near_it(string allowed, string origin) =>
+        Check(Rules("Production", allowed), "server.example", origin).Should().NotBeNull();
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("https://example.com/")]
+    [InlineData("https://example.com, https://example.com")]
+    [InlineData("\u001b[2J\u001b[31mhello")]
+    public void A_malformed_one_is_refused_whatever_is_configured_and_is_not_repeated(string origin)
+    {
+        foreach (var environment in new[] { "Development", "Production" })
+            Check(Rules(environment, "*", "null"), "example.com", origin).Should().Be("the Origin header is malformed");
+        log.Lines.Should().OnlyContain(line => line.Text.StartsWith("Refused a connection whose Origin header is malformed."));
+    }
+
+    [Fact]
+    public void Several_are_refused_though_each_may()
+    {
+        Check(Rules("Production", "*"), "example.com", "https://example.com", "https://example.com").Should().Be("the Origin header is malformed");
+        Check(Rules("Development", "*"), "example.com", "null", "null").Should().Be("the Origin header is malformed");
+    }
+
+    [Fact]
+    public void Each_refused_origin_is_a_warning_once_and_a_flood_of_them_does_not_fill_the_log()
+    {
+        var rules = Rules("Production");
+        Check(rules, "example.com", "https://evil.example");
+        Check(rules, "example.com", "HTTPS://EVIL.example:443");
+
+        log.Lines.Select(line => line.Level).Should().Equal(LogLevel.Warning, LogLevel.Debug);
+        log.Lines.First().Text.Should().Contain("https://evil.example").And.Contain(Key);
+
+        for (var i = 0; i < 1000; i++)
+            Check(rules, "example.com", $"https://evil-{i}.example");
+        log.Lines.Should().HaveCount(1002);
+        log.Lines.Count(line => line.Level == LogLevel.Warning).Should().Be(100);
+    }
+
+    [Theory]
+    [InlineData("https://app.example.com/", "leave out the slash at its end")]
+    [InlineData("https://*.example.com/", "leave out the slash at its end")]
+    [InlineData("https://app.example.com/path", "an origin such as https://app.example.com")]
+    [InlineData("app.example.com", "an origin such as https://app.example.com")]
+    [InlineData("", "an origin such as https://app.example.com")]
+    [InlineData("*.example.com", "https://*.example.com for all its subdomains")]
+    [InlineData("https://*", "https://*.example.com for all its subdomains")]
+    [InlineData("https://*.com", "a name with a dot in it")]
+    [InlineData("https://*.com.", "a name with a dot in it")]
+    [InlineData("https://*app.example.com", "https://*.example.com for all its subdomains")]
+    [InlineData("https://app.*.example.com", "https://*.example.com for all its subdomains")]
+    [InlineData("https://*.*.example.com", "https://*.example.com for all its subdomains")]
+    [InlineData("capacitor://*.example.com", "of http or https")]
+    [InlineData("https://user@example.com", "an origin such as https://app.example.com")]
+    [InlineData("https://example.com:port", "an origin such as https://app.example.com")]
+    public void An_entry_that_is_none_is_told_with_its_key_and_what_is_allowed(string entry, string told)
+    {
+        var result = new AccessValidator(Configuration()).Validate(null, new() { AllowedOrigins = ["null", entry] });
+
+        result.Failures.Should().ContainSingle().Which.Should().StartWith($"{Key}:1 is \"{entry}\"; ").And.Contain(told).And.Contain("or * is allowed");
+    }
+
+    [Fact]
+    public void A_value_where_a_list_should_be_is_told()
+    {
+        var result = new AccessValidator(Configuration((Key, "https://example.com"))).Validate(null, new());
+
+        result.Failures.Should().Equal($"{Key} is \"https://example.com\"; a list is allowed, whose first entry is {Key}:0.");
+    }
+
+    public void Dispose() => log.Dispose();
+
+    private OriginRules Rules(string environment, params string[] allowed)
+    {
+        var options = new AccessOptions { AllowedOrigins = allowed };
+        new AccessValidator(Configuration()).Validate(null, options).Succeeded.Should().BeTrue();
+        return new OriginRules(
+            Options.Create(options),
+            new HostingEnvironment { EnvironmentName = environment },
+            LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Debug).AddProvider(log)).CreateLogger<OriginRules>());
+    }
+
+    private static string? Check(OriginRules rules, string host, params string[] origins)
+    {
+        var request = new DefaultHttpContext().Request;
+        request.Headers.Host = host;
+        if (origins.Length > 0)
+            request.Headers.Origin = origins;
+        return rules.Check(request);
+    }
+
+    private static IConfiguration Configuration(params (string Key, string Value)[] settings) => new ConfigurationBuilder()
+        .AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)))
+        .Build();
+}

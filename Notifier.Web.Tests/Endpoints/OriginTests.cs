@@ -1,0 +1,151 @@
+using FluentAssertions;
+using Microsoft.Extensions.Logging;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>Which pages a connection is kept for, and what the others are told.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class OriginTests(RedisFixture fixture)
+{
+    private const string Evil = "https://evil.example";
+    private const string Refusal = "origin https://evil.example is not allowed: see Access:AllowedOrigins";
+
+    /// <summary>So that grants stand in nobody's way here.</summary>
+    private static readonly string[] Production = ["environment=Production", "Access:Anonymous:Subscribe:0=*"];
+
+    private RedisServer Redis => fixture.Redis;
+
+    [Theory]
+    [InlineData(Listen.Plain, "/ws")]
+    [InlineData(Listen.Plain, "/")]
+    [InlineData(Listen.Tls, "/ws")]
+    [InlineData(Listen.Tls, "/")]
+    public async Task A_page_of_another_site_is_told_why_it_is_refused_and_gets_nothing(Listen listen, string path)
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, listen, settings: [.. Production, "Subscriptions:Default:0=origin.default"]);
+        await using var client = await RawWebSocket.ConnectAsync(
+            app.WebSocketAddress(path + "?channel=origin.address&pattern=origin.*"), headers: $"Origin: {Evil}\r\n");
+        await client.SendTextAsync("origin.frame");
+
+        var close = (await client.ReadFrameAsync())!;
+
+        (close.Opcode, close.CloseCode, close.CloseText).Should().Be((Frame.CloseOpcode, 4403, Refusal));
+        app.Hub.Names.Should().Be(0);
+        await client.SendCloseAsync(4403);
+        (await client.ReadFrameAsync()).Should().BeNull();
+        app.Hub.Names.Should().Be(0);
+        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Category == "Notifier.Access.OriginRules")
+            .Which.Text.Should().Contain(Evil).And.Contain("Access:AllowedOrigins");
+    }
+
+    [Theory]
+    [InlineData("/ws")]
+    [InlineData("/")]
+    public async Task So_it_is_over_http2(string path)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, Listen.Tls, settings: Production);
+        using var http2 = new Http2Client();
+        using var refused = await http2.ConnectAsync(app.WebSocketAddress(path + "?channel=origin.http2"), [("Origin", Evil)]);
+
+        var close = await refused.ReadMessageAsync();
+
+        (close.CloseCode, close.CloseText).Should().Be((4403, Refusal));
+        app.Hub.Names.Should().Be(0);
+
+        using var allowed = await http2.ConnectAsync(
+            app.WebSocketAddress(path + "?channel=origin.http2"), [("Origin", app.Address.GetLeftPart(UriPartial.Authority))]);
+        await Redis.WhenChannelIsLiveAsync(app, "origin.http2");
+        await Redis.PublishAsync("origin.http2", "hello");
+        (await allowed.ReadMessageAsync()).Text.Should().Be("hello");
+    }
+
+    [Theory]
+    [InlineData(Listen.Plain, null, "")]
+    [InlineData(Listen.Plain, null, "Origin: {own}\r\n")]
+    [InlineData(Listen.Tls, null, "Origin: {own}\r\n")]
+    [InlineData(Listen.Plain, "Example.com", "Origin: https://example.com\r\n")]
+    [InlineData(Listen.Plain, "example.com:443", "Origin: https://example.com\r\n")]
+    [InlineData(Listen.Plain, "example.com:8443", "Origin: https://EXAMPLE.com:8443\r\n")]
+    [InlineData(Listen.Tls, "example.com", "Origin: http://example.com\r\n")]
+    [InlineData(Listen.Plain, "[::1]:8081", "Origin: http://[::1]:8081\r\n")]
+    [InlineData(Listen.Plain, "xn--bcher-kva.example", "Origin: https://xn--bcher-kva.example\r\n")]
+    [InlineData(Listen.Plain, "example.com", "Origin: https://app.example.org\r\n")]
+    public async Task The_own_page_configured_ones_and_no_browsers_are_served(Listen listen, string? host, string header)
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, listen, settings: [.. Production, "Access:AllowedOrigins:0=null", "Access:AllowedOrigins:1=https://*.example.org"]);
+        var own = app.Address.GetLeftPart(UriPartial.Authority);
+        await using var client = await RawWebSocket.ConnectAsync(
+            app.WebSocketAddress("/ws?channel=origin.served"), headers: header.Replace("{own}", own, StringComparison.Ordinal), host: host);
+
+        await IsServedAsync(app, client, "origin.served");
+    }
+
+    [Theory]
+    [InlineData("example.com", "Origin: https://example.com:8443\r\n", "origin https://example.com:8443 is not allowed: see Access:AllowedOrigins")]
+    [InlineData("", "Origin: https://example.com\r\n", "origin https://example.com is not allowed: see Access:AllowedOrigins")]
+    [InlineData("xn--0", "Origin: https://example.com\r\n", "origin https://example.com is not allowed: see Access:AllowedOrigins")]
+    [InlineData("example.com", "Origin: null\r\n", "origin null is not allowed: see Access:AllowedOrigins")]
+    [InlineData("example.com", "Origin:\r\n", "the Origin header is malformed")]
+    [InlineData("example.com", "Origin: https://example.com/\r\n", "the Origin header is malformed")]
+    [InlineData("example.com", "Origin: https://example.com, https://example.com\r\n", "the Origin header is malformed")]
+    [InlineData("example.com", "Origin: https://example.com\r\nOrigin: https://example.com\r\n", "the Origin header is malformed")]
+    [InlineData("example.com", "Origin: \u001b[31mred\r\n", "the Origin header is malformed")]
+    public async Task What_is_not_the_pages_own_is_refused_and_nothing_of_a_malformed_header_is_repeated(string host, string header, string reason)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: Production);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=origin.refused"), headers: header, host: host);
+
+        var close = await client.ReadUntilCloseAsync();
+
+        (close.CloseCode, close.CloseText).Should().Be((4403, reason));
+        app.Hub.Names.Should().Be(0);
+        app.Log.Says("\u001b").Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task A_reason_that_is_too_long_for_a_close_is_cut()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: Production);
+        var origin = $"https://{new string('a', 200)}.example";
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: $"Origin: {origin}\r\n");
+
+        (await client.ReadUntilCloseAsync()).CloseText.Should().Be($"origin {origin}"[..123]);
+        app.Log.Says(origin).Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData("null")]
+    [InlineData("http://localhost:3000")]
+    [InlineData("https://127.0.0.2:3000")]
+    [InlineData("http://[::1]:3000")]
+    public async Task In_development_pages_of_this_machine_are_served_too(string origin)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await RawWebSocket.ConnectAsync(
+            app.WebSocketAddress("/ws?channel=origin.development"), headers: $"Origin: {origin}\r\n", host: "192.168.1.7:8081");
+
+        await IsServedAsync(app, client, "origin.development");
+    }
+
+    [Fact]
+    public async Task In_development_others_are_refused_all_the_same()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: $"Origin: {Evil}\r\n");
+
+        (await client.ReadUntilCloseAsync()).CloseText.Should().Be(Refusal);
+    }
+
+    private async Task IsServedAsync(NotifierApp app, RawWebSocket client, string channel)
+    {
+        await Redis.WhenChannelIsLiveAsync(app, channel);
+        app.Hub.References(Name.Channel(channel)).Should().Be(1);
+        await Redis.PublishAsync(channel, "hello");
+        (await client.ReadTextAsync()).Should().Be("hello");
+    }
+}

@@ -61,15 +61,17 @@ internal static class Server
 
     private static void Configure(WebApplicationBuilder builder)
     {
-        builder.Services.AddOptions<LimitsOptions>().BindConfiguration("Limits").ValidateOnStart();
         builder.Services.AddOptions<AccessOptions>().BindConfiguration("Access").ValidateOnStart();
+        builder.Services.AddOptions<ProxyOptions>().BindConfiguration("ForwardedHeaders").ValidateOnStart();
+        builder.Services.AddOptions<LimitsOptions>().BindConfiguration("Limits").ValidateOnStart();
         builder.Services.AddOptions<RedisOptions>().BindConfiguration("Redis").ValidateOnStart();
         builder.Services.AddOptions<RecentOptions>().BindConfiguration("History:Recent").ValidateOnStart();
         builder.Services.AddOptions<SubscriptionsOptions>().BindConfiguration("Subscriptions").ValidateOnStart();
         // The host tells of a failed start with a stack trace; see StartupFailure. What ends the process later is critical.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
-        builder.Services.AddSingleton<IValidateOptions<LimitsOptions>, LimitsValidator>();
         builder.Services.AddSingleton<IValidateOptions<AccessOptions>, AccessValidator>();
+        builder.Services.AddSingleton<IValidateOptions<ProxyOptions>, ProxyValidator>();
+        builder.Services.AddSingleton<IValidateOptions<LimitsOptions>, LimitsValidator>();
         builder.Services.AddSingleton<IValidateOptions<RedisOptions>, RedisValidator>();
         builder.Services.AddSingleton<IValidateOptions<RecentOptions>, RecentValidator>();
         builder.Services.AddSingleton<IValidateOptions<SubscriptionsOptions>, SubscriptionsValidator>();
@@ -83,6 +85,7 @@ internal static class Server
         services.AddSingleton<NameRules>();
         services.AddSingleton<OriginRules>();
         services.AddSingleton<AnonymousAccess>();
+        services.AddSingleton<IPostConfigureOptions<ForwardedHeadersOptions>, KnownProxies>();
 
         services.AddSingleton<RedisLocator>();
         services.AddSingleton<RedisNames>();
@@ -106,6 +109,8 @@ internal static class Server
 
     private static void Map(WebApplication app)
     {
+        if (app.Services.GetRequiredService<IOptions<ProxyOptions>>().Value.AreKnown)
+            app.UseForwardedHeaders();
         var time = app.Services.GetRequiredService<TimeProvider>();
         var connectionLog = app.Services.GetRequiredService<ILogger<Connection>>();
         app.Use((context, next) =>

@@ -29,6 +29,9 @@ public sealed class StartupRefusalTests
     [InlineData("Subscriptions:Default:0=__x", "Subscriptions:Default:0", "\"__x\"", "reserved")]
     [InlineData("Access:AllowedOrigins:0=https://a.example/", "Access:AllowedOrigins:0", "\"https://a.example/\"", "leave out the slash")]
     [InlineData("Access:AllowedOrigins=https://a.example", "Access:AllowedOrigins", "\"https://a.example\"", "Access:AllowedOrigins:0")]
+    [InlineData("ForwardedHeaders:KnownProxies:0=proxy", "ForwardedHeaders:KnownProxies:0", "\"proxy\"", "an IP address such as 10.0.0.5")]
+    [InlineData("ForwardedHeaders:KnownNetworks:0=10.0.0.0", "ForwardedHeaders:KnownNetworks:0", "\"10.0.0.0\"", "such as 10.0.0.0/8")]
+    [InlineData("ForwardedHeaders:KnownProxies=10.0.0.5", "ForwardedHeaders:KnownProxies", "\"10.0.0.5\"", "ForwardedHeaders:KnownProxies:0")]
     [InlineData("Redis:Configuration=localhost:6379,syncTimeout=abc", "Redis:Configuration", "syncTimeout", "requires an integer value")]
     public async Task A_bad_value_stops_it_with_the_key_the_value_and_what_is_allowed(string setting, params string[] told)
     {

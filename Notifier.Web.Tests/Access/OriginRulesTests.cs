@@ -183,7 +183,8 @@ public sealed class OriginRulesTests : IDisposable
     {
         var result = new AccessValidator(Configuration()).Validate(null, new() { AllowedOrigins = ["null", entry] });
 
-        result.Failures.Should().ContainSingle().Which.Should().StartWith($"{Key}:1 is \"{entry}\"; ").And.Contain(told).And.Contain("or * is allowed");
+        result.Failures.Should().ContainSingle().Which
+            .Should().StartWith($"{Key}:1 is \"{entry}\"; ").And.Contain(told).And.Contain("or * is allowed");
     }
 
     [Fact]

@@ -34,7 +34,8 @@ public sealed class ProxyTests(RedisFixture fixture)
         await using var app = await StartAsync(listen, known);
         await using var client = await RawWebSocket.ConnectAsync(
             app.WebSocketAddress("/ws?channel=proxy.known"),
-            headers: "Origin: https://example.com\r\nX-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: example.com\r\n",
+            headers: "Origin: https://example.com\r\nX-Forwarded-For: 203.0.113.7\r\n"
+                + "X-Forwarded-Proto: https\r\nX-Forwarded-Host: example.com\r\n",
             host: "notifier:8081");
 
         await Redis.WhenChannelIsLiveAsync(app, "proxy.known");
@@ -82,7 +83,8 @@ public sealed class ProxyTests(RedisFixture fixture)
         await using var app = await StartAsync(Listen.Plain, settings);
         await using var client = await RawWebSocket.ConnectAsync(
             app.WebSocketAddress(),
-            headers: "Origin: https://example.com\r\nX-Forwarded-For: 127.0.0.1, 203.0.113.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: example.com\r\n",
+            headers: "Origin: https://example.com\r\nX-Forwarded-For: 127.0.0.1, 203.0.113.7\r\n"
+                + "X-Forwarded-Proto: https\r\nX-Forwarded-Host: example.com\r\n",
             host: "notifier:8081");
 
         (await client.ReadUntilCloseAsync()).CloseText.Should().Be("origin https://example.com is not allowed: see Access:AllowedOrigins");
@@ -148,7 +150,8 @@ public sealed class ProxyTests(RedisFixture fixture)
         {
             builder.Services.AddSingleton<IStartupFilter>(new Watch(seen));
             if (listen == Listen.Tls)
-                builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, endpoint => endpoint.UseHttps(NotifierApp.Certificate.Value)));
+                builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
+                    IPAddress.Loopback, 0, endpoint => endpoint.UseHttps(NotifierApp.Certificate.Value)));
         },
         ["urls=http://127.0.0.1:0", .. Production, .. settings]);
 
@@ -174,7 +177,8 @@ public sealed class ProxyTests(RedisFixture fixture)
             {
                 context.Response.OnStarting(() =>
                 {
-                    seen.Enqueue(new Seen(context.Connection.RemoteIpAddress!.ToString(), context.Request.Scheme, context.Request.Host.ToString()));
+                    var (connection, request) = (context.Connection, context.Request);
+                    seen.Enqueue(new Seen(connection.RemoteIpAddress!.ToString(), request.Scheme, request.Host.ToString()));
                     return Task.CompletedTask;
                 });
                 return rest(context);

@@ -5,7 +5,8 @@ internal sealed class AllowedOrigin
 {
     /// <summary>What an operator may write.</summary>
     public const string Allowed =
-        "an origin such as https://app.example.com or capacitor://localhost, https://*.example.com for all its subdomains, null, or * is allowed";
+        "an origin such as https://app.example.com or capacitor://localhost, https://*.example.com for all its subdomains, null, "
+        + "or * is allowed";
 
     private const string AnySubdomain = "*.";
 

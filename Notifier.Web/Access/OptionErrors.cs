@@ -32,7 +32,7 @@ internal sealed class OptionErrors
         return this;
     }
 
-    /// <summary>A list has one key for each of its entries; a value that stands where they should would be passed over in silence.</summary>
+    /// <summary>A list has a key for each of its entries; a value that stands where they should would be passed over in silence.</summary>
     public OptionErrors List(IConfiguration configuration, string key) => Must(
         string.IsNullOrEmpty(configuration[key]), $"{key} is \"{configuration[key]}\"; a list is allowed, whose first entry is {key}:0.");
 

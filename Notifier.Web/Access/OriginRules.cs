@@ -25,7 +25,9 @@ internal sealed partial class OriginRules(IOptions<AccessOptions> options, IHost
             return null;        // no browser: they always send one
         if (header is not [{ } text] || Origin.Parse(text) is not { } origin)
             return Malformed();
-        return IsOwn(origin, request) || IsOnThisMachine(origin) || allowed.Any(entry => entry.Contains(origin)) ? null : Refused(origin.ToString());
+        return IsOwn(origin, request) || IsOnThisMachine(origin) || allowed.Any(entry => entry.Contains(origin))
+            ? null
+            : Refused(origin.ToString());
     }
 
     /// <summary>

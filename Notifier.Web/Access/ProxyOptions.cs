@@ -6,7 +6,7 @@ namespace Notifier.Access;
 /// </summary>
 public sealed class ProxyOptions
 {
-    /// <summary>IP addresses of proxies, such as <c>10.0.0.5</c> or <c>fd00::5</c>. Anything else stops the process. Default none.</summary>
+    /// <summary>Addresses of proxies, such as <c>10.0.0.5</c> or <c>fd00::5</c>. Anything else stops the process. Default none.</summary>
     public string[] KnownProxies { get; set; } = [];
 
     /// <summary>

@@ -21,7 +21,8 @@ internal sealed class ProxyValidator(IConfiguration configuration) : IValidateOp
         {
             errors.Must(
                 KnownProxies.ParseNetwork(options.KnownNetworks[i]) is not null,
-                $"ForwardedHeaders:KnownNetworks:{i} is \"{options.KnownNetworks[i]}\"; a network such as 10.0.0.0/8 or fd00::/8 is allowed.");
+                $"ForwardedHeaders:KnownNetworks:{i} is \"{options.KnownNetworks[i]}\"; a network such as 10.0.0.0/8 or fd00::/8"
+                + " is allowed.");
         }
         return errors.ToResult();
     }

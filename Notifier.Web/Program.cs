@@ -92,6 +92,7 @@ internal static class Server
         services.AddSingleton<RedisBackplane>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisBackplane>());
 
+        services.AddSingleton<Admission>();
         services.AddSingleton<ConnectionRegistry>();
         services.AddHostedService<Liveness>();
 

@@ -181,7 +181,7 @@ public sealed class OriginRulesTests : IDisposable
     [InlineData("https://example.com:port", "an origin such as https://app.example.com")]
     public void An_entry_that_is_none_is_told_with_its_key_and_what_is_allowed(string entry, string told)
     {
-        var result = new AccessValidator(Configuration()).Validate(null, new() { AllowedOrigins = ["null", entry] });
+        var result = new AccessValidator(new NameRules(Options.Create(new LimitsOptions())), Configuration()).Validate(null, new() { AllowedOrigins = ["null", entry] });
 
         result.Failures.Should().ContainSingle().Which
             .Should().StartWith($"{Key}:1 is \"{entry}\"; ").And.Contain(told).And.Contain("or * is allowed");
@@ -190,7 +190,7 @@ public sealed class OriginRulesTests : IDisposable
     [Fact]
     public void A_value_where_a_list_should_be_is_told()
     {
-        var result = new AccessValidator(Configuration((Key, "https://example.com"))).Validate(null, new());
+        var result = new AccessValidator(new NameRules(Options.Create(new LimitsOptions())), Configuration((Key, "https://example.com"))).Validate(null, new());
 
         result.Failures.Should().Equal($"{Key} is \"https://example.com\"; a list is allowed, whose first entry is {Key}:0.");
     }
@@ -200,7 +200,7 @@ public sealed class OriginRulesTests : IDisposable
     private OriginRules Rules(string environment, params string[] allowed)
     {
         var options = new AccessOptions { AllowedOrigins = allowed };
-        new AccessValidator(Configuration()).Validate(null, options).Succeeded.Should().BeTrue();
+        new AccessValidator(new NameRules(Options.Create(new LimitsOptions())), Configuration()).Validate(null, options).Succeeded.Should().BeTrue();
         return new OriginRules(
             Options.Create(options),
             new HostingEnvironment { EnvironmentName = environment },

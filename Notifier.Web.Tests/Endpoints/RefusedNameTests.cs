@@ -80,7 +80,7 @@ public sealed class RefusedNameTests(RedisFixture fixture)
     [InlineData(16, "*", "a connection may hold 16 patterns")]
     public async Task A_connection_holds_so_many_names_and_one_more_closes_it(int most, string suffix, string text)
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Redis:Linger=00:00:00");
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["Redis:Linger=00:00:00", "Limits:CommandBurst=1000"]);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
         for (var n = 0; n < most; n++)
         {

@@ -15,6 +15,9 @@ internal sealed class FrameUpgrade(HttpContext context, TimeProvider time, ILogg
     private readonly IHttpUpgradeFeature? upgrade = context.Features.Get<IHttpUpgradeFeature>();
     private readonly IHttpExtendedConnectFeature? connect = context.Features.Get<IHttpExtendedConnectFeature>();
 
+    /// <summary>Whom the connection will count for.</summary>
+    public ClientAddress Address { get; set; }
+
     /// <summary>The connection, once the request was upgraded.</summary>
     public Connection? Connection { get; private set; }
 
@@ -58,7 +61,7 @@ internal sealed class FrameUpgrade(HttpContext context, TimeProvider time, ILogg
         // A quiet connection is no slow one; liveness is ours (see Liveness).
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
-        Connection = new Connection(lane, context.Abort, time, logger);
+        Connection = new Connection(lane, context.Abort, time, logger) { Address = Address };
         return new FrameStream(stream, Connection);
     }
 }

@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
+using Notifier.Access;
 
 namespace Notifier.Connections;
 
@@ -12,8 +14,16 @@ internal static class KestrelSetup
     /// </summary>
     private const int SendBufferSize = 128 * 1024;
 
+    /// <summary>TCP connections beyond those that limits allow: they are told why, or load the page.</summary>
+    private const int Spare = 1_000;
+
     public static void ForFrames(KestrelServerOptions kestrel)
     {
+        var limits = kestrel.ApplicationServices.GetRequiredService<IOptions<LimitsOptions>>().Value;
+        kestrel.Limits.RequestHeadersTimeout = limits.HandshakeTimeout;
+        kestrel.Limits.KeepAliveTimeout = limits.IdleTimeout;
+        // Whoever opens connections and says nothing is never asked by an endpoint.
+        kestrel.Limits.MaxConcurrentConnections = limits.Connections + Spare;
         kestrel.AddServerHeader = false;
         // A flush completes only when the transport has sent: the socket lane must not overtake the 101 answer.
         kestrel.Limits.MaxResponseBufferSize = 1;

@@ -16,11 +16,15 @@ internal sealed class PlainTextSession(Connection connection, HeldNames held, Li
     {
         foreach (var name in names)
             Subscribe(name);
+        using var commands = new Rate(limits.CommandsPerSecond, limits.CommandBurst);
         while (connection.CloseAsked is null)
         {
             var message = await client.ReadAsync();
             switch (message.Kind)
             {
+                case ClientMessageKind.Text when !commands.TryTake():
+                    Close(CloseReason.TooManyCommands(limits.CommandsPerSecond));
+                    break;
                 case ClientMessageKind.Text:
                     Subscribe(Name.Parse(message.Text));
                     break;

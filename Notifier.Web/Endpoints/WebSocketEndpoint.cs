@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
@@ -10,7 +11,7 @@ namespace Notifier.Endpoints;
 
 /// <summary>Where browsers connect: <c>/ws</c>, and <c>/</c> for those that know the slides.</summary>
 internal sealed partial class WebSocketEndpoint(
-    SubscriptionHub hub, ConnectionRegistry connections, NameRules rules, OriginRules origins, AnonymousAccess anonymous,
+    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, AnonymousAccess anonymous,
     IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions, ILogger<WebSocketEndpoint> logger)
 {
     private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
@@ -35,6 +36,26 @@ internal sealed partial class WebSocketEndpoint(
                 "Notifier's WebSockets need Kestrel, the web server of ASP.NET Core.\n");
             return;
         }
+        var address = admission.AddressOf(context);
+        if (admission.TryEnter(address) is { } refusal)
+        {
+            context.Response.Headers.RetryAfter = refusal.RetryAfter.ToString(CultureInfo.InvariantCulture);
+            await ExplainAsync(context.Response, refusal.Status, $"{refusal.Text}; try again after {refusal.RetryAfter} s.\n");
+            return;
+        }
+        try
+        {
+            upgrade.Address = address;
+            await AcceptAsync(context, upgrade);
+        }
+        finally
+        {
+            admission.Leave(address);
+        }
+    }
+
+    private async Task AcceptAsync(HttpContext context, FrameUpgrade upgrade)
+    {
         var offered = context.WebSockets.WebSocketRequestedProtocols;
         using var socket = await context.WebSockets.AcceptWebSocketAsync(offered.Count > 0 ? offered[0] : null);
         await ServeAsync(socket, upgrade.Connection!, context.Request, offered.Count > 0 ? offered[0] : null);

@@ -26,6 +26,7 @@ internal sealed partial class SubscriptionHub
     private readonly HashSet<NameEntry> unwanted = [];
     private readonly Dictionary<Name, Reception> coverReceptions = [];
     private readonly PatternQuota quota;
+    private readonly Seldom refusals;
 
     /// <summary>Names on their way out of Redis: the next reception of the same name waits for that.</summary>
     private readonly Dictionary<Name, Task> leaving = [];
@@ -42,6 +43,7 @@ internal sealed partial class SubscriptionHub
         this.logger = logger;
         linger = redis.Value.Linger;
         quota = new PatternQuota(limits.Value);
+        refusals = new Seldom(time);
         backplane.Restored += NoteReturn;
     }
 
@@ -78,26 +80,35 @@ internal sealed partial class SubscriptionHub
     public NameRefusal? TrySubscribe(Connection connection, Name name, Action<string> refused, out Subscriber? subscriber)
     {
         subscriber = null;
-        var cover = covers.Of(name);
-        NameEntry? entry;
-        lock (gate)
+        if (Acquire(name, connection.Address, out var entry) is { } full)
         {
-            entry = entries.GetValueOrDefault(name);
-            var counts = entry is null ? Counts(name, cover) : quota.Has(entry);
-            if (counts && CheckPatterns(connection.Address, entry) is { } refusal)
-                return refusal;
-            entry ??= Open(name, cover, counts);
-            if (++entry.References == 1)
-                unwanted.Remove(entry);
-            quota.Hold(connection.Address, entry);
+            if (refusals.IsDue(out var count))
+                Log.Full(logger, count, full.Message);
+            return full;
         }
-        subscriber = new Subscriber(connection, entry.Subscription, refused);
+        subscriber = new Subscriber(connection, entry!.Subscription, refused);
         // At once, not when Redis has confirmed the name: between the two somebody may publish.
         subscriber.Join();
         // Those who had joined were told when Redis refused the name; this one may have come between that and its removal.
         if (entry.Reception.Refusal is { } reason)
             subscriber.Refuse(reason);
         return null;
+    }
+
+    private NameRefusal? Acquire(Name name, ClientAddress address, out NameEntry? entry)
+    {
+        var cover = covers.Of(name);
+        lock (gate)
+        {
+            var counts = entries.TryGetValue(name, out entry) ? quota.Has(entry) : Counts(name, cover);
+            if (counts && CheckPatterns(address, entry) is { } full)
+                return full;
+            entry ??= Open(name, cover, counts);
+            if (++entry.References == 1)
+                unwanted.Remove(entry);
+            quota.Hold(address, entry);
+            return null;
+        }
     }
 
     private NameRefusal? CheckPatterns(ClientAddress address, NameEntry? entry)
@@ -236,5 +247,8 @@ internal sealed partial class SubscriptionHub
     {
         [LoggerMessage(LogLevel.Warning, "Redis was away: messages may have been lost in {Names} subscribed names.")]
         public static partial void Gaps(ILogger logger, int names);
+
+        [LoggerMessage(LogLevel.Warning, "{Count} patterns were refused since this was last said: {Reason}.")]
+        public static partial void Full(ILogger logger, int count, string reason);
     }
 }

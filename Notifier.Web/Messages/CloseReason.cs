@@ -33,6 +33,8 @@ internal readonly record struct CloseReason(ushort? Code, string Text)
 
     public static CloseReason TooSlow(long lost) => new(4508, $"too slow: {lost} messages behind what is kept");
 
+    public static CloseReason TooManyCommands(int perSecond) => new(4529, $"too many commands: {perSecond} a second are allowed");
+
     /// <param name="retryAfter">Seconds; spread over the clients, so that they do not all come back at once.</param>
     public static CloseReason GoingAway(double retryAfter) =>
         new(4601, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"retryAfter={retryAfter:0.00}"));

@@ -1,0 +1,192 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Net.WebSockets;
+using System.Text;
+using FluentAssertions;
+using Microsoft.Extensions.Logging;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Connections;
+
+/// <summary>How many are let in, and what the others are told.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class AdmissionTests(RedisFixture fixture)
+{
+    private const string KnownProxy = "ForwardedHeaders:KnownProxies:0=127.0.0.1";
+
+    private RedisServer Redis => fixture.Redis;
+
+    [Fact]
+    public async Task One_connection_more_than_the_node_may_have_is_answered_with_503_and_when_to_come_back()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:Connections=2");
+        var first = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+        await using var second = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/"));
+
+        using var refused = await HandshakeAsync(app);
+
+        refused.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+        refused.Headers.RetryAfter!.Delta.Should().BeGreaterThan(TimeSpan.Zero).And.BeLessThanOrEqualTo(TimeSpan.FromSeconds(10));
+        (await refused.Content.ReadAsStringAsync()).Should().Be(
+            $"this server has its 2 connections (Limits:Connections); try again after {refused.Headers.RetryAfter.Delta!.Value.TotalSeconds} s.\n");
+        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Text.Contains("Limits:Connections", StringComparison.Ordinal));
+
+        await first.DisposeAsync();
+        await Eventually.IsAsync(async () => await MayConnectAsync(app), "who leaves makes room");
+    }
+
+    [Fact]
+    public async Task Connections_over_http2_count_like_others()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, Listen.Tls, settings: "Limits:Connections=2");
+        using var http2 = new Http2Client();
+        await using var first = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+        using var second = await http2.ConnectAsync(app.WebSocketAddress());
+
+        (await http2.Invoking(client => client.ConnectAsync(app.WebSocketAddress())).Should().ThrowAsync<WebSocketException>())
+            .Which.Message.Should().Contain("503");
+        await FluentActions.Awaiting(() => RawWebSocket.ConnectAsync(app.WebSocketAddress())).Should().ThrowAsync<InvalidOperationException>()
+            .WithMessage("*503*Retry-After*");
+
+        second.Abort();
+        await Eventually.IsAsync(async () => await MayConnectAsync(app), "who leaves makes room");
+    }
+
+    [Fact]
+    public async Task The_page_is_served_however_many_are_connected()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:Connections=1");
+        await using var only = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+        using var http = new HttpClient();
+
+        (await http.GetStringAsync(app.Address)).Should().Contain("Notifier");
+    }
+
+    [Theory]
+    [InlineData("198.51.100.7", "198.51.100.7", "198.51.100.8")]
+    [InlineData("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:2::1")]      // a customer has a /64
+    [InlineData("::ffff:198.51.100.7", "198.51.100.7", "::ffff:198.51.100.8")]
+    public async Task One_address_has_so_many_and_others_are_not_kept_out_by_it(string visitor, string same, string other)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [KnownProxy, "Limits:ConnectionsPerAddress=2"]);
+        var first = await ConnectAsync(app, visitor);
+        await using var second = await ConnectAsync(app, same);
+
+        using var refused = await HandshakeAsync(app, same);
+
+        refused.StatusCode.Should().Be(HttpStatusCode.TooManyRequests);
+        refused.Headers.RetryAfter.Should().NotBeNull();
+        (await refused.Content.ReadAsStringAsync()).Should().StartWith("one address may have 2 connections (Limits:ConnectionsPerAddress)");
+        await using var neighbour = await ConnectAsync(app, other);
+        await first.DisposeAsync();
+        await Eventually.IsAsync(async () => await MayConnectAsync(app, same), "who leaves makes room");
+    }
+
+    [Fact]
+    public async Task Behind_known_proxies_an_address_has_a_thousand_unless_configured()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: KnownProxy);
+        var clients = new List<RawWebSocket>();
+        while (clients.Count < 1000)
+            clients.AddRange(await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => ConnectAsync(app, "198.51.100.7"))));
+
+        using var refused = await HandshakeAsync(app, "198.51.100.7");
+
+        refused.StatusCode.Should().Be(HttpStatusCode.TooManyRequests);
+        await clients.DisposeAllAsync();
+    }
+
+    [Fact]
+    public async Task While_no_proxy_is_known_addresses_are_not_counted()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+
+        var clients = await Clients.ConnectAsync(app, 1_100);
+
+        app.Connections.Count.Should().BeInRange(1_000, 1_100);
+        await clients.DisposeAllAsync();
+    }
+
+    [Fact]
+    public async Task Handshakes_come_no_faster_than_so_many_a_second()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:HandshakesPerSecond=3");
+
+        var answers = new List<HttpStatusCode>();
+        for (var i = 0; i < 3; i++)
+            answers.Add((await HandshakeAsync(app)).StatusCode);
+        answers.Should().AllBeEquivalentTo(HttpStatusCode.SwitchingProtocols);
+
+        var all = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => HandshakeAsync(app)));
+        all.First(answer => answer.StatusCode == HttpStatusCode.ServiceUnavailable).Headers.RetryAfter.Should().NotBeNull();
+        await Eventually.IsAsync(async () => await MayConnectAsync(app), "the next second lets others in");
+    }
+
+    [Theory]
+    [InlineData("GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgr", "HTTP/1.1 408 ")]
+    [InlineData("", "")]
+    public async Task Who_does_not_finish_a_handshake_in_time_or_does_not_begin_it_is_let_go(string begun, string answer)
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, settings: ["Limits:HandshakeTimeout=00:00:01", "Limits:IdleTimeout=00:00:01"]);
+        using var client = new TcpClient();
+        await client.ConnectAsync(app.Address.Host, app.Address.Port);
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(begun));
+
+        using var reader = new StreamReader(client.GetStream());
+        var read = await reader.ReadToEndAsync().WaitAsync(Eventually.Limit);
+
+        read.Should().StartWith(answer);
+    }
+
+    [Fact]
+    public async Task Connections_that_never_ask_for_anything_are_bounded_too()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:Connections=1");
+        var silent = new List<TcpClient>();
+        for (var i = 0; i < 1_001; i++)
+        {
+            silent.Add(new TcpClient());
+            await silent[^1].ConnectAsync(app.Address.Host, app.Address.Port);
+        }
+        using var further = new TcpClient();
+        await further.ConnectAsync(app.Address.Host, app.Address.Port);
+
+        (await further.GetStream().ReadAsync(new byte[1]).AsTask().WaitAsync(Eventually.Limit)).Should().Be(0, "it is closed at once");
+
+        silent.ForEach(client => client.Dispose());
+    }
+
+    private static async Task<bool> MayConnectAsync(NotifierApp app, string? visitor = null)
+    {
+        try
+        {
+            await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: Forwarded(visitor));
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    private static Task<RawWebSocket> ConnectAsync(NotifierApp app, string visitor) =>
+        RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: Forwarded(visitor));
+
+    private static string Forwarded(string? visitor) => visitor is null ? "" : $"X-Forwarded-For: {visitor}\r\n";
+
+    /// <summary>A handshake whose answer is looked at as HTTP.</summary>
+    private static async Task<HttpResponseMessage> HandshakeAsync(NotifierApp app, string? visitor = null)
+    {
+        using var http = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(app.Address, "/ws"));
+        request.Headers.Connection.Add("Upgrade");
+        request.Headers.Upgrade.Add(new("websocket"));
+        request.Headers.Add("Sec-WebSocket-Version", "13");
+        request.Headers.Add("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+        if (visitor is not null)
+            request.Headers.Add("X-Forwarded-For", visitor);
+        return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(Eventually.Limit);
+    }
+}

@@ -1,0 +1,29 @@
+using System.Net;
+using FluentAssertions;
+using Notifier.Connections;
+using Xunit;
+
+namespace Notifier.Tests.Connections;
+
+/// <summary>Which addresses count as one.</summary>
+public sealed class ClientAddressTests
+{
+    [Theory]
+    [InlineData("192.0.2.1", "192.0.2.1", true)]
+    [InlineData("192.0.2.1", "192.0.2.2", false)]
+    [InlineData("192.0.2.1", "::ffff:192.0.2.1", true)]
+    [InlineData("2001:db8::1", "2001:db8::ffff:1", true)]
+    [InlineData("2001:db8::1", "2001:db8:0:0:ffff::", true)]
+    [InlineData("2001:db8::1", "2001:db8:0:1::1", false)]
+    [InlineData("::1", "0.0.0.0", false)]
+    public void Two_are_one_when_one_customer_has_both(string one, string other, bool same) =>
+        (ClientAddress.Of(IPAddress.Parse(one)) == ClientAddress.Of(IPAddress.Parse(other))).Should().Be(same);
+
+    [Fact]
+    public void No_address_is_nobody()
+    {
+        default(ClientAddress).IsNobody.Should().BeTrue();
+        ClientAddress.Of(IPAddress.Any).IsNobody.Should().BeFalse();
+        ClientAddress.Of(IPAddress.IPv6Any).IsNobody.Should().BeFalse();
+    }
+}

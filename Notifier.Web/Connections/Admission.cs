@@ -1,0 +1,99 @@
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+
+namespace Notifier.Connections;
+
+/// <summary>Why a handshake is not answered with a connection.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="RetryAfter">Seconds (RFC 9110, 10.2.3).</param>
+/// <param name="Text">For people: what is full, and the key to set.</param>
+internal sealed record AdmissionRefusal(int Status, int RetryAfter, string Text);
+
+/// <summary>
+/// Lets clients in, as many as the limits say: of the node, of one address, and a second. Before the handshake is answered, for
+/// the node's own state is no visitor's fault, and HTTP has a word for it. Thread-safe.
+/// </summary>
+internal sealed partial class Admission : IDisposable
+{
+    private const int PerAddressBehindKnownProxies = 1_000;
+
+    private readonly LimitsOptions limits;
+    private readonly int? perAddress;
+    private readonly Rate? handshakes;
+    private readonly Seldom refusals;
+    private readonly ILogger<Admission> logger;
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<ClientAddress, int> addresses = [];
+    private int connections;
+
+    public Admission(IOptions<LimitsOptions> limits, IOptions<ProxyOptions> proxies, TimeProvider time, ILogger<Admission> logger)
+    {
+        this.limits = limits.Value;
+        this.logger = logger;
+        perAddress = this.limits.ConnectionsPerAddress ?? (proxies.Value.AreKnown ? PerAddressBehindKnownProxies : null);
+        if (this.limits.HandshakesPerSecond is { } perSecond)
+            handshakes = new Rate(perSecond, burst: perSecond);
+        refusals = new Seldom(time);
+    }
+
+    /// <summary>Whom the client counts for: nobody while its address may be that of a proxy which thousands share.</summary>
+    public ClientAddress AddressOf(HttpContext context) =>
+        perAddress is not null && context.Connection.RemoteIpAddress is { } address ? ClientAddress.Of(address) : default;
+
+    /// <returns>Null when it is in, until <see cref="Leave"/>.</returns>
+    public AdmissionRefusal? TryEnter(ClientAddress address)
+    {
+        var refusal = CheckRate() ?? CheckRoom(address);
+        if (refusal is not null && refusals.IsDue(out var since))
+            Log.Refused(logger, since, refusal.Text);
+        return refusal;
+    }
+
+    public void Leave(ClientAddress address)
+    {
+        lock (gate)
+        {
+            connections--;
+            if (!address.IsNobody && --addresses[address] == 0)
+                addresses.Remove(address);
+        }
+    }
+
+    public void Dispose() => handshakes?.Dispose();
+
+    private AdmissionRefusal? CheckRate() => handshakes is null || handshakes.TryTake()
+        ? null
+        : Busy($"more than {limits.HandshakesPerSecond} handshakes a second (Limits:HandshakesPerSecond)");
+
+    private AdmissionRefusal? CheckRoom(ClientAddress address)
+    {
+        lock (gate)
+        {
+            if (connections >= limits.Connections)
+                return Busy($"this server has its {limits.Connections} connections (Limits:Connections)");
+            if (!address.IsNobody)
+            {
+                var ofAddress = addresses.GetValueOrDefault(address);
+                if (ofAddress >= perAddress)
+                    return TooMany($"one address may have {perAddress} connections (Limits:ConnectionsPerAddress)");
+                addresses[address] = ofAddress + 1;
+            }
+            connections++;
+            return null;
+        }
+    }
+
+    private static AdmissionRefusal Busy(string text) => new(StatusCodes.Status503ServiceUnavailable, RetryAfter(), text);
+
+    private static AdmissionRefusal TooMany(string text) => new(StatusCodes.Status429TooManyRequests, RetryAfter(), text);
+
+    /// <summary>Spread, so that not all who were refused come back at once.</summary>
+    private static int RetryAfter() => Random.Shared.Next(1, 11);
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "{Count} handshakes were refused since this was last said: {Reason}.")]
+        public static partial void Refused(ILogger logger, int count, string reason);
+    }
+}

@@ -24,6 +24,12 @@ internal static class Server
     private const string DevelopmentAddress = "http://localhost:8081";
     private const string ProductionAddress = "http://*:8081";
 
+    /// <summary>A browser asks whether its copy of a file is still the one, so that a new version is seen at once.</summary>
+    private static readonly StaticFileOptions AskEachTime = new()
+    {
+        OnPrepareResponse = static file => file.Context.Response.Headers.CacheControl = "no-cache",
+    };
+
     /// <param name="args">Configuration, such as <c>--Redis:Configuration=localhost:6379</c>.</param>
     /// <param name="adapt">Tests put a clock or a log of theirs in place here.</param>
     public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? adapt = null)
@@ -110,6 +116,7 @@ internal static class Server
 
     private static void Map(WebApplication app)
     {
+        app.UseSecurityHeaders();
         if (app.Services.GetRequiredService<IOptions<ProxyOptions>>().Value.AreKnown)
             app.UseForwardedHeaders();
         var time = app.Services.GetRequiredService<TimeProvider>();
@@ -120,7 +127,7 @@ internal static class Server
             return next(context);
         });
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.Zero });     // see Liveness
-        app.UseWhen(context => !context.WebSockets.IsWebSocketRequest, page => page.UseDefaultFiles().UseStaticFiles());
+        app.UseWhen(context => !context.WebSockets.IsWebSocketRequest, page => page.UseDefaultFiles().UseStaticFiles(AskEachTime));
         app.UseRouting();
 
         var sockets = app.Services.GetRequiredService<WebSocketEndpoint>();

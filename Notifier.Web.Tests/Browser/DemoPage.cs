@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Playwright;
 using Notifier.Tests.Support;
 
@@ -6,6 +7,8 @@ namespace Notifier.Tests.Browser;
 /// <summary>The demo page as a visitor has it, open in a browser.</summary>
 internal sealed class DemoPage : IAsyncDisposable
 {
+    private const string Violated = "violated: ";
+
     private readonly RedisServer redis;
 
     private DemoPage(IPage page, RedisServer redis)
@@ -13,12 +16,24 @@ internal sealed class DemoPage : IAsyncDisposable
         Page = page;
         this.redis = redis;
         page.PageError += (_, error) => Errors.Add(error);
+        page.Console += (_, message) =>
+        {
+            if (message.Type == "error")
+                ConsoleErrors.Enqueue(message.Text);
+        };
     }
 
     public IPage Page { get; }
 
     /// <summary>Exceptions that no script caught.</summary>
     public List<string> Errors { get; } = [];
+
+    /// <summary>What the browser, or the page, complains of in the console.</summary>
+    public ConcurrentQueue<string> ConsoleErrors { get; } = [];
+
+    /// <summary>The directives of the content security policy that something in the page violated.</summary>
+    public IEnumerable<string> Violations =>
+        ConsoleErrors.Where(error => error.StartsWith(Violated, StringComparison.Ordinal)).Select(error => error[Violated.Length..]);
 
     public ILocator Status => Page.Locator("#status");
 
@@ -33,6 +48,8 @@ internal sealed class DemoPage : IAsyncDisposable
     {
         await redis.NobodyListensAsync();
         var page = new DemoPage(await browser.NewPageAsync(options), redis);
+        await page.Page.AddInitScriptAsync(
+            $"addEventListener('securitypolicyviolation', event => console.error('{Violated}' + event.effectiveDirective))");
         await page.Page.GotoAsync(app.Address.ToString());
         return page;
     }

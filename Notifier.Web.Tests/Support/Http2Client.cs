@@ -25,6 +25,7 @@ internal sealed class Http2Client : IDisposable
         socket.Options.HttpVersion = HttpVersion.Version20;
         socket.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
         socket.Options.KeepAliveInterval = TimeSpan.Zero;
+        socket.Options.CollectHttpResponseDetails = true;
         foreach (var (name, value) in headers)
             socket.Options.SetRequestHeader(name, value);
         foreach (var subprotocol in subprotocols)

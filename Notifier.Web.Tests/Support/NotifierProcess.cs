@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Notifier.Tests.Support;
 
@@ -34,6 +35,9 @@ internal sealed class NotifierProcess : IAsyncDisposable
                 return output.ToString();
         }
     }
+
+    /// <summary>The first address of that scheme that it listens at, once it has printed that.</summary>
+    public Uri Address(string scheme = "http") => new(Regex.Match(Output, $@"Page: ({scheme}://\S+)").Groups[1].Value);
 
     /// <param name="environment">Development or Production.</param>
     /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>

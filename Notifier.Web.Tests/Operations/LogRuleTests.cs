@@ -1,0 +1,58 @@
+using FluentAssertions;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Operations;
+
+/// <summary>What a rule of the log can turn on, and what none can.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class LogRuleTests(RedisFixture fixture)
+{
+    private const string Requests = "Microsoft.AspNetCore.Hosting.Diagnostics";
+    private const string BadRequests = "Microsoft.AspNetCore.Server.Kestrel.BadRequests";
+
+    private RedisServer Redis => fixture.Redis;
+
+    [Theory]
+    [InlineData("LogLevel:Microsoft")]
+    [InlineData("LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics")]
+    [InlineData("LogLevel:Microsoft.AspNetCore.Server.Kestrel.*BadRequests")]
+    [InlineData("Notifier.Tests.Support.LogCapture:LogLevel:Default")]
+    [InlineData("Notifier.Tests.Support.LogCapture:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics*")]
+    [InlineData("Notifier.Tests.Support.LogCapture:LogLevel:Microsoft.AspNetCore.Server.Kestrel.BadRequests")]
+    public async Task No_rule_has_requests_logged_neither_one_of_the_start_nor_one_of_a_reload(string rule)
+    {
+        await using var started = await NotifierApp.StartAsync(Redis.Configuration, settings: $"Logging:{rule}=Trace");
+        await using var reloaded = await NotifierApp.StartAsync(Redis.Configuration);
+        var configuration = (IConfigurationRoot)reloaded.Services.GetRequiredService<IConfiguration>();
+        configuration[$"Logging:{rule}"] = "Trace";
+        configuration["Logging:Notifier.Tests.Support.LogCapture:LogLevel:Witness"] = "Debug";
+        configuration.Reload();
+
+        IsOn(reloaded, "Witness", LogLevel.Debug).Should().BeTrue("the reload was seen");
+        foreach (var app in new[] { started, reloaded })
+        {
+            IsOn(app, Requests, LogLevel.Information).Should().BeFalse();
+            IsOn(app, BadRequests, LogLevel.Debug).Should().BeFalse();
+        }
+    }
+
+    [Fact]
+    public async Task Stricter_rules_and_the_faults_of_the_server_itself_stay_as_they_are_configured()
+    {
+        await using var ordinary = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var silent = await NotifierApp.StartAsync(Redis.Configuration, settings: "Logging:LogLevel:Microsoft=None");
+        await using var loud = await NotifierApp.StartAsync(Redis.Configuration, settings: "Logging:LogLevel:Microsoft=Debug");
+
+        (IsOn(ordinary, Requests, LogLevel.Warning), IsOn(ordinary, BadRequests, LogLevel.Information)).Should().Be((true, false));
+        (IsOn(silent, Requests, LogLevel.Critical), IsOn(silent, BadRequests, LogLevel.Critical)).Should().Be((false, false));
+        (IsOn(loud, Requests, LogLevel.Warning), IsOn(loud, BadRequests, LogLevel.Information)).Should().Be((true, true));
+        IsOn(loud, "Microsoft.AspNetCore.Server.Kestrel", LogLevel.Debug).Should().BeTrue();
+    }
+
+    private static bool IsOn(NotifierApp app, string category, LogLevel level) =>
+        app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(category).IsEnabled(level);
+}

@@ -31,6 +31,9 @@ public sealed class NameRulesTests
     [InlineData("a\nb", "control characters")]
     [InlineData("a\u0085b", "control characters")]
     [InlineData("\0", "control characters")]
+    [InlineData("a\u007Fb", "control characters")]
+    [InlineData("a\u2028b", "control characters")]
+    [InlineData("a\u2029b", "control characters")]
     public void A_malformed_name_is_refused_and_told_why(string text, string why)
     {
         foreach (var name in new[] { Name.Channel(text), Name.Pattern(text) })

@@ -19,6 +19,8 @@ public sealed class RefusedNameTests(RedisFixture fixture)
         { "new\nusers", 4400, "the channel has control characters in it" },
         { "new\0users", 4400, "the channel has control characters in it" },
         { "new\u0085users*", 4400, "the pattern has control characters in it" },
+        { "new\u2028users", 4400, "the channel has control characters in it" },
+        { "new\u2029users*", 4400, "the pattern has control characters in it" },
         { new string('a', 128) + "*", 4400, "the pattern has 129 bytes; 128 are allowed" },
         { "*a*b*c*d*", 4400, "the pattern has 5 stars; 4 are allowed" },
         { "orders.[]", 4400, "the pattern can match no channel: a [ needs characters and a ] behind it" },

@@ -21,7 +21,11 @@ internal sealed class RedisMonitor : IAsyncDisposable
     }
 
     /// <summary>How often this command was given with this argument, since the start and until now.</summary>
-    public async Task<int> CountAsync(string command, string argument)
+    public async Task<int> CountAsync(string command, string argument) =>
+        (await CommandsAsync()).Count(said => said.Contains($"] \"{command}\" \"{argument}\"", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>All commands since the start and until now, each on its line, with what is not printable escaped.</summary>
+    public async Task<IReadOnlyList<string>> CommandsAsync()
     {
         var until = Guid.NewGuid().ToString();
         await redis.PublishAsync(until, "");
@@ -29,7 +33,7 @@ internal sealed class RedisMonitor : IAsyncDisposable
         do
             commands.Add(line = await client.ReadTextAsync());
         while (!line.Contains(until, StringComparison.Ordinal));
-        return commands.Count(said => said.Contains($"] \"{command}\" \"{argument}\"", StringComparison.OrdinalIgnoreCase));
+        return commands;
     }
 
     public ValueTask DisposeAsync() => client.DisposeAsync();

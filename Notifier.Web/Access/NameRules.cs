@@ -19,7 +19,7 @@ internal sealed class NameRules(IOptions<LimitsOptions> options)
             return NameRefusal.Malformed($"the {what} is empty; send a name such as new-users or notifications.*");
         if (Encoding.UTF8.GetByteCount(name.Text) is var bytes && bytes > most)
             return NameRefusal.Malformed($"the {what} has {bytes} bytes; {most} are allowed");
-        if (name.Text.Any(char.IsControl))
+        if (name.Text.Any(IsControl))
             return NameRefusal.Malformed($"the {what} has control characters in it");
         if (HasLoneSurrogate(name.Text))
             return NameRefusal.Malformed($"the {what} is not valid Unicode");
@@ -31,6 +31,12 @@ internal sealed class NameRules(IOptions<LimitsOptions> options)
             return NameRefusal.Forbidden($"the {what} is reserved: names that begin with __ or notifier: never reach a browser");
         return null;
     }
+
+    /// <summary>
+    /// Names are logged: none may begin a line there, nor steer the terminal it is read in. Some viewers break lines at U+2028 and
+    /// U+2029 too.
+    /// </summary>
+    private static bool IsControl(char c) => char.IsControl(c) || c is '\u2028' or '\u2029';
 
     /// <summary>One would be sent to Redis as U+FFFD: another name than was asked for.</summary>
     private static bool HasLoneSurrogate(string text)

@@ -30,6 +30,27 @@ public sealed class CloseReasonTests
         new UTF8Encoding(false, throwOnInvalidBytes: true).Invoking(strict => strict.GetString(frame, 4, bytes)).Should().NotThrow();
     }
 
+    /// <summary>Wherever in a character the room ends.</summary>
+    [Theory]
+    [InlineData("é")]
+    [InlineData("€")]
+    [InlineData("👋")]
+    public void A_reason_is_cut_before_the_first_character_that_does_not_fit(string character)
+    {
+        for (var before = 123 - (2 * Encoding.UTF8.GetByteCount(character)); before <= 124; before++)
+        {
+            var text = new string('a', before) + character + character + "more";
+
+            var frame = new CloseReason(4400, text).ToFrame();
+
+            var fits = "";
+            foreach (var rune in text.EnumerateRunes().TakeWhile(rune => Encoding.UTF8.GetByteCount(fits) + rune.Utf8SequenceLength <= 123))
+                fits += rune;
+            Encoding.UTF8.GetString(frame.AsSpan(4)).Should().Be(fits);
+            frame[1].Should().Be((byte)(frame.Length - 2));
+        }
+    }
+
     [Fact]
     public void Who_is_to_come_back_is_told_when_in_seconds_with_a_point() =>
         CloseReason.GoingAway(7.349).Text.Should().Be("retryAfter=7.35");

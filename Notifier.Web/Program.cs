@@ -49,6 +49,7 @@ internal static class Server
 
         var app = builder.Build();
         app.Services.GetRequiredService<IStartupValidator>().Validate();    // all of it, before Map asks for some of it
+        KestrelSetup.Limit(app.Services);
         Map(app);
         return app;
     }

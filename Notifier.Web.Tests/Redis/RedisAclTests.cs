@@ -14,8 +14,8 @@ public sealed class RedisAclTests
     [InlineData("*")]
     public async Task A_name_that_redis_refuses_closes_who_asked_and_nobody_else(string refused)
     {
-        await using var redis = await StartAsync("&news.*");
-        await using var app = await ConnectAsync(redis);
+        await using var redis = await RestrictedRedis.StartAsync("&news.*");
+        await using var app = await RestrictedRedis.ConnectAsync(redis);
         await using var other = await RawWebSocket.SubscribeAsync(app, "news.*");
         await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "what is allowed is subscribed");
 
@@ -35,8 +35,8 @@ public sealed class RedisAclTests
     [Fact]
     public async Task A_refused_name_that_many_ask_for_again_and_again_closes_all_of_them_and_leaves_nothing()
     {
-        await using var redis = await StartAsync("&news.*");
-        await using var app = await ConnectAsync(redis);
+        await using var redis = await RestrictedRedis.StartAsync("&news.*");
+        await using var app = await RestrictedRedis.ConnectAsync(redis);
         for (var round = 0; round < 5; round++)
         {
             var clients = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => RawWebSocket.SubscribeAsync(app, "secrets")));
@@ -53,8 +53,8 @@ public sealed class RedisAclTests
     [Fact]
     public async Task A_name_that_was_refused_works_once_redis_allows_it()
     {
-        await using var redis = await StartAsync("&news.*");
-        await using var app = await ConnectAsync(redis);
+        await using var redis = await RestrictedRedis.StartAsync("&news.*");
+        await using var app = await RestrictedRedis.ConnectAsync(redis);
         await using (var early = await RawWebSocket.SubscribeAsync(app, "weather"))
             (await early.ReadUntilCloseAsync()).CloseCode.Should().Be(4403);
 
@@ -68,8 +68,8 @@ public sealed class RedisAclTests
     [Fact]
     public async Task A_name_that_redis_no_longer_allows_closes_who_held_it_and_nobody_else()
     {
-        await using var redis = await StartAsync("&news", "&weather");
-        await using var app = await ConnectAsync(redis);
+        await using var redis = await RestrictedRedis.StartAsync("&news", "&weather");
+        await using var app = await RestrictedRedis.ConnectAsync(redis);
         await using var news = await RawWebSocket.SubscribeAsync(app, "news");
         await using var weather = await RawWebSocket.SubscribeAsync(app, "weather");
         await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 2, "both are subscribed");
@@ -83,13 +83,4 @@ public sealed class RedisAclTests
         (await redis.ChannelsAsync()).Should().Equal("weather");
         app.Hub.Names.Should().Be(1);
     }
-
-    private static async Task<RedisServer> StartAsync(params string[] channels)
-    {
-        var redis = await RedisServer.StartAsync();
-        await redis.Server.ExecuteAsync("ACL", ["SETUSER", "app", "on", ">opensesame", "~*", "+@all", "resetchannels", .. channels]);
-        return redis;
-    }
-
-    private static Task<NotifierApp> ConnectAsync(RedisServer redis) => NotifierApp.StartAsync($"{redis.Configuration},user=app,password=opensesame");
 }

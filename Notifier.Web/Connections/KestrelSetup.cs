@@ -19,17 +19,23 @@ internal static class KestrelSetup
 
     public static void ForFrames(KestrelServerOptions kestrel)
     {
-        var limits = kestrel.ApplicationServices.GetRequiredService<IOptions<LimitsOptions>>().Value;
-        kestrel.Limits.RequestHeadersTimeout = limits.HandshakeTimeout;
-        kestrel.Limits.KeepAliveTimeout = limits.IdleTimeout;
-        // Whoever opens connections and says nothing is never asked by an endpoint.
-        kestrel.Limits.MaxConcurrentConnections = limits.Connections + Spare;
         kestrel.AddServerHeader = false;
         // A flush completes only when the transport has sent: the socket lane must not overtake the 101 answer.
         kestrel.Limits.MaxResponseBufferSize = 1;
         // A slow reader of notifications is no attack; liveness is ours.
         kestrel.Limits.MinResponseDataRate = null;
         kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(UntouchedTransport.Remember));
+    }
+
+    /// <summary>Once the options are known to be right, and before it listens.</summary>
+    public static void Limit(IServiceProvider services)
+    {
+        var limits = services.GetRequiredService<IOptions<LimitsOptions>>().Value;
+        var kestrel = services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits;
+        kestrel.RequestHeadersTimeout = limits.HandshakeTimeout;
+        kestrel.KeepAliveTimeout = limits.IdleTimeout;
+        // Whoever opens connections and says nothing never comes to an endpoint.
+        kestrel.MaxConcurrentConnections = limits.Connections + Spare;
     }
 
     public static void ForFrames(SocketTransportOptions transport)

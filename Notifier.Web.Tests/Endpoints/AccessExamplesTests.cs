@@ -1,0 +1,64 @@
+using System.Text.RegularExpressions;
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>What docs/access.md says is what the server does.</summary>
+[Collection(UsesRedis.Name)]
+public sealed partial class AccessExamplesTests(RedisFixture fixture)
+{
+    private const string Allowed = "allowed";
+
+    /// <summary>Granted, asked for, answer.</summary>
+    public static TheoryData<string, string, string> Examples
+    {
+        get
+        {
+            var examples = new TheoryData<string, string, string>();
+            foreach (var line in File.ReadLines(Path.Combine(AppContext.BaseDirectory, "docs", "access.md")))
+            {
+                if (Row().Match(line) is { Success: true } row)
+                    examples.Add(row.Groups["granted"].Value, row.Groups["asked"].Value, row.Groups["answer"].Value);
+            }
+            return examples;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Examples))]
+    public async Task An_example_of_the_page_holds(string granted, string asked, string answer)
+    {
+        string[] grants = [.. granted.Split(' ').Where(name => name.StartsWith('`')).Select(name => name.Trim('`'))];
+        await using var app = await NotifierApp.StartAsync(
+            fixture.Redis.Configuration,
+            settings: ["environment=Production", .. grants.Select((name, i) => $"Access:Anonymous:Subscribe:{i}={name}")]);
+
+        await using var client = await RawWebSocket.SubscribeAsync(app, asked);
+
+        if (answer == Allowed)
+        {
+            await Eventually.IsAsync(() => app.Hub.References(Name.Parse(asked)) == 1, "it is held");
+            (await client.DrainAsync()).Should().BeEmpty("it is still open");
+            return;
+        }
+        var close = await client.ReadUntilCloseAsync();
+        close.CloseCode.Should().Be(4403);
+        close.CloseText.Should().Be(grants.Length == 0 ? answer["not allowed: ".Length..] : answer);
+        app.Hub.Names.Should().Be(0);
+    }
+
+    [Fact]
+    public void There_are_examples_of_both_kinds()
+    {
+        var answers = Examples.Select(example => (string)example[2]).ToList();
+
+        answers.Count(answer => answer == Allowed).Should().BeGreaterThan(5);
+        answers.Count(answer => answer != Allowed).Should().BeGreaterThan(5);
+    }
+
+    [GeneratedRegex(@"^\| (?<granted>(`[^`]+` ?)+|\(nothing\)) ?\| `(?<asked>[^`]+)` \| (?<answer>(not )?allowed.*) \|$")]
+    private static partial Regex Row();
+}

@@ -1,0 +1,52 @@
+using System.Diagnostics;
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>How fast a client may ask for things.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class CommandRateTests(RedisFixture fixture)
+{
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task Who_asks_faster_than_allowed_is_closed_and_told_the_rate(Listen listen)
+    {
+        await using var app = await NotifierApp.StartAsync(
+            fixture.Redis.Configuration, listen, settings: ["Limits:CommandsPerSecond=1", "Limits:CommandBurst=5"]);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=rate.address"));
+        for (var n = 0; n < 5; n++)
+            await client.SendTextAsync($"rate.{n}");
+        await Eventually.IsAsync(() => app.Hub.Names == 6, "a burst is had, and the address is no command");
+        var watch = Stopwatch.StartNew();
+
+        for (var n = 0; n < 100; n++)
+            await client.SendTextAsync($"rate.more.{n}");
+
+        var close = await client.ReadUntilCloseAsync();
+        (close.CloseCode, close.CloseText).Should().Be((4529, "too many commands: 1 a second are allowed"));
+        // Tokens come once a second, so a slow machine may have let some through.
+        (app.Hub.Names - 6).Should().BeLessThanOrEqualTo((int)watch.Elapsed.TotalSeconds + 2);
+    }
+
+    [Fact]
+    public async Task Asking_goes_on_at_the_rate()
+    {
+        await using var app = await NotifierApp.StartAsync(
+            fixture.Redis.Configuration, settings: ["Limits:CommandsPerSecond=100", "Limits:CommandBurst=1"]);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+        using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(40));
+
+        for (var n = 0; n < 20; n++)
+        {
+            await client.SendTextAsync($"pace.{n}");
+            await Eventually.IsAsync(() => app.Hub.References(Name.Channel($"pace.{n}")) == 1, "it is held");
+            await pace.WaitForNextTickAsync();
+        }
+
+        (await client.DrainAsync()).Should().BeEmpty("it is still open");
+    }
+}

@@ -1,0 +1,95 @@
+using FluentAssertions;
+using Microsoft.Extensions.Logging;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>What is open in Development and in Production, configured and not.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class GrantedNamesTests(RedisFixture fixture)
+{
+    private const string Production = "environment=Production";
+    private const string Closed = "nothing is open here to anonymous visitors: set Access:Anonymous:Subscribe";
+
+    private RedisServer Redis => fixture.Redis;
+
+    [Theory]
+    [InlineData("new-users")]
+    [InlineData("*")]
+    public async Task In_production_nothing_is_open_until_configured_and_log_and_refusal_name_the_key(string name)
+    {
+        await using var app = await StartAsync(Production);
+        await using var asking = await RawWebSocket.SubscribeAsync(app, name);
+        await using var arriving = await RawWebSocket.ConnectAsync(app.WebSocketAddress($"/ws?pattern={name}"));
+
+        foreach (var client in new[] { asking, arriving })
+        {
+            var close = await client.ReadUntilCloseAsync();
+            (close.CloseCode, close.CloseText).Should().Be((4403, Closed));
+        }
+        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning).Which.Text.Should().StartWith(
+            "Nobody may subscribe to anything: set Access:Anonymous:Subscribe, for example Access__Anonymous__Subscribe__0=notifications.*");
+        app.Hub.Names.Should().Be(0);
+    }
+
+    [Fact]
+    public async Task In_development_everything_is_open_and_one_warning_says_so()
+    {
+        await using var app = await StartAsync();
+        await using var client = await RawWebSocket.SubscribeAsync(app, "*");
+
+        await client.IsLiveAsync(Redis, "granted.whatever");
+
+        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning).Which.Text.Should().StartWith("Everybody may subscribe to everything");
+    }
+
+    [Theory]
+    [InlineData("environment=Development")]
+    [InlineData(Production)]
+    public async Task What_is_configured_is_open_and_nothing_else_in_either(string environment)
+    {
+        await using var app = await StartAsync(environment, "Access:Anonymous:Subscribe:0=granted.news.*");
+        await using var allowed = await RawWebSocket.SubscribeAsync(app, "granted.news.*");
+        await using var refused = await RawWebSocket.SubscribeAsync(app, "granted.*");
+
+        (await refused.ReadUntilCloseAsync()).CloseText.Should().Be("not allowed: granted.* also covers granted.other");
+        await allowed.IsLiveAsync(Redis, "granted.news.today");
+        app.Log.Lines.Should().NotContain(line => line.Level == LogLevel.Warning);
+    }
+
+    [Fact]
+    public async Task Every_message_of_a_refused_socket_is_kept_from_it_also_of_names_it_held_before()
+    {
+        await using var app = await StartAsync(Production, "Access:Anonymous:Subscribe:0=granted.a");
+        await using var client = await RawWebSocket.SubscribeAsync(app, "granted.a");
+        await client.IsLiveAsync(Redis, "granted.a");
+
+        await client.SendTextAsync("granted.b");
+        var close = await client.ReadUntilCloseAsync();
+        await Redis.PublishAsync("granted.a", "too late");
+        await client.SendCloseAsync(1000);
+
+        close.CloseText.Should().Be("not allowed: granted.b");
+        (await client.ReadFrameAsync()).Should().BeNull();
+    }
+
+    [Fact]
+    public async Task Of_the_default_names_a_visitor_gets_those_that_are_allowed_and_the_log_tells_of_the_others()
+    {
+        await using var app = await StartAsync(
+            Production, "Access:Anonymous:Subscribe:0=granted.default", "Subscriptions:Default:0=granted.secret.*", "Subscriptions:Default:1=granted.default");
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+
+        await client.IsLiveAsync(Redis, "granted.default");
+        await Redis.PublishAsync("granted.secret.x", "secret");
+
+        (await client.DrainAsync()).Should().BeEmpty();
+        app.Hub.References(Name.Pattern("granted.secret.*")).Should().Be(0);
+        app.Log.Says("Visitors do not get granted.secret.* of Subscriptions:Default: Access:Anonymous:Subscribe does not allow it.").Should().BeTrue();
+        app.Log.Says("Visitors do not get granted.default").Should().BeFalse();
+    }
+
+    private Task<NotifierApp> StartAsync(params string[] settings) => NotifierApp.StartAsync(Redis.Configuration, settings: settings);
+}

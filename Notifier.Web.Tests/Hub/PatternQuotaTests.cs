@@ -1,0 +1,127 @@
+using FluentAssertions;
+using Microsoft.Extensions.Logging;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Hub;
+
+/// <summary>Each pattern in Redis makes every PUBLISH slower for everybody, so there are only so many.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class PatternQuotaTests(RedisFixture fixture)
+{
+    private const string KnownProxy = "ForwardedHeaders:KnownProxies:0=127.0.0.1";
+
+    private RedisServer Redis => fixture.Redis;
+
+    [Fact]
+    public async Task One_pattern_more_than_the_node_may_have_is_refused_and_those_it_has_go_on()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:DistinctPatterns=2");
+        await using var one = await SubscribeAsync(app, "quota.1.*");
+        await using var two = await SubscribeAsync(app, "quota.2.*");
+
+        await using var refused = await RawWebSocket.SubscribeAsync(app, "quota.3.*");
+
+        var close = await refused.ReadUntilCloseAsync();
+        (close.CloseCode, close.CloseText).Should().Be(
+            (4503, "too many patterns: this server has its 2 (Limits:DistinctPatterns); ask for a channel, or later"));
+        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Text.Contains("Limits:DistinctPatterns", StringComparison.Ordinal));
+        await using var shares = await SubscribeAsync(app, "quota.1.*", holders: 2);
+        await using var channel = await SubscribeAsync(app, "quota.3.x");
+        await one.IsLiveAsync(Redis, "quota.1.x");
+        await shares.IsLiveAsync(Redis, "quota.1.x");
+        await channel.IsLiveAsync(Redis, "quota.3.x");
+    }
+
+    [Fact]
+    public async Task A_pattern_that_nobody_holds_any_more_makes_room_at_once()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:DistinctPatterns=1");
+        await using (var early = await SubscribeAsync(app, "quota.early.*"))
+            await early.IsLiveAsync(Redis, "quota.early.x");
+        await Eventually.IsAsync(() => app.Hub.References(Name.Pattern("quota.early.*")) == 0, "it lingers");
+
+        await using var later = await SubscribeAsync(app, "quota.later.*");
+
+        await later.IsLiveAsync(Redis, "quota.later.x");
+        app.Hub.Names.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task One_address_has_a_twentieth_of_them_once_proxies_are_known()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [KnownProxy, "Limits:DistinctPatterns=40"]);
+        var greedy = await ConnectAsync(app, "198.51.100.7", "quota.1.*", "quota.2.*");
+        await Eventually.IsAsync(() => app.Hub.Names == 2, "it holds its share");
+
+        // The same again is no further one, from whichever of its connections.
+        await using var same = await ConnectAsync(app, "198.51.100.7", "quota.1.*");
+        await Eventually.IsAsync(() => app.Hub.References(Name.Pattern("quota.1.*")) == 2, "it is held twice");
+        await using var refused = await ConnectAsync(app, "198.51.100.7", "quota.3.*");
+        var close = await refused.ReadUntilCloseAsync();
+        (close.CloseCode, close.CloseText).Should().Be(
+            (4503, "too many patterns: one address may hold 2 different ones; ask for a channel, or later"));
+        await using var other = await ConnectAsync(app, "198.51.100.8", "quota.3.*");
+        await other.IsLiveAsync(Redis, "quota.3.x");
+
+        await greedy.DisposeAsync();
+        await Eventually.IsAsync(() => app.Hub.References(Name.Pattern("quota.2.*")) == 0, "it lets go of one");
+        await using var again = await ConnectAsync(app, "198.51.100.7", "quota.4.*");
+        await again.IsLiveAsync(Redis, "quota.4.x");
+    }
+
+    [Fact]
+    public async Task A_refused_pattern_gives_its_share_back()
+    {
+        await using var redis = await RestrictedRedis.StartAsync("&news.*");
+        await using var app = await RestrictedRedis.ConnectAsync(redis, KnownProxy, "Limits:DistinctPatterns=1");
+        await using var refused = await ConnectAsync(app, "198.51.100.7", "secrets.*");
+        (await refused.ReadUntilCloseAsync()).CloseCode.Should().Be(4403);
+
+        await using var client = await ConnectAsync(app, "198.51.100.7", "news.*");
+
+        await client.IsLiveAsync(redis, "news.x");
+    }
+
+    [Fact]
+    public async Task Patterns_under_a_cover_do_not_count_until_a_hundred_begin_alike()
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, settings: ["Redis:Covers:0=quota.*", "Limits:DistinctPatterns=1", "Limits:PatternsPerConnection=128"]);
+        await using var various = await SubscribeAllAsync(app, [.. Enumerable.Range(0, 110).Select(n => $"quota.{n}.*")]);
+        await using var alike = await SubscribeAllAsync(app, [.. Enumerable.Range(0, 100).Select(n => $"quota.*{n}")]);
+        await Eventually.IsAsync(() => app.Hub.Names == 210, "all are held");
+
+        await using var counts = await SubscribeAsync(app, "quota.*100");
+        await using var refused = await RawWebSocket.SubscribeAsync(app, "quota.*101");
+
+        (await refused.ReadUntilCloseAsync()).CloseCode.Should().Be(4503);
+        await using var further = await SubscribeAsync(app, "quota.110.*");
+        await counts.IsLiveAsync(Redis, "quota.100");
+        (await Redis.PatternsAsync()).Should().Be(1);
+    }
+
+    private static async Task<RawWebSocket> SubscribeAsync(NotifierApp app, string name, int holders = 1)
+    {
+        var client = await RawWebSocket.SubscribeAsync(app, name);
+        await Eventually.IsAsync(() => app.Hub.References(Name.Parse(name)) == holders, $"{name} is held");
+        return client;
+    }
+
+    private static async Task<RawWebSocket> SubscribeAllAsync(NotifierApp app, string[] names)
+    {
+        var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+        foreach (var name in names)
+            await client.SendTextAsync(name);
+        return client;
+    }
+
+    private static async Task<RawWebSocket> ConnectAsync(NotifierApp app, string address, params string[] names)
+    {
+        var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: $"X-Forwarded-For: {address}\r\n");
+        foreach (var name in names)
+            await client.SendTextAsync(name);
+        return client;
+    }
+}

@@ -1,0 +1,142 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using CsCheck;
+using FluentAssertions;
+using Notifier.Access;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>
+/// A visitor whose grant is <c>orders.42.*</c> gets <c>orders.42.*</c> and not one byte more, whatever is asked for: ten thousand
+/// names, each asked for over a socket of its own; and what then arrives is compared with what the grant matches.
+/// </summary>
+public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
+{
+    private const string Granted = "orders.42.*";
+    private const int Names = 10_000;
+    private const int Together = 500;
+
+    /// <summary>Parts of names near the edges of the grant.</summary>
+    private static readonly Gen<string> Part = Gen.Frequency(
+        (6, Gen.Const("orders.42.")),
+        (3, Gen.OneOf("orders.", "42", "4", "2", ".", "43", "é", "x", "items")),
+        (4, Gen.OneOf("*", "?", "[4]", "[24]", "[^x]", "[a-z]", "[.]", @"\4", @"\*", "orders.42.*", "orders.4?.")));
+
+    /// <summary>Not so long that a counter-example would be shown shortened.</summary>
+    private static readonly Gen<string> AnyName =
+        Part.Array[1, 5].Select(string.Concat).Where(name => name.Length <= 28 && name.Count(c => c == '*') <= 4);
+
+    /// <summary>What is published: inside the grant, and just outside.</summary>
+    private static readonly string[] Channels =
+    [
+        "orders.42.", "orders.42.x", "orders.42.items", "orders.42.é", "orders.42.42", "orders.42.*", "orders.42..", "orders.42.4", "orders.42.orders.42.x",
+        "orders.42", "orders.4", "orders.", "orders.43.x", "orders.4.2.x", "orders.42x", "orders.422.x", "orders.4242.", "Orders.42.x", "xorders.42.x", "orders.*.x",
+        "orders.4é.", "42", "x", "items", "é", ".", "orders.42orders.42.", "*", "4242",
+    ];
+
+    private readonly RedisPattern grant = RedisPattern.Parse(Granted);
+    private int held;
+    private int refused;
+    private int arrived;
+
+    [Fact]
+    public async Task Whatever_is_asked_for_what_arrives_is_what_the_grant_matches()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(
+            redis.Configuration,
+            settings: ["environment=Production", $"Access:Anonymous:Subscribe:0={Granted}", "Redis:Linger=00:00:00", "Limits:DistinctPatterns=10000"]);
+        var names = new HashSet<string>();
+        AnyName.Sample(name => { names.Add(name); }, iter: 20 * Names, threads: 1);
+        names.Should().HaveCountGreaterThan(Names);
+
+        foreach (var some in names.Take(Names).Chunk(Together))
+            await TryAsync(redis, app, some);
+
+        output.WriteLine($"{held} names were held, and {arrived} messages arrived; {refused} names were refused.");
+        held.Should().BeGreaterThan(Names / 20, "a grant that allows nothing keeps everything, too");
+        refused.Should().BeGreaterThan(Names / 20);
+        arrived.Should().BeGreaterThanOrEqualTo(held);
+    }
+
+    private async Task TryAsync(RedisServer redis, NotifierApp app, string[] names)
+    {
+        var clients = await Task.WhenAll(names.Select(name => RawWebSocket.SubscribeAsync(app, name)));
+        await Eventually.IsAsync(() => app.Connections.Count == Together, "all are connected");
+        var allowed = names.Where(IsAllowed).Select(Name.Parse).ToList();
+        await Eventually.IsAsync(() => allowed.TrueForAll(name => app.Hub.References(name) == 1), "what is allowed is held");
+        await Eventually.IsAsync(
+            async () => await redis.PatternsAsync() + (await redis.ChannelsAsync()).Length == allowed.Count, "and nothing else is subscribed");
+
+        // Also something that each of the names matches, whether or not it is allowed.
+        string[] channels = [.. Channels.Concat(names.Select(Sample)).Distinct()];
+        foreach (var channel in channels)
+            await redis.PublishAsync(channel, channel);
+
+        foreach (var (name, client) in names.Zip(clients))
+        {
+            if (IsAllowed(name))
+                await ExpectAsync(name, client, channels);
+            else
+                await ExpectRefusalAsync(name, client);
+        }
+        await clients.DisposeAllAsync();
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "all are gone");
+        app.Hub.Sweep();
+        await redis.IsEmptyAsync();
+    }
+
+    /// <summary>
+    /// Not as the server finds out, by a search: this grant is a beginning and a star, so a name is within it if and only if all that
+    /// it can match begins so, and that is what stands before the first place at which it has a choice.
+    /// </summary>
+    private static bool IsAllowed(string name) => Beginning().Match(name).Groups["place"].Captures
+        .Select(place => place.Value.Trim('[', ']', '\\')).Aggregate("", string.Concat).StartsWith("orders.42.", StringComparison.Ordinal);
+
+    /// <summary>A place without a choice: a letter, one that is escaped, or a class of one.</summary>
+    [GeneratedRegex(@"^(?<place>\[[^\]^\\]\]|\\.|[^*?\[\\])*")]
+    private static partial Regex Beginning();
+
+    private static string Sample(string name) => Choice().Replace(name, choice => choice.Value switch
+    {
+        "*" => "x",
+        "?" or "[^x]" => "y",
+        var place => place[1..2],
+    });
+
+    [GeneratedRegex(@"\*|\?|\[[^\]]+\]|\\.")]
+    private static partial Regex Choice();
+
+    private async Task ExpectAsync(string name, RawWebSocket client, string[] channels)
+    {
+        held++;
+        var asked = RedisPattern.Of(Name.Parse(name));
+        var got = await client.DrainAsync();
+        arrived += got.Count;
+        got.Should().NotBeEmpty();
+        got.Should().Equal(channels.Where(channel => asked.Matches(Encoding.UTF8.GetBytes(channel))), "{0} gets what it matches", name);
+        got.TrueForAll(channel => channel.StartsWith("orders.42.", StringComparison.Ordinal)).Should().BeTrue();
+    }
+
+    private async Task ExpectRefusalAsync(string name, RawWebSocket client)
+    {
+        refused++;
+        var frame = await client.ReadMessageAsync();
+        frame.Opcode.Should().Be(Frame.CloseOpcode, "{0} gets nothing before it is refused", name);
+        if (frame.CloseCode == 4400)
+            return;     // a name that nobody can have
+        frame.CloseCode.Should().Be(4403);
+        if (Name.Parse(name).Kind == NameKind.Channel)
+        {
+            frame.CloseText.Should().Be($"not allowed: {name}");
+            return;
+        }
+        var counterExample = Encoding.UTF8.GetBytes(frame.CloseText.Split(" also covers ")[1]);
+        RedisPattern.Parse(name).Matches(counterExample).Should().BeTrue("{0} is refused: {1}", name, frame.CloseText);
+        grant.Matches(counterExample).Should().BeFalse(frame.CloseText);
+    }
+}

@@ -13,6 +13,7 @@ Scenarios (all 127.0.0.1, 128-byte payloads, plain-text protocol):
   sparse   1,000 sockets on one channel, 100 messages a second: latency, CPU for each delivery
   private  10,000 sockets, a channel each, 512 messages in flight: does it stay fast with many names
   private2k  the same with 2,000
+  cover    10,000 sockets, a pattern each under one of Redis:Covers; peers get the channel that is published
   idle     10,000 sockets subscribed and silent: memory for each
   connect  64 at a time, connect, subscribe, drop: handshakes a second
 Peers: bun, limit, naive, node, signalr, socketio
@@ -28,12 +29,13 @@ SCENARIOS = {
     "sparse": ["rate", "-n", "1000", "--rate", "100"],
     "private": ["fanout", "-n", "10000", "--window", "512", "--private", "--channel", "u.{i}"],
     "private2k": ["fanout", "-n", "2000", "--window", "512", "--private", "--channel", "u.{i}"],
+    "cover": ["fanout", "-n", "10000", "--window", "512", "--private", "--channel", "u.{i}.inbox"],
     "idle": ["idle", "-n", "10000"],
     "connect": ["connect", "-n", "64"],
 }
 PEERS = ["bun", "limit", "naive", "node", "signalr", "socketio"]
 UNSUITED = {                            # what a peer cannot do, known beforehand
-    "private": {"limit"}, "private2k": {"limit"},               # it has one channel
+    "private": {"limit"}, "private2k": {"limit"}, "cover": {"limit"},               # it has one channel
     "connect": {"signalr", "socketio"},                         # they subscribe in two steps, wsload waits for neither
 }
 FIGURES = ["deliveries_per_s", "cpu_us_per_delivery", "p50_us", "p99_us", "kib_per_conn", "connects_per_s",
@@ -94,10 +96,13 @@ def dotnet_peer(name):
 
 def command_for(peer, port, redis, args, scenario):
     """(server command, wsload arguments)"""
-    name = "u.{i}" if scenario.startswith("private") else "bench"
+    name = "u.{i}" if scenario.startswith("private") else "u.{i}.inbox" if scenario == "cover" else "bench"
     subscribe = ["--send", name]
     if peer == "notifier":
-        return (["dotnet", args.dll, "--urls", f"http://127.0.0.1:{port}", f"--Redis:Configuration=127.0.0.1:{redis}",
+        covers = []
+        if scenario == "cover":
+            covers, subscribe = ["--Redis:Covers:0=u.*"], ["--send", "u.{i}.*"]
+        return (["dotnet", args.dll, *covers, "--urls", f"http://127.0.0.1:{port}", f"--Redis:Configuration=127.0.0.1:{redis}",
                  "--Access:Anonymous:Subscribe:0=*", "--Limits:ConnectionsPerAddress=1000000",
                  "--Logging:LogLevel:Default=Warning"], ["--path", "/ws", *subscribe])
     if peer == "limit":

@@ -6,19 +6,39 @@ namespace Notifier.Connections;
 /// So many a second in the long run, and so many at once: the library's token bucket without its timer, of which there would
 /// be one for each connection. Thread-safe.
 /// </summary>
-internal sealed class Rate : IDisposable
+/// <param name="perSecond">At least 1.</param>
+/// <param name="burst">At least 1.</param>
+internal sealed class Rate(int perSecond, int burst) : IDisposable
 {
     /// <summary>In how many steps a second tokens come, at most.</summary>
     private const int StepsPerSecond = 100;
 
-    private readonly TokenBucketRateLimiter bucket;
+    private volatile bool hasBegun;
+    private TokenBucketRateLimiter? bucket;
 
-    /// <param name="perSecond">At least 1.</param>
-    /// <param name="burst">At least 1.</param>
-    public Rate(int perSecond, int burst)
+    /// <summary>
+    /// False when it is too much; then nothing is taken. The first is free: most connections ask for one thing, and then there
+    /// is no bucket.
+    /// </summary>
+    public bool TryTake()
+    {
+        if (!hasBegun)
+        {
+            hasBegun = true;
+            return true;
+        }
+        LazyInitializer.EnsureInitialized(ref bucket, Fill);
+        bucket.TryReplenish();
+        using var lease = bucket.AttemptAcquire();
+        return lease.IsAcquired;
+    }
+
+    public void Dispose() => bucket?.Dispose();
+
+    private TokenBucketRateLimiter Fill()
     {
         var step = Math.Max(1, perSecond / StepsPerSecond);
-        bucket = new TokenBucketRateLimiter(new TokenBucketRateLimiterOptions
+        return new(new TokenBucketRateLimiterOptions
         {
             AutoReplenishment = false,
             TokenLimit = burst,
@@ -27,14 +47,4 @@ internal sealed class Rate : IDisposable
             QueueLimit = 0,
         });
     }
-
-    /// <summary>False when it is too much; then nothing is taken.</summary>
-    public bool TryTake()
-    {
-        bucket.TryReplenish();
-        using var lease = bucket.AttemptAcquire();
-        return lease.IsAcquired;
-    }
-
-    public void Dispose() => bucket.Dispose();
 }

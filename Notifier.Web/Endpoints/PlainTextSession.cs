@@ -11,11 +11,16 @@ namespace Notifier.Endpoints;
 /// </summary>
 internal sealed class PlainTextSession(Connection connection, HeldNames held, LimitsOptions limits)
 {
-    /// <summary>Subscribes to what the address and the configuration say, then to what the client asks for, until it ends.</summary>
-    public async Task RunAsync(ClientMessages client, IEnumerable<Name> names)
+    /// <summary>Subscribes to what the address and the configuration say. Before <see cref="RunAsync"/>.</summary>
+    public void Subscribe(IEnumerable<Name> names)
     {
         foreach (var name in names)
             Subscribe(name);
+    }
+
+    /// <summary>Subscribes to what the client asks for, until it ends.</summary>
+    public async Task RunAsync(ClientMessages client)
+    {
         using var commands = new Rate(limits.CommandsPerSecond, limits.CommandBurst);
         while (connection.CloseAsked is null)
         {

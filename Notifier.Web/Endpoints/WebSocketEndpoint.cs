@@ -17,67 +17,48 @@ internal sealed partial class WebSocketEndpoint(
     private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
 
     /// <summary>Answers one handshake, and serves the connection until it ends.</summary>
-    public async Task HandleAsync(HttpContext context)
+    public Task HandleAsync(HttpContext context)
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
             context.Response.Headers.Upgrade = "websocket";
-            await ExplainAsync(
+            return ExplainAsync(
                 context.Response,
                 StatusCodes.Status426UpgradeRequired,
                 "This address speaks WebSocket. In a browser: new WebSocket(\"ws://…/ws\").\n");
-            return;
         }
         if (context.Features.Get<FrameUpgrade>() is not { } upgrade)
         {
-            await ExplainAsync(
+            return ExplainAsync(
                 context.Response,
                 StatusCodes.Status501NotImplemented,
                 "Notifier's WebSockets need Kestrel, the web server of ASP.NET Core.\n");
-            return;
         }
-        var address = admission.AddressOf(context);
-        if (admission.TryEnter(address) is { } refusal)
+        upgrade.Address = admission.AddressOf(context);
+        if (admission.TryEnter(upgrade.Address) is { } refusal)
         {
             context.Response.Headers.RetryAfter = refusal.RetryAfter.ToString(CultureInfo.InvariantCulture);
-            await ExplainAsync(context.Response, refusal.Status, $"{refusal.Text}; try again after {refusal.RetryAfter} s.\n");
-            return;
+            return ExplainAsync(context.Response, refusal.Status, $"{refusal.Text}; try again after {refusal.RetryAfter} s.\n");
         }
-        try
-        {
-            upgrade.Address = address;
-            await AcceptAsync(context, upgrade);
-        }
-        finally
-        {
-            admission.Leave(address);
-        }
+        return ServeAsync(context, upgrade);
     }
 
-    private async Task AcceptAsync(HttpContext context, FrameUpgrade upgrade)
+    /// <summary>One method from the handshake to the end: each that waits for a connection costs memory for each connection.</summary>
+    private async Task ServeAsync(HttpContext context, FrameUpgrade upgrade)
     {
-        var offered = context.WebSockets.WebSocketRequestedProtocols;
-        using var socket = await context.WebSockets.AcceptWebSocketAsync(offered.Count > 0 ? offered[0] : null);
-        await ServeAsync(socket, upgrade.Connection!, context.Request, offered.Count > 0 ? offered[0] : null);
-    }
-
-    private async Task ServeAsync(WebSocket socket, Connection connection, HttpRequest request, string? subprotocol)
-    {
-        connections.Add(connection);
-        var client = new ClientMessages(socket, limits.Value.FrameBytes);
-        var grant = anonymous.Subscribe;
-        var held = new HeldNames(connection, grant, hub, rules, limits.Value);
+        HeldNames? held = null;
         try
         {
-            if (origins.Check(request) is { } refusal)
-                _ = connection.CloseAsync(CloseReason.NotAllowed(refusal));
-            if (subprotocol is not null)
-                _ = connection.CloseAsync(CloseReason.Malformed("unknown subprotocol; connect without one"));
-            if (!NamesInQuery.TryRead(request.QueryString, out var names))
-                _ = connection.CloseAsync(CloseReason.Malformed("a name in the address is not UTF-8"));
+            var subprotocol = context.WebSockets.WebSocketRequestedProtocols is [var first, ..] ? first : null;
+            using var socket = await context.WebSockets.AcceptWebSocketAsync(subprotocol);
+            var connection = upgrade.Connection!;
+            connections.Add(connection);
+            held = new HeldNames(connection, anonymous.Subscribe, hub, rules, limits.Value);
             var session = new PlainTextSession(connection, held, limits.Value);
-            // Of what everybody is to get, each visitor gets what is allowed; what the visitor asks for is refused aloud.
-            await session.RunAsync(client, [.. defaults.Where(name => grant.Check(name) is null), .. names]);
+            if (Refusal(context.Request, subprotocol, out var names) is { } refusal)
+                _ = connection.CloseAsync(refusal);
+            session.Subscribe(names);
+            await session.RunAsync(new ClientMessages(socket, limits.Value.FrameBytes));
             await connection.CloseAsync(CloseReason.Answering(socket.CloseStatus));
         }
         catch (Exception error)
@@ -87,10 +68,36 @@ internal sealed partial class WebSocketEndpoint(
         }
         finally
         {
-            await connection.RetireAsync();
-            held.Clear();
-            connections.Remove(connection);
+            if (upgrade.Connection is { } connection)
+            {
+                await connection.RetireAsync();
+                held?.Clear();
+                connections.Remove(connection);
+            }
+            admission.Leave(upgrade.Address);
         }
+    }
+
+    /// <summary>
+    /// What a visitor did wrong is told after accepting, for a browser sees a refused handshake only as 1006.
+    /// </summary>
+    /// <param name="request">The handshake.</param>
+    /// <param name="subprotocol">The one that was accepted.</param>
+    /// <param name="names">
+    /// What to subscribe to at once. Of what everybody is to get, each visitor gets what is allowed; what the address asks for is refused
+    /// aloud.
+    /// </param>
+    private CloseReason? Refusal(HttpRequest request, string? subprotocol, out IEnumerable<Name> names)
+    {
+        names = [];
+        if (origins.Check(request) is { } refusal)
+            return CloseReason.NotAllowed(refusal);
+        if (subprotocol is not null)
+            return CloseReason.Malformed("unknown subprotocol; connect without one");
+        if (!NamesInQuery.TryRead(request.QueryString, out var asked))
+            return CloseReason.Malformed("a name in the address is not UTF-8");
+        names = [.. defaults.Where(name => anonymous.Subscribe.Check(name) is null), .. asked];
+        return null;
     }
 
     private static Task ExplainAsync(HttpResponse response, int status, string text)

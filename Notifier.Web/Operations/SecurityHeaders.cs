@@ -1,7 +1,9 @@
+using Microsoft.AspNetCore.Http.Features;
+
 namespace Notifier.Operations;
 
 /// <summary>
-/// Every HTTP answer tells the browser to keep the page to what it is made of, so that a name or a payload that became HTML
+/// Every HTTP answer, but to handshakes, tells the browser to keep the page to what it is made of, so that a name or a payload that became HTML
 /// after all could run nothing, load nothing and send nothing anywhere. Put first, so that refusals have the headers too.
 /// </summary>
 internal static class SecurityHeaders
@@ -16,16 +18,15 @@ internal static class SecurityHeaders
 
     public static void UseSecurityHeaders(this IApplicationBuilder app) => app.Use(static (context, next) =>
     {
-        // Not now: an error would clear them, and whether it becomes a WebSocket is not known yet.
-        context.Response.OnStarting(static state => Write((HttpContext)state), context);
+        // Nothing looks at the headers of a handshake, and what is registered here would live as long as the connection.
+        if (!IsHandshake(context.Features))
+            context.Response.OnStarting(static state => Write((HttpResponse)state), context.Response);   // not now: an error clears them
         return next(context);
     });
 
-    private static Task Write(HttpContext context)
+    private static Task Write(HttpResponse response)
     {
-        if (IsWebSocket(context))
-            return Task.CompletedTask;
-        var headers = context.Response.Headers;
+        var headers = response.Headers;
         headers.ContentSecurityPolicy = Policy;
         // What is served as text stays text, whatever it looks like.
         headers.XContentTypeOptions = "nosniff";
@@ -36,8 +37,7 @@ internal static class SecurityHeaders
         return Task.CompletedTask;
     }
 
-    /// <summary>An upgrade of HTTP/1.1, or an extended CONNECT of HTTP/2 that was accepted: nothing looks at headers there.</summary>
-    private static bool IsWebSocket(HttpContext context) =>
-        context.Response.StatusCode == StatusCodes.Status101SwitchingProtocols
-        || (HttpMethods.IsConnect(context.Request.Method) && context.Response.StatusCode == StatusCodes.Status200OK);
+    /// <summary>Of HTTP/1.1 (an upgrade), or of HTTP/2 (an extended CONNECT).</summary>
+    private static bool IsHandshake(IFeatureCollection features) =>
+        features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } || features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
 }

@@ -51,6 +51,20 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
         (await channel.DrainAsync()).Concat(await pattern.DrainAsync()).Concat(await both.DrainAsync()).Should().BeEmpty();
     }
 
+    /// <summary>In Garnet a star matches the empty channel, in Redis none does; who was granted a pattern was granted what Redis matches.</summary>
+    [Fact]
+    public async Task What_is_delivered_for_a_pattern_that_does_not_match_it_by_the_rules_of_redis_does_not_reach_a_browser()
+    {
+        await using var client = await RawWebSocket.SubscribeAsync(app, "*");
+        await Eventually.IsAsync(async () => await PublishAsync("second.lock", "") == 1, "it is subscribed");
+        await using var plain = await PlainRedisClient.ConnectAsync(port);
+
+        (await plain.AskAsync("PUBLISH", "", "on no channel")).Should().Be("1", "Garnet delivers it");
+        await PublishAsync("second.lock", "on one");
+
+        (await client.ReadPastAsync("")).Should().Be("on one");
+    }
+
     [Fact]
     public async Task Sockets_share_a_subscription_and_names_leave_and_come_back()
     {

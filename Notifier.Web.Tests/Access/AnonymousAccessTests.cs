@@ -1,0 +1,48 @@
+using FluentAssertions;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Notifier.Access;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Access;
+
+/// <summary>What the configuration opens, as the process reads it.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class AnonymousAccessTests(RedisFixture fixture)
+{
+    [Theory]
+    [InlineData("Development", null, true)]
+    [InlineData("Production", null, false)]
+    [InlineData("Development", "Access:Anonymous:Publish:0=orders.*", true)]
+    [InlineData("Production", "Access:Anonymous:Publish:0=orders.*", true)]
+    [InlineData("Production", "Access:Anonymous:Subscribe:0=orders.*", false)]
+    public async Task Publishing_is_granted_by_itself(string environment, string? setting, bool allowed)
+    {
+        await using var app = await NotifierApp.StartAsync(
+            fixture.Redis.Configuration, settings: setting is null ? [$"environment={environment}"] : [$"environment={environment}", setting]);
+        var access = app.Services.GetRequiredService<AnonymousAccess>();
+
+        var refusal = access.Publish.Check(Name.Channel("orders.42"));
+
+        (refusal is null).Should().Be(allowed);
+        if (!allowed)
+            refusal!.Message.Should().Be("nothing is open here to anonymous visitors: set Access:Anonymous:Publish");
+    }
+
+    [Fact]
+    public async Task An_empty_list_opens_nothing_in_development_either()
+    {
+        var settings = Path.Combine(Directory.CreateTempSubdirectory("notifier-access-").FullName, "settings.json");
+        await File.WriteAllTextAsync(settings, """{ "Access": { "Anonymous": { "Subscribe": [] } } }""");
+        await using var app = await NotifierApp.StartAsync(
+            fixture.Redis.Configuration, builder => builder.Configuration.AddJsonFile(settings), "urls=http://127.0.0.1:0");
+
+        var access = app.Services.GetRequiredService<AnonymousAccess>();
+
+        access.Subscribe.Check(Name.Channel("orders.42"))!.Message.Should().Contain("set Access:Anonymous:Subscribe");
+        access.Publish.Check(Name.Channel("orders.42")).Should().BeNull();
+        Directory.Delete(Path.GetDirectoryName(settings)!, recursive: true);
+    }
+}

@@ -27,6 +27,7 @@ public sealed class StartupRefusalTests
     [InlineData("Limits:HandshakeTimeout=00:00:00", "Limits:HandshakeTimeout", "00:00:00", "00:00:01 to 00:05:00 is allowed")]
     [InlineData("Limits:ConnectionsPerAddress=0", "Limits:ConnectionsPerAddress", "0", "1 to 10000000 is allowed")]
     [InlineData("Access:Anonymous:Subscribe:0=__x", "Access:Anonymous:Subscribe:0", "\"__x\"", "reserved")]
+    [InlineData("Access:Anonymous:Subscribe:0=", "Access:Anonymous:Subscribe:0", "\"\"", "the channel is empty")]
     [InlineData("Access:Anonymous:Subscribe=orders.*", "Access:Anonymous:Subscribe", "\"orders.*\"", "whose first entry is Access:Anonymous:Subscribe:0")]
     [InlineData("Redis:Covers:0=user.42", "Redis:Covers:0", "\"user.42\"", "a pattern such as user.*")]
     [InlineData("Redis:Covers:0=a[]", "Redis:Covers:0", "\"a[]\"", "can match no channel")]

@@ -16,7 +16,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        app = await NotifierApp.StartAsync("", settings: [$"Redis:EmbeddedPort={port}", "Redis:Linger=00:00:00"]);
+        app = await NotifierApp.StartAsync("", settings: [$"Redis:EmbeddedPort={port}", "Redis:Linger=00:00:00", "Logging:LogLevel:Notifier.Hub=Debug"]);
         publisher = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port}");
     }
 
@@ -63,6 +63,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
         await PublishAsync("second.lock", "on one");
 
         (await client.ReadPastAsync("")).Should().Be("on one");
+        app.Log.Says("A message for * is dropped: its channel does not match, though Redis says so.").Should().BeTrue();
     }
 
     [Fact]

@@ -13,7 +13,7 @@ internal sealed class AccessValidator(NameRules rules, IConfiguration configurat
             .List(configuration, "Access:AllowedOrigins");
         for (var i = 0; i < options.AllowedOrigins.Length; i++)
         {
-            var entry = options.AllowedOrigins[i];
+            var entry = options.AllowedOrigins[i] ?? "";     // null in JSON
             errors.Must(AllowedOrigin.Parse(entry, out var error) is not null, $"Access:AllowedOrigins:{i} is \"{entry}\"; {error}.");
         }
         return errors.ToResult();

@@ -25,9 +25,10 @@ internal sealed class NameRules(IOptions<LimitsOptions> options)
             return NameRefusal.Malformed($"the {what} is not valid Unicode");
         if (name.Kind == NameKind.Pattern && Stars(name.Text) is var stars && stars > Limits.PatternStars)
             return NameRefusal.Malformed($"the pattern has {stars} stars; {Limits.PatternStars} are allowed");
-        if (RedisPattern.Of(name).MatchesNothing)
+        var pattern = RedisPattern.Of(name);
+        if (pattern.MatchesNothing)
             return NameRefusal.Malformed("the pattern can match no channel: a [ needs characters and a ] behind it");
-        if (IsReserved(name))
+        if (IsReserved(pattern.Beginning))     // then all that it can match is
             return NameRefusal.Forbidden($"the {what} is reserved: names that begin with __ or notifier: never reach a browser");
         return null;
     }
@@ -56,9 +57,6 @@ internal sealed class NameRules(IOptions<LimitsOptions> options)
     /// Whether a channel belongs to Redis (keyspace events, Sentinel, its libraries' housekeeping) or to Notifier itself.
     /// </summary>
     public static bool IsReserved(ReadOnlySpan<byte> channel) => channel.StartsWith("__"u8) || channel.StartsWith("notifier:"u8);
-
-    /// <summary>Whether the channel is, or all that the pattern can match is.</summary>
-    private static bool IsReserved(Name name) => IsReserved(RedisPattern.Of(name).Beginning);
 
     /// <summary>A star in brackets or after a backslash is no wildcard, but it is not worth telling them apart.</summary>
     private static int Stars(string pattern) => pattern.Count(c => c == '*');

@@ -37,12 +37,12 @@ internal sealed class OptionErrors
         string.IsNullOrEmpty(configuration[key]), $"{key} is \"{configuration[key]}\"; a list is allowed, whose first entry is {key}:0.");
 
     /// <summary>A list of names, each of which somebody could ask for.</summary>
-    public OptionErrors Names(IConfiguration configuration, string key, string[]? names, NameRules rules)
+    public OptionErrors Names(IConfiguration configuration, string key, string?[]? names, NameRules rules)
     {
         List(configuration, key);
         for (var i = 0; i < names?.Length; i++)
         {
-            if (rules.Check(Name.Parse(names[i])) is { } refusal)
+            if (rules.Check(Name.Parse(names[i] ?? "")) is { } refusal)
                 errors.Add($"{key}:{i} is \"{names[i]}\": {refusal.Message}.");
         }
         return this;

@@ -46,11 +46,12 @@ internal sealed partial class WebSocketEndpoint(
     /// <summary>One method from the handshake to the end: each that waits for a connection costs memory for each connection.</summary>
     private async Task ServeAsync(HttpContext context, FrameUpgrade upgrade)
     {
+        WebSocket? socket = null;
         HeldNames? held = null;
         try
         {
             var subprotocol = context.WebSockets.WebSocketRequestedProtocols is [var first, ..] ? first : null;
-            using var socket = await context.WebSockets.AcceptWebSocketAsync(subprotocol);
+            socket = await context.WebSockets.AcceptWebSocketAsync(subprotocol);
             var connection = upgrade.Connection!;
             connections.Add(connection);
             held = new HeldNames(connection, anonymous.Subscribe, hub, rules, limits.Value);
@@ -74,6 +75,7 @@ internal sealed partial class WebSocketEndpoint(
                 held?.Clear();
                 connections.Remove(connection);
             }
+            socket?.Dispose();
             admission.Leave(upgrade.Address);
         }
     }

@@ -102,7 +102,8 @@ internal sealed class Cover(Name name, SubscriptionTraits traits) : Intake(name,
             }
         }
         while (++taken < PassScratch.MostMessages && bytes < FrameBatch.Full && queue.TryRead(out delivery));
-        return bytes;
+        // Few of them may have matched, and more be waiting all the same.
+        return taken == PassScratch.MostMessages ? FrameBatch.Full : bytes;
     }
 
     private List<Message> Waiting(Subscription subscription)

@@ -74,8 +74,13 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
         if (Pattern is not null)
         {
             channel = Traits.ChannelOf(delivery);
-            if (channel is null || !Pattern.Matches(channel))
+            if (channel is null)
                 return false;
+            if (!Pattern.Matches(channel))
+            {
+                Traits.ReportMismatch(Name);
+                return false;
+            }
         }
         message = Traits.Accept(Name, channel, delivery);
         return true;

@@ -38,6 +38,9 @@ internal sealed partial class SubscriptionTraits(
     /// <summary>More came than could be passed on.</summary>
     public void ReportOverload(Name name, int dropped) => Log.Overload(logger, name, dropped);
 
+    /// <summary>Redis delivered what the pattern does not match by the rules that grants go by.</summary>
+    public void ReportMismatch(Name name) => Log.Mismatch(logger, name);
+
     /// <summary>Something failed that should not have, while messages were passed on.</summary>
     public void ReportFailure(Name name, Exception error) => Log.Failed(logger, name, error);
 
@@ -45,6 +48,9 @@ internal sealed partial class SubscriptionTraits(
     {
         [LoggerMessage(LogLevel.Warning, "Messages for {Name} come faster than they can be passed on; {Dropped} are dropped.")]
         public static partial void Overload(ILogger logger, Name name, int dropped);
+
+        [LoggerMessage(LogLevel.Debug, "A message for {Name} is dropped: its channel does not match, though Redis says so.")]
+        public static partial void Mismatch(ILogger logger, Name name);
 
         [LoggerMessage(LogLevel.Error, "Messages for {Name} could not be passed on; some may be lost.")]
         public static partial void Failed(ILogger logger, Name name, Exception error);

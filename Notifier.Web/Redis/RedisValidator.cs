@@ -21,7 +21,7 @@ internal sealed class RedisValidator(NameRules rules, IConfiguration configurati
         for (var i = 0; i < options.Covers.Length; i++)
         {
             errors.Must(
-                Name.Parse(options.Covers[i]).Kind == NameKind.Pattern,
+                Name.Parse(options.Covers[i] ?? "").Kind == NameKind.Pattern,
                 $"Redis:Covers:{i} is \"{options.Covers[i]}\", a channel; a pattern such as user.* is allowed.");
         }
         return errors.ToResult();

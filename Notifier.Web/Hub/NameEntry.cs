@@ -9,9 +9,6 @@ internal sealed class NameEntry(Subscription subscription, Reception reception)
 
     public Reception Reception => reception;
 
-    /// <summary>The cover it is under, or null.</summary>
-    public Cover? Cover => reception.Intake as Cover;
-
     /// <summary>How many connections hold it.</summary>
     public int References { get; set; }
 

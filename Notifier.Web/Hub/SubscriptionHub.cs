@@ -14,7 +14,6 @@ namespace Notifier.Hub;
 internal sealed partial class SubscriptionHub
 {
     private readonly RedisBackplane backplane;
-    private readonly RedisNames names;
     private readonly Covers covers;
     private readonly SubscriptionTraits traits;
     private readonly TimeSpan linger;
@@ -24,27 +23,30 @@ internal sealed partial class SubscriptionHub
     private readonly Lock gate = new();
     private readonly Dictionary<Name, NameEntry> entries = [];
     private readonly HashSet<NameEntry> unwanted = [];
-    private readonly Dictionary<Name, Reception> coverReceptions = [];
+    private readonly Receptions receptions;
     private readonly PatternQuota quota;
     private readonly Seldom refusals;
-
-    /// <summary>Names on their way out of Redis: the next reception of the same name waits for that.</summary>
-    private readonly Dictionary<Name, Task> leaving = [];
 
     public SubscriptionHub(
         RedisBackplane backplane, RedisNames names, Covers covers, SubscriptionTraits traits, IOptions<RedisOptions> redis,
         IOptions<LimitsOptions> limits, TimeProvider time, ILogger<SubscriptionHub> logger)
     {
         this.backplane = backplane;
-        this.names = names;
         this.covers = covers;
         this.traits = traits;
         this.time = time;
         this.logger = logger;
         linger = redis.Value.Linger;
+        receptions = new Receptions(Receive, traits);
         quota = new PatternQuota(limits.Value);
         refusals = new Seldom(time);
         backplane.Restored += NoteReturn;
+
+        Reception Receive(Intake intake, Task predecessor) => new(
+            intake,
+            after => new(backplane, names.ToRedis(intake.Name), intake.Name, after, intake.ReceiveAsync, logger),
+            predecessor,
+            Refuse);
     }
 
     /// <summary>How many names are subscribed, lingering ones included.</summary>
@@ -126,32 +128,17 @@ internal sealed partial class SubscriptionHub
 
     /// <summary>Whether Redis, or this process, would try the pattern for messages that it does not match.</summary>
     private bool Counts(Name name, Name? cover) => name.Kind == NameKind.Pattern
-        && (cover is null || (coverReceptions.TryGetValue(cover.Value, out var open)
-            && ((Cover)open.Intake).CountAlike(RedisPattern.Of(name)) >= PatternQuota.FreeUnderCover));
+        && (cover is null || receptions.Cover(cover.Value)?.CountAlike(RedisPattern.Of(name)) >= PatternQuota.FreeUnderCover);
 
     private NameEntry Open(Name name, Name? cover, bool counts)
     {
         var subscription = new Subscription(name, traits);
-        var entry = new NameEntry(subscription, cover is null ? Receive(subscription) : ReceptionOf(cover.Value));
-        entry.Cover?.Add(subscription);
+        var entry = new NameEntry(subscription, receptions.Open(subscription, cover));
         entries.Add(name, entry);
         if (counts)
             quota.Add(entry);
         return entry;
     }
-
-    private Reception ReceptionOf(Name cover)
-    {
-        if (!coverReceptions.TryGetValue(cover, out var reception))
-            coverReceptions.Add(cover, reception = Receive(new Cover(cover, traits)));
-        return reception;
-    }
-
-    private Reception Receive(Intake intake) => new(
-        intake,
-        after => new(backplane, names.ToRedis(intake.Name), intake.Name, after, intake.ReceiveAsync, logger),
-        leaving.GetValueOrDefault(intake.Name, Task.CompletedTask),
-        Refuse);
 
     // ---- letting go --------------------------------------------------------------------------------------------------
 
@@ -184,8 +171,7 @@ internal sealed partial class SubscriptionHub
         {
             foreach (var entry in unwanted.Where(entry => CanLeave(entry) && time.GetElapsedTime(entry.UnwantedSince) >= linger).ToList())
                 LetGo(entry);
-            foreach (var (name, _) in leaving.Where(pair => pair.Value.IsCompleted).ToList())
-                leaving.Remove(name);
+            receptions.ForgetLeft();
             live = [.. entries.Values];
         }
         foreach (var entry in live)
@@ -198,15 +184,7 @@ internal sealed partial class SubscriptionHub
     private void LetGo(NameEntry entry)
     {
         Remove(entry);
-        var reception = entry.Reception;
-        if (entry.Cover is { } cover)
-        {
-            cover.Remove(entry.Subscription);
-            if (!cover.IsEmpty)
-                return;
-            coverReceptions.Remove(cover.Name);
-        }
-        leaving[reception.Intake.Name] = reception.Leave();
+        receptions.Leave(entry.Subscription, entry.Reception);
     }
 
     private void Remove(NameEntry entry)
@@ -225,9 +203,7 @@ internal sealed partial class SubscriptionHub
         {
             foreach (var entry in entries.Values.Where(entry => entry.Reception == reception).ToList())
                 Remove(entry);
-            if (reception.Intake is Cover)
-                coverReceptions.Remove(reception.Intake.Name);
-            leaving[reception.Intake.Name] = reception.Leave();
+            receptions.Drop(reception);
         }
         reception.Intake.Refuse(reason);
     }

@@ -24,9 +24,10 @@ public sealed class PlainTextTests
     {
         var batch = PlainText.Encode(buffer, Enumerable.Repeat(Sized(FrameBatch.LargePayload), 10).ToArray());
 
-        batch.Count.Should().Be(3);
-        batch.Bytes.Length.Should().BeGreaterThan(FrameBatch.Full).And.BeLessThanOrEqualTo(Lane.Slice);
-        PlainText.Encode(buffer, Enumerable.Repeat(Text(""), 100_000).ToArray()).Bytes.Length.Should().BeLessThanOrEqualTo(Lane.Slice);
+        batch.Count.Should().Be(6);
+        batch.Bytes.Length.Should().BeGreaterThan(FrameBatch.Full).And.BeLessThanOrEqualTo(KestrelSetup.SendBufferSize);
+        PlainText.Encode(buffer, Enumerable.Repeat(Text(""), 100_000).ToArray()).Bytes.Length
+            .Should().BeLessThanOrEqualTo(KestrelSetup.SendBufferSize);
     }
 
     [Fact]

@@ -12,7 +12,7 @@ internal static class KestrelSetup
     /// Bytes of the kernel's send buffer for each socket (Linux doubles it). Left to itself it grows to 4 MB, which would stand
     /// in front of each ping, and hide a stalled reader.
     /// </summary>
-    private const int SendBufferSize = 128 * 1024;
+    public const int SendBufferSize = 128 * 1024;
 
     /// <summary>TCP connections beyond those that limits allow: they are told why, or load the page.</summary>
     private const int Spare = 1_000;

@@ -64,9 +64,9 @@ internal sealed class Cover(Name name, SubscriptionTraits traits) : Intake(name,
             subscription.Refuse(reason);
     }
 
-    protected override int Pass(ChannelMessageQueue queue, ChannelMessage delivery)
+    protected override Passed Pass(ChannelMessageQueue queue, ChannelMessage delivery)
     {
-        var bytes = Sort(queue, delivery);
+        var passed = Sort(queue, delivery);
         try
         {
             foreach (var (subscription, messages) in sorted)
@@ -79,11 +79,11 @@ internal sealed class Cover(Name name, SubscriptionTraits traits) : Intake(name,
         {
             sorted.Clear();     // also when one failed: nothing may be passed on twice
         }
-        return bytes;
+        return passed;
     }
 
     /// <summary>Takes what is there, and sorts it by name: each name gets its share of the batch in one go.</summary>
-    private int Sort(ChannelMessageQueue queue, ChannelMessage delivery)
+    private Passed Sort(ChannelMessageQueue queue, ChannelMessage delivery)
     {
         var taken = 0;
         var bytes = 0;
@@ -102,8 +102,7 @@ internal sealed class Cover(Name name, SubscriptionTraits traits) : Intake(name,
             }
         }
         while (++taken < PassScratch.MostMessages && bytes < FrameBatch.Full && queue.TryRead(out delivery));
-        // Few of them may have matched, and more be waiting all the same.
-        return taken == PassScratch.MostMessages ? FrameBatch.Full : bytes;
+        return new(taken, taken == PassScratch.MostMessages || bytes >= FrameBatch.Full);
     }
 
     private List<Message> Waiting(Subscription subscription)

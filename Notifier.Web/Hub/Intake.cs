@@ -16,6 +16,12 @@ internal abstract class Intake(Name name, SubscriptionTraits traits)
     /// </summary>
     private const int MostWaiting = 100_000;
 
+    /// <summary>What comes during this pause after a long pass goes into the next one.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>A pass that took less is followed by no pause, which so takes a fifth of the time at most.</summary>
+    private static readonly TimeSpan LongPass = TimeSpan.FromMilliseconds(4);
+
     public Name Name => name;
 
     protected SubscriptionTraits Traits => traits;
@@ -24,6 +30,11 @@ internal abstract class Intake(Name name, SubscriptionTraits traits)
     /// Passes on what Redis delivers, until the name has left Redis. While a pass runs, messages arrive for the next one:
     /// batches form by themselves, and at low rates nothing waits.
     /// </summary>
+    /// <remarks>
+    /// A pass costs a system call for each subscriber, however many messages it carries. Publishers that wait for an answer answer a
+    /// pass all at once: without the pause they stay divided, half of them in this pass and half in the next, and each
+    /// message costs twice as much (bench/RESULTS.md).
+    /// </remarks>
     public async Task ReceiveAsync(ChannelMessageQueue queue)
     {
         while (true)
@@ -39,8 +50,12 @@ internal abstract class Intake(Name name, SubscriptionTraits traits)
             }
             try
             {
-                if (Pass(queue, delivery) >= FrameBatch.Full)
+                var began = traits.Time.GetTimestamp();
+                var passed = Pass(queue, delivery);
+                if (passed.WasFull)
                     ShedOverload(queue);
+                else if (passed.Messages > 1 && traits.Time.GetElapsedTime(began) >= LongPass)
+                    await Task.Delay(Pause, traits.Time);
             }
             catch (Exception error)
             {
@@ -58,8 +73,7 @@ internal abstract class Intake(Name name, SubscriptionTraits traits)
     public abstract void Refuse(string reason);
 
     /// <summary>Passes on a delivery and what waits behind it, up to the size of a batch. Called by the loop.</summary>
-    /// <returns>The bytes passed on; a full batch when more may be waiting.</returns>
-    protected abstract int Pass(ChannelMessageQueue queue, ChannelMessage delivery);
+    protected abstract Passed Pass(ChannelMessageQueue queue, ChannelMessage delivery);
 
     private void ShedOverload(ChannelMessageQueue queue)
     {
@@ -71,4 +85,9 @@ internal abstract class Intake(Name name, SubscriptionTraits traits)
         traits.ReportOverload(name, dropped);
         NoteGap(GapCode.Overload);
     }
+
+    /// <summary>What a pass has passed on.</summary>
+    /// <param name="Messages">How many messages Redis had delivered.</param>
+    /// <param name="WasFull">Whether there was no room for more, and more may be waiting.</param>
+    protected readonly record struct Passed(int Messages, bool WasFull);
 }

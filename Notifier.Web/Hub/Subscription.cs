@@ -46,7 +46,7 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
         }
     }
 
-    protected override int Pass(ChannelMessageQueue queue, ChannelMessage delivery)
+    protected override Passed Pass(ChannelMessageQueue queue, ChannelMessage delivery)
     {
         var messages = PassScratch.OfThisThread.Messages;
         var count = 0;
@@ -60,7 +60,7 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
 
         Pass(messages.AsSpan(0, count));
         messages.AsSpan(0, count).Clear();
-        return bytes;
+        return new(count, count == messages.Length || bytes >= FrameBatch.Full);
     }
 
     /// <summary>

@@ -19,10 +19,10 @@ internal readonly record struct FrameBatch(ReadOnlyMemory<byte> Bytes, int Count
     public const int LargePayload = 16 * 1024;
 
     /// <summary>
-    /// A batch with this many bytes takes no further message. With the largest that is copied it stays below the 64 KiB
-    /// that one write may hand to a socket.
+    /// A batch with this many bytes takes no further message. With the largest that is copied it stays below the 128 KiB of the
+    /// kernel's send buffer, so that a socket which keeps up takes it in one write.
     /// </summary>
-    public const int Full = 47 * 1024;
+    public const int Full = 96 * 1024;
 
     /// <summary>Messages that have no frame in this format (a gap, in plain text): nothing to send, but to count.</summary>
     public static FrameBatch Nothing(int count) => new(default, count);

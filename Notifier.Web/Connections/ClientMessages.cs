@@ -15,10 +15,13 @@ internal enum ClientMessageKind
 
     /// <summary>The client closes, or has answered our close.</summary>
     Close,
+
+    /// <summary>The connection is gone, or the client broke the protocol (.NET has answered it).</summary>
+    Lost,
 }
 
 /// <param name="Kind">What it is.</param>
-/// <param name="Text">What a text message says; else empty.</param>
+/// <param name="Text">What a text message says; how the connection was lost; else empty.</param>
 internal readonly record struct ClientMessage(ClientMessageKind Kind, string Text = "");
 
 /// <summary>
@@ -26,36 +29,53 @@ internal readonly record struct ClientMessage(ClientMessageKind Kind, string Tex
 /// </summary>
 internal sealed class ClientMessages(WebSocket socket, int limit)
 {
-    /// <exception cref="WebSocketException">The client broke the protocol (.NET has answered it), or the connection is gone.</exception>
-    /// <exception cref="IOException">The connection is gone.</exception>
-    /// <exception cref="OperationCanceledException">The connection was aborted.</exception>
     public async ValueTask<ClientMessage> ReadAsync()
     {
-        var first = await socket.ReceiveAsync(Memory<byte>.Empty, CancellationToken.None);
-        if (first.MessageType == WebSocketMessageType.Close)
-            return new(ClientMessageKind.Close);
-        if (first.EndOfMessage)
-            return new(KindOf(first.MessageType));
-
-        var buffer = ArrayPool<byte>.Shared.Rent(limit + 1);
         try
         {
-            return await ReadAsync(buffer.AsMemory(0, limit + 1));
+            var first = await socket.ReceiveAsync(Memory<byte>.Empty, CancellationToken.None);
+            if (first.MessageType == WebSocketMessageType.Close)
+                return new(ClientMessageKind.Close);
+            if (first.EndOfMessage)
+                return new(KindOf(first.MessageType));
+
+            var buffer = ArrayPool<byte>.Shared.Rent(limit + 1);
+            try
+            {
+                return await ReadAsync(buffer.AsMemory(0, limit + 1));
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
         }
-        finally
+        catch (Exception error) when (IsLoss(error))
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            // Here, not further up: an exception costs anew in each asynchronous method that it passes, and all clients may go at once.
+            return new(ClientMessageKind.Lost, error.Message);
         }
     }
 
-    /// <summary>Reads and forgets, until the client closes too.</summary>
-    public async ValueTask DrainAsync()
+    /// <summary>Reads and forgets, until the client closes too, or is gone.</summary>
+    public async ValueTask<ClientMessage> DrainAsync()
     {
         var buffer = new byte[512];
-        while ((await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None)).MessageType != WebSocketMessageType.Close)
+        try
         {
+            while ((await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None)).MessageType != WebSocketMessageType.Close)
+            {
+            }
+            return new(ClientMessageKind.Close);
+        }
+        catch (Exception error) when (IsLoss(error))
+        {
+            return new(ClientMessageKind.Lost, error.Message);
         }
     }
+
+    /// <summary>Whether this is how a connection ends that nobody has closed.</summary>
+    public static bool IsLoss(Exception error) =>
+        error is WebSocketException or IOException or OperationCanceledException;
 
     private async ValueTask<ClientMessage> ReadAsync(Memory<byte> buffer)
     {

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Net.WebSockets;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
@@ -14,6 +15,8 @@ internal sealed class FrameUpgrade(HttpContext context, TimeProvider time, ILogg
 {
     private readonly IHttpUpgradeFeature? upgrade = context.Features.Get<IHttpUpgradeFeature>();
     private readonly IHttpExtendedConnectFeature? connect = context.Features.Get<IHttpExtendedConnectFeature>();
+    private ProtocolSwitch? departure;
+    private Stream? stream;
 
     /// <summary>Whom the connection will count for.</summary>
     public ClientAddress Address { get; set; }
@@ -40,28 +43,51 @@ internal sealed class FrameUpgrade(HttpContext context, TimeProvider time, ILogg
         context.Features.Set(ours);
     }
 
+    /// <summary>
+    /// Serves the connection until it ends: within the request, or after it where HTTP can be left. To be awaited at the end of the
+    /// request.
+    /// </summary>
+    /// <param name="accepted">What ASP.NET Core made of the upgraded stream.</param>
+    /// <param name="serve">Must not hold on to the request.</param>
+    public Task ServeAsync(WebSocket accepted, Func<WebSocket, Connection, Task> serve)
+    {
+        var connection = Connection!;
+        if (departure is null)
+            return serve(accepted, connection);
+        // The accepted one holds on to the request too, and would abort it once more.
+        var bare = WebSocket.CreateFromStream(stream!, new WebSocketCreationOptions
+        {
+            IsServer = true,
+            SubProtocol = accepted.SubProtocol,
+            KeepAliveInterval = TimeSpan.Zero,      // see Liveness
+        });
+        departure.SwitchTo(() => serve(bare, connection));
+        return Task.CompletedTask;
+    }
+
     public async Task<Stream> UpgradeAsync()
     {
-        var stream = await upgrade!.UpgradeAsync();
-        return Open(stream, Socket is { } socket && UntouchedTransport.Is(context)
-            ? new SocketLane(socket)
-            : new StreamLane(stream, Socket, isShared: false));
+        var upgraded = await upgrade!.UpgradeAsync();
+        if (Socket is not { } socket || ProtocolSwitch.Of(context) is not { } direct)
+            return Open(upgraded, new StreamLane(upgraded, Socket, isShared: false), context.Abort);
+        departure = direct;
+        return stream = Open(direct.Input, new SocketLane(socket), direct.Abort);
     }
 
     public async ValueTask<Stream> AcceptAsync()
     {
-        var stream = await connect!.AcceptAsync();
-        return Open(stream, new StreamLane(stream, Socket, isShared: true));
+        var accepted = await connect!.AcceptAsync();
+        return Open(accepted, new StreamLane(accepted, Socket, isShared: true), context.Abort);
     }
 
     private Socket? Socket => context.Features.Get<IConnectionSocketFeature>()?.Socket;
 
-    private FrameStream Open(Stream stream, Lane lane)
+    private FrameStream Open(Stream inner, Lane lane, Action abort)
     {
         // A quiet connection is no slow one; liveness is ours (see Liveness).
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
-        Connection = new Connection(lane, context.Abort, time, logger) { Address = Address };
-        return new FrameStream(stream, Connection);
+        Connection = new Connection(lane, abort, time, logger) { Address = Address };
+        return new FrameStream(inner, Connection);
     }
 }

@@ -24,7 +24,7 @@ internal static class KestrelSetup
         kestrel.Limits.MaxResponseBufferSize = 1;
         // A slow reader of notifications is no attack; liveness is ours.
         kestrel.Limits.MinResponseDataRate = null;
-        kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(UntouchedTransport.Remember));
+        kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(ProtocolSwitch.Middleware));
     }
 
     /// <summary>Once the options are known to be right, and before it listens.</summary>

@@ -16,7 +16,14 @@ internal sealed class SocketLane : Lane
     {
         this.socket = socket;
         progress = new TcpProgress(socket);
-        socket.Blocking = false;    // Kestrel itself only uses asynchronous calls, which do not care
+        try
+        {
+            socket.Blocking = false;    // Kestrel itself only uses asynchronous calls, which do not care
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            broken = true;      // the peer reset it right after its handshake
+        }
     }
 
     public override bool IsReady => true;

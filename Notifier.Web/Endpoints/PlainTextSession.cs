@@ -19,7 +19,8 @@ internal sealed class PlainTextSession(Connection connection, HeldNames held, Li
     }
 
     /// <summary>Subscribes to what the client asks for, until it ends.</summary>
-    public async Task RunAsync(ClientMessages client)
+    /// <returns>How it ended: <see cref="ClientMessageKind.Close"/> or <see cref="ClientMessageKind.Lost"/>.</returns>
+    public async Task<ClientMessage> RunAsync(ClientMessages client)
     {
         using var commands = new Rate(limits.CommandsPerSecond, limits.CommandBurst);
         while (connection.CloseAsked is null)
@@ -39,11 +40,11 @@ internal sealed class PlainTextSession(Connection connection, HeldNames held, Li
                 case ClientMessageKind.TooBig:
                     Close(CloseReason.FrameTooBig(limits.FrameBytes));
                     break;
-                case ClientMessageKind.Close:
-                    return;
+                case ClientMessageKind.Close or ClientMessageKind.Lost:
+                    return message;
             }
         }
-        await client.DrainAsync();
+        return await client.DrainAsync();
     }
 
     private void Subscribe(Name name)

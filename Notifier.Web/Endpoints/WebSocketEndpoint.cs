@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net.WebSockets;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
 using Notifier.Connections;
@@ -40,43 +39,53 @@ internal sealed partial class WebSocketEndpoint(
             context.Response.Headers.RetryAfter = refusal.RetryAfter.ToString(CultureInfo.InvariantCulture);
             return ExplainAsync(context.Response, refusal.Status, $"{refusal.Text}; try again after {refusal.RetryAfter} s.\n");
         }
-        return ServeAsync(context, upgrade);
+        return UpgradeAsync(context, upgrade);
     }
 
-    /// <summary>One method from the handshake to the end: each that waits for a connection costs memory for each connection.</summary>
-    private async Task ServeAsync(HttpContext context, FrameUpgrade upgrade)
+    private async Task UpgradeAsync(HttpContext context, FrameUpgrade upgrade)
     {
-        WebSocket? socket = null;
-        HeldNames? held = null;
+        var subprotocol = context.WebSockets.WebSocketRequestedProtocols is [var first, ..] ? first : null;
+        WebSocket socket;
         try
         {
-            var subprotocol = context.WebSockets.WebSocketRequestedProtocols is [var first, ..] ? first : null;
             socket = await context.WebSockets.AcceptWebSocketAsync(subprotocol);
-            var connection = upgrade.Connection!;
-            connections.Add(connection);
-            held = new HeldNames(connection, anonymous.Subscribe, hub, rules, limits.Value);
-            var session = new PlainTextSession(connection, held, limits.Value);
-            if (Refusal(context.Request, subprotocol, out var names) is { } refusal)
-                _ = connection.CloseAsync(refusal);
-            session.Subscribe(names);
-            await session.RunAsync(new ClientMessages(socket, limits.Value.FrameBytes));
-            await connection.CloseAsync(CloseReason.Answering(socket.CloseStatus));
         }
         catch (Exception error)
-            when (error is WebSocketException or IOException or OperationCanceledException or ConnectionAbortedException)
         {
+            admission.Leave(upgrade.Address);
+            if (!ClientMessages.IsLoss(error))
+                throw;
             Log.Lost(logger, error.Message);
+            return;
+        }
+        var refusal = Refusal(context.Request, subprotocol, out var names);
+        await upgrade.ServeAsync(socket, (bare, connection) => ServeAsync(bare, connection, names, refusal));
+    }
+
+    /// <summary>One method to the end: each that waits for a connection costs memory for each connection.</summary>
+    private async Task ServeAsync(WebSocket socket, Connection connection, IEnumerable<Name> names, CloseReason? refusal)
+    {
+        var held = new HeldNames(connection, anonymous.Subscribe, hub, rules, limits.Value);
+        try
+        {
+            connections.Add(connection);
+            if (refusal is { } reason)
+                _ = connection.CloseAsync(reason);
+            var session = new PlainTextSession(connection, held, limits.Value);
+            session.Subscribe(names);
+            var end = await session.RunAsync(new ClientMessages(socket, limits.Value.FrameBytes));
+            if (end.Kind == ClientMessageKind.Lost)
+                Log.Lost(logger, end.Text);
+            else
+                await connection.CloseAsync(CloseReason.Answering(socket.CloseStatus));
         }
         finally
         {
-            if (upgrade.Connection is { } connection)
-            {
-                await connection.RetireAsync();
-                held?.Clear();
-                connections.Remove(connection);
-            }
-            socket?.Dispose();
-            admission.Leave(upgrade.Address);
+            await connection.RetireAsync();
+            held.Clear();
+            connections.Remove(connection);
+            socket.Dispose();
+            admission.Leave(connection.Address);
         }
     }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measure Notifier against peers that do the same job, in turn, in one run.
 
-    compare.py SCENARIO [--peers bun,limit,...] [--rounds 3] [--seconds 5] [--dll PATH] [--alone] [-- wsload arguments]
+    compare.py SCENARIO [--peers bun,limit,NAME=PATH,...] [--rounds 3] [--seconds 5] [--dll PATH] [--alone]
+               [--server-arg=--Some:Key=value ...] [-- wsload arguments]
 
 Starts its own redis-server, each server in turn (A B A B ...), and wsload; prints one line a run and, for each
 figure, the median of Notifier / peer. Needs gcc, redis-server, node and npm (Bun and the Node peers come from npm),
@@ -16,11 +17,11 @@ Scenarios (all 127.0.0.1, 128-byte payloads, plain-text protocol):
   cover    10,000 sockets, a pattern each under one of Redis:Covers; peers get the channel that is published
   idle     10,000 sockets subscribed and silent: memory for each
   connect  64 at a time, connect, subscribe, drop: handshakes a second
-Peers: bun, limit, naive, node, signalr, socketio
+Peers: bun, limit, naive, node, signalr, socketio, or another build of Notifier as NAME=PATH/Notifier.Web.dll
 
 Exit status: 0 when every Notifier run (with --alone: every run) delivered all messages once and in order, else 1.
 """
-import argparse, json, os, pathlib, resource, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, pathlib, re, resource, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 WORK = pathlib.Path(os.environ.get("BENCH_WORK", pathlib.Path(tempfile.gettempdir()) / "notifier-bench"))
@@ -94,17 +95,23 @@ def dotnet_peer(name):
     return str(folder / "out" / name)
 
 
+def server_arguments(build, args):
+    """Those for all builds (--Some:Key=value), and those for this one (NAME:--Some:Key=value)."""
+    own = build + ":"
+    return [a.removeprefix(own) for a in args.server_arg if a.startswith(("-", own))]
+
+
 def command_for(peer, port, redis, args, scenario):
     """(server command, wsload arguments)"""
     name = "u.{i}" if scenario.startswith("private") else "u.{i}.inbox" if scenario == "cover" else "bench"
     subscribe = ["--send", name]
-    if peer == "notifier":
+    if peer in args.builds:
         covers = []
         if scenario == "cover":
             covers, subscribe = ["--Redis:Covers:0=u.*"], ["--send", "u.{i}.*"]
-        return (["dotnet", args.dll, *covers, "--urls", f"http://127.0.0.1:{port}", f"--Redis:Configuration=127.0.0.1:{redis}",
+        return (["dotnet", args.builds[peer], *covers, "--urls", f"http://127.0.0.1:{port}", f"--Redis:Configuration=127.0.0.1:{redis}",
                  "--Access:Anonymous:Subscribe:0=*", "--Limits:ConnectionsPerAddress=1000000",
-                 "--Logging:LogLevel:Default=Warning"], ["--path", "/ws", *subscribe])
+                 "--Logging:LogLevel:Default=Warning", *server_arguments(peer, args)], ["--path", "/ws", *subscribe])
     if peer == "limit":
         return [build_c("limit", "-lcrypto"), str(port), str(redis), "bench"], []
     if peer == "bun":
@@ -160,20 +167,33 @@ def main():
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--dll", default=str(HERE / "../Notifier.Web/bin/Release/net10.0/Notifier.Web.dll"))
     parser.add_argument("--alone", action="store_true", help="measure the peers without Notifier")
+    parser.add_argument("--server-arg", action="append", default=[], metavar="[NAME:]--KEY=VALUE",
+                        help="a further argument for every build of Notifier, or only for the one called NAME; repeatable")
     words = sys.argv[1:]
     cut = words.index("--") if "--" in words else len(words)
     args = parser.parse_args(words[:cut])
     args.extra = words[cut + 1:]        # further wsload arguments
-    peers = [p for p in args.peers.split(",") if p]
-    for peer in peers:
-        if peer not in PEERS:
-            parser.error(f"no such peer: {peer} (there are {', '.join(PEERS)})")
+    args.builds, peers = {}, []         # builds of Notifier: name -> path
+    for word in filter(None, args.peers.split(",")):
+        peer, is_build, path = word.partition("=")
+        if peer in [*peers, "notifier"] or is_build and (peer in PEERS or not re.fullmatch(r"[\w.-]+", peer)):
+            parser.error(f"choose another name: {word}")
+        if is_build:
+            args.builds[peer] = path
+        elif peer not in PEERS:
+            parser.error(f"no such peer: {peer} (there are {', '.join(PEERS)}, and NAME=PATH)")
         if peer in UNSUITED.get(args.scenario, ()):
             parser.error(f"{peer} cannot do {args.scenario}")
+        peers.append(peer)
     if not args.alone:
         peers.insert(0, "notifier")
-        if not pathlib.Path(args.dll).exists():
-            parser.error(f"{args.dll} is missing: dotnet build -c Release, or --dll, or --alone")
+        args.builds["notifier"] = args.dll
+    for path in args.builds.values():
+        if not pathlib.Path(path).is_file():
+            parser.error(f"{path} is missing: dotnet build -c Release, or another path, or --alone")
+    for word in args.server_arg:
+        if not word.startswith("-") and word.partition(":")[0] not in args.builds:
+            parser.error(f"--server-arg {word}: begins neither with - nor with the name of a build ({', '.join(args.builds)})")
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))          # 10,000 sockets; the servers inherit it
     WORK.mkdir(parents=True, exist_ok=True)

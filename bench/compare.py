@@ -15,6 +15,7 @@ Scenarios (all 127.0.0.1, 128-byte payloads, plain-text protocol):
   private  10,000 sockets, a channel each, 512 messages in flight: does it stay fast with many names
   private2k  the same with 2,000
   cover    10,000 sockets, a pattern each under one of Redis:Covers; peers get the channel that is published
+  mixed    1,000 sockets with three names each: a channel and a pattern for all, and a channel of its own
   idle     10,000 sockets subscribed and silent: memory for each
   connect  64 at a time, connect, subscribe, drop: handshakes a second
 Peers: bun, limit, naive, node, signalr, socketio, or another build of Notifier as NAME=PATH/Notifier.Web.dll
@@ -28,15 +29,19 @@ WORK = pathlib.Path(os.environ.get("BENCH_WORK", pathlib.Path(tempfile.gettempdi
 SCENARIOS = {
     "burst": ["fanout", "-n", "1000", "--window", "64"],
     "sparse": ["rate", "-n", "1000", "--rate", "100"],
-    "private": ["fanout", "-n", "10000", "--window", "512", "--private", "--channel", "u.{i}"],
-    "private2k": ["fanout", "-n", "2000", "--window", "512", "--private", "--channel", "u.{i}"],
-    "cover": ["fanout", "-n", "10000", "--window", "512", "--private", "--channel", "u.{i}.inbox"],
+    "private": ["fanout", "-n", "10000", "--window", "512", "--channel", "u.{i}"],
+    "private2k": ["fanout", "-n", "2000", "--window", "512", "--channel", "u.{i}"],
+    "cover": ["fanout", "-n", "10000", "--window", "512", "--channel", "u.{i}.inbox"],
+    "mixed": ["fanout", "-n", "1000", "--window", "64", "--channel", "bench", "--channel", "news.today", "--channel", "u.{i}"],
     "idle": ["idle", "-n", "10000"],
     "connect": ["connect", "-n", "64"],
 }
+NAMES = {                               # what each socket subscribes to; a name with * is a pattern
+    "private": ["u.{i}"], "private2k": ["u.{i}"], "cover": ["u.{i}.inbox"], "mixed": ["bench", "news.*", "u.{i}"],
+}
 PEERS = ["bun", "limit", "naive", "node", "signalr", "socketio"]
 UNSUITED = {                            # what a peer cannot do, known beforehand
-    "private": {"limit"}, "private2k": {"limit"}, "cover": {"limit"},               # it has one channel
+    "private": {"limit"}, "private2k": {"limit"}, "cover": {"limit"}, "mixed": {"limit"},       # it has one channel
     "connect": {"signalr", "socketio"},                         # they subscribe in two steps, wsload waits for neither
 }
 FIGURES = ["deliveries_per_s", "cpu_us_per_delivery", "p50_us", "p99_us", "kib_per_conn", "connects_per_s",
@@ -101,14 +106,18 @@ def server_arguments(build, args):
     return [a.removeprefix(own) for a in args.server_arg if a.startswith(("-", own))]
 
 
+def sends(texts):
+    return [word for text in texts for word in ("--send", text)]
+
+
 def command_for(peer, port, redis, args, scenario):
     """(server command, wsload arguments)"""
-    name = "u.{i}" if scenario.startswith("private") else "u.{i}.inbox" if scenario == "cover" else "bench"
-    subscribe = ["--send", name]
+    names = NAMES.get(scenario, ["bench"])
+    subscribe = sends(names)
     if peer in args.builds:
         covers = []
         if scenario == "cover":
-            covers, subscribe = ["--Redis:Covers:0=u.*"], ["--send", "u.{i}.*"]
+            covers, subscribe = ["--Redis:Covers:0=u.*"], sends(["u.{i}.*"])
         return (["dotnet", args.builds[peer], *covers, "--urls", f"http://127.0.0.1:{port}", f"--Redis:Configuration=127.0.0.1:{redis}",
                  "--Access:Anonymous:Subscribe:0=*", "--Limits:ConnectionsPerAddress=1000000",
                  "--Logging:LogLevel:Default=Warning", *server_arguments(peer, args)], ["--path", "/ws", *subscribe])
@@ -121,14 +130,14 @@ def command_for(peer, port, redis, args, scenario):
         return ["node", str(npm_peer("node-ws") / "server.mjs"), str(port), str(redis)], subscribe
     if peer == "socketio":
         return (["node", str(npm_peer("socketio") / "server.mjs"), str(port), str(redis)],
-                ["--path", "/socket.io/?EIO=4&transport=websocket", "--send", "40", "--send",
-                 f'42["subscribe","{name}"]', "--send-delay", "1500", "--reply", "2=3"])
+                ["--path", "/socket.io/?EIO=4&transport=websocket", *sends(["40"]),
+                 *sends(f'42["subscribe","{name}"]' for name in names), "--send-delay", "1500", "--reply", "2=3"])
     if peer == "naive":
         return [dotnet_peer("naive-aspnet"), str(port), str(redis)], subscribe
     if peer == "signalr":
         return ([dotnet_peer("signalr"), str(port), str(redis)],
-                ["--path", "/hub", "--send", '{"protocol":"json","version":1}\\x1e', "--send",
-                 '{"type":1,"target":"Subscribe","arguments":["%s"]}\\x1e' % name, "--send-delay", "800"])
+                ["--path", "/hub", *sends(['{"protocol":"json","version":1}\\x1e']),
+                 *sends('{"type":1,"target":"Subscribe","arguments":["%s"]}\\x1e' % name for name in names), "--send-delay", "800"])
     sys.exit(f"no such peer: {peer}")
 
 
@@ -209,7 +218,7 @@ def main():
                 result = measure(peer, redis, args)
                 results[peer].append(result)
                 if result:
-                    shown = {k: result[k] for k in [*FIGURES, "missing", "gaps", "duplicates", "reordered"] if k in result}
+                    shown = {k: result[k] for k in [*FIGURES, "missing", "gaps", "duplicates", "reordered", "strays"] if k in result}
                     print(f"{peer:9} {json.dumps(shown)}", flush=True)
     finally:
         broker.terminate()

@@ -18,6 +18,7 @@ Scenarios (all 127.0.0.1, 128-byte payloads, plain-text protocol):
   mixed    1,000 sockets with three names each: a channel and a pattern for all, and a channel of its own
   idle     10,000 sockets subscribed and silent: memory for each
   connect  64 at a time, connect, subscribe, drop: handshakes a second
+  joining  8,000 sockets join one channel, then 8,000 more: how much longer do the second take
 Peers: bun, limit, naive, node, signalr, socketio, or another build of Notifier as NAME=PATH/Notifier.Web.dll
 
 Exit status: 0 when every Notifier run (with --alone: every run) delivered all messages once and in order, else 1.
@@ -35,6 +36,7 @@ SCENARIOS = {
     "mixed": ["fanout", "-n", "1000", "--window", "64", "--channel", "bench", "--channel", "news.today", "--channel", "u.{i}"],
     "idle": ["idle", "-n", "10000"],
     "connect": ["connect", "-n", "64"],
+    "joining": ["joining", "-n", "16000", "--warmup", "3"],
 }
 NAMES = {                               # what each socket subscribes to; a name with * is a pattern
     "private": ["u.{i}"], "private2k": ["u.{i}"], "cover": ["u.{i}.inbox"], "mixed": ["bench", "news.*", "u.{i}"],
@@ -42,10 +44,10 @@ NAMES = {                               # what each socket subscribes to; a name
 PEERS = ["bun", "limit", "naive", "node", "signalr", "socketio"]
 UNSUITED = {                            # what a peer cannot do, known beforehand
     "private": {"limit"}, "private2k": {"limit"}, "cover": {"limit"}, "mixed": {"limit"},       # it has one channel
-    "connect": {"signalr", "socketio"},                         # they subscribe in two steps, wsload waits for neither
+    "connect": {"signalr", "socketio"}, "joining": {"signalr", "socketio"},     # they subscribe in two steps, wsload waits for neither
 }
 FIGURES = ["deliveries_per_s", "cpu_us_per_delivery", "p50_us", "p99_us", "kib_per_conn", "connects_per_s",
-           "cpu_us_per_connect", "rss_mib"]
+           "cpu_us_per_connect", "first_s", "second_s", "second_per_first", "rss_mib"]
 
 
 def free_port():

@@ -16,6 +16,7 @@ Scenarios (all 127.0.0.1, 128-byte payloads, plain-text protocol):
   private2k  the same with 2,000
   cover    10,000 sockets, a pattern each under one of Redis:Covers; peers get the channel that is published
   mixed    1,000 sockets with three names each: a channel and a pattern for all, and a channel of its own
+  stalled  burst, and burst with 100 of the sockets reading nothing: what the others notice, what the 100 cost
   idle     10,000 sockets subscribed and silent: memory for each
   connect  64 at a time, connect, subscribe, drop: handshakes a second
   joining  8,000 sockets join one channel, then 8,000 more: how much longer do the second take
@@ -34,6 +35,7 @@ SCENARIOS = {
     "private2k": ["fanout", "-n", "2000", "--window", "512", "--channel", "u.{i}"],
     "cover": ["fanout", "-n", "10000", "--window", "512", "--channel", "u.{i}.inbox"],
     "mixed": ["fanout", "-n", "1000", "--window", "64", "--channel", "bench", "--channel", "news.today", "--channel", "u.{i}"],
+    "stalled": ["fanout", "-n", "1000", "--window", "64", "--stall", "100"],
     "idle": ["idle", "-n", "10000"],
     "connect": ["connect", "-n", "64"],
     "joining": ["joining", "-n", "16000", "--warmup", "3"],
@@ -47,7 +49,7 @@ UNSUITED = {                            # what a peer cannot do, known beforehan
     "connect": {"signalr", "socketio"}, "joining": {"signalr", "socketio"},     # they subscribe in two steps, wsload waits for neither
 }
 FIGURES = ["deliveries_per_s", "cpu_us_per_delivery", "p50_us", "p99_us", "kib_per_conn", "connects_per_s",
-           "cpu_us_per_connect", "first_s", "second_s", "second_per_first", "rss_mib"]
+           "cpu_us_per_connect", "p99_per_burst", "kib_per_stalled", "stalled_closed", "first_s", "second_s", "second_per_first", "rss_mib"]
 
 
 def free_port():
@@ -144,22 +146,33 @@ def command_for(peer, port, redis, args, scenario):
 
 
 def measure(peer, redis, args):
+    if args.scenario != "stalled":
+        return run(peer, redis, args, args.scenario)
+    burst, stalled = run(peer, redis, args, "burst"), run(peer, redis, args, "stalled")
+    if not burst or not stalled:
+        return None
+    stalled["p99_per_burst"] = round(stalled["p99_us"] / burst["p99_us"], 3)
+    stalled["exit"] |= burst["exit"]
+    return stalled
+
+
+def run(peer, redis, args, scenario):
     port = free_port()
-    command, load = command_for(peer, port, redis, args, args.scenario)
+    command, load = command_for(peer, port, redis, args, scenario)
     environment = dict(os.environ, ASPNETCORE_ENVIRONMENT="Production", DOTNET_ENVIRONMENT="Production")
     with open(WORK / f"{peer}.log", "w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
     try:
         wait_port(peer, port, server)
         time.sleep(1)
-        run = subprocess.run([build_c("wsload"), *SCENARIOS[args.scenario], "--port", str(port), "--redis-port", str(redis),
-                              "--seconds", str(args.seconds), "--pid", str(server.pid), *load, *args.extra],
-                             capture_output=True, text=True)
-        if run.returncode == 2 or not run.stdout:
-            print(f"{peer:9} failed: {run.stderr.strip()}")
+        done = subprocess.run([build_c("wsload"), *SCENARIOS[scenario], "--port", str(port), "--redis-port", str(redis),
+                               "--seconds", str(args.seconds), "--pid", str(server.pid), *load, *args.extra],
+                              capture_output=True, text=True)
+        if done.returncode == 2 or not done.stdout:
+            print(f"{peer:9} failed: {done.stderr.strip()}")
             return None
-        result = json.loads(run.stdout)
-        result["exit"] = run.returncode
+        result = json.loads(done.stdout)
+        result["exit"] = done.returncode
         return result
     finally:
         server.send_signal(signal.SIGTERM)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure Notifier against peers that do the same job, in turn, in one run.
 
-    compare.py SCENARIO [--peers bun,limit,NAME=PATH,...] [--rounds 3] [--seconds 5] [--dll PATH] [--alone]
+    compare.py SCENARIO [--peers bun,limit,NAME=PATH,...] [--rounds N] [--seconds N] [--dll PATH] [--alone]
                [--server-arg=--Some:Key=value ...] [-- wsload arguments]
 
 Starts its own redis-server, each server in turn (A B A B ...), and wsload; prints one line a run and, for each
@@ -20,6 +20,7 @@ Scenarios (all 127.0.0.1, 128-byte payloads, plain-text protocol):
   idle     10,000 sockets subscribed and silent: memory for each
   connect  64 at a time, connect, subscribe, drop: handshakes a second
   joining  8,000 sockets join one channel, then 8,000 more: how much longer do the second take
+  soak     10 minutes of burst; 50 of the sockets read nothing, 20 others a second go and come back
 Peers: bun, limit, naive, node, signalr, socketio, or another build of Notifier as NAME=PATH/Notifier.Web.dll
 
 Exit status: 0 when every Notifier run (with --alone: every run) delivered all messages once and in order, else 1.
@@ -38,6 +39,7 @@ SCENARIOS = {
     "stalled": ["fanout", "-n", "1000", "--window", "64", "--stall", "100"],
     "idle": ["idle", "-n", "10000"],
     "connect": ["connect", "-n", "64"],
+    "soak": ["fanout", "-n", "1000", "--window", "64", "--stall", "50", "--churn", "20"],
     "joining": ["joining", "-n", "16000", "--warmup", "3"],
 }
 NAMES = {                               # what each socket subscribes to; a name with * is a pattern
@@ -46,10 +48,11 @@ NAMES = {                               # what each socket subscribes to; a name
 PEERS = ["bun", "limit", "naive", "node", "signalr", "socketio"]
 UNSUITED = {                            # what a peer cannot do, known beforehand
     "private": {"limit"}, "private2k": {"limit"}, "cover": {"limit"}, "mixed": {"limit"},       # it has one channel
-    "connect": {"signalr", "socketio"}, "joining": {"signalr", "socketio"},     # they subscribe in two steps, wsload waits for neither
+    "connect": {"signalr", "socketio"}, "joining": {"signalr", "socketio"}, "soak": {"signalr", "socketio"},     # they subscribe in two steps, wsload waits for neither
 }
 FIGURES = ["deliveries_per_s", "cpu_us_per_delivery", "p50_us", "p99_us", "kib_per_conn", "connects_per_s",
-           "cpu_us_per_connect", "p99_per_burst", "kib_per_stalled", "stalled_closed", "first_s", "second_s", "second_per_first", "rss_mib"]
+           "cpu_us_per_connect", "p99_per_burst", "kib_per_stalled", "stalled_closed", "too_slow", "rss_growth", "first_s", "second_s", "second_per_first", "rss_mib"]
+CHECKS = ["missing", "gaps", "duplicates", "reordered", "strays", "deaf"]
 
 
 def free_port():
@@ -186,9 +189,9 @@ def run(peer, redis, args, scenario):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenario", choices=SCENARIOS)
-    parser.add_argument("--peers", default="bun")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--peers", help="by default bun; for soak none")
+    parser.add_argument("--rounds", type=int, help="by default 3; for soak 1")
+    parser.add_argument("--seconds", type=float, help="by default 5; for soak 600")
     parser.add_argument("--dll", default=str(HERE / "../Notifier.Web/bin/Release/net10.0/Notifier.Web.dll"))
     parser.add_argument("--alone", action="store_true", help="measure the peers without Notifier")
     parser.add_argument("--server-arg", action="append", default=[], metavar="[NAME:]--KEY=VALUE",
@@ -197,6 +200,9 @@ def main():
     cut = words.index("--") if "--" in words else len(words)
     args = parser.parse_args(words[:cut])
     args.extra = words[cut + 1:]        # further wsload arguments
+    for option, usual, soak in ("peers", "bun", ""), ("rounds", 3, 1), ("seconds", 5, 600):
+        if getattr(args, option) is None:
+            setattr(args, option, soak if args.scenario == "soak" else usual)
     args.builds, peers = {}, []         # builds of Notifier: name -> path
     for word in filter(None, args.peers.split(",")):
         peer, is_build, path = word.partition("=")
@@ -233,7 +239,9 @@ def main():
                 result = measure(peer, redis, args)
                 results[peer].append(result)
                 if result:
-                    shown = {k: result[k] for k in [*FIGURES, "missing", "gaps", "duplicates", "reordered", "strays"] if k in result}
+                    for figure in ["kib_per_stalled"] if args.scenario == "soak" else ["rss_growth", "rss_samples_mib"]:
+                        result.pop(figure, 0)               # other growth counts for more, too short to mean anything
+                    shown = {k: result[k] for k in [*FIGURES, *CHECKS, "churned", "rss_samples_mib"] if k in result}
                     print(f"{peer:9} {json.dumps(shown)}", flush=True)
     finally:
         broker.terminate()

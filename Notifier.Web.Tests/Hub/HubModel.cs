@@ -1,15 +1,11 @@
 using System.Globalization;
 using System.Text;
 using FluentAssertions;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
-using Notifier.Access;
 using Notifier.Connections;
 using Notifier.History;
 using Notifier.Hub;
 using Notifier.Messages;
-using Notifier.Redis;
 using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Hub;
@@ -27,10 +23,7 @@ internal sealed class HubModel
     public HubModel(int seed, int names, RecentOptions recent)
     {
         this.seed = seed;
-        var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>();
-        traits = new SubscriptionTraits(
-            Options.Create(recent), Options.Create(new LimitsOptions()), new RedisNames(Options.Create(new RedisOptions())),
-            new HubMetrics(meters), TimeProvider.System, NullLogger<Subscription>.Instance);
+        traits = Audience.Traits(recent);
         Names = [.. Enumerable.Range(0, names).Select(n => new ModelName(new Subscription(Name.Channel($"n{n}"), traits)))];
     }
 

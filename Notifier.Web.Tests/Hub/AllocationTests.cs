@@ -1,0 +1,153 @@
+using FluentAssertions;
+using Notifier.Connections;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Hub;
+
+/// <summary>
+/// A message costs memory once, when Redis delivers it, and nothing for each of those who get it: not a byte, or a busy
+/// name would keep the garbage collector busy in proportion to its audience.
+/// </summary>
+public sealed class AllocationTests
+{
+    /// <summary>Enough to fill the log and to grow the buffers of this thread.</summary>
+    private const int WarmUps = Audience.Kept;
+
+    private const int Rounds = 10;
+
+    private const int Attempts = 3;
+
+    private const int Passed = WarmUps + Attempts * Rounds;
+
+    private const int SmallPayload = 100;
+
+    private static readonly int[] Audiences = [1, 100, 10_000];
+
+    /// <summary>How many subscribers; how many messages at once, of how many bytes each. The largest is shared, not copied.</summary>
+    public static TheoryData<int, int, int> Passes
+    {
+        get
+        {
+            var passes = new TheoryData<int, int, int>();
+            foreach (var subscribers in Audiences)
+            {
+                passes.Add(subscribers, 1, SmallPayload);
+                passes.Add(subscribers, Audience.Kept, SmallPayload);
+                passes.Add(subscribers, 1, FrameBatch.LargePayload + 1);
+            }
+            return passes;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Passes))]
+    public void Passing_messages_on_allocates_nothing_however_many_get_them(int subscribers, int count, int payload)
+    {
+        var lanes = Lanes(subscribers);
+        var audience = new Audience(lanes);
+        var messages = Messages(count, payload);
+
+        var allocated = AllocatedBy(() => audience.Subscription.Pass(messages));
+
+        allocated.Should().Be(0);
+        lanes.Should().OnlyContain(lane => lane.Taken == Passed * FrameBytes(count, payload));
+    }
+
+    [Theory]
+    [MemberData(nameof(Passes))]
+    public void Catching_up_allocates_nothing_however_many_were_busy(int subscribers, int count, int payload)
+    {
+        var lanes = Lanes(subscribers);
+        var audience = new Audience(lanes);
+        var messages = Messages(count, payload);
+
+        var allocated = AllocatedBy(() => PassWhileBusy(audience, messages));
+
+        allocated.Should().Be(0);
+        lanes.Should().OnlyContain(lane => lane.Taken == Passed * FrameBytes(count, payload));
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(1, Audience.Kept)]
+    [InlineData(100, 1)]
+    [InlineData(100, Audience.Kept)]
+    public void Over_real_sockets_neither_passing_on_nor_catching_up_allocates(int subscribers, int count)
+    {
+        using var peers = new LoopbackPeers(subscribers);
+        var audience = new Audience(peers.Lanes);
+        var messages = Messages(count, SmallPayload);
+
+        var allocated = AllocatedBy(
+            () =>
+            {
+                audience.Subscription.Pass(messages);
+                PassWhileBusy(audience, messages);
+            },
+            inBetween: () => peers.ReadAll(2 * FrameBytes(count, SmallPayload)));
+
+        allocated.Should().Be(0);
+    }
+
+    [Fact]
+    public void Joining_and_leaving_allocate_the_same_however_many_have_joined()
+    {
+        var allocated = Audiences.Select(subscribers =>
+        {
+            var audience = new Audience(Lanes(subscribers));
+            var connection = Audience.Connect(new OpenLane());
+            return AllocatedBy(() =>
+            {
+                var subscriber = audience.Join(connection);
+                connection.Run(subscriber.Leave);
+            });
+        });
+
+        allocated.Distinct().Should().ContainSingle();
+    }
+
+    /// <summary>
+    /// The bytes that so many rounds allocate in this thread, once everything that grows has grown. The runtime allocates a
+    /// little of its own when it compiles a running loop anew, so the least of a few attempts counts; ours is in each of them.
+    /// </summary>
+    private static long AllocatedBy(Action action, Action? inBetween = null)
+    {
+        AllocatedBy(WarmUps, action, inBetween);
+        var least = long.MaxValue;
+        for (var attempt = 0; attempt < Attempts; attempt++)
+            least = Math.Min(least, AllocatedBy(Rounds, action, inBetween));
+        return least;
+    }
+
+    private static long AllocatedBy(int rounds, Action action, Action? inBetween)
+    {
+        long allocated = 0;
+        for (var i = 0; i < rounds; i++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            action();
+            allocated += GC.GetAllocatedBytesForCurrentThread() - before;
+            inBetween?.Invoke();
+        }
+        return allocated;
+    }
+
+    /// <summary>Everyone is busy while the messages are passed on, and then catches up, here instead of on the thread pool.</summary>
+    private static void PassWhileBusy(Audience audience, Message[] messages)
+    {
+        foreach (var connection in audience.Connections)
+            connection.TryHold();
+        audience.Subscription.Pass(messages);
+        foreach (IThreadPoolWorkItem connection in audience.Connections)
+            connection.Execute();
+    }
+
+    private static OpenLane[] Lanes(int count) => [.. Enumerable.Range(0, count).Select(_ => new OpenLane())];
+
+    private static Message[] Messages(int count, int payload) =>
+        [.. Enumerable.Range(0, count).Select(_ => Message.Of(null, new byte[payload]))];
+
+    private static int FrameBytes(int count, int payload) => count * (ServerFrame.HeaderLength(payload) + payload);
+}

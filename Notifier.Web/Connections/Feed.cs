@@ -1,3 +1,5 @@
+using Notifier.Messages;
+
 namespace Notifier.Connections;
 
 /// <summary>
@@ -11,4 +13,15 @@ internal abstract class Feed
 
     /// <summary>Sends one slice of it.</summary>
     public abstract void CatchUp();
+
+    /// <summary>
+    /// The small frames that come next, to be sent with those of another feed; nothing when there are none, or when it takes more than
+    /// that. Valid until this thread asks again.
+    /// </summary>
+    public virtual FrameBatch Next() => FrameBatch.Nothing(0);
+
+    /// <summary>So many messages of <see cref="Next"/> need not be sent again.</summary>
+    public virtual void Advance(int messages)
+    {
+    }
 }

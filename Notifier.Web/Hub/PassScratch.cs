@@ -19,6 +19,8 @@ internal sealed class PassScratch
 
     public FrameBuffer Frames { get; } = new();
 
+    public RecentSlices Slices { get; } = new();
+
     public Message[] Messages { get; } = new Message[MostMessages];
 
     public Subscriber[] Chunk { get; } = new Subscriber[256];

@@ -61,7 +61,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
             return;
         }
         if (cursor == from && !hasLeft)
-            cursor += connection.Write(batch);
+            cursor += connection.Write(batch, this);
         if (cursor < to)
             connection.CatchUp();   // once it is let go
         connection.Release();
@@ -75,6 +75,10 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
         else if (lost > 0)
             _ = connection.CloseAsync(CloseReason.TooSlow(lost));
     }
+
+    public override FrameBatch Next() => PassScratch.OfThisThread.Slices.Of(subscription, cursor);
+
+    public override void Advance(int messages) => cursor += messages;
 
     public void Refuse(string reason) => refused?.Invoke(reason);
 

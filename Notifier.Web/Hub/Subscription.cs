@@ -105,6 +105,7 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
             foreach (var subscriber in chunk)
                 subscriber.Offer(batch, number, number + batch.Count);
         }
+        PassScratch.OfThisThread.Slices.Clear();
     }
 
     // ---- what a subscriber asks for ----------------------------------------------------------------------------------
@@ -131,16 +132,22 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
     public FrameBatch? Slice(long cursor, out long lost)
     {
         var scratch = PassScratch.OfThisThread;
+        return Slice(cursor, scratch.Frames, scratch.Messages, out lost);
+    }
+
+    /// <summary>The same, framed into a buffer of the caller's, as many as there is room for on the way.</summary>
+    public FrameBatch? Slice(long cursor, FrameBuffer frames, Span<Message> room, out long lost)
+    {
         int count;
         lock (gate)
         {
             lost = Math.Max(0, log.First - cursor);
-            count = lost > 0 ? 0 : log.Copy(cursor, scratch.Messages, FrameBatch.Full);
+            count = lost > 0 ? 0 : log.Copy(cursor, room, FrameBatch.Full);
         }
         if (count == 0)
             return null;
-        var messages = scratch.Messages.AsSpan(0, count);
-        var batch = PlainText.Encode(scratch.Frames, messages);
+        var messages = room[..count];
+        var batch = PlainText.Encode(frames, messages);
         messages.Clear();
         return batch;
     }

@@ -25,7 +25,7 @@ Peers: bun, limit, naive, node, signalr, socketio, or another build of Notifier 
 
 Exit status: 0 when every Notifier run (with --alone: every run) delivered all messages once and in order, else 1.
 """
-import argparse, json, os, pathlib, re, resource, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import argparse, contextlib, json, os, pathlib, re, resource, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 WORK = pathlib.Path(os.environ.get("BENCH_WORK", pathlib.Path(tempfile.gettempdir()) / "notifier-bench"))
@@ -39,8 +39,8 @@ SCENARIOS = {
     "stalled": ["fanout", "-n", "1000", "--window", "64", "--stall", "100"],
     "idle": ["idle", "-n", "10000"],
     "connect": ["connect", "-n", "64"],
-    "soak": ["fanout", "-n", "1000", "--window", "64", "--stall", "50", "--churn", "20"],
     "joining": ["joining", "-n", "16000", "--warmup", "3"],
+    "soak": ["fanout", "-n", "1000", "--window", "64", "--stall", "50", "--churn", "20"],
 }
 NAMES = {                               # what each socket subscribes to; a name with * is a pattern
     "private": ["u.{i}"], "private2k": ["u.{i}"], "cover": ["u.{i}.inbox"], "mixed": ["bench", "news.*", "u.{i}"],
@@ -160,6 +160,7 @@ def measure(peer, redis, args):
 
 
 def run(peer, redis, args, scenario):
+    """One server, started for this, and one wsload: its figures, or None when it failed."""
     port = free_port()
     command, load = command_for(peer, port, redis, args, scenario)
     environment = dict(os.environ, ASPNETCORE_ENVIRONMENT="Production", DOTNET_ENVIRONMENT="Production")
@@ -186,9 +187,28 @@ def run(peer, redis, args, scenario):
             server.wait()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scenario", choices=SCENARIOS)
+@contextlib.contextmanager
+def redis_server():
+    """A Redis of our own; its port."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    with open(WORK / "redis-server.log", "w") as log:
+        broker = subprocess.Popen(["redis-server", "--port", str(port), "--save", "", "--appendonly", "no",
+                                   "--client-output-buffer-limit", "pubsub 0 0 0"], stdout=log, stderr=log)
+    try:
+        wait_port("redis-server", port, broker)
+        yield port
+    finally:
+        broker.terminate()
+        broker.wait()
+
+
+def raise_file_limit():
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))          # 10,000 sockets; the servers inherit it
+
+
+def add_options(parser):
     parser.add_argument("--peers", help="by default bun; for soak none")
     parser.add_argument("--rounds", type=int, help="by default 3; for soak 1")
     parser.add_argument("--seconds", type=float, help="by default 5; for soak 600")
@@ -196,14 +216,14 @@ def main():
     parser.add_argument("--alone", action="store_true", help="measure the peers without Notifier")
     parser.add_argument("--server-arg", action="append", default=[], metavar="[NAME:]--KEY=VALUE",
                         help="a further argument for every build of Notifier, or only for the one called NAME; repeatable")
-    words = sys.argv[1:]
-    cut = words.index("--") if "--" in words else len(words)
-    args = parser.parse_args(words[:cut])
-    args.extra = words[cut + 1:]        # further wsload arguments
+
+
+def choose_servers(parser, args):
+    """Fills in what was not said; returns the names of the servers, and sets args.builds: builds of Notifier, name -> path."""
     for option, usual, soak in ("peers", "bun", ""), ("rounds", 3, 1), ("seconds", 5, 600):
         if getattr(args, option) is None:
             setattr(args, option, soak if args.scenario == "soak" else usual)
-    args.builds, peers = {}, []         # builds of Notifier: name -> path
+    args.builds, peers = {}, []
     for word in filter(None, args.peers.split(",")):
         peer, is_build, path = word.partition("=")
         if peer in [*peers, "notifier"] or is_build and (peer in PEERS or not re.fullmatch(r"[\w.-]+", peer)):
@@ -224,16 +244,21 @@ def main():
     for word in args.server_arg:
         if not word.startswith("-") and word.partition(":")[0] not in args.builds:
             parser.error(f"--server-arg {word}: begins neither with - nor with the name of a build ({', '.join(args.builds)})")
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))          # 10,000 sockets; the servers inherit it
-    WORK.mkdir(parents=True, exist_ok=True)
-    redis = free_port()
-    with open(WORK / "redis-server.log", "w") as log:
-        broker = subprocess.Popen(["redis-server", "--port", str(redis), "--save", "", "--appendonly", "no",
-                                   "--client-output-buffer-limit", "pubsub 0 0 0"], stdout=log, stderr=log)
+    return peers
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenario", choices=SCENARIOS)
+    add_options(parser)
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    args = parser.parse_args(words[:cut])
+    args.extra = words[cut + 1:]        # further wsload arguments
+    peers = choose_servers(parser, args)
+    raise_file_limit()
     results = {p: [] for p in peers}    # one entry a round, None for a run that failed
-    try:
-        wait_port("redis-server", redis, broker)
+    with redis_server() as redis:
         for _ in range(args.rounds):
             for peer in peers:
                 result = measure(peer, redis, args)
@@ -243,9 +268,6 @@ def main():
                         result.pop(figure, 0)               # other growth counts for more, too short to mean anything
                     shown = {k: result[k] for k in [*FIGURES, *CHECKS, "churned", "rss_samples_mib"] if k in result}
                     print(f"{peer:9} {json.dumps(shown)}", flush=True)
-    finally:
-        broker.terminate()
-        broker.wait()
     summary = {}
     for peer in peers:
         if peer == "notifier" or args.alone:
@@ -260,4 +282,5 @@ def main():
     sys.exit(1 if any(not r or r["exit"] for peer in judged for r in results[peer]) else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -45,6 +45,9 @@ internal static class KestrelSetup
     public static void ForFrames(SocketTransportOptions transport)
     {
         transport.MaxWriteBufferSize = 1;
+        // Sending in the thread that writes, without a hop for each write: the stream lane is half as fast again. Unsafe it would be if
+        // anything in a request or a pass blocked; nothing may.
+        transport.UnsafePreferInlineScheduling = true;
         transport.CreateBoundListenSocket = endpoint =>
         {
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);

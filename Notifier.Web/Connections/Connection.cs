@@ -127,17 +127,7 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     /// The same for a batch of one feed, with which goes what other feeds have waiting: one system call for all of it.
     /// </summary>
     /// <returns>How many messages of the batch need not be sent again.</returns>
-    public int Write(in FrameBatch batch, Feed feed)
-    {
-        if (feeds.Count < 2 || isClosed || batch.Bytes.IsEmpty || !batch.Payload.IsEmpty)
-            return Write(batch);
-        var gathered = GatheredFrames.OfThisThread;
-        if (!feeds.Gather(batch, feed, gathered))
-            return Write(batch);
-        var taken = writer.Write(gathered.Batch);
-        gathered.Advance(taken - batch.Count);
-        return Math.Min(taken, batch.Count);
-    }
+    public int Write(in FrameBatch batch, Feed feed) => isClosed ? batch.Count : feeds.Write(writer, batch, feed);
 
     /// <summary>Adds a feed to catch up from. Only by the holder. A closed connection catches up no more.</summary>
     public void Follow(Feed feed)

@@ -8,8 +8,6 @@ internal sealed class Feeds
     private readonly List<Feed> feeds = new(1);
     private int turn;
 
-    public int Count => feeds.Count;
-
     public void Add(Feed feed) => feeds.Add(feed);
 
     public void Remove(Feed feed) => feeds.Remove(feed);
@@ -19,21 +17,22 @@ internal sealed class Feeds
     /// <summary>Whether any has more than was sent.</summary>
     public bool AreBehind => NextBehind() is not null;
 
-    /// <summary>Adds what comes next for each but the one whose frames come first.</summary>
-    /// <returns>Whether there was any.</returns>
-    public bool Gather(in FrameBatch batch, Feed first, GatheredFrames gathered)
+    /// <summary>Writes a batch of one feed, and with it what the others have waiting.</summary>
+    /// <returns>How many messages of the batch need not be sent again.</returns>
+    public int Write(FrameWriter writer, in FrameBatch batch, Feed first)
     {
-        var hasBegun = false;
+        if (feeds.Count < 2 || batch.Bytes.IsEmpty || !batch.Payload.IsEmpty || !AreBehindBut(first))
+            return writer.Write(batch);
+        var gathered = GatheredFrames.OfThisThread;
+        gathered.Begin(batch);
         foreach (var feed in feeds)
         {
-            if (feed == first || !feed.IsBehind)
-                continue;
-            if (!hasBegun)
-                gathered.Begin(batch);
-            hasBegun = true;
-            gathered.Add(feed);
+            if (feed != first && feed.IsBehind)
+                gathered.Add(feed);
         }
-        return hasBegun;
+        var taken = writer.Write(gathered.Batch);
+        gathered.Advance(taken - batch.Count);
+        return Math.Min(taken, batch.Count);
     }
 
     /// <summary>Sends one slice of the next one that has more.</summary>
@@ -43,6 +42,16 @@ internal sealed class Feeds
             return;
         turn = next + 1;
         feeds[next].CatchUp();
+    }
+
+    private bool AreBehindBut(Feed one)
+    {
+        foreach (var feed in feeds)
+        {
+            if (feed != one && feed.IsBehind)
+                return true;
+        }
+        return false;
     }
 
     private int? NextBehind()

@@ -111,7 +111,12 @@ internal static class Server
         services.AddSingleton<SubscriptionHub>();
         services.AddHostedService<HubSweep>();
 
+        services.AddSingleton<RedisPublisher>();
         services.AddSingleton<WebSocketEndpoint>();
+        services.AddSingleton<EventsEndpoint>();
+        services.AddSingleton<PublishEndpoint>();
+        services.AddOpenApi(ApiDescription.Configure);
+        services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Insert(0, PublishJson.Default));
 
         services.AddHostedService<Shutdown>();
         services.AddHostedService<StartupReport>();
@@ -136,5 +141,8 @@ internal static class Server
         var sockets = app.Services.GetRequiredService<WebSocketEndpoint>();
         app.Map("/", sockets.HandleAsync);
         app.Map("/ws", sockets.HandleAsync);
+        app.MapEvents();
+        app.MapPublish();
+        app.MapOpenApi();
     }
 }

@@ -21,7 +21,7 @@ public sealed class CatchingUpTests(RedisFixture fixture)
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
         var lane = new ScriptedLane { Takes = length => Math.Min(length, takes) };
-        var connection = new Connection(lane, static () => { }, TimeProvider.System, NullLogger.Instance);
+        var connection = new Connection(lane, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
         var subscription = new Subscription(Name.Channel("quiet"), app.Services.GetRequiredService<SubscriptionTraits>());
         connection.Run(new Subscriber(connection, subscription).Join);
 

@@ -22,7 +22,7 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
             var seed = Random.Shared.Next();
             output.WriteLine($"Round {round}: the seed is {seed}.");
             var lane = Moody(seed);
-            var connection = new Connection(lane, static () => { }, TimeProvider.System, NullLogger.Instance);
+            var connection = new Connection(lane, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
             var feed = new Numbers(connection);
             var errands = new ConcurrentBag<int>();
             connection.Run(() => connection.Follow(feed));
@@ -60,7 +60,7 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
         for (var round = 0; round < 300; round++)
         {
             var lane = Moody(Random.Shared.Next());
-            var connection = new Connection(lane, static () => { }, TimeProvider.System, NullLogger.Instance);
+            var connection = new Connection(lane, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
             var feed = new Numbers(connection);
             connection.Run(() => connection.Follow(feed));
 
@@ -95,7 +95,7 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
     public async Task A_wish_left_at_the_very_moment_of_letting_go_is_done()
     {
         const int rounds = 300_000;
-        var connection = new Connection(new ScriptedLane(), static () => { }, TimeProvider.System, NullLogger.Instance);
+        var connection = new Connection(new ScriptedLane(), PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
         var held = 0;
         var wished = 0;
         var done = 0;

@@ -18,7 +18,7 @@ public sealed class ConnectionTests
     private readonly Connection connection;
     private int aborts;
 
-    public ConnectionTests() => connection = new Connection(lane, () => aborts++, TimeProvider.System, NullLogger.Instance);
+    public ConnectionTests() => connection = new Connection(lane, PlainText.Format, () => aborts++, TimeProvider.System, NullLogger.Instance);
 
     [Fact]
     public void Only_one_holds_it()

@@ -21,7 +21,7 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
         lane.StaysReady = () => random.Next(8) > 0;
         var messages = Enumerable.Range(0, 2_000).Select(n => Message.Of(null, Payload(random, n))).ToArray();
 
-        await WriteAllAsync(new FrameWriter(lane), messages);
+        await WriteAllAsync(new FrameWriter(lane, PlainText.Format), messages);
 
         lane.Taken.AsSpan().SequenceEqual(Expected(messages)).Should().BeTrue();
     }
@@ -36,9 +36,9 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     public async Task What_was_not_begun_is_sent_again_by_the_caller_and_what_was_begun_is_not(int takes)
     {
         var messages = new[] { Message.Of(null, new byte[100]), Message.Of(null, new byte[100]) };
-        var batch = PlainText.Encode(new FrameBuffer(), messages);
+        var batch = Plain.Encode(new FrameBuffer(), messages);
         lane.Takes = _ => takes;
-        var writer = new FrameWriter(lane);
+        var writer = new FrameWriter(lane, PlainText.Format);
 
         var begun = writer.Write(batch);
 
@@ -51,9 +51,9 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     [Fact]
     public async Task The_rest_of_a_frame_is_a_copy_for_the_callers_buffer_is_used_again()
     {
-        var bytes = PlainText.Encode(new FrameBuffer(), [Message.Of(null, "hello"u8.ToArray())]).Bytes.ToArray();
+        var bytes = Plain.Encode(new FrameBuffer(), [Message.Of(null, "hello"u8.ToArray())]).Bytes.ToArray();
         lane.Takes = _ => 3;
-        var writer = new FrameWriter(lane);
+        var writer = new FrameWriter(lane, PlainText.Format);
 
         writer.Write(new FrameBatch(bytes, 1));
         bytes.AsSpan().Fill(0xEE);
@@ -66,8 +66,8 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     public void A_large_payload_is_shared_by_all_whom_it_waits_for()
     {
         var message = Message.Of(null, new byte[512 * 1024]);
-        var batch = PlainText.Encode(new FrameBuffer(), [message]);
-        var writers = Enumerable.Range(0, 100).Select(_ => new FrameWriter(Stalling(after: 1_000))).ToList();
+        var batch = Plain.Encode(new FrameBuffer(), [message]);
+        var writers = Enumerable.Range(0, 100).Select(_ => new FrameWriter(Stalling(after: 1_000), PlainText.Format)).ToList();
         var before = GC.GetAllocatedBytesForCurrentThread();
 
         foreach (var writer in writers)
@@ -81,14 +81,14 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     public async Task A_lane_that_breaks_inside_a_frame_leaves_the_writer_ready_to_be_forgotten()
     {
         lane.Takes = _ => 10;
-        var writer = new FrameWriter(lane);
-        writer.Write(PlainText.Encode(new FrameBuffer(), [Message.Of(null, new byte[100])]));
+        var writer = new FrameWriter(lane, PlainText.Format);
+        writer.Write(Plain.Encode(new FrameBuffer(), [Message.Of(null, new byte[100])]));
         lane.IsBroken = true;
 
         await writer.FinishAsync();
 
         writer.IsReady.Should().BeTrue();
-        writer.Write(PlainText.Encode(new FrameBuffer(), [Message.Of(null, new byte[100_000])])).Should().Be(1);
+        writer.Write(Plain.Encode(new FrameBuffer(), [Message.Of(null, new byte[100_000])])).Should().Be(1);
         writer.IsReady.Should().BeTrue();
         lane.Taken.Should().HaveCount(10);
     }
@@ -96,7 +96,7 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     [Fact]
     public void A_message_without_a_frame_counts_and_sends_nothing()
     {
-        new FrameWriter(lane).Write(FrameBatch.Nothing(3)).Should().Be(3);
+        new FrameWriter(lane, PlainText.Format).Write(FrameBatch.Nothing(3)).Should().Be(3);
 
         lane.Offers.Should().Be(0);
     }
@@ -116,7 +116,7 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
         var frames = new FrameBuffer();
         for (var next = 0; next < messages.Length;)
         {
-            next += writer.Write(PlainText.Encode(frames, messages.AsSpan(next)));
+            next += writer.Write(Plain.Encode(frames, messages.AsSpan(next)));
             while (!writer.IsReady)
             {
                 var finish = writer.FinishAsync();

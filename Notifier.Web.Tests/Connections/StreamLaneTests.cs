@@ -40,9 +40,9 @@ public sealed class StreamLaneTests : IDisposable
     {
         stream.Throws = new NotSupportedException("a stream may throw anything");
         stream.ThrowsAtOnce = atOnce;
-        var writer = new FrameWriter(lane);
+        var writer = new FrameWriter(lane, PlainText.Format);
 
-        writer.Write(PlainText.Encode(new FrameBuffer(), [Message.Of(null, new byte[300_000])]));
+        writer.Write(Plain.Encode(new FrameBuffer(), [Message.Of(null, new byte[300_000])]));
         await writer.FinishAsync();
 
         writer.IsReady.Should().BeTrue();

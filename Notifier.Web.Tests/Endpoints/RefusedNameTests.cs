@@ -112,6 +112,6 @@ public sealed class RefusedNameTests(RedisFixture fixture)
 
         client.Handshake.Should().Contain("Sec-WebSocket-Protocol: graphql-ws");
         var close = await client.ReadUntilCloseAsync();
-        (close.CloseCode, close.CloseText).Should().Be((4400, "unknown subprotocol; connect without one"));
+        (close.CloseCode, close.CloseText).Should().Be((4400, "unknown subprotocol; offer notifier.v1, or none"));
     }
 }

@@ -64,7 +64,7 @@ public sealed class DispatchTests(RedisFixture fixture)
                 return length;
             },
         };
-        var connection = new Connection(lane, static () => { }, TimeProvider.System, NullLogger.Instance);
+        var connection = new Connection(lane, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
         var subscription = new Subscription(Name.Channel("dispatch.flood"), app.Services.GetRequiredService<SubscriptionTraits>());
         new Subscriber(connection, subscription).Join();
         var queue = await Redis.Connection.GetSubscriber().SubscribeAsync(RedisChannel.Literal("dispatch.flood"));

@@ -72,7 +72,7 @@ internal sealed class HubModel
     public Peer Connect()
     {
         var lane = new ModelLane(seed + peers.Count);
-        var peer = new Peer(lane, new Connection(lane, lane.GoOn, TimeProvider.System, NullLogger.Instance));
+        var peer = new Peer(lane, new Connection(lane, PlainText.Format, lane.GoOn, TimeProvider.System, NullLogger.Instance));
         peers.Add(peer);
         return peer;
     }

@@ -1,6 +1,7 @@
 using FluentAssertions;
 using Notifier.Connections;
 using Notifier.Messages;
+using Notifier.Tests.Support;
 using Xunit;
 
 namespace Notifier.Tests.Messages;
@@ -12,7 +13,7 @@ public sealed class PlainTextTests
     [Fact]
     public void Small_messages_share_a_batch_and_each_is_a_frame_of_its_kind()
     {
-        var batch = PlainText.Encode(buffer, [Text("hi"), Text(""), Message.Of("channel"u8.ToArray(), [0xFF]), Text("é")]);
+        var batch = Plain.Encode(buffer, [Text("hi"), Text(""), Message.Of("channel"u8.ToArray(), [0xFF]), Text("é")]);
 
         batch.Count.Should().Be(4);
         batch.Payload.IsEmpty.Should().BeTrue();
@@ -22,11 +23,11 @@ public sealed class PlainTextTests
     [Fact]
     public void A_batch_of_the_largest_that_are_copied_is_one_write()
     {
-        var batch = PlainText.Encode(buffer, Enumerable.Repeat(Sized(FrameBatch.LargePayload), 10).ToArray());
+        var batch = Plain.Encode(buffer, Enumerable.Repeat(Sized(FrameBatch.LargePayload), 10).ToArray());
 
         batch.Count.Should().Be(6);
         batch.Bytes.Length.Should().BeGreaterThan(FrameBatch.Full).And.BeLessThanOrEqualTo(KestrelSetup.SendBufferSize);
-        PlainText.Encode(buffer, Enumerable.Repeat(Text(""), 100_000).ToArray()).Bytes.Length
+        Plain.Encode(buffer, Enumerable.Repeat(Text(""), 100_000).ToArray()).Bytes.Length
             .Should().BeLessThanOrEqualTo(KestrelSetup.SendBufferSize);
     }
 
@@ -36,8 +37,8 @@ public sealed class PlainTextTests
         var payload = new byte[FrameBatch.LargePayload + 1];
         Message[] messages = [Text("before"), Message.Of(null, payload), Text("after")];
 
-        PlainText.Encode(buffer, messages).Count.Should().Be(1);
-        var batch = PlainText.Encode(buffer, messages.AsSpan(1));
+        Plain.Encode(buffer, messages).Count.Should().Be(1);
+        var batch = Plain.Encode(buffer, messages.AsSpan(1));
 
         batch.Count.Should().Be(1);
         batch.Bytes.ToArray().Should().Equal(0x81, 126, 0x40, 0x01);
@@ -49,8 +50,8 @@ public sealed class PlainTextTests
     {
         Message[] messages = [Text("before"), Message.GapOf(GapCode.Redis), Text("after")];
 
-        PlainText.Encode(buffer, messages).Count.Should().Be(1);
-        var batch = PlainText.Encode(buffer, messages.AsSpan(1));
+        Plain.Encode(buffer, messages).Count.Should().Be(1);
+        var batch = Plain.Encode(buffer, messages.AsSpan(1));
 
         (batch.Count, batch.Bytes.Length, batch.Payload.Length).Should().Be((1, 0, 0));
     }

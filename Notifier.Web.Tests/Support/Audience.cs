@@ -41,7 +41,7 @@ internal sealed class Audience
             new HubMetrics(meters), TimeProvider.System, NullLogger<Subscription>.Instance);
     }
 
-    public static Connection Connect(Lane lane) => new(lane, static () => { }, TimeProvider.System, NullLogger.Instance);
+    public static Connection Connect(Lane lane) => new(lane, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
 
     public Subscriber Join(Connection connection)
     {

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Notifier.Connections;
+using Notifier.Messages;
 
 namespace Notifier.Tests.Support;
 
@@ -19,7 +20,7 @@ internal sealed class SweptApp : IAsyncDisposable
         App = app;
         this.time = time;
         this.looked = looked;
-        witness = new Connection(new ScriptedLane { Looked = () => looked.Release() }, static () => { }, time, NullLogger.Instance);
+        witness = new Connection(new ScriptedLane { Looked = () => looked.Release() }, PlainText.Format, static () => { }, time, NullLogger.Instance);
         app.Connections.Add(witness);
     }
 

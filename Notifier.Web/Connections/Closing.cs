@@ -6,8 +6,4 @@ namespace Notifier.Connections;
 /// <param name="Frame">The whole close frame.</param>
 /// <param name="Reason">Why.</param>
 /// <param name="AskedAt">A timestamp of the clock: what is not taken in time ends in an abort.</param>
-internal sealed record Closing(byte[] Frame, CloseReason Reason, long AskedAt)
-{
-    /// <summary>Completes when the frame was sent, or never will be.</summary>
-    public TaskCompletionSource Sent { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-}
+internal sealed record Closing(byte[] Frame, CloseReason Reason, long AskedAt);

@@ -11,11 +11,10 @@ namespace Notifier.Connections;
 /// Who holds it and what is wished for are one word (<see cref="HoldState"/>). At the end of the request the connection is
 /// retired: held for ever, by nobody.
 /// </remarks>
-internal sealed partial class Connection(Lane lane, Action abort, TimeProvider time, ILogger logger) : IThreadPoolWorkItem, IRostered
+internal sealed partial class Connection(Lane lane, WireFormat format, Action abort, TimeProvider time, ILogger logger)
+    : IThreadPoolWorkItem, IRostered
 {
-    private static readonly byte[] PingFrame = [ServerFrame.Final | ServerFrame.Ping, 0];
-
-    private readonly FrameWriter writer = new(lane);
+    private readonly FrameWriter writer = new(lane, format);
     private readonly Feeds feeds = new();
     private readonly Lock aborting = new();
     private HoldState state;
@@ -23,6 +22,7 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     private ConcurrentQueue<Action>? errands;
     private byte[]? pong;
     private Closing? closing;
+    private TaskCompletionSource? closed;
     private TaskCompletionSource? retired;
 
     int IRostered.Place { get; set; }
@@ -38,11 +38,19 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
 
     public Lane Lane => lane;
 
+    public WireFormat Format => format;
+
     /// <summary>Whom it counts for; nobody, where addresses tell nothing. Set before anybody knows of it.</summary>
     public ClientAddress Address { get; init; }
 
     /// <summary>Why we close it, or null. Set once, by whoever asked first.</summary>
     public CloseReason? CloseAsked => closing?.Reason;
+
+    /// <summary>Completes when the close was sent, or never will be.</summary>
+    public Task Closed => Sent.Task;
+
+    private TaskCompletionSource Sent => LazyInitializer.EnsureInitialized(
+        ref closed, static () => new(TaskCreationOptions.RunContinuationsAsynchronously));
 
     /// <summary>How long the close has been asked for; zero when it has not.</summary>
     public TimeSpan ClosingFor => closing is { } asked ? time.GetElapsedTime(asked.AskedAt) : TimeSpan.Zero;
@@ -71,9 +79,14 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
                 continue;
             }
             if (isClosed)
-                closing!.Sent.TrySetResult();
+                Sent.TrySetResult();
             if (state.TryRelease())
                 return;
+            if (state.Took(Wish.Errand))
+            {
+                RunErrand();    // also before retirement: it may be one that gives something back
+                continue;
+            }
             if (state.Took(Wish.Retire))
             {
                 retired!.TrySetResult();    // still held, and so for ever
@@ -84,9 +97,7 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
             else if (state.Took(Wish.Pong))
                 Send(Interlocked.Exchange(ref pong, null) ?? []);
             else if (state.Took(Wish.Ping))
-                Send(PingFrame);
-            else if (state.Took(Wish.Errand))
-                RunErrands();
+                Send(format.KeepAlive);
             else if (state.Took(Wish.CatchUp) && feeds.AreBehind)
             {
                 ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
@@ -139,10 +150,11 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     /// <summary>Only by the holder.</summary>
     public void Unfollow(Feed feed) => feeds.Remove(feed);
 
-    private void Send(byte[] frame)
+    /// <summary>Sends what is no message. Only by the holder, right after it became that.</summary>
+    public void Send(byte[] frame)
     {
         if (!isClosed && frame.Length > 0)
-            writer.Write(new FrameBatch(frame, 1));
+            writer.WriteWhole(frame);
     }
 
     private void SendClose()
@@ -157,7 +169,10 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     /// <summary>There is more to send than its cursors have seen; it will be caught up on the thread pool.</summary>
     public void CatchUp() => Ask(Wish.CatchUp);
 
-    /// <summary>Runs the errand as the holder: now, or when the present holder is done. Never after retirement.</summary>
+    /// <summary>
+    /// Runs the errand as the holder, who may send once: now, or when the present holder is done. All errands run in the order in which they
+    /// were left; what is left before <see cref="RetireAsync"/> runs too, and nothing after it.
+    /// </summary>
     public void Run(Action errand)
     {
         if (TryHold())
@@ -186,18 +201,18 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
     /// Asks for the close frame: it ends catching up, goes out after the frame that was begun, and nothing follows it. Who
     /// asks first gives the reason. The task ends when the frame was sent; a peer that does not take it is aborted by the sweep.
     /// </summary>
-    public Task CloseAsync(CloseReason reason) => CloseAsync(reason, reason.ToFrame());
+    public Task CloseAsync(CloseReason reason) => CloseAsync(reason, format.Close(reason));
 
     /// <summary>The same, with a frame that is encoded already.</summary>
     public Task CloseAsync(CloseReason reason, byte[] frame)
     {
         var mine = new Closing(frame, reason, time.GetTimestamp());
-        if (Interlocked.CompareExchange(ref closing, mine, null) is { } earlier)
-            return earlier.Sent.Task;
+        if (Interlocked.CompareExchange(ref closing, mine, null) is not null)
+            return Closed;
         Ask(Wish.Close);
         if (Volatile.Read(ref retired) is not null)
-            mine.Sent.TrySetResult();   // too late: nobody will send it
-        return mine.Sent.Task;
+            Sent.TrySetResult();    // too late: nobody will send it
+        return Closed;
     }
 
     /// <summary>Ends it without a close frame (the peer sees 1006). Nothing happens when it was retired before.</summary>
@@ -221,11 +236,12 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
         lock (aborting)
         {
             retired = end;
-            if (closing is not { Sent.Task.IsCompleted: true })
+            if (Volatile.Read(ref closed) is not { Task.IsCompleted: true })
                 abort();
         }
         Ask(Wish.Retire);
-        closing?.Sent.TrySetResult();
+        if (closing is not null)
+            Sent.TrySetResult();
         return end.Task;
     }
 
@@ -248,10 +264,13 @@ internal sealed partial class Connection(Lane lane, Action abort, TimeProvider t
         Release();
     }
 
-    private void RunErrands()
+    /// <summary>One: it may have written, and then the next has to wait for the end of that.</summary>
+    private void RunErrand()
     {
-        while (errands!.TryDequeue(out var errand))
+        if (errands!.TryDequeue(out var errand))
             errand();
+        if (!errands.IsEmpty)
+            state.Leave(Wish.Errand);
     }
 
     private static partial class Log

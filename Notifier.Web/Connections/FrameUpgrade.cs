@@ -3,6 +3,7 @@ using System.Net.WebSockets;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Notifier.Messages;
 
 namespace Notifier.Connections;
 
@@ -20,6 +21,9 @@ internal sealed class FrameUpgrade(HttpContext context, TimeProvider time, ILogg
 
     /// <summary>Whom the connection will count for.</summary>
     public ClientAddress Address { get; set; }
+
+    /// <summary>What was agreed upon. To be set before accepting.</summary>
+    public WireFormat Format { get; set; } = PlainText.Format;
 
     /// <summary>The connection, once the request was upgraded.</summary>
     public Connection? Connection { get; private set; }
@@ -87,7 +91,7 @@ internal sealed class FrameUpgrade(HttpContext context, TimeProvider time, ILogg
         // A quiet connection is no slow one; liveness is ours (see Liveness).
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
-        Connection = new Connection(lane, abort, time, logger) { Address = Address };
+        Connection = new Connection(lane, Format, abort, time, logger) { Address = Address };
         return new FrameStream(inner, Connection);
     }
 }

@@ -6,7 +6,9 @@ namespace Notifier.Connections;
 /// Keeps frames whole on their way into a lane: what is begun is ended before anything else is sent. Used only by the
 /// holder of the connection.
 /// </summary>
-internal sealed class FrameWriter(Lane lane)
+/// <param name="lane">Where they go.</param>
+/// <param name="format">Knows where a frame ends.</param>
+internal sealed class FrameWriter(Lane lane, WireFormat format)
 {
     /// <summary>What is left of the frame that was begun: first these bytes, which are ours…</summary>
     private ReadOnlyMemory<byte> rest;
@@ -33,6 +35,14 @@ internal sealed class FrameWriter(Lane lane)
             return batch.Count;
         }
         return taken == batch.Bytes.Length ? batch.Count : KeepRest(batch.Bytes, taken);
+    }
+
+    /// <summary>The same for bytes that belong together, and of which none may be missing.</summary>
+    public void WriteWhole(ReadOnlyMemory<byte> bytes)
+    {
+        var taken = lane.Offer(bytes);
+        if (taken < bytes.Length)
+            rest = bytes[taken..];
     }
 
     /// <summary>Waits until the frame that was begun is sent, and the lane takes the next one.</summary>
@@ -68,7 +78,7 @@ internal sealed class FrameWriter(Lane lane)
         var end = 0;
         do
         {
-            end += ServerFrame.Length(frames.Span[end..]);
+            end += format.FrameLength(frames.Span[end..]);
             begun++;
         }
         while (end < taken);

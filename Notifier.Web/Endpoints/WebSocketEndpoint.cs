@@ -44,7 +44,8 @@ internal sealed partial class WebSocketEndpoint(
 
     private async Task UpgradeAsync(HttpContext context, FrameUpgrade upgrade)
     {
-        var subprotocol = context.WebSockets.WebSocketRequestedProtocols is [var first, ..] ? first : null;
+        var subprotocol = Choose(context.WebSockets.WebSocketRequestedProtocols);
+        upgrade.Format = subprotocol == NotifierV1.Subprotocol ? NotifierV1.Format : PlainText.Format;
         WebSocket socket;
         try
         {
@@ -71,8 +72,10 @@ internal sealed partial class WebSocketEndpoint(
             connections.Add(connection);
             if (refusal is { } reason)
                 _ = connection.CloseAsync(reason);
-            var session = new PlainTextSession(connection, held, limits.Value);
-            session.Subscribe(names);
+            using ClientSession session = connection.Format == NotifierV1.Format
+                ? new NotifierV1Session(connection, held, limits.Value)
+                : new PlainTextSession(connection, held, limits.Value);
+            session.Begin(names);
             var end = await session.RunAsync(new ClientMessages(socket, limits.Value.FrameBytes));
             if (end.Kind == ClientMessageKind.Lost)
                 Log.Lost(logger, end.Text);
@@ -90,6 +93,12 @@ internal sealed partial class WebSocketEndpoint(
     }
 
     /// <summary>
+    /// Ours, where it is offered. Else the first: a browser that is answered with none of its own sees no reason, only 1006.
+    /// </summary>
+    private static string? Choose(IList<string> offered) =>
+        offered.Contains(NotifierV1.Subprotocol) ? NotifierV1.Subprotocol : offered is [var first, ..] ? first : null;
+
+    /// <summary>
     /// What a visitor did wrong is told after accepting, for a browser sees a refused handshake only as 1006.
     /// </summary>
     /// <param name="request">The handshake.</param>
@@ -103,8 +112,8 @@ internal sealed partial class WebSocketEndpoint(
         names = [];
         if (origins.Check(request) is { } refusal)
             return CloseReason.NotAllowed(refusal);
-        if (subprotocol is not null)
-            return CloseReason.Malformed("unknown subprotocol; connect without one");
+        if (subprotocol is not (null or NotifierV1.Subprotocol))
+            return CloseReason.Malformed($"unknown subprotocol; offer {NotifierV1.Subprotocol}, or none");
         if (!NamesInQuery.TryRead(request.QueryString, out var asked))
             return CloseReason.Malformed("a name in the address is not UTF-8");
         names = [.. defaults.Where(name => anonymous.Subscribe.Check(name) is null), .. asked];

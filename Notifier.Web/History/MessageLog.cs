@@ -2,6 +2,11 @@ using Notifier.Messages;
 
 namespace Notifier.History;
 
+/// <summary>Messages that a log no longer has.</summary>
+/// <param name="Messages">How many; null when there was a gap among them, for what a gap stands for was not counted.</param>
+/// <param name="Next">The number of the first that it still has, or will have.</param>
+internal sealed record Loss(long? Messages, long Next);
+
 /// <summary>
 /// The last messages of one name, in order, with dense numbers that trimming never changes. Bounded by count, bytes and
 /// age. Not thread-safe: whoever owns the log (a Subscription) calls it under its lock.
@@ -14,6 +19,9 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time)
     /// <summary>A ring whose length is a power of two; entry n is at n modulo the length.</summary>
     private Entry[] ring = [];
     private long bytes;
+
+    /// <summary>The number of the latest gap that was dropped: how many messages are gone before it nobody knows.</summary>
+    private long lastGapDropped;
 
     private readonly record struct Entry(Message Message, long AppendedAt);
 
@@ -36,6 +44,9 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time)
         bytes += message.Size;
         Next++;
     }
+
+    /// <summary>What is gone of the messages from <paramref name="number"/> on; null when nothing is.</summary>
+    public Loss? LossSince(long number) => number >= First ? null : new(lastGapDropped >= number ? null : First - number, First);
 
     /// <summary>Copies messages from <paramref name="number"/> on, until one more would pass <paramref name="maxBytes"/>.</summary>
     /// <param name="number">At least <see cref="First"/>.</param>
@@ -73,6 +84,8 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time)
     {
         ref var entry = ref ring[First & (ring.Length - 1)];
         bytes -= entry.Message.Size;
+        if (entry.Message.Gap != GapCode.None)
+            lastGapDropped = First;
         entry = default;
         First++;
     }

@@ -15,33 +15,52 @@ namespace Notifier.Hub;
 /// <param name="limits">How many a connection may hold.</param>
 internal sealed class HeldNames(Connection connection, Grant grant, SubscriptionHub hub, NameRules rules, LimitsOptions limits)
 {
-    private readonly Dictionary<Name, Subscriber> held = new(1);
+    private readonly Dictionary<Name, HeldName> held = new(1);
     private int patterns;
 
     public bool Contains(Name name) => held.ContainsKey(name);
+
+    public bool TryGet(Name name, out HeldName found) => held.TryGetValue(name, out found);
 
     /// <summary>Subscribes the connection to a name that it does not hold.</summary>
     /// <param name="name">Whatever was asked for.</param>
     /// <param name="refused">
     /// Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.
     /// </param>
+    /// <param name="added">The name, when it is held from now on.</param>
     /// <returns>Null when it is held from now on.</returns>
-    public NameRefusal? TryAdd(Name name, Action<string> refused)
+    public NameRefusal? TryAdd(Name name, Action<Subscriber, string> refused, out HeldName added)
     {
+        added = default;
         if ((rules.Check(name) ?? grant.Check(name) ?? CheckRoom(name)) is { } refusal)
             return refusal;
-        if (hub.TrySubscribe(connection, name, refused, out var subscriber) is { } full)
+        if (hub.TrySubscribe(connection, name, refused, out added) is { } full)
             return full;
-        held.Add(name, subscriber!);
+        held.Add(name, added);
         if (name.Kind == NameKind.Pattern)
             patterns++;
         return null;
     }
 
+    /// <summary>Lets go of a name, then runs what is to follow, as the holder. False when it is not held.</summary>
+    public bool TryRemove(Name name, Action<Subscriber> then)
+    {
+        if (!held.Remove(name, out var removed))
+            return false;
+        if (name.Kind == NameKind.Pattern)
+            patterns--;
+        connection.Run(() =>
+        {
+            hub.Unsubscribe(removed.Subscriber);
+            then(removed.Subscriber);
+        });
+        return true;
+    }
+
     /// <summary>Lets go of all. After the connection was retired.</summary>
     public void Clear()
     {
-        foreach (var subscriber in held.Values)
+        foreach (var (subscriber, _) in held.Values)
             hub.Unsubscribe(subscriber);
         held.Clear();
         patterns = 0;

@@ -13,16 +13,19 @@ internal sealed class RecentSlices
     private int turn;
 
     /// <summary>The small frames from a cursor on; nothing when the log has moved past it, or when the next is not small.</summary>
-    public FrameBatch Of(Subscription subscription, long cursor)
+    public FrameBatch Of(Subscription subscription, WireFormat format, long cursor)
     {
         foreach (var entry in entries)
         {
-            if (entry.Subscription == subscription && entry.From == cursor)
+            if (entry.Subscription == subscription && entry.From == cursor && entry.Format == format)
                 return entry.Batch;
         }
         var oldest = entries[turn++ % entries.Length];
         oldest.From = cursor;
-        oldest.Batch = subscription.Slice(cursor, oldest.Frames, messages, out _) is { Payload.IsEmpty: true } slice ? slice : FrameBatch.Nothing(0);
+        oldest.Format = format;
+        oldest.Batch = subscription.Slice(cursor, format, oldest.Frames, messages, out _) is { Payload.IsEmpty: true } slice
+            ? slice
+            : FrameBatch.Nothing(0);
         oldest.Subscription = subscription;
         return oldest.Batch;
     }
@@ -39,6 +42,8 @@ internal sealed class RecentSlices
         public FrameBuffer Frames { get; } = new();
 
         public Subscription? Subscription { get; set; }
+
+        public WireFormat? Format { get; set; }
 
         public long From { get; set; }
 

@@ -33,11 +33,14 @@ internal sealed class Reception
     /// <summary>Whether Redis has the name on the present connection.</summary>
     public bool IsConfirmed => Volatile.Read(ref redis).IsConfirmed;
 
+    /// <summary>Completes when Redis has confirmed the name, with null, or with the reason when it refuses it.</summary>
+    public Task<string?> Live => Volatile.Read(ref redis).Live;
+
     /// <summary>Whether Redis has confirmed the name; it may be away now.</summary>
-    public bool IsLive => Volatile.Read(ref redis).Live is { IsCompletedSuccessfully: true, Result: null };
+    public bool IsLive => Live is { IsCompletedSuccessfully: true, Result: null };
 
     /// <summary>The reason, when Redis has refused the name.</summary>
-    public string? Refusal => Volatile.Read(ref redis).Live is { IsCompletedSuccessfully: true, Result: { } reason } ? reason : null;
+    public string? Refusal => Live is { IsCompletedSuccessfully: true, Result: { } reason } ? reason : null;
 
     /// <summary>Leaves Redis for good. The task ends when that is done.</summary>
     public Task Leave()

@@ -10,10 +10,13 @@ namespace Notifier.Hub;
 /// <param name="connection">Who holds the name.</param>
 /// <param name="subscription">The name.</param>
 /// <param name="refused">Called, from any thread, with the reason when Redis does not allow the name, or no longer.</param>
-internal sealed class Subscriber(Connection connection, Subscription subscription, Action<string>? refused = null) : Feed, IRostered
+internal sealed class Subscriber(Connection connection, Subscription subscription, Action<Subscriber, string>? refused = null) : Feed, IRostered
 {
     /// <summary>The number of the next message that the connection is to get.</summary>
     private long cursor;
+
+    /// <summary>Where the format confirms a name, nothing of it comes before that.</summary>
+    private bool hasBegun = !connection.Format.Confirms;
 
     private bool hasLeft;
 
@@ -23,7 +26,19 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
 
     public Connection Connection => connection;
 
-    public override bool IsBehind => cursor < subscription.Head;
+    public override bool IsBehind => hasBegun && cursor < subscription.Head;
+
+    /// <summary>Why Redis does not allow the name, or no longer; null while it does.</summary>
+    public string? Refusal { get; private set; }
+
+    /// <summary>The number of the last message that the connection has got, or that was before its time. Only by the holder.</summary>
+    public long Last => cursor - 1;
+
+    /// <summary>Whether messages come, or will. Only by the holder.</summary>
+    public bool HasBegun => hasBegun;
+
+    /// <summary>Only by the holder.</summary>
+    public bool HasLeft => hasLeft;
 
     /// <summary>
     /// Joins at the log's head: what comes from now on is for it, also while its connection is busy. Called by whoever
@@ -35,12 +50,24 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
         connection.Run(Follow);
     }
 
+    /// <summary>
+    /// The client has been told that it holds the name: what came since it joined follows, and what comes. Runs as the holder.
+    /// </summary>
+    public void Begin()
+    {
+        hasBegun = true;
+        if (IsBehind)
+            connection.CatchUp();
+    }
+
     /// <summary>Sets the cursor. Under the log's lock, so that no message comes between this and being one of its subscribers.</summary>
     public void StandAt(long number) => cursor = number;
 
     /// <summary>Leaves for good. A pass that still has it in hand sees that when it holds the connection. Runs as the holder.</summary>
     public void Leave()
     {
+        if (hasLeft)
+            return;
         hasLeft = true;
         connection.Unfollow(this);
         subscription.Dismiss(this);
@@ -60,27 +87,40 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
             connection.CatchUp();
             return;
         }
-        if (cursor == from && !hasLeft)
+        if (cursor == from && hasBegun && !hasLeft)
             cursor += connection.Write(batch, this);
-        if (cursor < to)
+        if (cursor < to && hasBegun)
             connection.CatchUp();   // once it is let go
         connection.Release();
     }
 
-    /// <summary>Sends one slice of what the log has for it; if the log has moved past the cursor, the connection is too slow.</summary>
+    /// <summary>
+    /// Sends one slice of what the log has for it. If the log has moved past the cursor, the connection is too slow: it is told how much
+    /// it has lost and goes on from there, or is closed where its format has no word for that.
+    /// </summary>
     public override void CatchUp()
     {
-        if (subscription.Slice(cursor, out var lost) is { } slice)
+        if (subscription.Slice(cursor, connection.Format, out var loss) is { } slice)
             cursor += connection.Write(slice);
-        else if (lost > 0)
-            _ = connection.CloseAsync(CloseReason.TooSlow(lost));
+        else if (loss is not null && connection.Format.Lost(subscription.Source, loss.Messages, loss.Next - 1) is { } told)
+        {
+            connection.Send(told);
+            cursor = loss.Next;
+        }
+        else if (loss is not null)
+            _ = connection.CloseAsync(CloseReason.TooSlow(loss.Messages));
     }
 
-    public override FrameBatch Next() => PassScratch.OfThisThread.Slices.Of(subscription, cursor);
+    public override FrameBatch Next() => PassScratch.OfThisThread.Slices.Of(subscription, connection.Format, cursor);
 
     public override void Advance(int messages) => cursor += messages;
 
-    public void Refuse(string reason) => refused?.Invoke(reason);
+    /// <summary>Called from any thread; perhaps twice.</summary>
+    public void Refuse(string reason)
+    {
+        Refusal = reason;
+        refused?.Invoke(this, reason);
+    }
 
     private void Follow()
     {

@@ -15,11 +15,14 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
     /// <summary>Guards the log and the subscribers. Never held while framing, sending or logging.</summary>
     private readonly Lock gate = new();
     private readonly MessageLog log = new(traits.Recent, traits.Time);
-    private readonly Roster<Subscriber> subscribers = new();
+    private Crowd? crowds;
     private long head = 1;
 
     /// <summary>Null for a channel: it needs no matching.</summary>
     public RedisPattern? Pattern { get; } = name.Kind == NameKind.Pattern ? RedisPattern.Parse(name.Text) : null;
+
+    /// <summary>What its messages have in common.</summary>
+    public MessageSource Source { get; } = new(name);
 
     /// <summary>The number that the next message will get. Read without the lock: who reads it early is woken again.</summary>
     public long Head => Volatile.Read(ref head);
@@ -36,11 +39,20 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
     public void Pass(ReadOnlySpan<Message> messages)
     {
         var number = Append(messages);
+        for (var crowd = Volatile.Read(ref crowds); crowd is not null; crowd = crowd.Next)
+        {
+            if (crowd.Members.Count > 0)
+                Pass(messages, number, crowd);
+        }
+    }
+
+    private void Pass(ReadOnlySpan<Message> messages, long number, Crowd crowd)
+    {
         var frames = PassScratch.OfThisThread.Frames;
         while (messages.Length > 0)
         {
-            var batch = PlainText.Encode(frames, messages);
-            Offer(batch, number);
+            var batch = crowd.Format.Encode(frames, messages, Source, number);
+            Offer(batch, number, crowd);
             number += batch.Count;
             messages = messages[batch.Count..];
         }
@@ -98,9 +110,9 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
         }
     }
 
-    private void Offer(in FrameBatch batch, long number)
+    private void Offer(in FrameBatch batch, long number, Crowd crowd)
     {
-        foreach (var chunk in subscribers.InChunks(gate, PassScratch.OfThisThread.Chunk))
+        foreach (var chunk in crowd.Members.InChunks(gate, PassScratch.OfThisThread.Chunk))
         {
             foreach (var subscriber in chunk)
                 subscriber.Offer(batch, number, number + batch.Count);
@@ -116,48 +128,53 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
         lock (gate)
         {
             subscriber.StandAt(log.Next);
-            subscribers.Add(subscriber);
+            CrowdOf(subscriber.Connection.Format).Add(subscriber);
         }
     }
 
     public void Dismiss(Subscriber subscriber)
     {
         lock (gate)
-            subscribers.Remove(subscriber);
+            CrowdOf(subscriber.Connection.Format).Remove(subscriber);
     }
 
     /// <summary>The frames from <paramref name="cursor"/> on, one batch of them; valid until this thread asks for the next.</summary>
     /// <param name="cursor">The number of the first.</param>
-    /// <param name="lost">How many numbers the log has moved past the cursor; then there is no batch.</param>
-    public FrameBatch? Slice(long cursor, out long lost)
+    /// <param name="format">What the subscriber speaks.</param>
+    /// <param name="loss">What the log no longer has of it; then there is no batch.</param>
+    public FrameBatch? Slice(long cursor, WireFormat format, out Loss? loss)
     {
         var scratch = PassScratch.OfThisThread;
-        return Slice(cursor, scratch.Frames, scratch.Messages, out lost);
+        return Slice(cursor, format, scratch.Frames, scratch.Messages, out loss);
     }
 
     /// <summary>The same, framed into a buffer of the caller's, as many as there is room for on the way.</summary>
-    public FrameBatch? Slice(long cursor, FrameBuffer frames, Span<Message> room, out long lost)
+    public FrameBatch? Slice(long cursor, WireFormat format, FrameBuffer frames, Span<Message> room, out Loss? loss)
     {
         int count;
         lock (gate)
         {
-            lost = Math.Max(0, log.First - cursor);
-            count = lost > 0 ? 0 : log.Copy(cursor, room, FrameBatch.Full);
+            loss = log.LossSince(cursor);
+            count = loss is not null ? 0 : log.Copy(cursor, room, FrameBatch.Full);
         }
         if (count == 0)
             return null;
         var messages = room[..count];
-        var batch = PlainText.Encode(frames, messages);
+        var batch = format.Encode(frames, messages, Source, cursor);
         messages.Clear();
         return batch;
     }
 
     public override void Refuse(string reason)
     {
-        foreach (var chunk in subscribers.InChunks(gate, new Subscriber[256]))
+        var room = new Subscriber[256];
+        for (var crowd = Volatile.Read(ref crowds); crowd is not null; crowd = crowd.Next)
         {
-            foreach (var subscriber in chunk)
-                subscriber.Refuse(reason);
+            foreach (var chunk in crowd.Members.InChunks(gate, room))
+            {
+                foreach (var subscriber in chunk)
+                    subscriber.Refuse(reason);
+            }
         }
     }
 
@@ -166,5 +183,16 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
     {
         lock (gate)
             log.TrimByAge();
+    }
+
+    private Roster<Subscriber> CrowdOf(WireFormat format)
+    {
+        for (var crowd = crowds; crowd is not null; crowd = crowd.Next)
+        {
+            if (crowd.Format == format)
+                return crowd.Members;
+        }
+        Volatile.Write(ref crowds, new Crowd(format, crowds));
+        return crowds.Members;
     }
 }

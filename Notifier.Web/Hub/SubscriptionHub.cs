@@ -77,23 +77,24 @@ internal sealed partial class SubscriptionHub
     /// <param name="refused">
     /// Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.
     /// </param>
-    /// <param name="subscriber">The subscriber, unless there is no room for one more pattern.</param>
+    /// <param name="held">The subscriber and when the name is live, unless there is no room for one more pattern.</param>
     /// <returns>Null, or why there is no subscriber.</returns>
-    public NameRefusal? TrySubscribe(Connection connection, Name name, Action<string> refused, out Subscriber? subscriber)
+    public NameRefusal? TrySubscribe(Connection connection, Name name, Action<Subscriber, string> refused, out HeldName held)
     {
-        subscriber = null;
+        held = default;
         if (Acquire(name, connection.Address, out var entry) is { } full)
         {
             if (refusals.IsDue(out var count))
                 Log.Full(logger, count, full.Message);
             return full;
         }
-        subscriber = new Subscriber(connection, entry!.Subscription, refused);
+        var subscriber = new Subscriber(connection, entry!.Subscription, refused);
         // At once, not when Redis has confirmed the name: between the two somebody may publish.
         subscriber.Join();
         // Those who had joined were told when Redis refused the name; this one may have come between that and its removal.
         if (entry.Reception.Refusal is { } reason)
             subscriber.Refuse(reason);
+        held = new(subscriber, entry.Reception.Live);
         return null;
     }
 

@@ -10,7 +10,8 @@ namespace Notifier.Messages;
 /// </summary>
 /// <param name="Code">The status code, or null for a close frame without one (answering a peer that gave none).</param>
 /// <param name="Text">For people; cut to the 123 bytes that a close frame has room for (RFC 6455, 5.5).</param>
-internal readonly record struct CloseReason(ushort? Code, string Text)
+/// <param name="RetryAfter">Seconds after which a client may come back, where it is told that.</param>
+internal readonly record struct CloseReason(ushort? Code, string Text, double? RetryAfter = null)
 {
     private const int MaxTextBytes = 123;
 
@@ -31,13 +32,25 @@ internal readonly record struct CloseReason(ushort? Code, string Text)
 
     public static CloseReason Overloaded(string text) => new(4503, text);
 
-    public static CloseReason TooSlow(long lost) => new(4508, $"too slow: {lost} messages behind what is kept");
+    public static CloseReason TooSlow(long? lost) =>
+        new(4508, lost is null ? "too slow: messages behind what is kept" : $"too slow: {lost} messages behind what is kept");
 
     public static CloseReason TooManyCommands(int perSecond) => new(4529, $"too many commands: {perSecond} a second are allowed");
 
     /// <param name="retryAfter">Seconds; spread over the clients, so that they do not all come back at once.</param>
     public static CloseReason GoingAway(double retryAfter) =>
-        new(4601, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"retryAfter={retryAfter:0.00}"));
+        new(4601, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"retryAfter={retryAfter:0.00}"), Math.Round(retryAfter, 2));
+
+    /// <summary>The code as a word, where there are no close frames to put it in.</summary>
+    public string Name => Code switch
+    {
+        4400 => "malformed",
+        4403 => "forbidden",
+        4503 => "overloaded",
+        4508 => "slow",
+        4601 => "closing",
+        _ => "internal",
+    };
 
     /// <summary>The whole close frame, unmasked, ready for the socket.</summary>
     public byte[] ToFrame()

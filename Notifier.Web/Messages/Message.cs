@@ -56,6 +56,9 @@ internal readonly struct Message
 
     public ReadOnlyMemory<byte> Payload => payload;
 
+    /// <summary>Whether the payload is shared by those who get it, not copied into a batch with others.</summary>
+    public bool IsLarge => payload is { Length: > FrameBatch.LargePayload };
+
     /// <summary>What the message counts for in the byte bounds of a log.</summary>
     public int Size => Overhead + (channel?.Length ?? 0) + (payload?.Length ?? 0);
 }

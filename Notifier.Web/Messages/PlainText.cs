@@ -4,38 +4,34 @@ namespace Notifier.Messages;
 /// The format of connections without a subprotocol: a message is its bare payload. It can say neither which name matched
 /// nor that something was lost.
 /// </summary>
-internal static class PlainText
+internal sealed class PlainText : WireFormat
 {
-    /// <summary>
-    /// Encodes as many of the messages, from the first on, as go into one batch: a run of small ones, or one large one, or
-    /// one gap (which has no frame here).
-    /// </summary>
-    /// <param name="buffer">Where the bytes of the batch are; overwritten by the next one.</param>
-    /// <param name="messages">At least one.</param>
-    public static FrameBatch Encode(FrameBuffer buffer, ReadOnlySpan<Message> messages)
+    private PlainText()
     {
-        buffer.Clear();
-        ref readonly var first = ref messages[0];
-        if (first.Gap != GapCode.None)
-            return FrameBatch.Nothing(1);
-        if (first.Payload.Length > FrameBatch.LargePayload)
-        {
-            WriteHeader(buffer, first);
-            return new FrameBatch(buffer.Written, 1, first.Payload);
-        }
-        var count = 0;
-        do
-            WriteFrame(buffer, messages[count++]);
-        while (count < messages.Length && buffer.Length < FrameBatch.Full && IsSmall(messages[count]));
-        return new FrameBatch(buffer.Written, count);
     }
 
-    private static bool IsSmall(in Message message) => message.Gap == GapCode.None && message.Payload.Length <= FrameBatch.LargePayload;
+    public static PlainText Format { get; } = new();
 
-    private static void WriteFrame(FrameBuffer buffer, in Message message)
+    public override bool Confirms => false;
+
+    public override byte[] KeepAlive { get; } = [ServerFrame.Final | ServerFrame.Ping, 0];
+
+    public override byte[] Close(CloseReason reason) => reason.ToFrame();
+
+    public override int FrameLength(ReadOnlySpan<byte> frames) => ServerFrame.Length(frames);
+
+    protected override bool HasFrame(in Message message) => message.Gap == GapCode.None;
+
+    protected override void WriteFrame(FrameBuffer into, in Message message, MessageSource source, long number)
+    {
+        WriteHeader(into, message);
+        into.Append(message.Payload.Span);
+    }
+
+    protected override FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, MessageSource source, long number)
     {
         WriteHeader(buffer, message);
-        message.Payload.Span.CopyTo(buffer.Append(message.Payload.Length));
+        return new FrameBatch(buffer.Written, 1, message.Payload);
     }
 
     /// <summary>Text, or binary where the payload is not UTF-8, which a text frame must be (RFC 6455, 5.6).</summary>

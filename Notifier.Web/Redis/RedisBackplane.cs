@@ -35,6 +35,10 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     /// <summary>The subscriber, once the first attempt to connect has ended, whether or not Redis was there.</summary>
     public async Task<ISubscriber> SubscriberAsync() => (await connecting.Task.WaitAsync(Stopping)).GetSubscriber();
 
+    /// <summary>Null while Redis is away.</summary>
+    public ConnectionMultiplexer? Connected =>
+        connecting.Task is { IsCompletedSuccessfully: true, Result: { IsConnected: true } multiplexer } ? multiplexer : null;
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         Location = await locator.LocateAsync(cancellationToken);

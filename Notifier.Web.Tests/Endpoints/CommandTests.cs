@@ -1,0 +1,267 @@
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>What a client can say in <c>notifier.v1</c>, and what it is answered.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class CommandTests(RedisFixture fixture)
+{
+    private RedisServer Redis => fixture.Redis;
+
+    [Fact]
+    public async Task The_server_begins_with_what_a_client_should_know()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["Limits:NamesPerConnection=7"]);
+        await using var client = await JsonClient.ConnectAsync(app);
+        await using var other = await JsonClient.ConnectAsync(app);
+
+        client.Socket.Handshake.Should().Contain("Sec-WebSocket-Protocol: notifier.v1");
+        ((string?)client.Welcome["type"]).Should().Be("welcome");
+        ((int?)client.Welcome["keepAlive"]).Should().Be(25);
+        ((int?)client.Welcome["limits"]!["namesPerConnection"]).Should().Be(7);
+        ((int?)client.Welcome["limits"]!["payloadBytes"]).Should().Be(512 * 1024);
+        ((string?)client.Welcome["connection"]).Should().HaveLength(16).And.NotBe((string?)other.Welcome["connection"]);
+    }
+
+    [Fact]
+    public async Task A_channel_is_subscribed_published_and_unsubscribed()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+
+        var subscribed = await client.AskAsync("""{"type":"subscribe","channel":"commands.one","id":1}""");
+        await Redis.PublishAsync("commands.one", "hello");
+        var message = await client.ReadAsync();
+        var unsubscribed = await client.AskAsync("""{"type":"unsubscribe","channel":"commands.one","id":"two"}""");
+
+        subscribed.Bare().Should().Be("""{"type":"subscribed","id":1,"channel":"commands.one"}""");
+        message.Bare().Should().Be("""{"type":"message","channel":"commands.one","data":"hello"}""");
+        ((string?)message["position"]).Should().NotBeNull().And.NotBe((string?)subscribed["position"]);
+        unsubscribed.Bare().Should().Be("""{"type":"unsubscribed","id":"two","channel":"commands.one"}""");
+        app.Hub.References(Name.Channel("commands.one")).Should().Be(0);
+
+        await Redis.PublishAsync("commands.one", "nobody hears that");
+        (await client.AskAsync("""{"type":"ping","id":3}""")).Bare().Should().Be("""{"type":"pong","id":3}""");
+    }
+
+    [Fact]
+    public async Task A_message_of_a_pattern_says_on_which_channel_it_was()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("pattern", "commands.p*");
+
+        await Redis.PublishAsync("commands.pattern", "\"quoted\" \\ \r\n \u0001 é 😀");
+
+        (await client.ReadAsync()).Bare().Should().Be(
+            """{"type":"message","pattern":"commands.p*","channel":"commands.pattern","data":"\"quoted\" \\ \r\n \u0001 é """ + "\\uD83D\\uDE00\"}");
+    }
+
+    [Fact]
+    public async Task What_a_channel_is_called_makes_it_no_pattern()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "commands.star*");
+
+        await Redis.PublishAsync("commands.stars", "not this");
+        await Redis.PublishAsync("commands.star*", "this");
+
+        ((string?)(await client.ReadAsync())["data"]).Should().Be("this");
+    }
+
+    [Fact]
+    public async Task Bytes_that_are_no_text_come_as_base64_the_channel_too()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("pattern", "commands.b*");
+
+        await Redis.Connection.GetSubscriber().PublishAsync(
+            StackExchange.Redis.RedisChannel.Literal([.. "commands.b"u8, 0xFF]), new byte[] { 0xC3, 0x28, 0 });
+
+        (await client.ReadAsync()).Bare().Should().Be(
+            $$"""{"type":"message","pattern":"commands.b*","channelBase64":"{{Convert.ToBase64String([.. "commands.b"u8, 0xFF])}}","base64":"{{Convert.ToBase64String([0xC3, 0x28, 0])}}"}""");
+    }
+
+    [Fact]
+    public async Task Names_in_the_address_are_confirmed_or_refused_like_others()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app, "/ws?channel=commands.address&channel=__reserved");
+
+        // What needs no Redis may be answered sooner.
+        string[] answers = [(await client.ReadAsync()).Bare(), (await client.ReadAsync()).Bare()];
+        answers.Should().Contain("""{"type":"subscribed","channel":"commands.address"}""");
+        answers.Should().ContainSingle(answer => answer.StartsWith("""{"type":"error","channel":"__reserved","code":"forbidden",""", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task To_subscribe_twice_is_confirmed_again_and_moves_nothing()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+        var first = await client.SubscribeAsync("channel", "commands.twice");
+
+        var second = await client.AskAsync("""{"type":"subscribe","channel":"commands.twice","id":2}""");
+        await Redis.PublishAsync("commands.twice", "once");
+
+        second.Bare().Should().Be("""{"type":"subscribed","id":2,"channel":"commands.twice"}""");
+        ((string?)second["position"]).Should().Be((string?)first["position"]);
+        ((string?)(await client.ReadAsync())["data"]).Should().Be("once");
+        (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
+        app.Hub.References(Name.Channel("commands.twice")).Should().Be(1);
+    }
+
+    [Theory]
+    [InlineData("\"after\":\"abc.17\"")]
+    [InlineData("\"last\":10")]
+    [InlineData("\"last\":0")]
+    public async Task What_was_before_cannot_be_had_yet_and_that_is_said(string asked)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+
+        var answer = await client.AskAsync($$"""{"type":"subscribe","channel":"commands.after",{{asked}}}""");
+
+        answer.Bare().Should().Be("""{"type":"subscribed","channel":"commands.after","recovered":false}""");
+    }
+
+    public static TheoryData<string, string> Refused { get; } = new()
+    {
+        { """{"type":"subscribe","id":1}""", """{"type":"error","id":1,"code":"invalid","message":"channel or pattern is missing"}""" },
+        { """{"type":"subscribe","channel":"a","pattern":"a*"}""", """{"type":"error","code":"invalid","message":"channel or pattern: one of them, not both"}""" },
+        { """{"type":"subscribe","channel":17,"id":1}""", """{"type":"error","id":1,"code":"invalid","message":"channel is a string"}""" },
+        { """{"type":"subscribe","channel":null}""", """{"type":"error","code":"invalid","message":"channel is a string"}""" },
+        { """{"type":"subscribe","pattern":["a"]}""", """{"type":"error","code":"invalid","message":"pattern is a string"}""" },
+        { """{"type":"subscribe","channel":"a","after":1}""", """{"type":"error","code":"invalid","message":"after is a string"}""" },
+        { """{"type":"subscribe","channel":"a","last":-1}""", """{"type":"error","code":"invalid","message":"last is a number of messages: 0, 1, 2 …"}""" },
+        { """{"type":"subscribe","channel":"a","last":"1"}""", """{"type":"error","code":"invalid","message":"last is a number of messages: 0, 1, 2 …"}""" },
+        { """{"type":"subscribe","channel":"a","last":1e99}""", """{"type":"error","code":"invalid","message":"last is a number of messages: 0, 1, 2 …"}""" },
+        { """{"type":"subscribe","channel":"\ud800","id":1}""", """{"type":"error","id":1,"code":"invalid","message":"channel is not valid Unicode: half of a surrogate pair is missing"}""" },
+        { """{"type":"subscribe","channel":"a","channel":"b","id":1}""", """{"type":"error","id":1,"code":"invalid","message":"channel is there twice"}""" },
+        { """{"type":"subscribe","type":"ping"}""", """{"type":"error","code":"invalid","message":"type is there twice"}""" },
+        { """{"type":"subscribe","channel":"a\u0000b","id":1}""", """{"type":"error","id":1,"channel":"a\u0000b","code":"malformed","message":"the channel has control characters in it"}""" },
+        { """{"type":"subscribe","channel":"a\nb"}""", """{"type":"error","channel":"a\nb","code":"malformed","message":"the channel has control characters in it"}""" },
+        { """{"type":"subscribe","pattern":"*a*b*c*d*"}""", """{"type":"error","pattern":"*a*b*c*d*","code":"malformed","message":"the pattern has 5 stars; 4 are allowed"}""" },
+        { """{"type":"subscribe","channel":"__keyspace"}""", """{"type":"error","channel":"__keyspace","code":"forbidden","message":"the channel is reserved: names that begin with __ or notifier: never reach a browser"}""" },
+        { """{"type":"unsubscribe","channel":"never.held","id":1}""", """{"type":"error","id":1,"channel":"never.held","code":"notSubscribed","message":"this connection does not hold the name"}""" },
+        { """{"type":"auth","token":"abc","id":1}""", """{"type":"error","id":1,"code":"unsupported","message":"this server takes no tokens"}""" },
+        { """{"type":"publish","id":1}""", """{"type":"error","id":1,"code":"unknownType","message":"the types are subscribe, unsubscribe, auth and ping"}""" },
+        { """{"type":1,"id":1}""", """{"type":"error","id":1,"code":"invalid","message":"type is a string"}""" },
+        { """{"id":1}""", """{"type":"error","id":1,"code":"invalid","message":"type is missing: subscribe, unsubscribe, auth or ping"}""" },
+        { """{}""", """{"type":"error","code":"invalid","message":"type is missing: subscribe, unsubscribe, auth or ping"}""" },
+        { """[]""", """{"type":"error","code":"invalid","message":"a command is a JSON object"}""" },
+        { "\"ping\"", """{"type":"error","code":"invalid","message":"a command is a JSON object"}""" },
+        { "null", """{"type":"error","code":"invalid","message":"a command is a JSON object"}""" },
+        { """{"type":"ping","id":{}}""", """{"type":"error","code":"invalid","message":"id is a number, or a string, of at most 128 characters"}""" },
+        { """{"type":"ping","id":true}""", """{"type":"error","code":"invalid","message":"id is a number, or a string, of at most 128 characters"}""" },
+        { """{"type":"ping","id":"\udc00"}""", """{"type":"error","code":"invalid","message":"id is not valid Unicode: half of a surrogate pair is missing"}""" },
+        { $$"""{"type":"ping","id":"{{new string('i', 127)}}"}""", """{"type":"error","code":"invalid","message":"id is a number, or a string, of at most 128 characters"}""" },
+        { $$"""{"type":{{new string('[', 2000)}}{{new string(']', 2000)}}}""", """{"type":"error","code":"invalid","message":"type is a string"}""" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Refused))]
+    public async Task A_bad_command_is_answered_and_the_connection_lives(string command, string answer)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+
+        (await client.AskAsync(command)).Bare().Should().Be(answer);
+
+        (await client.AskAsync("""{"type":"ping","id":1e400}""")).Bare().Should().Be("""{"type":"pong","id":1e400}""");
+        app.Hub.Names.Should().Be(0);
+    }
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("")]
+    [InlineData("commands.plain")]
+    [InlineData("{\"type\":\"ping\"} {}")]
+    [InlineData("{\"type\":\"pi\nng\"}")]
+    [InlineData("{'type':'ping'}")]
+    [InlineData("{\"type\":\"ping\",}")]
+    public async Task What_is_not_json_closes(string frame)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+
+        await client.SendAsync(frame);
+
+        var close = await client.Socket.ReadUntilCloseAsync();
+        (close.CloseCode, close.CloseText).Should().Be((4400, "a frame is not JSON; send commands such as {\"type\":\"ping\"}"));
+    }
+
+    [Fact]
+    public async Task A_binary_frame_and_one_too_big_close_too()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var binary = await JsonClient.ConnectAsync(app);
+        await using var big = await JsonClient.ConnectAsync(app);
+
+        await binary.Socket.SendAsync(Frame.BinaryOpcode, "{\"type\":\"ping\"}"u8.ToArray());
+        await big.SendAsync($$"""{"type":"ping","id":"{{new string('x', 9_000)}}"}""");
+
+        (await binary.Socket.ReadUntilCloseAsync()).CloseCode.Should().Be(4400);
+        (await big.Socket.ReadUntilCloseAsync()).CloseCode.Should().Be(4413);
+    }
+
+    [Fact]
+    public async Task Ten_thousand_commands_in_a_burst_are_answered_in_their_order_by_a_server_that_allows_so_many()
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, settings: ["Limits:CommandBurst=1000000", "Limits:CommandsPerSecond=1000000"]);
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "commands.burst");
+
+        var sending = Task.Run(async () =>
+        {
+            for (var n = 0; n < 10_000; n++)
+                await client.SendAsync(n % 2 == 0 ? $$"""{"type":"subscribe","channel":"commands.burst","id":{{n}}}""" : $$"""{"type":"ping","id":{{n}}}""");
+        });
+
+        for (var n = 0; n < 10_000; n++)
+        {
+            var answer = await client.ReadAsync();
+            ((int?)answer["id"], (string?)answer["type"]).Should().Be((n, n % 2 == 0 ? "subscribed" : "pong"));
+        }
+        await sending;
+        app.Hub.References(Name.Channel("commands.burst")).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task Who_does_not_read_answers_is_not_read_any_more_and_costs_no_more_memory()
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, settings: ["Limits:CommandBurst=1000000", "Limits:CommandsPerSecond=1000000"]);
+        await using var client = await JsonClient.ConnectAsync(app, receiveBuffer: 4096);
+        var connection = await app.OnlyConnectionAsync();
+
+        // Each answer is longer than the command, so the server's way out is full before the client's is.
+        var command = RawWebSocket.Masked(Frame.TextOpcode, System.Text.Encoding.UTF8.GetBytes("[]"));
+        var flood = Enumerable.Repeat(command, 1_000).SelectMany(bytes => bytes).ToArray();
+        var sending = Task.Run(async () =>
+        {
+            for (var n = 0; n < 200; n++)
+                await client.Socket.SendRawAsync(flood);
+        });
+        var reads = -1;
+        await Eventually.IsAsync(
+            async () =>
+            {
+                var before = reads;
+                await Task.Delay(200);
+                return (reads = connection.Reads) == before;
+            },
+            "the server has stopped reading");
+
+        for (var n = 0; n < 200_000; n++)
+            ((string?)(await client.ReadAsync())["code"]).Should().Be("invalid");
+        await sending;
+        connection.Reads.Should().BeGreaterThan(reads, "it had not read all when it stopped");
+    }
+}

@@ -1,0 +1,66 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>A client that speaks <c>notifier.v1</c>.</summary>
+internal sealed class JsonClient(RawWebSocket socket) : IAsyncDisposable
+{
+    public RawWebSocket Socket => socket;
+
+    /// <summary>What the server said first.</summary>
+    public JsonObject Welcome { get; private set; } = [];
+
+    public static async Task<JsonClient> ConnectAsync(NotifierApp app, string path = "/ws", int receiveBuffer = 0)
+    {
+        var client = new JsonClient(await RawWebSocket.ConnectAsync(
+            app.WebSocketAddress(path), receiveBuffer, "Sec-WebSocket-Protocol: notifier.v1\r\n"));
+        client.Welcome = await client.ReadAsync();
+        return client;
+    }
+
+    public Task SendAsync(string command) => socket.SendTextAsync(command);
+
+    /// <summary>Sends a command and reads the next thing that the server says.</summary>
+    public async Task<JsonObject> AskAsync(string command)
+    {
+        await SendAsync(command);
+        return await ReadAsync();
+    }
+
+    /// <summary>Subscribes; Redis has confirmed it when this is over.</summary>
+    public async Task<JsonObject> SubscribeAsync(string kind, string name)
+    {
+        var answer = await AskAsync(new JsonObject { ["type"] = "subscribe", [kind] = name }.ToJsonString());
+        return (string?)answer["type"] == "subscribed" ? answer : throw new InvalidOperationException(answer.ToJsonString());
+    }
+
+    /// <summary>The next thing that the server says, pings excepted.</summary>
+    public async Task<JsonObject> ReadAsync()
+    {
+        while (true)
+        {
+            var frame = await socket.ReadFrameAsync() ?? throw new IOException("The server has ended the connection.");
+            if (frame.Opcode == Frame.CloseOpcode)
+                throw new IOException($"The server has closed the connection: {frame.CloseCode} {frame.CloseText}");
+            if (frame.Opcode != Frame.TextOpcode)
+                continue;
+            var said = JsonNode.Parse(frame.Text)!.AsObject();
+            if ((string?)said["type"] != "ping")
+                return said;
+        }
+    }
+
+    public ValueTask DisposeAsync() => socket.DisposeAsync();
+}
+
+internal static class Json
+{
+    /// <summary>Without the position, which no test can know: and is there.</summary>
+    public static string Bare(this JsonObject said)
+    {
+        var bare = said.DeepClone().AsObject();
+        bare.Remove("position");
+        return bare.ToJsonString(new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    }
+}

@@ -1,0 +1,50 @@
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+
+namespace Notifier.Endpoints;
+
+/// <summary>The routes that backends call, and what <c>/openapi/v1.json</c> says of them.</summary>
+internal static class ApiDescription
+{
+    public static void Configure(OpenApiOptions options) => options.AddDocumentTransformer(static (document, _, _) =>
+    {
+        document.Info.Title = "Notifier";
+        document.Info.Description = "Publishes messages to browsers. What browsers use is a WebSocket: docs/protocol.md.";
+        document.Info.Version = "v1";
+        return Task.CompletedTask;
+    });
+
+    public static void MapPublish(this WebApplication app)
+    {
+        app.MapPost("/publish/{**channel}", static (HttpContext context, PublishEndpoint publish) => publish.PublishAsync(context))
+            .WithName("publish")
+            .WithSummary("Publishes the body on a channel")
+            .WithBody("The payload, whatever its type.", "*/*")
+            .WithProblems();
+        app.MapPost("/publish", static (HttpContext context, PublishEndpoint publish) => publish.PublishManyAsync(context))
+            .WithName("publishMany")
+            .WithSummary("Publishes many messages in their order, or, when one is refused, none")
+            .WithBody("An array of objects with \"channel\" and \"data\", both strings.", "application/json")
+            .WithProblems();
+        app.MapMethods("/publish/{**channel}", [HttpMethods.Options], CrossOrigin.Preflight).ExcludeFromDescription();
+    }
+
+    /// <summary>Told, not enforced: what curl sends unasked is called a form.</summary>
+    private static RouteHandlerBuilder WithBody(this RouteHandlerBuilder route, string description, string type) =>
+        route.AddOpenApiOperationTransformer((operation, _, _) =>
+        {
+            operation.RequestBody = new OpenApiRequestBody
+            {
+                Description = description,
+                Required = true,
+                Content = new Dictionary<string, OpenApiMediaType> { [type] = new() },
+            };
+            return Task.CompletedTask;
+        });
+
+    private static void WithProblems(this RouteHandlerBuilder route) => route
+        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .ProducesProblem(StatusCodes.Status403Forbidden)
+        .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+        .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+}

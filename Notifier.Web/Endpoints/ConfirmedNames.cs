@@ -1,0 +1,113 @@
+using System.Text.Json;
+using Notifier.Access;
+using Notifier.Connections;
+using Notifier.Hub;
+using Notifier.Messages;
+
+namespace Notifier.Endpoints;
+
+/// <summary>
+/// The names of a connection that speaks JSON: each that is asked for is confirmed or refused, with the id of the command. Called by
+/// the connection's receive loop alone.
+/// </summary>
+internal sealed class ConfirmedNames(Connection connection, JsonFormat format, HeldNames held, LimitsOptions limits) : IDisposable
+{
+    private readonly CancellationTokenSource ended = new();
+    private int unconfirmed;
+
+    public Replies Replies { get; } = new(connection);
+
+    /// <summary>Answers with this, after what was answered before.</summary>
+    public void Answer(ServerObject answer) => Replies.Add(() => connection.Send(format.Frame(answer)));
+
+    /// <summary>Asks for a name. While Redis is away, the answer waits for it.</summary>
+    public void Subscribe(Name name, JsonElement? id = null, bool asksForMissed = false)
+    {
+        var isHeld = held.TryGet(name, out var asked);
+        if (isHeld && asked.Subscriber.Refusal is not null)
+            isHeld = !held.TryRemove(name, static _ => { });
+        if (!isHeld && held.TryAdd(name, Dismiss, out asked) is { } refusal)
+            Answer(Error(name, id, CodeOf(refusal), refusal.Message));
+        else
+            Confirm(name, asked, id, asksForMissed ? false : null);
+    }
+
+    public void Unsubscribe(Name name, JsonElement? id)
+    {
+        var isHeld = held.TryGet(name, out var asked) && asked.Subscriber.Refusal is null;
+        var isRemoved = held.TryRemove(name, static _ => { });
+        Answer(isHeld && isRemoved
+            ? ServerObject.Of("unsubscribed", name) with { Id = id }
+            : Error(name, id, "notSubscribed", "this connection does not hold the name"));
+    }
+
+    public void Dispose()
+    {
+        ended.Cancel();
+        ended.Dispose();
+    }
+
+    private void Confirm(Name name, HeldName asked, JsonElement? id, bool? recovered)
+    {
+        if (asked.Live.IsCompleted)
+            Replies.Add(() => Confirm(name, asked, asked.Live.IsCanceled ? "the server stops" : asked.Live.Result, id, recovered));
+        else if (unconfirmed < limits.NamesPerConnection * 2)
+            _ = ConfirmAsync(name, asked, id, recovered);
+        else
+            Answer(Error(name, id, "overloaded", "Redis is away, and too many commands wait for it; try again later"));
+    }
+
+    private async Task ConfirmAsync(Name name, HeldName asked, JsonElement? id, bool? recovered)
+    {
+        Interlocked.Increment(ref unconfirmed);
+        try
+        {
+            var refusal = await asked.Live.WaitAsync(ended.Token);
+            connection.Run(() => Confirm(name, asked, refusal, id, recovered));
+        }
+        catch (OperationCanceledException)
+        {
+            // The connection ends, or the process.
+        }
+        finally
+        {
+            Interlocked.Decrement(ref unconfirmed);
+        }
+    }
+
+    /// <summary>Runs as the holder.</summary>
+    private void Confirm(Name name, HeldName asked, string? refusal, JsonElement? id, bool? recovered)
+    {
+        var subscriber = asked.Subscriber;
+        if ((refusal ?? subscriber.Refusal) is { } reason)
+            connection.Send(format.Frame(Error(name, id, "forbidden", reason)));
+        else if (subscriber.HasLeft)
+            connection.Send(format.Frame(Error(name, id, "cancelled", "it was unsubscribed before Redis had confirmed it")));
+        else
+        {
+            var subscribed = ServerObject.Of("subscribed", name) with { Id = id, Recovered = recovered };
+            connection.Send(format.Frame(subscribed, subscriber.Subscription.Source, subscriber.Last));
+            subscriber.Begin();
+        }
+    }
+
+    /// <summary>Redis no longer allows a name. Before it was confirmed, that is the answer to the command.</summary>
+    private void Dismiss(Subscriber subscriber, string reason) => connection.Run(() =>
+    {
+        if (!subscriber.HasBegun || subscriber.HasLeft)
+            return;
+        var told = ServerObject.Of("unsubscribed", subscriber.Subscription.Name) with { Code = "forbidden", Message = reason };
+        connection.Send(format.Frame(told));
+        subscriber.Leave();
+    });
+
+    private static ServerObject Error(Name name, JsonElement? id, string code, string message) =>
+        ServerObject.Of("error", name) with { Id = id, Code = code, Message = message };
+
+    private static string CodeOf(NameRefusal refusal) => refusal.Kind switch
+    {
+        RefusalKind.Malformed => "malformed",
+        RefusalKind.Overloaded => "overloaded",
+        _ => "forbidden",
+    };
+}

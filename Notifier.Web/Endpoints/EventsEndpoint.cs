@@ -1,0 +1,148 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+using Notifier.Connections;
+using Notifier.Hub;
+using Notifier.Messages;
+
+namespace Notifier.Endpoints;
+
+/// <summary>
+/// <c>GET /events</c>: what <c>/ws</c> gives, where WebSockets do not get through. The connection is of the same kind, with the
+/// response body as its lane. docs/protocol.md is for those who write clients.
+/// </summary>
+internal sealed class EventsEndpoint(
+    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, AnonymousAccess anonymous,
+    TimeProvider time, IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions, ILogger<Connection> logger)
+{
+    private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
+
+    /// <summary>Answers one request; for a stream, when it has ended.</summary>
+    public async Task HandleAsync(HttpContext context)
+    {
+        if (Refusal(context, out var names) is { } refusal)
+        {
+            await refusal.ExecuteAsync(context);
+            return;
+        }
+        var address = admission.AddressOf(context);
+        if (admission.TryEnter(address) is { } full)
+        {
+            await ComeBackAsync(context, full);
+            return;
+        }
+        try
+        {
+            await StreamAsync(context, names, address);
+        }
+        finally
+        {
+            admission.Leave(address);
+        }
+    }
+
+    /// <summary>What the visitor did wrong: EventSource does not try again after such a status, and is not to.</summary>
+    private ProblemHttpResult? Refusal(HttpContext context, out List<AskedName> names)
+    {
+        names = [];
+        if (origins.Check(context) is { } refusal)
+            return CrossOrigin.Refusal(refusal);
+        if (!NamesInQuery.TryRead(context.Request.QueryString, out var asked, out var after))
+            return TypedResults.Problem("a name in the address is not UTF-8", statusCode: StatusCodes.Status400BadRequest);
+        foreach (var name in asked)
+        {
+            if ((rules.Check(name) ?? anonymous.Subscribe.Check(name)) is { } refused)
+                return TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind));
+        }
+        var byDefault = defaults.Where(name => anonymous.Subscribe.Check(name) is null && !asked.Contains(name));
+        // The nth "after" belongs to the nth name of the address.
+        names = [
+            .. asked.Select((name, n) => new AskedName(name, AsksForMissed: n < after.Count && after[n].Length > 0)),
+            .. byDefault.Select(name => new AskedName(name, AsksForMissed: false))];
+        if (names.Count == 0)
+            return TypedResults.Problem("say what to hear: /events?channel=… or ?pattern=…", statusCode: StatusCodes.Status400BadRequest);
+        if (names.Count == 1 && context.Request.Headers["Last-Event-ID"].ToString().Length > 0)
+            names[0] = names[0] with { AsksForMissed = true };
+        return null;
+    }
+
+    private static int StatusOf(RefusalKind kind) =>
+        kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden;
+
+    /// <summary>What the node cannot do now: EventSource would never come back after a 503, so it is told within a stream.</summary>
+    private static Task ComeBackAsync(HttpContext context, AdmissionRefusal refusal)
+    {
+        BeginStream(context);
+        var error = EventStream.Format.Frame(new ServerObject { Type = "error", Code = "overloaded", Message = refusal.Text });
+        return context.Response.WriteAsync(
+            string.Create(CultureInfo.InvariantCulture, $"retry: {refusal.RetryAfter * 1000}\n{Encoding.UTF8.GetString(error)}"));
+    }
+
+    private async Task StreamAsync(HttpContext context, List<AskedName> names, ClientAddress address)
+    {
+        BeginStream(context);
+        await context.Response.StartAsync();
+        var format = names.Count == 1 ? EventStream.OfOneName : EventStream.Format;
+        var socket = context.Features.Get<IConnectionSocketFeature>()?.Socket;
+        var lane = new StreamLane(context.Response.Body, socket, isShared: !HttpProtocol.IsHttp11(context.Request.Protocol));
+        var connection = new Connection(lane, format, context.Abort, time, logger) { Address = address };
+        var held = new HeldNames(connection, anonymous.Subscribe, hub, rules, limits.Value);
+        using var confirmed = new ConfirmedNames(connection, format, held, limits.Value);
+        try
+        {
+            connections.Add(connection);
+            connection.Run(() => connection.Send(format.KeepAlive));
+            foreach (var (name, asksForMissed) in names)
+                confirmed.Subscribe(name, asksForMissed: asksForMissed);
+            await Task.WhenAny(connection.Closed, EndOf(context));
+        }
+        finally
+        {
+            await connection.RetireAsync();
+            held.Clear();
+            connections.Remove(connection);
+        }
+    }
+
+    private static void BeginStream(HttpContext context)
+    {
+        var response = context.Response;
+        response.ContentType = "text/event-stream";
+        response.Headers.CacheControl = "no-store";
+        response.Headers["X-Accel-Buffering"] = "no";      // nginx would keep the events back
+        context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        // A client that reads slowly is no attack here, and a quiet one neither; liveness is ours (see Liveness).
+        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
+            rate.MinDataRate = null;
+    }
+
+    private static Task EndOf(HttpContext context)
+    {
+        var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        context.RequestAborted.Register(static state => ((TaskCompletionSource)state!).TrySetResult(), end);
+        return end.Task;
+    }
+
+    private readonly record struct AskedName(Name Name, bool AsksForMissed);
+}
+
+internal static class EventsRoute
+{
+    public static void MapEvents(this WebApplication app)
+    {
+        app.MapGet("/events", static (HttpContext context, EventsEndpoint events) => events.HandleAsync(context))
+            .WithSummary("Messages as server-sent events")
+            .WithDescription(
+                "Query: channel=… and pattern=…, each as often as wanted; after=… (a position) for the nth name. Each event's data is a "
+                + "JSON object of the protocol notifier.v1.")
+            .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status403Forbidden);
+        app.MapMethods("/events", [HttpMethods.Options], CrossOrigin.Preflight).ExcludeFromDescription();
+    }
+}

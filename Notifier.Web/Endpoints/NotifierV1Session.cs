@@ -1,0 +1,81 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Notifier.Access;
+using Notifier.Connections;
+using Notifier.Hub;
+using Notifier.Messages;
+
+namespace Notifier.Endpoints;
+
+/// <summary>
+/// One connection that speaks <c>notifier.v1</c>: each text frame is a command, and each gets an answer. Only what is no JSON at all
+/// closes it. docs/protocol.md is for those who write clients.
+/// </summary>
+internal sealed class NotifierV1Session(Connection connection, HeldNames held, LimitsOptions limits) : ClientSession(connection, limits)
+{
+    private readonly ConfirmedNames names = new(connection, NotifierV1.Format, held, limits);
+    private readonly LimitsOptions limits = limits;
+
+    protected override string NotBinary => "send commands as text frames, not binary ones";
+
+    public override void Begin(IEnumerable<Name> names)
+    {
+        this.names.Answer(Welcome());
+        foreach (var name in names)
+            this.names.Subscribe(name);
+    }
+
+    public override void Dispose()
+    {
+        names.Dispose();
+        base.Dispose();
+    }
+
+    protected override Task WhenReadyAsync() => names.Replies.WhenRoomAsync();
+
+    protected override void Take(string text)
+    {
+        if (ClientCommand.Parse(text) is not { } command)
+            Close(CloseReason.Malformed("a frame is not JSON; send commands such as {\"type\":\"ping\"}"));
+        else if (command.Problem is { } problem)
+            names.Answer(Error(command.Id, "invalid", problem));
+        else
+            Take(command);
+    }
+
+    private void Take(ClientCommand command)
+    {
+        switch (command.Type)
+        {
+            case "subscribe":
+                names.Subscribe(command.Name, command.Id, command.AsksForMissed);
+                break;
+            case "unsubscribe":
+                names.Unsubscribe(command.Name, command.Id);
+                break;
+            case "ping":
+                names.Answer(new ServerObject { Type = "pong", Id = command.Id });
+                break;
+            case "auth":
+                names.Answer(Error(command.Id, "unsupported", "this server takes no tokens"));
+                break;
+            default:
+                names.Answer(Error(command.Id, "unknownType", "the types are subscribe, unsubscribe, auth and ping"));
+                break;
+        }
+    }
+
+    private ServerObject Welcome() => new()
+    {
+        Type = "welcome",
+        Connection = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12)),
+        KeepAlive = (int)Liveness.PingEvery.TotalSeconds,
+        Limits = new(
+            limits.FrameBytes, limits.NamesPerConnection, limits.PatternsPerConnection, limits.NameBytes, limits.PatternBytes,
+            limits.PatternStars, limits.CommandsPerSecond, limits.CommandBurst, limits.PayloadBytes),
+    };
+
+    private static ServerObject Error(JsonElement? id, string code, string message) =>
+        new() { Type = "error", Id = id, Code = code, Message = message };
+}

@@ -1,0 +1,122 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+using Notifier.Messages;
+using Notifier.Redis;
+
+namespace Notifier.Endpoints;
+
+/// <summary>
+/// <c>POST /publish</c>: PUBLISH for backends without a client for Redis. What a visitor may publish is what
+/// <c>Access:Anonymous:Publish</c> says.
+/// </summary>
+internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, AnonymousAccess anonymous, OriginRules origins, IOptions<LimitsOptions> limits)
+{
+    private const int MostMessages = 1_000;
+    private const int RetryAfterSeconds = 1;
+
+    private int MostBytes => limits.Value.PayloadBytes;
+
+    /// <summary>The payload is the body, whatever its type.</summary>
+    public async Task<Results<Ok<Published>, ProblemHttpResult>> PublishAsync(HttpContext context)
+    {
+        if (origins.Check(context) is { } foreign)
+            return CrossOrigin.Refusal(foreign);
+        if (ChannelInPath.Read(context) is not { } channel)
+            return Problem(StatusCodes.Status400BadRequest, "the channel in the address is not UTF-8");
+        if (Check(channel) is { } refusal)
+            return refusal;
+        if (await ReadAsync(context, MostBytes) is not { } payload)
+            return TooLarge($"a payload may have {MostBytes} bytes (Limits:PayloadBytes)");
+        var (receivers, failure) = await redis.PublishAsync([(channel, payload)]);
+        return failure is null ? TypedResults.Ok(new Published(channel, receivers[0])) : Failed(context, failure);
+    }
+
+    /// <summary>Many at once, in their order: none is published unless all may be.</summary>
+    public async Task<Results<Ok<Published[]>, ProblemHttpResult>> PublishManyAsync(HttpContext context)
+    {
+        if (origins.Check(context) is { } foreign)
+            return CrossOrigin.Refusal(foreign);
+        // In JSON a byte may take six: \u0000.
+        if (await ReadAsync(context, 6L * MostBytes) is not { } body)
+            return TooLarge($"a body may have {6L * MostBytes} bytes (six times Limits:PayloadBytes)");
+        if (Parse(body, out var messages) is { } problem)
+            return problem;
+        foreach (var (message, n) in messages.Select(static (message, n) => (message, n)))
+        {
+            if (Check(message.Channel, $"message {n}: ") is { } refusal)
+                return refusal;
+            if (Encoding.UTF8.GetByteCount(message.Data) > MostBytes)
+                return TooLarge($"message {n}: a payload may have {MostBytes} bytes (Limits:PayloadBytes)");
+        }
+        var (receivers, failure) = await redis.PublishAsync([.. messages.Select(static message => (message.Channel, Encoding.UTF8.GetBytes(message.Data)))]);
+        return failure is null
+            ? TypedResults.Ok(messages.Zip(receivers, static (message, count) => new Published(message.Channel, count)).ToArray())
+            : Failed(context, failure);
+    }
+
+    private ProblemHttpResult? Check(string channel, string where = "")
+    {
+        var name = Name.Channel(channel);
+        return (rules.Check(name) ?? anonymous.Publish.Check(name)) is { } refusal
+            ? Problem(refusal.Kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden, where + refusal.Message)
+            : null;
+    }
+
+    private static ProblemHttpResult? Parse(byte[] body, out PublishMessage[] messages)
+    {
+        messages = [];
+        try
+        {
+            messages = JsonSerializer.Deserialize(body, PublishJson.Default.PublishMessageArray) ?? [];
+        }
+        catch (JsonException error)
+        {
+            return Problem(StatusCodes.Status400BadRequest, $"send [{{\"channel\":\"…\",\"data\":\"…\"}}, …], where data is a string: {error.Message}");
+        }
+        return messages.Length is 0 or > MostMessages
+            ? Problem(StatusCodes.Status400BadRequest, $"send 1 to {MostMessages} messages")
+            : Array.IndexOf(messages, null) is >= 0 and var at
+                ? Problem(StatusCodes.Status400BadRequest, $"message {at} is null")
+                : null;
+    }
+
+    /// <summary>The body; null when it has more bytes, and then the rest was not read.</summary>
+    private static async Task<byte[]?> ReadAsync(HttpContext context, long most)
+    {
+        if (context.Request.ContentLength > most)
+            return null;
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = null;     // counted here
+        var reader = context.Request.BodyReader;
+        while (true)
+        {
+            var read = await reader.ReadAsync(context.RequestAborted);
+            var body = read.Buffer;
+            if (body.Length > most || read.IsCompleted)
+            {
+                var whole = body.Length > most ? null : body.ToArray();
+                reader.AdvanceTo(body.End);
+                return whole;
+            }
+            reader.AdvanceTo(body.Start, body.End);
+        }
+    }
+
+    private static ProblemHttpResult Failed(HttpContext context, PublishFailure failure)
+    {
+        if (failure.IsForGood)
+            return Problem(StatusCodes.Status403Forbidden, failure.Message);
+        context.Response.Headers.RetryAfter = $"{RetryAfterSeconds}";
+        return TypedResults.Problem(
+            failure.Message, statusCode: StatusCodes.Status503ServiceUnavailable, extensions: [new("published", failure.Published)]);
+    }
+
+    private static ProblemHttpResult TooLarge(string message) => Problem(StatusCodes.Status413PayloadTooLarge, message);
+
+    private static ProblemHttpResult Problem(int status, string message) => TypedResults.Problem(message, statusCode: status);
+}

@@ -1,0 +1,48 @@
+using System.Globalization;
+
+namespace Notifier.Messages;
+
+/// <summary>
+/// Server-sent events (HTML Living Standard, 9.2): each JSON object is the data of an event. It has no line break in it, whatever
+/// the payload has, so one <c>data:</c> line holds it.
+/// </summary>
+internal sealed class EventStream : JsonFormat
+{
+    private readonly bool hasIds;
+
+    private EventStream(bool hasIds) => this.hasIds = hasIds;
+
+    /// <summary>Of several names: an id could say where the client stands in one of them only.</summary>
+    public static EventStream Format { get; } = new(hasIds: false);
+
+    /// <summary>Of one name: the position is the id of each event, and a browser sends the last one when it comes back.</summary>
+    public static EventStream OfOneName { get; } = new(hasIds: true);
+
+    /// <summary>The first that is sent: a browser, and what stands in between, sees that the stream is open.</summary>
+    public override byte[] KeepAlive { get; } = [.. ":\n\n"u8];
+
+    public override byte[] Close(CloseReason reason)
+    {
+        if (reason.RetryAfter is not { } seconds)
+            return Frame(new ServerObject { Type = "error", Code = reason.Name, Message = reason.Text });
+        var retry = string.Create(CultureInfo.InvariantCulture, $"retry: {seconds * 1000:0}\n");
+        return [.. System.Text.Encoding.ASCII.GetBytes(retry), .. Frame(new ServerObject { Type = "closing", RetryAfter = seconds })];
+    }
+
+    public override int FrameLength(ReadOnlySpan<byte> frames) => frames.IndexOf("\n\n"u8) + 2;
+
+    protected override int BeginFrame(FrameBuffer into, (MessageSource Source, long Number)? position)
+    {
+        var start = into.Length;
+        if (hasIds && position is var (source, number))
+        {
+            into.Append("id: "u8);
+            source.WritePosition(into, number);
+            into.Append("\n"u8);
+        }
+        into.Append("data: "u8);
+        return start;
+    }
+
+    protected override void EndFrame(FrameBuffer into, int start) => into.Append("\n\n"u8);
+}

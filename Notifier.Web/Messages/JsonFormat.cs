@@ -1,0 +1,102 @@
+using System.Text.Unicode;
+
+namespace Notifier.Messages;
+
+/// <summary>
+/// JSON objects, one a frame: the format that can say what a message is of, and what was lost. Where a frame begins and ends is
+/// left to those that carry it.
+/// </summary>
+internal abstract class JsonFormat : WireFormat
+{
+    /// <summary>Of a large frame so much is sent from the buffer, and the rest is shared.</summary>
+    private const int LargeBeginning = 1024;
+
+    /// <summary>A frame with this object.</summary>
+    public byte[] Frame(ServerObject content)
+    {
+        var frame = new FrameBuffer();
+        var start = BeginFrame(frame, position: null);
+        frame.Append(content.ToJson());
+        EndFrame(frame, start);
+        return frame.Written.ToArray();
+    }
+
+    /// <summary>A frame that says where the client stands in a name.</summary>
+    public byte[] Frame(ServerObject content, MessageSource source, long number)
+    {
+        var frame = new FrameBuffer();
+        var start = BeginFrame(frame, (source, number));
+        frame.Append((content with { Position = source.Position(number) }).ToJson());
+        EndFrame(frame, start);
+        return frame.Written.ToArray();
+    }
+
+    public override byte[] Lost(MessageSource source, long? lost, long last) =>
+        Frame(ServerObject.Of("gap", source.Name) with { Code = "slow", Lost = lost }, source, last);
+
+    /// <summary>Begins a frame, to be ended with <see cref="EndFrame"/>.</summary>
+    /// <param name="into">The buffer.</param>
+    /// <param name="position">Where the client stands when it has got this.</param>
+    /// <returns>Where it begins.</returns>
+    protected abstract int BeginFrame(FrameBuffer into, (MessageSource Source, long Number)? position);
+
+    protected abstract void EndFrame(FrameBuffer into, int start);
+
+    protected sealed override void WriteFrame(FrameBuffer into, in Message message, MessageSource source, long number)
+    {
+        var start = BeginFrame(into, (source, number));
+        if (message.Gap == GapCode.None)
+            WriteMessage(into, message, source);
+        else
+            WriteGap(into, message.Gap, source);
+        into.Append(",\"position\":\""u8);
+        source.WritePosition(into, number);
+        into.Append("\"}"u8);
+        EndFrame(into, start);
+    }
+
+    protected sealed override FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, MessageSource source, long number)
+    {
+        var large = message;
+        var frame = source.Large(this, number, () =>
+        {
+            var whole = new FrameBuffer();
+            WriteFrame(whole, large, source, number);
+            return whole.Written.ToArray();
+        });
+        return new FrameBatch(frame.AsMemory(0, LargeBeginning), 1, frame.AsMemory(LargeBeginning));
+    }
+
+    private static void WriteMessage(FrameBuffer into, in Message message, MessageSource source)
+    {
+        into.Append("{\"type\":\"message\","u8);
+        into.Append(source.Label);
+        if (!message.Channel.IsEmpty)
+            WriteText(into, message.Channel.Span, Utf8.IsValid(message.Channel.Span), ",\"channel\":"u8, ",\"channelBase64\":"u8);
+        WriteText(into, message.Payload.Span, message.IsText, ",\"data\":"u8, ",\"base64\":"u8);
+    }
+
+    private static void WriteText(FrameBuffer into, ReadOnlySpan<byte> bytes, bool isText, ReadOnlySpan<byte> textKey, ReadOnlySpan<byte> bytesKey)
+    {
+        into.Append(isText ? textKey : bytesKey);
+        if (isText)
+            JsonText.Append(into, bytes);
+        else
+            JsonText.AppendBase64(into, bytes);
+    }
+
+    private static void WriteGap(FrameBuffer into, GapCode code, MessageSource source)
+    {
+        into.Append("{\"type\":\"gap\","u8);
+        into.Append(source.Label);
+        into.Append(",\"code\":\""u8);
+        into.Append(code switch
+        {
+            GapCode.Redis => "redis"u8,
+            GapCode.Overload => "overload"u8,
+            GapCode.TooLarge => "tooLarge"u8,
+            _ => "internal"u8,
+        });
+        into.Append("\""u8);
+    }
+}

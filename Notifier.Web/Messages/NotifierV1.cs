@@ -1,0 +1,38 @@
+namespace Notifier.Messages;
+
+/// <summary>The subprotocol <c>notifier.v1</c>: each JSON object is a WebSocket text frame.</summary>
+internal sealed class NotifierV1 : JsonFormat
+{
+    public const string Subprotocol = "notifier.v1";
+
+    /// <summary>What most frames need for their header: 126 to 65,535 bytes of payload.</summary>
+    private const int UsualHeader = 4;
+
+    private NotifierV1() => KeepAlive = [ServerFrame.Final | ServerFrame.Ping, 0, .. Frame(new ServerObject { Type = "ping" })];
+
+    public static NotifierV1 Format { get; } = new();
+
+    /// <summary>A ping for whatever answers pings by itself, and one that a script can see.</summary>
+    public override byte[] KeepAlive { get; }
+
+    /// <summary>What goes away says when to come back, before the close itself, where some clients do not look.</summary>
+    public override byte[] Close(CloseReason reason) => reason.RetryAfter is { } seconds
+        ? [.. Frame(new ServerObject { Type = "closing", RetryAfter = seconds }), .. reason.ToFrame()]
+        : reason.ToFrame();
+
+    public override int FrameLength(ReadOnlySpan<byte> frames) => ServerFrame.Length(frames);
+
+    protected override int BeginFrame(FrameBuffer into, (MessageSource Source, long Number)? position)
+    {
+        var start = into.Length;
+        into.Append(UsualHeader);
+        return start;
+    }
+
+    protected override void EndFrame(FrameBuffer into, int start)
+    {
+        var payload = into.Length - start - UsualHeader;
+        var written = into.Shift(start + UsualHeader, ServerFrame.HeaderLength(payload) - UsualHeader);
+        ServerFrame.WriteHeader(written[start..], ServerFrame.Text, payload);
+    }
+}

@@ -45,6 +45,7 @@ internal static class Server
         Listen(builder);
         Configure(builder);
         Register(builder.Services);
+        builder.AddReadiness();
         adapt?.Invoke(builder);
 
         var app = builder.Build();
@@ -64,7 +65,8 @@ internal static class Server
         if (configuration["urls"] is null && configuration["http_ports"] is null && configuration["https_ports"] is null
             && !configuration.GetSection("Kestrel:Endpoints").Exists())
             builder.WebHost.UseUrls(builder.Environment.IsDevelopment() ? DevelopmentAddress : ProductionAddress);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Shutdown.Limit);
+        builder.Services.AddOptions<HostOptions>().Configure<IOptions<OperationsOptions>, IHostEnvironment>(static (host, operations, environment) =>
+            host.ShutdownTimeout = Shutdown.PeriodOf(operations.Value, environment) + Shutdown.Limit);
     }
 
     private static void Configure(WebApplicationBuilder builder)
@@ -75,6 +77,7 @@ internal static class Server
         builder.Services.AddOptions<RedisOptions>().BindConfiguration("Redis").ValidateOnStart();
         builder.Services.AddOptions<RecentOptions>().BindConfiguration("History:Recent").ValidateOnStart();
         builder.Services.AddOptions<SubscriptionsOptions>().BindConfiguration("Subscriptions").ValidateOnStart();
+        builder.Services.AddOptions<OperationsOptions>().BindConfiguration("Operations").ValidateOnStart();
         // The host tells of a failed start with a stack trace; see StartupFailure. What ends the process later is critical.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Logging.AddSecrecy();
@@ -84,6 +87,7 @@ internal static class Server
         builder.Services.AddSingleton<IValidateOptions<RedisOptions>, RedisValidator>();
         builder.Services.AddSingleton<IValidateOptions<RecentOptions>, RecentValidator>();
         builder.Services.AddSingleton<IValidateOptions<SubscriptionsOptions>, SubscriptionsValidator>();
+        builder.Services.AddSingleton<IValidateOptions<OperationsOptions>, OperationsValidator>();
     }
 
     private static void Register(IServiceCollection services)
@@ -100,6 +104,9 @@ internal static class Server
         services.AddSingleton<RedisNames>();
         services.AddSingleton<RedisBackplane>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisBackplane>());
+
+        services.AddSingleton<RedisProbe>();
+        services.AddHostedService(provider => provider.GetRequiredService<RedisProbe>());
 
         services.AddSingleton<Admission>();
         services.AddSingleton<ConnectionRegistry>();
@@ -144,5 +151,6 @@ internal static class Server
         app.MapEvents();
         app.MapPublish();
         app.MapOpenApi();
+        app.MapHealth();
     }
 }

@@ -64,9 +64,9 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public Task<long> PatternsAsync() => Server.SubscriptionPatternCountAsync();
 
-    /// <summary>All channels that somebody subscribes to, but those of libraries.</summary>
+    /// <summary>All channels that somebody subscribes to, but those of libraries, and of the probe.</summary>
     public async Task<string[]> ChannelsAsync() =>
-        [.. (await Server.SubscriptionChannelsAsync()).Select(channel => channel.ToString()).Where(channel => !channel.StartsWith("__", StringComparison.Ordinal))];
+        [.. (await Server.SubscriptionChannelsAsync()).Select(channel => channel.ToString()).Where(channel => !channel.StartsWith("__", StringComparison.Ordinal) && !channel.StartsWith("notifier:", StringComparison.Ordinal))];
 
     public async ValueTask DisposeAsync()
     {

@@ -15,6 +15,12 @@ public sealed class LimitsOptions
     /// <summary>Handshakes a second; one more is answered with 503. 1 to 1,000,000; default no limit.</summary>
     public int? HandshakesPerSecond { get; set; }
 
+    /// <summary>
+    /// Of the memory that this process may use (of a container: its limit), the share above which new connections are answered with 503,
+    /// before those that are there are hurt. 0.001 to 1; default 0.85.
+    /// </summary>
+    public double MemoryShare { get; set; } = 0.85;
+
     /// <summary>How long a client may take for the headers of a request. 1 s to 5 min; default 10 s.</summary>
     public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
 

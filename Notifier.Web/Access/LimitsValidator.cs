@@ -9,6 +9,7 @@ internal sealed class LimitsValidator : IValidateOptions<LimitsOptions>
         .Range("Limits:Connections", options.Connections, 1, 10_000_000)
         .Range("Limits:ConnectionsPerAddress", options.ConnectionsPerAddress ?? 1, 1, 10_000_000)
         .Range("Limits:HandshakesPerSecond", options.HandshakesPerSecond ?? 1, 1, 1_000_000)
+        .Must(options.MemoryShare is >= 0.001 and <= 1, FormattableString.Invariant($"Limits:MemoryShare is {options.MemoryShare}; 0.001 to 1 is allowed."))
         .Range("Limits:HandshakeTimeout", options.HandshakeTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5))
         .Range("Limits:IdleTimeout", options.IdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1))
         .Range("Limits:CommandsPerSecond", options.CommandsPerSecond, 1, 1_000_000)

@@ -20,12 +20,14 @@ internal sealed partial class Admission : IDisposable
     private readonly LimitsOptions limits;
     private readonly int? perAddress;
     private readonly Rate? handshakes;
+    private readonly MemoryPressure memory;
     private readonly Seldom refusals;
     private readonly ILogger<Admission> logger;
 
     private readonly Lock gate = new();
     private readonly Dictionary<ClientAddress, int> addresses = [];
     private int connections;
+    private volatile bool isDraining;
 
     public Admission(IOptions<LimitsOptions> limits, IOptions<ProxyOptions> proxies, TimeProvider time, ILogger<Admission> logger)
     {
@@ -34,6 +36,7 @@ internal sealed partial class Admission : IDisposable
         perAddress = this.limits.ConnectionsPerAddress ?? (proxies.Value.AreKnown ? PerAddressBehindKnownProxies : null);
         if (this.limits.HandshakesPerSecond is { } perSecond)
             handshakes = new Rate(perSecond, burst: perSecond);
+        memory = new MemoryPressure(this.limits.MemoryShare, time);
         refusals = new Seldom(time);
     }
 
@@ -44,7 +47,7 @@ internal sealed partial class Admission : IDisposable
     /// <returns>Null when it is in, until <see cref="Leave"/>.</returns>
     public AdmissionRefusal? TryEnter(ClientAddress address)
     {
-        var refusal = CheckRate() ?? CheckRoom(address);
+        var refusal = CheckDrain() ?? CheckMemory() ?? CheckRate() ?? CheckRoom(address);
         if (refusal is not null && refusals.IsDue(out var since))
             Log.Refused(logger, since, refusal.Text);
         return refusal;
@@ -60,7 +63,18 @@ internal sealed partial class Admission : IDisposable
         }
     }
 
+    /// <summary>From now on nobody comes in: the process ends.</summary>
+    public void Drain() => isDraining = true;
+
+    public bool IsDraining => isDraining;
+
     public void Dispose() => handshakes?.Dispose();
+
+    private AdmissionRefusal? CheckDrain() => isDraining ? Busy("this server is going away") : null;
+
+    private AdmissionRefusal? CheckMemory() => memory.IsHigh
+        ? Busy($"this server uses more than {limits.MemoryShare:0.##} of its memory (Limits:MemoryShare)")
+        : null;
 
     private AdmissionRefusal? CheckRate() => handshakes is null || handshakes.TryTake()
         ? null

@@ -203,6 +203,9 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     /// </summary>
     public Task CloseAsync(CloseReason reason) => CloseAsync(reason, format.Close(reason));
 
+    /// <summary>Tells the client that it will be closed, where its format can.</summary>
+    public void Announce(CloseReason reason) => Run(() => Send(format.Announce(reason)));
+
     /// <summary>The same, with a frame that is encoded already.</summary>
     public Task CloseAsync(CloseReason reason, byte[] frame)
     {

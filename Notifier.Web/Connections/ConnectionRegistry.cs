@@ -31,7 +31,7 @@ internal sealed class ConnectionRegistry
             close = closing;
         }
         if (close is not null)
-            _ = connection.CloseAsync(close());
+            Close(connection, close());
     }
 
     public void Remove(Connection connection)
@@ -57,6 +57,14 @@ internal sealed class ConnectionRegistry
         }
     }
 
+    /// <summary>All that are there now.</summary>
+    public List<Connection> Snapshot()
+    {
+        var all = new List<Connection>(Count);
+        ForEach(all.Add);
+        return all;
+    }
+
     /// <summary>Closes all, and those that still come; the task ends when the last one is gone.</summary>
     public Task CloseAllAsync(Func<CloseReason> reason)
     {
@@ -67,7 +75,15 @@ internal sealed class ConnectionRegistry
             if (roster.Count == 0)
                 emptied.TrySetResult();
         }
-        ForEach(connection => _ = connection.CloseAsync(reason()));
+        ForEach(connection => Close(connection, reason()));
         return emptied.Task;
+    }
+
+    private static void Close(Connection connection, CloseReason reason)
+    {
+        if (connection.CloseAsked is not null)
+            return;
+        connection.Announce(reason);
+        _ = connection.CloseAsync(reason);
     }
 }

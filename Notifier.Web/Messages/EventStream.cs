@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Notifier.Messages;
 
@@ -21,13 +22,16 @@ internal sealed class EventStream : JsonFormat
     /// <summary>The first that is sent: a browser, and what stands in between, sees that the stream is open.</summary>
     public override byte[] KeepAlive { get; } = [.. ":\n\n"u8];
 
-    public override byte[] Close(CloseReason reason)
+    /// <summary>An EventSource waits so long by itself.</summary>
+    public override byte[] Announce(CloseReason reason)
     {
-        if (reason.RetryAfter is not { } seconds)
-            return Frame(new ServerObject { Type = "error", Code = reason.Name, Message = reason.Text });
-        var retry = string.Create(CultureInfo.InvariantCulture, $"retry: {seconds * 1000:0}\n");
-        return [.. System.Text.Encoding.ASCII.GetBytes(retry), .. Frame(new ServerObject { Type = "closing", RetryAfter = seconds })];
+        var retry = string.Create(CultureInfo.InvariantCulture, $"retry: {reason.RetryAfter * 1000:0}\n");
+        return [.. Encoding.ASCII.GetBytes(retry), .. Frame(new ServerObject { Type = "closing", RetryAfter = reason.RetryAfter })];
     }
+
+    public override byte[] Close(CloseReason reason) => reason.RetryAfter is null
+        ? Frame(new ServerObject { Type = "error", Code = reason.Name, Message = reason.Text })
+        : [];
 
     public override int FrameLength(ReadOnlySpan<byte> frames) => frames.IndexOf("\n\n"u8) + 2;
 

@@ -15,10 +15,9 @@ internal sealed class NotifierV1 : JsonFormat
     /// <summary>A ping for whatever answers pings by itself, and one that a script can see.</summary>
     public override byte[] KeepAlive { get; }
 
-    /// <summary>What goes away says when to come back, before the close itself, where some clients do not look.</summary>
-    public override byte[] Close(CloseReason reason) => reason.RetryAfter is { } seconds
-        ? [.. Frame(new ServerObject { Type = "closing", RetryAfter = seconds }), .. reason.ToFrame()]
-        : reason.ToFrame();
+    public override byte[] Announce(CloseReason reason) => Frame(new ServerObject { Type = "closing", RetryAfter = reason.RetryAfter });
+
+    public override byte[] Close(CloseReason reason) => reason.ToFrame();
 
     public override int FrameLength(ReadOnlySpan<byte> frames) => ServerFrame.Length(frames);
 

@@ -12,6 +12,9 @@ internal abstract class WireFormat
     /// <summary>What keeps the way to a silent client open.</summary>
     public abstract byte[] KeepAlive { get; }
 
+    /// <summary>What tells a client, before the close, that it will be closed and when to come back; empty where that cannot be said.</summary>
+    public virtual byte[] Announce(CloseReason reason) => [];
+
     /// <summary>The last that a client gets.</summary>
     public abstract byte[] Close(CloseReason reason);
 

@@ -4,7 +4,7 @@ namespace Notifier.Redis;
 
 /// <summary>
 /// The one shared connection to Redis. It never keeps the process from starting: it heals by itself when Redis comes, or
-/// comes back, and says so.
+/// comes back, and says so. Where the library does not heal, a new connection takes the place of the old one.
 /// </summary>
 internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider time, ILogger<RedisBackplane> logger)
     : IHostedService, IAsyncDisposable
@@ -12,9 +12,10 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SettledAfter = TimeSpan.FromSeconds(1);
 
-    private readonly TaskCompletionSource<ConnectionMultiplexer> connecting = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource connecting = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource stopping = new();
     private volatile TaskCompletionSource restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ConnectionMultiplexer? current;
     private int isAway;
     private int isRefused;
     private int restorations;
@@ -33,11 +34,20 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     public CancellationToken Stopping => stopping.Token;
 
     /// <summary>The subscriber, once the first attempt to connect has ended, whether or not Redis was there.</summary>
-    public async Task<ISubscriber> SubscriberAsync() => (await connecting.Task.WaitAsync(Stopping)).GetSubscriber();
+    public async Task<ISubscriber> SubscriberAsync()
+    {
+        await connecting.Task.WaitAsync(Stopping);
+        return Current!.GetSubscriber();
+    }
+
+    /// <summary>The connection in use; null until the first attempt to connect has ended.</summary>
+    public ConnectionMultiplexer? Current => Volatile.Read(ref current);
 
     /// <summary>Null while Redis is away.</summary>
-    public ConnectionMultiplexer? Connected =>
-        connecting.Task is { IsCompletedSuccessfully: true, Result: { IsConnected: true } multiplexer } ? multiplexer : null;
+    public ConnectionMultiplexer? Connected => Current is { IsConnected: true } multiplexer ? multiplexer : null;
+
+    /// <summary>Whether the library has said that a connection was lost, and not yet that it is back.</summary>
+    public bool IsAway => Volatile.Read(ref isAway) == 1;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -69,8 +79,30 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     public async ValueTask DisposeAsync()
     {
         await stopping.CancelAsync();
-        if (connecting.Task.IsCompletedSuccessfully)
-            await (await connecting.Task).DisposeAsync();
+        if (Interlocked.Exchange(ref current, null) is { } last)
+            await last.DisposeAsync();
+    }
+
+    /// <summary>
+    /// Puts a new connection in place of the present one, which has gone deaf: all names are subscribed anew on it, and each has a gap in
+    /// its log. Called by the probe alone.
+    /// </summary>
+    public async Task RebuildAsync()
+    {
+        var fresh = await ConnectionMultiplexer.ConnectAsync(Location!.Options);
+        Follow(fresh);
+        if (await TryPingSubscriptionsAsync(fresh))
+            ReportBack();
+        Volatile.Write(ref restoredAt, time.GetTimestamp());
+        var deaf = Interlocked.Exchange(ref current, fresh);
+        if (Stopping.IsCancellationRequested)
+            await fresh.DisposeAsync();
+        // It may be waiting for a Redis that hangs; nobody waits for it. What it still delivers, nobody listens to any more.
+        _ = deaf!.CloseAsync(allowCommandsToComplete: false).ContinueWith(
+            static (_, old) => ((ConnectionMultiplexer)old!).Dispose(), deaf, CancellationToken.None,
+            TaskContinuationOptions.None, TaskScheduler.Default);
+        Interlocked.Exchange(ref restored, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        Restored?.Invoke();
     }
 
     private async Task ConnectAsync(ConfigurationOptions options)
@@ -80,7 +112,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
         {
             try
             {
-                await FollowAsync(await ConnectionMultiplexer.ConnectAsync(options));
+                await BeginAsync(await ConnectionMultiplexer.ConnectAsync(options));
                 return;
             }
             catch (Exception error)
@@ -93,10 +125,16 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
         }
     }
 
-    private async Task FollowAsync(ConnectionMultiplexer multiplexer)
+    private void Follow(ConnectionMultiplexer multiplexer)
     {
         multiplexer.ConnectionFailed += (_, _) => OnFailed(multiplexer);
         multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(multiplexer, restored.ConnectionType);
+    }
+
+    private async Task BeginAsync(ConnectionMultiplexer multiplexer)
+    {
+        Volatile.Write(ref current, multiplexer);
+        Follow(multiplexer);
         if (multiplexer.IsConnected)
             Log.Connected(logger, Location!.Description);
         else
@@ -104,13 +142,15 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
         // The library would open the connection for subscriptions when it is first used, and then ask twice for each name
         // that waits for it.
         await TryPingSubscriptionsAsync(multiplexer);
-        connecting.SetResult(multiplexer);
+        connecting.SetResult();
         if (Stopping.IsCancellationRequested)
             await multiplexer.DisposeAsync();
     }
 
     private void OnFailed(ConnectionMultiplexer multiplexer)
     {
+        if (multiplexer != Current)
+            return;
         ReportAway();
         // The library tells each event on a thread of its own: this one may come after that of the return.
         if (multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected())
@@ -138,6 +178,8 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
 
     private async Task OnRestoredAsync(ConnectionMultiplexer multiplexer, ConnectionType type)
     {
+        if (multiplexer != Current)
+            return;     // of one that is being replaced, or was
         var number = type == ConnectionType.Subscription ? Interlocked.Increment(ref restorations) : Volatile.Read(ref restorations);
         if (number > 1)
             Volatile.Write(ref restoredAt, time.GetTimestamp());

@@ -50,7 +50,9 @@ internal sealed partial class RedisSubscription
     /// what it allowed before.
     /// </summary>
     public bool IsConfirmed =>
-        live.Task is { IsCompletedSuccessfully: true, Result: null } && subscriber!.SubscribedEndpoint(channel) is not null;
+        live.Task is { IsCompletedSuccessfully: true, Result: null }
+        && subscriber!.Multiplexer == backplane.Current
+        && subscriber.SubscribedEndpoint(channel) is not null;
 
     /// <summary>
     /// Leaves as soon as the name is confirmed. (What is unsubscribed before that stays in Redis for ever once it wakes.)
@@ -63,13 +65,16 @@ internal sealed partial class RedisSubscription
         try
         {
             await predecessor;
-            subscriber = await backplane.SubscriberAsync();
-            if (await SubscribeAsync(subscriber) is not { } queue)
+            if (await SubscribeAsync() is not { } queue)
                 return;
             var receiving = receive(queue);
             live.TrySetResult(null);
             await leaving.Task.WaitAsync(backplane.Stopping);
-            await UnsubscribeAsync(queue);
+            // A connection that was replaced has lost the name already.
+            if (subscriber!.Multiplexer == backplane.Current)
+                await UnsubscribeAsync(queue);
+            else
+                End(queue);
             await receiving;
         }
         catch (Exception) when (backplane.Stopping.IsCancellationRequested)
@@ -89,12 +94,15 @@ internal sealed partial class RedisSubscription
     /// takes it up by itself when Redis is back. Then all it holds of the name is dropped, and it begins anew.
     /// </summary>
     /// <returns>Null when Redis refuses the name.</returns>
-    private async Task<ChannelMessageQueue?> SubscribeAsync(ISubscriber subscriber)
+    private async Task<ChannelMessageQueue?> SubscribeAsync()
     {
         var inDoubt = false;
         while (true)
         {
             var restoration = backplane.NextRestoration;
+            var present = await backplane.SubscriberAsync();
+            inDoubt &= present.Multiplexer == subscriber?.Multiplexer;
+            subscriber = present;
             try
             {
                 if (inDoubt && subscriber.SubscribedEndpoint(channel) is not null)
@@ -118,7 +126,7 @@ internal sealed partial class RedisSubscription
                 await subscriber.UnsubscribeAsync(channel);
                 return null;
             }
-            catch (Exception error) when (error is RedisException or TimeoutException)
+            catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
             {
                 if (!inDoubt && error is RedisServerException)
                     Log.NotYet(logger, name, error.Message);
@@ -137,6 +145,19 @@ internal sealed partial class RedisSubscription
         finally
         {
             // After an attempt that threw, the library holds the queue no more, and has not ended it.
+            End(queue);
+        }
+    }
+
+    private static void End(ChannelMessageQueue queue)
+    {
+        try
+        {
+            queue.Unsubscribe();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Of a connection that was replaced: now the queue has let go of it, and can be ended.
             queue.Unsubscribe();
         }
     }

@@ -1,0 +1,63 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Operations;
+
+/// <summary>What an orchestrator and a load balancer ask.</summary>
+public sealed class HealthTests : IDisposable
+{
+    private readonly HttpClient http = new();
+
+    [Fact]
+    public async Task A_node_is_ready_while_redis_answers_and_alive_all_the_time()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        await Eventually.IsAsync(async () => await GetAsync(app, "ready") == (200, "Healthy\n"), "it is ready");
+        (await GetAsync(app, "live")).Should().Be((200, "Healthy\n"));
+
+        await redis.KillAsync();
+        await Eventually.IsAsync(async () => await GetAsync(app, "ready") == (503, "Unhealthy: Redis does not answer\n"), "it is not ready");
+        (await GetAsync(app, "live")).Should().Be((200, "Healthy\n"), "to start the process anew would help nobody");
+
+        await redis.StartHostAsync();
+        await Eventually.IsAsync(async () => await GetAsync(app, "ready") == (200, "Healthy\n"), "it is ready again");
+        app.Log.Lines.Should().NotContain(line => line.Text.Contains("Health check", StringComparison.Ordinal), "each look would be a line");
+    }
+
+    [Fact]
+    public async Task A_wrong_password_is_one_line_in_the_log_and_a_red_readiness()
+    {
+        await using var redis = await RedisServer.CreateAsync("--requirepass", "opensesame");
+        await redis.StartHostAsync("opensesame");
+        await using var app = await NotifierApp.StartAsync($"{redis.Configuration},password=wrong");
+
+        await Eventually.IsAsync(() => app.Log.Says("Redis refuses to let Notifier in"), "it is said");
+        (await GetAsync(app, "ready")).Should().Be((503, "Unhealthy: Redis does not answer\n"));
+        await redis.Server.ExecuteAsync("CONFIG", "SET", "requirepass", "wrong");
+        await Eventually.IsAsync(async () => (await GetAsync(app, "ready")).Status == 200, "it gets in once the password is right");
+
+        app.Log.Lines.Count(line => line.Text.Contains("Redis refuses to let Notifier in", StringComparison.Ordinal)).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_node_that_uses_too_much_memory_lets_nobody_else_in_and_serves_those_it_has()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: "Limits:MemoryShare=0.001");
+
+        var refused = async () => await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+
+        (await refused.Should().ThrowAsync<Exception>()).Which.Message.Should().Contain("503");
+        app.Log.Says("Limits:MemoryShare").Should().BeTrue();
+    }
+
+    public void Dispose() => http.Dispose();
+
+    private async Task<(int Status, string Text)> GetAsync(NotifierApp app, string which)
+    {
+        using var answer = await http.GetAsync(new Uri(app.Address, $"/healthz/{which}"));
+        return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync());
+    }
+}

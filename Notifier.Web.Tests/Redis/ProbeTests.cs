@@ -1,0 +1,99 @@
+using System.Diagnostics;
+using FluentAssertions;
+using Microsoft.Extensions.DependencyInjection;
+using Notifier.Messages;
+using Notifier.Redis;
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Redis;
+
+/// <summary>A connection that hears nothing, whatever the library says of it.</summary>
+public sealed class ProbeTests(ITestOutputHelper output)
+{
+    /// <summary>A probe every 5 s, 5 s for its echo, and what a slow machine needs.</summary>
+    private static readonly TimeSpan FoundWithin = TimeSpan.FromSeconds(15);
+
+    [Fact]
+    public async Task A_deaf_connection_is_found_and_replaced_and_nobody_loses_a_name_or_hears_anything_twice()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var proxy = new RedisProxy(redis.Port);
+        await using var app = await NotifierApp.StartAsync(proxy.Configuration);
+        await using var json = await JsonClient.ConnectAsync(app);
+        await json.SubscribeAsync("channel", "deaf.channel");
+        await using var plain = await RawWebSocket.SubscribeAsync(app, "deaf.*");
+        await Eventually.IsAsync(async () => await redis.PublishAsync("deaf.channel", "before") == 2, "both are subscribed");
+        (await json.ReadAsync()).Bare().Should().Be("""{"type":"message","channel":"deaf.channel","data":"before"}""");
+        await Eventually.IsAsync(async () => await ReadinessAsync(app) == 200, "it is ready");
+
+        proxy.Deafen();
+        var sinceDeaf = Stopwatch.StartNew();
+        await redis.PublishAsync("deaf.channel", "nobody hears that");
+        await Eventually.IsAsync(async () => await ReadinessAsync(app) == 503, "it is found", FoundWithin);
+        var found = sinceDeaf.Elapsed;
+        var gap = await json.ReadAsync();
+        while ((string?)gap["data"] == "before")
+            gap = await json.ReadAsync();
+        await Eventually.IsAsync(async () => await ReadinessAsync(app) == 200, "it is healed");
+        output.WriteLine($"Found after {found.TotalSeconds:0.0} s, healed after {sinceDeaf.Elapsed.TotalSeconds:0.0} s.");
+
+        gap.Bare().Should().Be("""{"type":"gap","channel":"deaf.channel","code":"redis"}""");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("deaf.channel") == 1 && await redis.PatternsAsync() == 1, "each is subscribed once");
+        for (var n = 0; n < 100; n++)
+            await redis.PublishAsync("deaf.channel", $"{n}");
+        for (var n = 0; n < 100; n++)
+        {
+            string? data;
+            do
+                data = (string?)(await json.ReadAsync())["data"];
+            while (data is null);       // a further gap would be honest too
+            data.Should().Be($"{n}");
+        }
+        (await plain.ReadPastAsync("before")).Should().Be("0");
+        for (var n = 1; n < 100; n++)
+            (await plain.ReadTextAsync()).Should().Be($"{n}");
+        app.Hub.References(Name.Channel("deaf.channel")).Should().Be(1);
+        app.Log.Lines.Count(line => line.Text.Contains("its connection is replaced", StringComparison.Ordinal)).Should().Be(1);
+        app.Log.Lines.Should().NotContain(line => line.Text.Contains("may still be subscribed", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task While_every_new_connection_is_deaf_too_they_are_replaced_less_and_less_often()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var proxy = new RedisProxy(redis.Port);
+        await using var app = await NotifierApp.StartAsync(proxy.Configuration);
+        await Eventually.IsAsync(async () => await ReadinessAsync(app) == 200, "it is ready");
+
+        proxy.DeafenAll();
+        await Eventually.IsAsync(() => Replaced(app) >= 1, "it is replaced", FoundWithin);
+        var sinceFirst = Stopwatch.StartNew();
+        await Eventually.IsAsync(() => Replaced(app) >= 3, "it is replaced again, and again", TimeSpan.FromSeconds(60));
+
+        sinceFirst.Elapsed.Should().BeGreaterThan(TimeSpan.FromSeconds(14), "it waits for 5 s, then for 10");
+        proxy.Deafen();     // those that come hear
+        await Eventually.IsAsync(async () => await ReadinessAsync(app) == 200, "it heals all the same", TimeSpan.FromSeconds(60));
+    }
+
+    [Fact]
+    public async Task Where_the_acl_does_not_allow_the_probe_that_is_said_once_and_the_node_is_ready()
+    {
+        await using var redis = await RestrictedRedis.StartAsync("&news.*");
+        await using var app = await RestrictedRedis.ConnectAsync(redis);
+
+        await Eventually.IsAsync(async () => await ReadinessAsync(app) == 200, "it is ready");
+
+        app.Services.GetRequiredService<RedisProbe>().Hearing.Should().Be(Hearing.NotAllowed);
+        app.Log.Lines.Count(line => line.Text.Contains("notifier:probe:*", StringComparison.Ordinal)).Should().Be(1);
+    }
+
+    private static int Replaced(NotifierApp app) => app.Log.Lines.Count(line => line.Text.Contains("its connection is replaced", StringComparison.Ordinal));
+
+    private static async Task<int> ReadinessAsync(NotifierApp app)
+    {
+        using var http = new HttpClient();
+        return (int)(await http.GetAsync(new Uri(app.Address, "/healthz/ready"))).StatusCode;
+    }
+}

@@ -1,0 +1,28 @@
+namespace Notifier.Connections;
+
+/// <summary>Whether the process uses so much of its memory that nobody else should come in. Looked up once a second. Thread-safe.</summary>
+/// <param name="share">Of what the process may use; the runtime knows the limit of a container.</param>
+/// <param name="time">The clock.</param>
+internal sealed class MemoryPressure(double share, TimeProvider time)
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    private readonly Lock gate = new();
+    private long? lookedAt;
+    private bool isHigh;
+
+    public bool IsHigh
+    {
+        get
+        {
+            lock (gate)
+            {
+                if (lookedAt is { } at && time.GetElapsedTime(at) < LookEvery)
+                    return isHigh;
+                lookedAt = time.GetTimestamp();
+                isHigh = Environment.WorkingSet > share * GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+                return isHigh;
+            }
+        }
+    }
+}

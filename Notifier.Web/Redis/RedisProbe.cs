@@ -1,0 +1,163 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using StackExchange.Redis;
+
+namespace Notifier.Redis;
+
+/// <summary>What the latest probe has found.</summary>
+internal enum Hearing
+{
+    /// <summary>None has ended yet.</summary>
+    Unknown,
+
+    /// <summary>The subscription connection hears what is published.</summary>
+    Hears,
+
+    /// <summary>Redis takes what is published, and the subscription connection does not hear it, whatever the library says.</summary>
+    Deaf,
+
+    /// <summary>Redis does not answer; the library goes on connecting.</summary>
+    Away,
+
+    /// <summary>Redis' ACL does not allow the probe: nobody knows.</summary>
+    NotAllowed,
+}
+
+/// <summary>
+/// Publishes to a channel of its own, every 5 s, and listens to it on the connection that all names share. No echo within 5 s
+/// more, though Redis has taken the message: the connection is deaf, and is replaced. After a fail-over of a hung primary that has
+/// happened to others for hours, under a green health check.
+/// </summary>
+internal sealed partial class RedisProbe(RedisBackplane backplane, TimeProvider time, ILogger<RedisProbe> logger) : BackgroundService
+{
+    public static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan EchoWithin = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(1);
+
+    private readonly RedisChannel channel = RedisChannel.Literal($"notifier:probe:{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12))}");
+    private ConnectionMultiplexer? listeningOn;
+    private TaskCompletionSource echo = new();
+    private volatile Hearing hearing;
+    private TimeSpan backOff = TimeSpan.Zero;
+    private long rebuiltAt;
+    private int number;
+
+    public Hearing Hearing => hearing;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Every, time);
+        try
+        {
+            do
+                await LookAsync();
+            while (hearing != Hearing.NotAllowed && await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends.
+        }
+    }
+
+    private async Task LookAsync()
+    {
+        await backplane.SubscriberAsync();      // once there is a connection
+        var before = hearing;
+        hearing = await ProbeAsync(backplane.Current!);
+        if (hearing == Hearing.Hears)
+            backOff = TimeSpan.Zero;
+        else if (hearing == Hearing.NotAllowed)
+            Log.NotAllowed(logger);
+        else if (hearing == Hearing.Deaf && await TryRebuildAsync())
+            hearing = await ProbeAsync(backplane.Current!);
+        if (before == Hearing.Deaf && hearing == Hearing.Hears)
+            Log.Hears(logger);
+    }
+
+    private async Task<Hearing> ProbeAsync(ConnectionMultiplexer connection)
+    {
+        var heard = echo = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var mine = ++number;
+        try
+        {
+            var listens = await TryListenAsync(connection);
+            await connection.GetSubscriber().PublishAsync(channel, mine);
+            if (!listens)
+                return Hearing.Deaf;    // Redis answers, only not on that connection
+            await heard.Task.WaitAsync(EchoWithin, time, backplane.Stopping);
+            return Hearing.Hears;
+        }
+        catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))
+        {
+            return Hearing.NotAllowed;
+        }
+        catch (TimeoutException error) when (error is not RedisTimeoutException)
+        {
+            return connection.IsConnected ? Hearing.Deaf : Hearing.Away;
+        }
+        catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            return Hearing.Away;
+        }
+    }
+
+    private async Task<bool> TryListenAsync(ConnectionMultiplexer connection)
+    {
+        if (connection == listeningOn)
+            return true;
+        try
+        {
+            var queue = await connection.GetSubscriber().SubscribeAsync(channel);
+            queue.OnMessage(delivery => Hear(connection, delivery));
+            listeningOn = connection;
+            return true;
+        }
+        catch (Exception error) when (error is RedisTimeoutException or RedisConnectionException)
+        {
+            return false;
+        }
+    }
+
+    private void Hear(ConnectionMultiplexer connection, ChannelMessage delivery)
+    {
+        if (connection == backplane.Current && delivery.Message == Volatile.Read(ref number))
+            echo.TrySetResult();
+    }
+
+    /// <summary>At once for the first time; a connection that goes deaf again and again is replaced less and less often.</summary>
+    private async Task<bool> TryRebuildAsync()
+    {
+        if (backOff > TimeSpan.Zero && time.GetElapsedTime(rebuiltAt) < backOff)
+            return false;
+        Log.Deaf(logger);
+        try
+        {
+            await backplane.RebuildAsync();
+        }
+        catch (Exception error) when (error is RedisException or TimeoutException)
+        {
+            Log.NotRebuilt(logger, error.Message);
+        }
+        rebuiltAt = time.GetTimestamp();
+        backOff = backOff == TimeSpan.Zero ? Every : backOff * 2 < LongestBackOff ? backOff * 2 : LongestBackOff;
+        return true;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "Redis takes messages, but this node does not hear them: its connection is replaced. "
+            + "Messages may have been lost; all who listen are told.")]
+        public static partial void Deaf(ILogger logger);
+
+        [LoggerMessage(LogLevel.Information, "This node hears Redis again.")]
+        public static partial void Hears(ILogger logger);
+
+        [LoggerMessage(LogLevel.Warning, "The connection to Redis could not be replaced; trying again: {Error}")]
+        public static partial void NotRebuilt(ILogger logger, string error);
+
+        [LoggerMessage(LogLevel.Warning, "Redis' ACL does not allow the channel notifier:probe:* to this user: whether this node hears Redis is "
+            + "not watched. To allow it: ACL SETUSER <user> &notifier:probe:*")]
+        public static partial void NotAllowed(ILogger logger);
+    }
+}

@@ -56,9 +56,17 @@ internal sealed class Reception
     /// <summary>Redis was away and is back: messages may have been lost, and the name too (its ACL may be another now).</summary>
     public void NoteReturn()
     {
+        Volatile.Read(ref redis).HasMoved();
         Intake.NoteGap(GapCode.Redis);
         if (!IsConfirmed)
             _ = AskAgainAsync();
+    }
+
+    /// <summary>Notices what nobody tells of. Called by one sweep.</summary>
+    public void Look()
+    {
+        if (Volatile.Read(ref redis).HasMoved())
+            Intake.NoteGap(GapCode.Redis);
     }
 
     private async Task AskAgainAsync()

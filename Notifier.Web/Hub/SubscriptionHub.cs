@@ -41,6 +41,7 @@ internal sealed partial class SubscriptionHub
         quota = new PatternQuota(limits.Value);
         refusals = new Seldom(time);
         backplane.Restored += NoteReturn;
+        backplane.Reconfigured += Look;
 
         Reception Receive(Intake intake, Task predecessor) => new(
             intake,
@@ -177,6 +178,19 @@ internal sealed partial class SubscriptionHub
         }
         foreach (var entry in live)
             entry.Subscription.TrimByAge();
+        Look();
+    }
+
+    /// <summary>Names may have moved to another server of Redis. While it comes back, that is told of as a return.</summary>
+    private void Look()
+    {
+        if (!backplane.IsSettled)
+            return;
+        List<NameEntry> all;
+        lock (gate)
+            all = [.. entries.Values];
+        foreach (var reception in all.Select(entry => entry.Reception).Distinct())
+            reception.Look();
     }
 
     // What Redis has not confirmed is not unsubscribed: it lingers on until it is.

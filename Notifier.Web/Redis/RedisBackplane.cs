@@ -27,6 +27,9 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     /// </summary>
     public event Action? Restored;
 
+    /// <summary>The library has found other servers, or other roles of them.</summary>
+    public event Action? Reconfigured;
+
     /// <summary>Which Redis this is. Known once the host has started it.</summary>
     public RedisLocation? Location { get; private set; }
 
@@ -128,6 +131,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     private void Follow(ConnectionMultiplexer multiplexer)
     {
         multiplexer.ConnectionFailed += (_, _) => OnFailed(multiplexer);
+        multiplexer.ConfigurationChanged += (_, _) => OnReconfigured(multiplexer);
         multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(multiplexer, restored.ConnectionType);
     }
 
@@ -155,6 +159,12 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
         // The library tells each event on a thread of its own: this one may come after that of the return.
         if (multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected())
             ReportBack();
+    }
+
+    private void OnReconfigured(ConnectionMultiplexer multiplexer)
+    {
+        if (multiplexer == Current)
+            Reconfigured?.Invoke();
     }
 
     private void ReportAway()

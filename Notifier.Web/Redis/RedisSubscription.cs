@@ -1,3 +1,4 @@
+using System.Net;
 using Notifier.Messages;
 using StackExchange.Redis;
 
@@ -18,6 +19,9 @@ internal sealed partial class RedisSubscription
     private readonly TaskCompletionSource<string?> live = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource leaving = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile ISubscriber? subscriber;
+
+    /// <summary>Where the name was at the last look; null when it was nowhere.</summary>
+    private EndPoint? seenAt;
 
     /// <param name="backplane">The connection.</param>
     /// <param name="channel">The name as Redis knows it.</param>
@@ -55,6 +59,19 @@ internal sealed partial class RedisSubscription
         && subscriber.SubscribedEndpoint(channel) is not null;
 
     /// <summary>
+    /// Whether the name was away since the last look, or has moved to another server of Redis, for which the library tells no event when
+    /// both had been connected. Called by one sweep; and when a return has been told of, so that it is not told of twice.
+    /// </summary>
+    public bool HasMoved()
+    {
+        if (live.Task is not { IsCompletedSuccessfully: true, Result: null })
+            return false;
+        var now = IsConfirmed ? subscriber!.SubscribedEndpoint(channel) : null;
+        var before = Interlocked.Exchange(ref seenAt, now);
+        return now is not null && !now.Equals(before);
+    }
+
+    /// <summary>
     /// Leaves as soon as the name is confirmed. (What is unsubscribed before that stays in Redis for ever once it wakes.)
     /// </summary>
     public void Leave() => leaving.TrySetResult();
@@ -68,6 +85,7 @@ internal sealed partial class RedisSubscription
             if (await SubscribeAsync() is not { } queue)
                 return;
             var receiving = receive(queue);
+            seenAt = subscriber!.SubscribedEndpoint(channel);
             live.TrySetResult(null);
             await leaving.Task.WaitAsync(backplane.Stopping);
             // A connection that was replaced has lost the name already.

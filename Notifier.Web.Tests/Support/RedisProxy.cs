@@ -5,8 +5,8 @@ using System.Text;
 namespace Notifier.Tests.Support;
 
 /// <summary>
-/// Stands between the application and Redis, and can make a connection deaf in a way that the library cannot see: pings are answered,
-/// and what was published does not arrive.
+/// Stands between the application and Redis. It can make connections half-open, and deaf in a way that the library cannot see: pings are
+/// answered, and what was published does not arrive.
 /// </summary>
 internal sealed class RedisProxy : IAsyncDisposable
 {
@@ -14,6 +14,7 @@ internal sealed class RedisProxy : IAsyncDisposable
     private readonly int redis;
     private readonly CancellationTokenSource ended = new();
     private volatile int deafBefore;
+    private volatile int lostBefore;
     private int connections;
 
     public RedisProxy(int redis)
@@ -34,6 +35,9 @@ internal sealed class RedisProxy : IAsyncDisposable
     /// <summary>Nor do those that come.</summary>
     public void DeafenAll() => deafBefore = int.MaxValue;
 
+    /// <summary>The connections that are there carry nothing any more, in either direction, and neither end is told: half-open.</summary>
+    public void BlackHole() => lostBefore = Connections;
+
     public async ValueTask DisposeAsync()
     {
         await ended.CancelAsync();
@@ -49,8 +53,8 @@ internal sealed class RedisProxy : IAsyncDisposable
             client.NoDelay = true;
             await server.ConnectAsync(IPAddress.Loopback, redis);
             var number = Interlocked.Increment(ref connections);
-            _ = PumpAsync(client, server, static _ => true);
-            _ = PumpAsync(server, client, chunk => number > deafBefore || !HasMessage(chunk.Span));
+            _ = PumpAsync(client, server, _ => number > lostBefore);
+            _ = PumpAsync(server, client, chunk => number > lostBefore && (number > deafBefore || !HasMessage(chunk.Span)));
         }
     }
 

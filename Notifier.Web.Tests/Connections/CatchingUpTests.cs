@@ -23,7 +23,7 @@ public sealed class CatchingUpTests(RedisFixture fixture)
         var lane = new ScriptedLane { Takes = length => Math.Min(length, takes) };
         var connection = new Connection(lane, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
         var subscription = new Subscription(Name.Channel("quiet"), app.Services.GetRequiredService<SubscriptionTraits>());
-        connection.Run(new Subscriber(connection, subscription).Join);
+        connection.Run(() => new Subscriber(connection, subscription).Join());
 
         subscription.Pass(Enumerable.Range(0, 50).Select(n => Message.Of(null, [(byte)'a', (byte)('0' + n)])).ToArray());
 

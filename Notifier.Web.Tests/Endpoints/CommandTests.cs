@@ -116,20 +116,6 @@ public sealed class CommandTests(RedisFixture fixture)
         app.Hub.References(Name.Channel("commands.twice")).Should().Be(1);
     }
 
-    [Theory]
-    [InlineData("\"after\":\"abc.17\"")]
-    [InlineData("\"last\":10")]
-    [InlineData("\"last\":0")]
-    public async Task What_was_before_cannot_be_had_yet_and_that_is_said(string asked)
-    {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
-        await using var client = await JsonClient.ConnectAsync(app);
-
-        var answer = await client.AskAsync($$"""{"type":"subscribe","channel":"commands.after",{{asked}}}""");
-
-        answer.Bare().Should().Be("""{"type":"subscribed","channel":"commands.after","recovered":false}""");
-    }
-
     public static TheoryData<string, string> Refused { get; } = new()
     {
         { """{"type":"subscribe","id":1}""", """{"type":"error","id":1,"code":"invalid","message":"channel or pattern is missing"}""" },

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Notifier.Hub;
 using Notifier.Messages;
 
 namespace Notifier.Endpoints;
@@ -32,7 +33,7 @@ internal sealed class ClientCommand
         if (Type is "subscribe" or "unsubscribe")
             Name = ReadName();
         if (Type is "subscribe")
-            AsksForMissed = Text("after") is not null | ReadLast() is not null;
+            Replay = new(Text("after"), ReadLast());
         properties.Clear();     // their memory goes back with the document
     }
 
@@ -48,8 +49,8 @@ internal sealed class ClientCommand
     /// <summary>The channel or pattern, where the type needs one.</summary>
     public Name Name { get; }
 
-    /// <summary>Whether messages are wanted that came before.</summary>
-    public bool AsksForMissed { get; }
+    /// <summary>What is wanted of the messages before.</summary>
+    public Replay Replay { get; }
 
     /// <returns>Null when it is not JSON.</returns>
     public static ClientCommand? Parse(string text)

@@ -21,15 +21,17 @@ internal sealed class ConfirmedNames(Connection connection, JsonFormat format, H
     public void Answer(ServerObject answer) => Replies.Add(() => connection.Send(format.Frame(answer)));
 
     /// <summary>Asks for a name. While Redis is away, the answer waits for it.</summary>
-    public void Subscribe(Name name, JsonElement? id = null, bool asksForMissed = false)
+    public void Subscribe(Name name, JsonElement? id = null, Replay replay = default)
     {
         var isHeld = held.TryGet(name, out var asked);
         if (isHeld && asked.Subscriber.Refusal is not null)
             isHeld = !held.TryRemove(name, static _ => { });
-        if (!isHeld && held.TryAdd(name, Dismiss, out asked) is { } refusal)
+        if (!isHeld && held.TryAdd(name, Dismiss, replay, out asked) is { } refusal)
             Answer(Error(name, id, CodeOf(refusal), refusal.Message));
+        else if (isHeld)
+            Confirm(name, asked, id, replay.After is null ? null : false);      // it moves nothing, so it recovers nothing
         else
-            Confirm(name, asked, id, asksForMissed ? false : null);
+            Confirm(name, asked, id, asked.Recovered);
     }
 
     public void Unsubscribe(Name name, JsonElement? id)

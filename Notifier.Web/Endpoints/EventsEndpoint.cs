@@ -62,12 +62,13 @@ internal sealed class EventsEndpoint(
         var byDefault = defaults.Where(name => anonymous.Subscribe.Check(name) is null && !asked.Contains(name));
         // The nth "after" belongs to the nth name of the address.
         names = [
-            .. asked.Select((name, n) => new AskedName(name, AsksForMissed: n < after.Count && after[n].Length > 0)),
-            .. byDefault.Select(name => new AskedName(name, AsksForMissed: false))];
+            .. asked.Select((name, n) => new AskedName(name, new Replay(n < after.Count && after[n].Length > 0 ? after[n] : null))),
+            .. byDefault.Select(name => new AskedName(name, default))];
         if (names.Count == 0)
             return TypedResults.Problem("say what to hear: /events?channel=… or ?pattern=…", statusCode: StatusCodes.Status400BadRequest);
-        if (names.Count == 1 && context.Request.Headers["Last-Event-ID"].ToString().Length > 0)
-            names[0] = names[0] with { AsksForMissed = true };
+        // It is later than what the address says: a browser sends it when it comes back by itself.
+        if (names.Count == 1 && context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } last)
+            names[0] = names[0] with { Replay = new(last) };
         return null;
     }
 
@@ -97,8 +98,8 @@ internal sealed class EventsEndpoint(
         {
             connections.Add(connection);
             connection.Run(() => connection.Send(format.KeepAlive));
-            foreach (var (name, asksForMissed) in names)
-                confirmed.Subscribe(name, asksForMissed: asksForMissed);
+            foreach (var (name, replay) in names)
+                confirmed.Subscribe(name, replay: replay);
             await Task.WhenAny(connection.Closed, EndOf(context));
         }
         finally
@@ -128,7 +129,7 @@ internal sealed class EventsEndpoint(
         return end.Task;
     }
 
-    private readonly record struct AskedName(Name Name, bool AsksForMissed);
+    private readonly record struct AskedName(Name Name, Replay Replay);
 }
 
 internal static class EventsRoute

@@ -49,7 +49,7 @@ internal sealed class NotifierV1Session(Connection connection, HeldNames held, L
         switch (command.Type)
         {
             case "subscribe":
-                names.Subscribe(command.Name, command.Id, command.AsksForMissed);
+                names.Subscribe(command.Name, command.Id, command.Replay);
                 break;
             case "unsubscribe":
                 names.Unsubscribe(command.Name, command.Id);

@@ -27,7 +27,7 @@ internal sealed class PlainTextSession(Connection connection, HeldNames held, Li
     {
         if (connection.CloseAsked is not null || held.Contains(name))
             return;
-        if (held.TryAdd(name, (_, reason) => Close(CloseReason.NotAllowed(reason)), out _) is { } refusal)
+        if (held.TryAdd(name, (_, reason) => Close(CloseReason.NotAllowed(reason)), default, out _) is { } refusal)
             Close(ReasonOf(refusal));
     }
 

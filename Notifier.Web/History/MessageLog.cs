@@ -12,7 +12,7 @@ internal sealed record Loss(long? Messages, long Next);
 /// age. Not thread-safe: whoever owns the log (a Subscription) calls it under its lock.
 /// </summary>
 /// <remarks>Nothing is preallocated, and an emptied log gives its memory back: there may be 10,000 quiet ones.</remarks>
-internal sealed class MessageLog(RecentOptions bounds, TimeProvider time)
+internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBudget? budget = null)
 {
     private const int SmallestRing = 4;
 
@@ -31,6 +31,12 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time)
     /// <summary>The number that the next message will get.</summary>
     public long Next { get; private set; } = 1;
 
+    /// <summary>The number of the latest gap; zero when there was none.</summary>
+    public long LastGap { get; private set; }
+
+    /// <summary>What it holds, in <see cref="Message.Size"/>.</summary>
+    public long Bytes => bytes;
+
     private int Count => (int)(Next - First);
 
     public void Append(in Message message)
@@ -42,6 +48,9 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time)
             Resize(Math.Max(SmallestRing, ring.Length * 2));
         ring[Next & (ring.Length - 1)] = new Entry(message, time.GetTimestamp());
         bytes += message.Size;
+        budget?.Add(message.Size);
+        if (message.Gap != GapCode.None)
+            LastGap = Next;
         Next++;
     }
 
@@ -68,6 +77,27 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time)
         return copied;
     }
 
+    /// <summary>The number of the nth message from the end, or of the oldest that is held when there are fewer; gaps do not count.</summary>
+    public long NumberOfLast(int messages)
+    {
+        var number = Next;
+        while (number > First && messages > 0)
+        {
+            number--;
+            if (ring[number & (ring.Length - 1)].Message.Gap == GapCode.None)
+                messages--;
+        }
+        return number;
+    }
+
+    /// <summary>Gives all back: the node needs the memory.</summary>
+    public void Clear()
+    {
+        while (Count > 0)
+            DropOldest();
+        ring = [];
+    }
+
     /// <summary>Drops what is older than the bound. Called when a message comes, and by a sweep for names that went quiet.</summary>
     public void TrimByAge()
     {
@@ -84,6 +114,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time)
     {
         ref var entry = ref ring[First & (ring.Length - 1)];
         bytes -= entry.Message.Size;
+        budget?.Add(-entry.Message.Size);
         if (entry.Message.Gap != GapCode.None)
             lastGapDropped = First;
         entry = default;

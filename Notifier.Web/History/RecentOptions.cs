@@ -1,8 +1,8 @@
 namespace Notifier.History;
 
 /// <summary>
-/// <c>History:Recent</c>: how much of each name a node keeps, for readers that fall behind. A reader that falls out of it
-/// has lost messages, and is told so.
+/// <c>History:Recent</c>: how much of each name a node keeps, for readers that fall behind and for those that come back. A reader that
+/// falls out of it has lost messages, and is told so.
 /// </summary>
 public sealed class RecentOptions
 {
@@ -14,6 +14,12 @@ public sealed class RecentOptions
     /// <c>Limits:PayloadBytes</c>, so that the largest message does not empty the log; default 2 MiB.
     /// </summary>
     public int Bytes { get; set; } = 2 * 1024 * 1024;
+
+    /// <summary>
+    /// Bytes kept for all names of the node together; the names that were used least recently give up theirs first. At least
+    /// <see cref="Bytes"/>; default 256 MiB.
+    /// </summary>
+    public long NodeBytes { get; set; } = 256L * 1024 * 1024;
 
     /// <summary>How long a message is kept. 1 second to 1 day; default 1 minute.</summary>
     public TimeSpan Age { get; set; } = TimeSpan.FromMinutes(1);

@@ -5,4 +5,5 @@ namespace Notifier.Hub;
 /// <param name="Live">
 /// Completes when Redis has confirmed the name: with null; or with the reason, when Redis refuses it. While Redis is away, it waits.
 /// </param>
-internal readonly record struct HeldName(Subscriber Subscriber, Task<string?> Live);
+/// <param name="Recovered">Whether all follows that came since the position that was asked for; null where none was.</param>
+internal readonly record struct HeldName(Subscriber Subscriber, Task<string?> Live, bool? Recovered);

@@ -27,14 +27,15 @@ internal sealed class HeldNames(Connection connection, Grant grant, Subscription
     /// <param name="refused">
     /// Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.
     /// </param>
+    /// <param name="replay">What is wanted of the messages before.</param>
     /// <param name="added">The name, when it is held from now on.</param>
     /// <returns>Null when it is held from now on.</returns>
-    public NameRefusal? TryAdd(Name name, Action<Subscriber, string> refused, out HeldName added)
+    public NameRefusal? TryAdd(Name name, Action<Subscriber, string> refused, Replay replay, out HeldName added)
     {
         added = default;
         if ((rules.Check(name) ?? grant.Check(name) ?? CheckRoom(name)) is { } refusal)
             return refusal;
-        if (hub.TrySubscribe(connection, name, refused, out added) is { } full)
+        if (hub.TrySubscribe(connection, name, refused, replay, out added) is { } full)
             return full;
         held.Add(name, added);
         if (name.Kind == NameKind.Pattern)
@@ -60,8 +61,8 @@ internal sealed class HeldNames(Connection connection, Grant grant, Subscription
     /// <summary>Lets go of all. After the connection was retired.</summary>
     public void Clear()
     {
-        foreach (var (subscriber, _) in held.Values)
-            hub.Unsubscribe(subscriber);
+        foreach (var name in held.Values)
+            hub.Unsubscribe(name.Subscriber);
         held.Clear();
         patterns = 0;
     }

@@ -41,13 +41,15 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     public bool HasLeft => hasLeft;
 
     /// <summary>
-    /// Joins at the log's head: what comes from now on is for it, also while its connection is busy. Called by whoever
-    /// subscribes, before anybody else knows of it.
+    /// Joins, at the log's head or where it wants to begin: what comes from now on is for it, also while its connection is busy. Called by
+    /// whoever subscribes, before anybody else knows of it.
     /// </summary>
-    public void Join()
+    /// <returns>Whether all that came since its position follows; null where it gave none.</returns>
+    public bool? Join(Replay replay = default)
     {
-        subscription.Admit(this);
+        var recovered = subscription.Admit(this, replay);
         connection.Run(Follow);
+        return recovered;
     }
 
     /// <summary>

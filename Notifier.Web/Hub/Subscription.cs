@@ -14,7 +14,8 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
 {
     /// <summary>Guards the log and the subscribers. Never held while framing, sending or logging.</summary>
     private readonly Lock gate = new();
-    private readonly MessageLog log = new(traits.Recent, traits.Time);
+    private readonly MessageLog log = new(traits.Recent, traits.Time, traits.Budget);
+    private long usedAt = traits.Time.GetTimestamp();
     private Crowd? crowds;
     private long head = 1;
 
@@ -39,6 +40,7 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
     public void Pass(ReadOnlySpan<Message> messages)
     {
         var number = Append(messages);
+        Traits.Budget.Keep();
         for (var crowd = Volatile.Read(ref crowds); crowd is not null; crowd = crowd.Next)
         {
             if (crowd.Members.Count > 0)
@@ -106,8 +108,29 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
             foreach (ref readonly var message in messages)
                 log.Append(message);
             Volatile.Write(ref head, log.Next);
+            usedAt = Traits.Time.GetTimestamp();
             return first;
         }
+    }
+
+    /// <summary>When a message came last, or somebody: those that were used least recently give up their memory first.</summary>
+    public long UsedAt => Volatile.Read(ref usedAt);
+
+    /// <summary>What its log holds.</summary>
+    public long LogBytes
+    {
+        get
+        {
+            lock (gate)
+                return log.Bytes;
+        }
+    }
+
+    /// <summary>Gives up all messages, because the node's logs are full. Who was behind is told.</summary>
+    public void Forget()
+    {
+        lock (gate)
+            log.Clear();
     }
 
     private void Offer(in FrameBatch batch, long number, Crowd crowd)
@@ -122,13 +145,21 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
 
     // ---- what a subscriber asks for ----------------------------------------------------------------------------------
 
-    /// <summary>Adds a subscriber at the log's head.</summary>
-    public void Admit(Subscriber subscriber)
+    /// <summary>Adds a subscriber: at the log's head, or where it wants to begin.</summary>
+    /// <returns>Whether all that came since its position follows; null where it gave none.</returns>
+    public bool? Admit(Subscriber subscriber, Replay replay)
     {
+        var after = replay.After is null ? null : Source.NumberOf(replay.After);
         lock (gate)
         {
-            subscriber.StandAt(log.Next);
+            log.TrimByAge();
+            var isKnown = after < log.Next;
+            var start = isKnown ? Math.Max(after!.Value + 1, log.First) : replay.Last is { } last ? log.NumberOfLast(last) : log.Next;
+            subscriber.StandAt(start);
             CrowdOf(subscriber.Connection.Format).Add(subscriber);
+            usedAt = Traits.Time.GetTimestamp();
+            // A gap stands for messages that nobody has.
+            return replay.After is null ? null : isKnown && start == after + 1 && log.LastGap < start;
         }
     }
 

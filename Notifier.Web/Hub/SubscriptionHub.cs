@@ -26,6 +26,7 @@ internal sealed partial class SubscriptionHub
     private readonly Receptions receptions;
     private readonly PatternQuota quota;
     private readonly Seldom refusals;
+    private readonly Seldom full;
 
     public SubscriptionHub(
         RedisBackplane backplane, RedisNames names, Covers covers, SubscriptionTraits traits, IOptions<RedisOptions> redis,
@@ -40,6 +41,8 @@ internal sealed partial class SubscriptionHub
         receptions = new Receptions(Receive, traits);
         quota = new PatternQuota(limits.Value);
         refusals = new Seldom(time);
+        full = new Seldom(time);
+        traits.Budget.Exceeded = MakeRoom;
         backplane.Restored += NoteReturn;
         backplane.Reconfigured += Look;
 
@@ -78,9 +81,10 @@ internal sealed partial class SubscriptionHub
     /// <param name="refused">
     /// Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.
     /// </param>
+    /// <param name="replay">What is wanted of the messages before.</param>
     /// <param name="held">The subscriber and when the name is live, unless there is no room for one more pattern.</param>
     /// <returns>Null, or why there is no subscriber.</returns>
-    public NameRefusal? TrySubscribe(Connection connection, Name name, Action<Subscriber, string> refused, out HeldName held)
+    public NameRefusal? TrySubscribe(Connection connection, Name name, Action<Subscriber, string> refused, Replay replay, out HeldName held)
     {
         held = default;
         if (Acquire(name, connection.Address, out var entry) is { } full)
@@ -91,11 +95,11 @@ internal sealed partial class SubscriptionHub
         }
         var subscriber = new Subscriber(connection, entry!.Subscription, refused);
         // At once, not when Redis has confirmed the name: between the two somebody may publish.
-        subscriber.Join();
+        var recovered = subscriber.Join(replay);
         // Those who had joined were told when Redis refused the name; this one may have come between that and its removal.
         if (entry.Reception.Refusal is { } reason)
             subscriber.Refuse(reason);
-        held = new(subscriber, entry.Reception.Live);
+        held = new(subscriber, entry.Reception.Live, recovered);
         return null;
     }
 
@@ -193,6 +197,25 @@ internal sealed partial class SubscriptionHub
             reception.Look();
     }
 
+    /// <summary>The node's logs are full: those that were used least recently give up theirs, until a tenth is free.</summary>
+    private void MakeRoom(long bytes)
+    {
+        List<Subscription> all;
+        lock (gate)
+            all = [.. entries.Values.Select(static entry => entry.Subscription)];
+        var forgotten = 0;
+        foreach (var subscription in all.OrderBy(static subscription => subscription.UsedAt))
+        {
+            if (bytes <= 0)
+                break;
+            bytes -= subscription.LogBytes;
+            subscription.Forget();
+            forgotten++;
+        }
+        if (full.IsDue(out _))
+            Log.LogsFull(logger, forgotten);
+    }
+
     // What Redis has not confirmed is not unsubscribed: it lingers on until it is.
     private bool CanLeave(NameEntry entry) => backplane.IsSettled && entry.Reception.IsConfirmed;
 
@@ -207,6 +230,7 @@ internal sealed partial class SubscriptionHub
         entries.Remove(entry.Subscription.Name);
         unwanted.Remove(entry);
         quota.Remove(entry);
+        entry.Subscription.Forget();
     }
 
     // ---- what Redis says ---------------------------------------------------------------------------------------------
@@ -238,6 +262,10 @@ internal sealed partial class SubscriptionHub
     {
         [LoggerMessage(LogLevel.Warning, "Redis was away: messages may have been lost in {Names} subscribed names.")]
         public static partial void Gaps(ILogger logger, int names);
+
+        [LoggerMessage(LogLevel.Warning, "The messages that are kept take all of History:Recent:NodeBytes: {Names} names have given up theirs. "
+            + "(Said once a minute.)")]
+        public static partial void LogsFull(ILogger logger, int names);
 
         [LoggerMessage(LogLevel.Warning, "{Count} patterns were refused since this was last said: {Reason}.")]
         public static partial void Full(ILogger logger, int count, string reason);

@@ -14,6 +14,9 @@ internal sealed partial class SubscriptionTraits(
 {
     public RecentOptions Recent { get; } = recent.Value;
 
+    /// <summary>What all logs of the node may hold together.</summary>
+    public LogBudget Budget { get; } = new(recent.Value.NodeBytes);
+
     public HubMetrics Metrics => metrics;
 
     public TimeProvider Time => time;

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -26,6 +27,17 @@ internal sealed class MessageSource(Name name)
         var text = new FrameBuffer();
         WritePosition(text, number);
         return Encoding.ASCII.GetString(text.Written.Span);
+    }
+
+    /// <returns>The number in a position of this very source; null when it is another's, or no position at all.</returns>
+    public long? NumberOf(string position)
+    {
+        var dot = position.IndexOf('.', StringComparison.Ordinal);
+        return dot > 0
+            && position.AsSpan(0, dot).SequenceEqual(Position(0).AsSpan()[..^2])
+            && long.TryParse(position.AsSpan(dot + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                ? number
+                : null;
     }
 
     public void WritePosition(FrameBuffer into, long number)

@@ -11,6 +11,7 @@ file). README.md beside this file explains the figures.
 
 Scenarios (all 127.0.0.1, 128-byte payloads, plain-text protocol):
   burst    1,000 sockets on one channel, 64 messages in flight: how many deliveries a second
+  json     burst with the subprotocol notifier.v1; the peer "plain" is the same build in plain text
   sparse   1,000 sockets on one channel, 100 messages a second: latency, CPU for each delivery
   private  10,000 sockets, a channel each, 512 messages in flight: does it stay fast with many names
   private2k  the same with 2,000
@@ -21,7 +22,7 @@ Scenarios (all 127.0.0.1, 128-byte payloads, plain-text protocol):
   connect  64 at a time, connect, subscribe, drop: handshakes a second
   joining  8,000 sockets join one channel, then 8,000 more: how much longer do the second take
   soak     10 minutes of burst; 50 of the sockets read nothing, 20 others a second go and come back
-Peers: bun, limit, naive, node, signalr, socketio, or another build of Notifier as NAME=PATH/Notifier.Web.dll
+Peers: bun, limit, naive, node, signalr, socketio, in json also plain, or another build of Notifier as NAME=PATH/Notifier.Web.dll
 
 Exit status: 0 when every Notifier run (with --alone: every run) delivered all messages once and in order, else 1.
 """
@@ -31,6 +32,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 WORK = pathlib.Path(os.environ.get("BENCH_WORK", pathlib.Path(tempfile.gettempdir()) / "notifier-bench"))
 SCENARIOS = {
     "burst": ["fanout", "-n", "1000", "--window", "64"],
+    "json": ["fanout", "-n", "1000", "--window", "64"],
     "sparse": ["rate", "-n", "1000", "--rate", "100"],
     "private": ["fanout", "-n", "10000", "--window", "512", "--channel", "u.{i}"],
     "private2k": ["fanout", "-n", "2000", "--window", "512", "--channel", "u.{i}"],
@@ -45,6 +47,7 @@ SCENARIOS = {
 NAMES = {                               # what each socket subscribes to; a name with * is a pattern
     "private": ["u.{i}"], "private2k": ["u.{i}"], "cover": ["u.{i}.inbox"], "mixed": ["bench", "news.*", "u.{i}"],
 }
+PLAIN = "plain"                         # in json: the same build of Notifier in plain text
 PEERS = ["bun", "limit", "naive", "node", "signalr", "socketio"]
 UNSUITED = {                            # what a peer cannot do, known beforehand
     "private": {"limit"}, "private2k": {"limit"}, "cover": {"limit"}, "mixed": {"limit"},       # it has one channel
@@ -123,6 +126,8 @@ def command_for(peer, port, redis, args, scenario):
     subscribe = sends(names)
     if peer in args.builds:
         covers = []
+        if scenario == "json" and peer != PLAIN:
+            subscribe = ["--protocol", "notifier.v1", *sends('{"type":"subscribe","channel":"%s"}' % name for name in names)]
         if scenario == "cover":
             covers, subscribe = ["--Redis:Covers:0=u.*"], sends(["u.{i}.*"])
         return (["dotnet", args.builds[peer], *covers, "--urls", f"http://127.0.0.1:{port}", f"--Redis:Configuration=127.0.0.1:{redis}",
@@ -209,7 +214,7 @@ def raise_file_limit():
 
 
 def add_options(parser):
-    parser.add_argument("--peers", help="by default bun; for soak none")
+    parser.add_argument("--peers", help="by default bun; for json plain; for soak none")
     parser.add_argument("--rounds", type=int, help="by default 3; for soak 1")
     parser.add_argument("--seconds", type=float, help="by default 5; for soak 600")
     parser.add_argument("--dll", default=str(HERE / "../Notifier.Web/bin/Release/net10.0/Notifier.Web.dll"))
@@ -220,15 +225,17 @@ def add_options(parser):
 
 def choose_servers(parser, args):
     """Fills in what was not said; returns the names of the servers, and sets args.builds: builds of Notifier, name -> path."""
-    for option, usual, soak in ("peers", "bun", ""), ("rounds", 3, 1), ("seconds", 5, 600):
+    for option, usual, soak in ("peers", PLAIN if args.scenario == "json" else "bun", ""), ("rounds", 3, 1), ("seconds", 5, 600):
         if getattr(args, option) is None:
             setattr(args, option, soak if args.scenario == "soak" else usual)
     args.builds, peers = {}, []
     for word in filter(None, args.peers.split(",")):
         peer, is_build, path = word.partition("=")
-        if peer in [*peers, "notifier"] or is_build and (peer in PEERS or not re.fullmatch(r"[\w.-]+", peer)):
+        if peer in [*peers, "notifier"] or is_build and (peer in [*PEERS, PLAIN] or not re.fullmatch(r"[\w.-]+", peer)):
             parser.error(f"choose another name: {word}")
-        if is_build:
+        if word == PLAIN and args.scenario == "json":
+            args.builds[peer] = args.dll
+        elif is_build:
             args.builds[peer] = path
         elif peer not in PEERS:
             parser.error(f"no such peer: {peer} (there are {', '.join(PEERS)}, and NAME=PATH)")

@@ -12,6 +12,12 @@ internal interface IRedisHost : IAsyncDisposable
 
     /// <summary>Ends it as a crash would.</summary>
     Task KillAsync();
+
+    /// <summary>Makes it hang: it keeps its connections, and does nothing (SIGSTOP).</summary>
+    Task FreezeAsync();
+
+    /// <summary>Lets it go on.</summary>
+    Task ThawAsync();
 }
 
 /// <summary>Redis in a container, where a Docker engine answers.</summary>
@@ -40,6 +46,10 @@ internal sealed class ContainerRedisHost(int port, string[] arguments) : IRedisH
     public Task StartAsync() => container.StartAsync();
 
     public Task KillAsync() => container.StopAsync();
+
+    public Task FreezeAsync() => container.PauseAsync();
+
+    public Task ThawAsync() => container.UnpauseAsync();
 
     public ValueTask DisposeAsync() => container.DisposeAsync();
 }
@@ -76,6 +86,16 @@ internal sealed class ProcessRedisHost(int port, string[] arguments) : IRedisHos
 
     /// <summary>For faults that only a process can show.</summary>
     public int ProcessId => process!.Id;
+
+    public Task FreezeAsync() => SignalAsync("STOP");
+
+    public Task ThawAsync() => SignalAsync("CONT");
+
+    private async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{process!.Id}"]);
+        await kill.WaitForExitAsync();
+    }
 
     public ValueTask DisposeAsync()
     {

@@ -55,6 +55,11 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public Task KillAsync() => host.KillAsync();
 
+    /// <summary>Makes it hang, with all its connections.</summary>
+    public Task FreezeAsync() => host.FreezeAsync();
+
+    public Task ThawAsync() => host.ThawAsync();
+
     /// <returns>How many clients of Redis received it: nodes, not browsers.</returns>
     public Task<long> PublishAsync(string channel, RedisValue payload) =>
         Connection.GetSubscriber().PublishAsync(RedisChannel.Literal(channel), payload);

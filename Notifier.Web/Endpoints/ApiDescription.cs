@@ -19,6 +19,7 @@ internal static class ApiDescription
         app.MapPost("/publish/{**channel}", static (HttpContext context, PublishEndpoint publish) => publish.PublishAsync(context))
             .WithName("publish")
             .WithSummary("Publishes the body on a channel")
+            .WithParameter(ParameterLocation.Path, "channel", "The channel: UTF-8, percent-encoded, slashes included.")
             .WithBody("The payload, whatever its type.", "*/*")
             .WithProblems();
         app.MapPost("/publish", static (HttpContext context, PublishEndpoint publish) => publish.PublishManyAsync(context))
@@ -28,6 +29,24 @@ internal static class ApiDescription
             .WithProblems();
         app.MapMethods("/publish/{**channel}", [HttpMethods.Options], CrossOrigin.Preflight).ExcludeFromDescription();
     }
+
+    /// <summary>One that no handler declares, for each reads its address as it was written.</summary>
+    public static RouteHandlerBuilder WithParameter(
+        this RouteHandlerBuilder route, ParameterLocation location, string name, string description, bool isRepeated = false) =>
+        route.AddOpenApiOperationTransformer((operation, _, _) =>
+        {
+            var text = new OpenApiSchema { Type = JsonSchemaType.String };
+            operation.Parameters ??= [];
+            operation.Parameters.Add(new OpenApiParameter
+            {
+                Name = name,
+                In = location,
+                Required = location == ParameterLocation.Path,
+                Description = description,
+                Schema = isRepeated ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = text } : text,
+            });
+            return Task.CompletedTask;
+        });
 
     /// <summary>Told, not enforced: what curl sends unasked is called a form.</summary>
     private static RouteHandlerBuilder WithBody(this RouteHandlerBuilder route, string description, string type) =>

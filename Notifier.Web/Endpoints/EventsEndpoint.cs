@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Options;
+using Microsoft.OpenApi;
 using Notifier.Access;
 using Notifier.Connections;
 using Notifier.Hub;
@@ -60,9 +61,9 @@ internal sealed class EventsEndpoint(
                 return TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind));
         }
         var byDefault = defaults.Where(name => anonymous.Subscribe.Check(name) is null && !asked.Contains(name));
-        // The nth "after" belongs to the nth name of the address.
+        // The nth "after" belongs to the nth name of the address. A name that is there twice is one name.
         names = [
-            .. asked.Select((name, n) => new AskedName(name, new Replay(n < after.Count && after[n].Length > 0 ? after[n] : null))),
+            .. asked.Select((name, n) => new AskedName(name, new Replay(n < after.Count && after[n].Length > 0 ? after[n] : null))).DistinctBy(one => one.Name),
             .. byDefault.Select(name => new AskedName(name, default))];
         if (names.Count == 0)
             return TypedResults.Problem("say what to hear: /events?channel=… or ?pattern=…", statusCode: StatusCodes.Status400BadRequest);
@@ -90,7 +91,7 @@ internal sealed class EventsEndpoint(
         await context.Response.StartAsync();
         var format = names.Count == 1 ? EventStream.OfOneName : EventStream.Format;
         var socket = context.Features.Get<IConnectionSocketFeature>()?.Socket;
-        var lane = new StreamLane(context.Response.Body, socket, isShared: !HttpProtocol.IsHttp11(context.Request.Protocol));
+        var lane = new StreamLane(context.Response.Body, socket, isShared: HttpProtocol.IsHttp2(context.Request.Protocol));
         var connection = new Connection(lane, format, context.Abort, time, logger) { Address = address };
         var held = new HeldNames(connection, anonymous.Subscribe, hub, rules, limits.Value);
         using var confirmed = new ConfirmedNames(connection, format, held, limits.Value);
@@ -138,9 +139,10 @@ internal static class EventsRoute
     {
         app.MapGet("/events", static (HttpContext context, EventsEndpoint events) => events.HandleAsync(context))
             .WithSummary("Messages as server-sent events")
-            .WithDescription(
-                "Query: channel=… and pattern=…, each as often as wanted; after=… (a position) for the nth name. Each event's data is a "
-                + "JSON object of the protocol notifier.v1.")
+            .WithDescription("Each event's data is a JSON object of the protocol notifier.v1.")
+            .WithParameter(ParameterLocation.Query, "channel", "A channel to hear; as often as wanted.", isRepeated: true)
+            .WithParameter(ParameterLocation.Query, "pattern", "A pattern to hear; as often as wanted.", isRepeated: true)
+            .WithParameter(ParameterLocation.Query, "after", "The position of the nth name, or empty.", isRepeated: true)
             .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status403Forbidden);

@@ -27,7 +27,7 @@ internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Ano
         if (origins.Check(context) is { } foreign)
             return CrossOrigin.Refusal(foreign);
         if (ChannelInPath.Read(context) is not { } channel)
-            return Problem(StatusCodes.Status400BadRequest, "the channel in the address is not UTF-8");
+            return Problem(StatusCodes.Status400BadRequest, "write the address as /publish/ and then the channel, in UTF-8 and percent-encoded");
         if (Check(channel) is { } refusal)
             return refusal;
         if (await ReadAsync(context, MostBytes) is not { } payload)
@@ -56,7 +56,7 @@ internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Ano
         var (receivers, failure) = await redis.PublishAsync([.. messages.Select(static message => (message.Channel, Encoding.UTF8.GetBytes(message.Data)))]);
         return failure is null
             ? TypedResults.Ok(messages.Zip(receivers, static (message, count) => new Published(message.Channel, count)).ToArray())
-            : Failed(context, failure);
+            : Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" });
     }
 
     private ProblemHttpResult? Check(string channel, string where = "")
@@ -76,7 +76,11 @@ internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Ano
         }
         catch (JsonException error)
         {
-            return Problem(StatusCodes.Status400BadRequest, $"send [{{\"channel\":\"…\",\"data\":\"…\"}}, …], where data is a string: {error.Message}");
+            // Not the library's own text: it speaks of our types.
+            return Problem(
+                StatusCodes.Status400BadRequest,
+                $"send [{{\"channel\":\"…\",\"data\":\"…\"}}, …] as JSON, both strings, and both there once: {error.Path ?? "$"} is not so "
+                + $"(line {error.LineNumber + 1}, byte {error.BytePositionInLine})");
         }
         return messages.Length is 0 or > MostMessages
             ? Problem(StatusCodes.Status400BadRequest, $"send 1 to {MostMessages} messages")
@@ -109,11 +113,11 @@ internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Ano
 
     private static ProblemHttpResult Failed(HttpContext context, PublishFailure failure)
     {
-        if (failure.IsForGood)
-            return Problem(StatusCodes.Status403Forbidden, failure.Message);
-        context.Response.Headers.RetryAfter = $"{RetryAfterSeconds}";
+        if (!failure.IsForGood)
+            context.Response.Headers.RetryAfter = $"{RetryAfterSeconds}";
         return TypedResults.Problem(
-            failure.Message, statusCode: StatusCodes.Status503ServiceUnavailable, extensions: [new("published", failure.Published)]);
+            failure.Message, statusCode: failure.IsForGood ? StatusCodes.Status403Forbidden : StatusCodes.Status503ServiceUnavailable,
+            extensions: [new("published", failure.Published)]);
     }
 
     private static ProblemHttpResult TooLarge(string message) => Problem(StatusCodes.Status413PayloadTooLarge, message);

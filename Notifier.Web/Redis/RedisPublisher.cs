@@ -6,10 +6,15 @@ namespace Notifier.Redis;
 /// <summary>Why messages were not published, or perhaps not.</summary>
 /// <param name="Message">For people.</param>
 /// <param name="IsForGood">Whether it is no use to try again: Redis does not allow the channel.</param>
+/// <param name="At">Which of the messages was the first that failed.</param>
 /// <param name="Published">How many of the messages Redis has taken, as far as is known.</param>
-internal sealed record PublishFailure(string Message, bool IsForGood, int Published);
+internal sealed record PublishFailure(string Message, bool IsForGood, int At = 0, int Published = 0);
 
 /// <summary>Publishes on Redis for those who have no client for it. Thread-safe.</summary>
+/// <remarks>
+/// While the library has no connection it keeps what it is given (BacklogPolicy.Default), and drops it when it times out: what was
+/// said to have failed then is not published later. What was written to a Redis that hangs may still be: it is said so.
+/// </remarks>
 internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisNames names, ILogger<RedisPublisher> logger)
 {
     /// <summary>Publishes in this order, on one connection. Never waits for a Redis that is away.</summary>
@@ -21,23 +26,24 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
     public async Task<(long?[] Receivers, PublishFailure? Failure)> PublishAsync(IReadOnlyList<(string Channel, byte[] Payload)> messages)
     {
         if (backplane.Connected is not { } redis)
-            return ([], new("Redis is away: nothing was published; try again", IsForGood: false, Published: 0));
+            return ([], new("Redis is away: nothing was published; try again", IsForGood: false));
         var subscriber = redis.GetSubscriber();
         var replies = messages.Select(message => subscriber.PublishAsync(names.ToRedis(Name.Channel(message.Channel)), message.Payload)).ToList();
         var isCluster = redis.GetServers().Any(static server => server.ServerType == ServerType.Cluster);
         var receivers = new List<long?>();
         PublishFailure? failure = null;
-        foreach (var reply in replies)
+        for (var n = 0; n < replies.Count; n++)
         {
             try
             {
-                var count = await reply;
+                var count = await replies[n];
                 receivers.Add(isCluster ? null : count);
             }
             catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
             {
-                Log.Failed(logger, error.Message);
-                failure ??= Describe(error);
+                if (failure is null)
+                    Log.Failed(logger, error.Message);      // once for all: the others say the same
+                failure ??= Describe(error) with { At = n };
             }
         }
         return ([.. receivers], failure is null ? null : failure with { Published = receivers.Count });
@@ -46,9 +52,9 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
     private static PublishFailure Describe(Exception error) => error switch
     {
         RedisServerException when error.Message.StartsWith("NOPERM", StringComparison.Ordinal) =>
-            new("Redis does not allow Notifier to publish on this channel (its ACL)", IsForGood: true, 0),
-        RedisServerException => new($"Redis refuses: {error.Message}", IsForGood: false, 0),
-        _ => new("Redis did not answer: it may or may not have been published", IsForGood: false, 0),
+            new("Redis does not allow Notifier to publish on this channel (its ACL)", IsForGood: true),
+        RedisServerException => new($"Redis refuses: {error.Message}", IsForGood: false),
+        _ => new("Redis did not answer: it may or may not have been published", IsForGood: false),
     };
 
     private static partial class Log

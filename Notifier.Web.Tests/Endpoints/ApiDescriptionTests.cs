@@ -1,0 +1,41 @@
+using System.Text.Json.Nodes;
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary><c>/openapi/v1.json</c>, from which others make clients.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class ApiDescriptionTests(RedisFixture fixture)
+{
+    [Fact]
+    public async Task It_has_the_routes_with_their_parameters_bodies_and_problems_and_nothing_else()
+    {
+        await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
+        using var http = new HttpClient();
+        var document = JsonNode.Parse(await http.GetStringAsync(new Uri(app.Address, "/openapi/v1.json")))!.AsObject();
+        var paths = document["paths"]!.AsObject();
+
+        ((string?)document["openapi"]).Should().StartWith("3.");
+        paths.Select(path => $"{path.Key} {string.Join(' ', path.Value!.AsObject().Select(operation => operation.Key))}")
+            .Should().BeEquivalentTo("/events get", "/publish post", "/publish/{channel} post");
+        var one = paths["/publish/{channel}"]!["post"]!;
+        var many = paths["/publish"]!["post"]!;
+        var events = paths["/events"]!["get"]!;
+        ((string?)one["parameters"]![0]!["name"], (string?)one["parameters"]![0]!["in"], (bool?)one["parameters"]![0]!["required"])
+            .Should().Be(("channel", "path", true));
+        events["parameters"]!.AsArray().Select(parameter => (string?)parameter!["name"]).Should().Equal("channel", "pattern", "after");
+        one["requestBody"]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("*/*");
+        many["requestBody"]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("application/json");
+        Statuses(one).Should().BeEquivalentTo("200", "400", "403", "413", "503");
+        Statuses(many).Should().BeEquivalentTo("200", "400", "403", "413", "503");
+        Statuses(events).Should().BeEquivalentTo("200", "400", "403");
+        foreach (var status in new[] { "400", "403", "413", "503" })
+            one["responses"]![status]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("application/problem+json");
+        var published = document["components"]!["schemas"]!["Published"]!["properties"]!.AsObject();
+        published.Select(property => property.Key).Should().BeEquivalentTo("channel", "redisReceivers");
+    }
+
+    private static IEnumerable<string> Statuses(JsonNode operation) => operation["responses"]!.AsObject().Select(response => response.Key);
+}

@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using FluentAssertions;
+using Microsoft.Extensions.Logging;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Redis;
+
+/// <summary>Publishing over HTTP while Redis is away, hangs, or does not allow it: an answer soon, and no silent loss.</summary>
+public sealed class RedisPublisherTests
+{
+    private const string One = """[{"channel":"away.a","data":"1"},{"channel":"away.b","data":"2"}]""";
+
+    [Fact]
+    public async Task While_redis_is_away_the_answer_is_503_at_once_and_nothing_is_published_when_it_is_back()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        (await PublishUntilAsync(app, 200)).Status.Should().Be(200);
+
+        await redis.KillAsync();
+        // At first the library may not know yet, and keeps what it is given until that times out.
+        var racing = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => app.PostAsync("/publish/away.a", "early")));
+        await Eventually.IsAsync(async () => (await app.PostAsync("/publish/away.a", "early")).Detail.StartsWith("Redis is away", StringComparison.Ordinal), "it is known");
+        var since = Stopwatch.StartNew();
+        var answer = await app.PostAsync("/publish/away.a", "late");
+        since.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(1));
+        var many = await app.PostAsync("/publish", One);
+
+        racing.Should().OnlyContain(early => early.Status == 503 && early.RetryAfter == TimeSpan.FromSeconds(1));
+        (answer.Status, answer.ContentType, answer.RetryAfter).Should().Be((503, "application/problem+json", TimeSpan.FromSeconds(1)));
+        answer.Detail.Should().Be("Redis is away: nothing was published; try again");
+        (many.Status, (int?)many.Json["published"]).Should().Be((503, 0));
+
+        await redis.StartHostAsync();
+        (await PublishUntilAsync(app, 200)).Status.Should().Be(200);
+        (await PublishesAsync(redis)).Should().Be(1, "what was answered with 503 is not sent later");
+    }
+
+    [Fact]
+    public async Task While_redis_hangs_the_answer_is_503_within_the_time_out_and_says_that_it_may_have_been_published()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        await PublishUntilAsync(app, 200);
+        var before = await PublishesAsync(redis);
+        await redis.FreezeAsync();
+
+        var since = Stopwatch.StartNew();
+        var answer = await app.PostAsync("/publish/away.a", "hangs");
+        var many = await app.PostAsync("/publish", One);
+        since.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(6));
+        await redis.ThawAsync();
+
+        (answer.Status, answer.Detail).Should().Be((503, "Redis did not answer: it may or may not have been published"));
+        answer.RetryAfter.Should().NotBeNull();
+        (many.Status, many.Detail, (int?)many.Json["published"]).Should().Be((503, "message 0: Redis did not answer: it may or may not have been published", 0));
+        app.Log.Lines.Count(line => line.Level == LogLevel.Warning && line.Text.StartsWith("A message could not be published", StringComparison.Ordinal))
+            .Should().Be(2, "one for each request");
+        app.Log.Lines.Should().NotContain(line => line.Text.Contains("hangs", StringComparison.Ordinal), "payloads are not logged");
+        // It was with the kernel already: Redis reads it when it goes on. So "may" is the truth.
+        await Eventually.IsAsync(async () => await PublishesAsync(redis) == before + 3, "Redis has published what it was sent while it hung");
+        (await PublishUntilAsync(app, 200)).Status.Should().Be(200);
+    }
+
+    [Fact]
+    public async Task A_channel_that_the_acl_forbids_is_403_and_what_was_published_beside_it_is_told()
+    {
+        await using var redis = await RestrictedRedis.StartAsync("&news.*");
+        await using var app = await Publishing.StartAsync($"{redis.Configuration},user=app,password=opensesame");
+
+        var allowed = await app.PostAsync("/publish/news.a", "hi");
+        var refused = await app.PostAsync("/publish/secrets", "hi");
+        var mixed = await app.PostAsync(
+            "/publish", """[{"channel":"news.a","data":"1"},{"channel":"secrets","data":"2"},{"channel":"news.b","data":"3"}]""");
+
+        allowed.Status.Should().Be(200);
+        (refused.Status, refused.Detail, refused.RetryAfter).Should().Be((403, "Redis does not allow Notifier to publish on this channel (its ACL)", null));
+        (mixed.Status, mixed.Detail).Should().Be((403, "message 1: Redis does not allow Notifier to publish on this channel (its ACL)"));
+        ((int?)mixed.Json["published"]).Should().Be(2);
+    }
+
+    private static async Task<PublishAnswer> PublishUntilAsync(NotifierApp app, int status)
+    {
+        PublishAnswer answer = null!;
+        await Eventually.IsAsync(async () => (answer = await app.PostAsync("/publish/away.probe", "")).Status == status, $"publishing is answered with {status}");
+        return answer;
+    }
+
+    /// <summary>How many PUBLISHes Redis has done since it was started.</summary>
+    private static async Task<long> PublishesAsync(RedisServer redis)
+    {
+        var line = (await redis.Server.InfoAsync("commandstats")).SelectMany(group => group).FirstOrDefault(pair => pair.Key == "cmdstat_publish").Value;
+        return line is null ? 0 : long.Parse(line["calls=".Length..line.IndexOf(',', StringComparison.Ordinal)], System.Globalization.CultureInfo.InvariantCulture);
+    }
+}

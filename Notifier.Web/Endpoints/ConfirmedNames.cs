@@ -39,8 +39,8 @@ internal sealed class ConfirmedNames(Connection connection, JsonFormat format, H
         var isHeld = held.TryGet(name, out var asked) && asked.Subscriber.Refusal is null;
         var isRemoved = held.TryRemove(name, static _ => { });
         Answer(isHeld && isRemoved
-            ? ServerObject.Of("unsubscribed", name) with { Id = id }
-            : Error(name, id, "notSubscribed", "this connection does not hold the name"));
+            ? ServerObject.Of(ServerTypes.Unsubscribed, name) with { Id = id }
+            : Error(name, id, Codes.NotSubscribed, "this connection does not hold the name"));
     }
 
     public void Dispose()
@@ -56,7 +56,7 @@ internal sealed class ConfirmedNames(Connection connection, JsonFormat format, H
         else if (unconfirmed < limits.NamesPerConnection * 2)
             _ = ConfirmAsync(name, asked, id, recovered);
         else
-            Answer(Error(name, id, "overloaded", "Redis is away, and too many commands wait for it; try again later"));
+            Answer(Error(name, id, Codes.Overloaded, "Redis is away, and too many commands wait for it; try again later"));
     }
 
     private async Task ConfirmAsync(Name name, HeldName asked, JsonElement? id, bool? recovered)
@@ -82,12 +82,12 @@ internal sealed class ConfirmedNames(Connection connection, JsonFormat format, H
     {
         var subscriber = asked.Subscriber;
         if ((refusal ?? subscriber.Refusal) is { } reason)
-            connection.Send(format.Frame(Error(name, id, "forbidden", reason)));
+            connection.Send(format.Frame(Error(name, id, Codes.Forbidden, reason)));
         else if (subscriber.HasLeft)
-            connection.Send(format.Frame(Error(name, id, "cancelled", "it was unsubscribed before Redis had confirmed it")));
+            connection.Send(format.Frame(Error(name, id, Codes.Cancelled, "it was unsubscribed before Redis had confirmed it")));
         else
         {
-            var subscribed = ServerObject.Of("subscribed", name) with { Id = id, Recovered = recovered };
+            var subscribed = ServerObject.Of(ServerTypes.Subscribed, name) with { Id = id, Recovered = recovered };
             connection.Send(format.Frame(subscribed, subscriber.Subscription.Source, subscriber.Last));
             subscriber.Begin();
         }
@@ -98,18 +98,18 @@ internal sealed class ConfirmedNames(Connection connection, JsonFormat format, H
     {
         if (!subscriber.HasBegun || subscriber.HasLeft)
             return;
-        var told = ServerObject.Of("unsubscribed", subscriber.Subscription.Name) with { Code = "forbidden", Message = reason };
+        var told = ServerObject.Of(ServerTypes.Unsubscribed, subscriber.Subscription.Name) with { Code = Codes.Forbidden, Message = reason };
         connection.Send(format.Frame(told));
         subscriber.Leave();
     });
 
     private static ServerObject Error(Name name, JsonElement? id, string code, string message) =>
-        ServerObject.Of("error", name) with { Id = id, Code = code, Message = message };
+        ServerObject.Of(ServerTypes.Error, name) with { Id = id, Code = code, Message = message };
 
     private static string CodeOf(NameRefusal refusal) => refusal.Kind switch
     {
-        RefusalKind.Malformed => "malformed",
-        RefusalKind.Overloaded => "overloaded",
-        _ => "forbidden",
+        RefusalKind.Malformed => Codes.Malformed,
+        RefusalKind.Overloaded => Codes.Overloaded,
+        _ => Codes.Forbidden,
     };
 }

@@ -80,7 +80,7 @@ internal sealed class EventsEndpoint(
     private static Task ComeBackAsync(HttpContext context, AdmissionRefusal refusal)
     {
         BeginStream(context);
-        var error = EventStream.Format.Frame(new ServerObject { Type = "error", Code = "overloaded", Message = refusal.Text });
+        var error = EventStream.Format.Frame(new ServerObject { Type = ServerTypes.Error, Code = Codes.Overloaded, Message = refusal.Text });
         return context.Response.WriteAsync(
             string.Create(CultureInfo.InvariantCulture, $"retry: {refusal.RetryAfter * 1000}\n{Encoding.UTF8.GetString(error)}"));
     }

@@ -39,7 +39,7 @@ internal sealed class NotifierV1Session(Connection connection, HeldNames held, L
         if (ClientCommand.Parse(text) is not { } command)
             Close(CloseReason.Malformed("a frame is not JSON; send commands such as {\"type\":\"ping\"}"));
         else if (command.Problem is { } problem)
-            names.Answer(Error(command.Id, "invalid", problem));
+            names.Answer(Error(command.Id, Codes.Invalid, problem));
         else
             Take(command);
     }
@@ -55,20 +55,20 @@ internal sealed class NotifierV1Session(Connection connection, HeldNames held, L
                 names.Unsubscribe(command.Name, command.Id);
                 break;
             case "ping":
-                names.Answer(new ServerObject { Type = "pong", Id = command.Id });
+                names.Answer(new ServerObject { Type = ServerTypes.Pong, Id = command.Id });
                 break;
             case "auth":
-                names.Answer(Error(command.Id, "unsupported", "this server takes no tokens"));
+                names.Answer(Error(command.Id, Codes.Unsupported, "this server takes no tokens"));
                 break;
             default:
-                names.Answer(Error(command.Id, "unknownType", "the types are subscribe, unsubscribe, auth and ping"));
+                names.Answer(Error(command.Id, Codes.UnknownType, "the types are subscribe, unsubscribe, auth and ping"));
                 break;
         }
     }
 
     private ServerObject Welcome() => new()
     {
-        Type = "welcome",
+        Type = ServerTypes.Welcome,
         Connection = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12)),
         KeepAlive = (int)Liveness.PingEvery.TotalSeconds,
         Limits = new(
@@ -77,5 +77,5 @@ internal sealed class NotifierV1Session(Connection connection, HeldNames held, L
     };
 
     private static ServerObject Error(JsonElement? id, string code, string message) =>
-        new() { Type = "error", Id = id, Code = code, Message = message };
+        new() { Type = ServerTypes.Error, Id = id, Code = code, Message = message };
 }

@@ -15,7 +15,7 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
 {
     private const int MaxTextBytes = 123;
 
-    public static CloseReason Internal { get; } = new(4500, "internal error; reconnect");
+    public static CloseReason Internal { get; } = new(CloseCodes.Internal, "internal error; reconnect");
 
     /// <summary>.NET's WebSocket closes by itself after a protocol error (1002, 1007), with a frame that it encoded.</summary>
     public static CloseReason FromDotNet { get; } = new(null, "protocol error");
@@ -24,32 +24,31 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
     public static CloseReason Answering(System.Net.WebSockets.WebSocketCloseStatus? status) =>
         new(status is null or System.Net.WebSockets.WebSocketCloseStatus.Empty ? null : (ushort)status, "");
 
-    public static CloseReason Malformed(string text) => new(4400, text);
+    public static CloseReason Malformed(string text) => new(CloseCodes.Malformed, text);
 
-    public static CloseReason NotAllowed(string text) => new(4403, text);
+    public static CloseReason NotAllowed(string text) => new(CloseCodes.NotAllowed, text);
 
-    public static CloseReason FrameTooBig(int limit) => new(4413, $"a frame may have at most {limit} bytes");
+    public static CloseReason FrameTooBig(int limit) => new(CloseCodes.FrameTooBig, $"a frame may have at most {limit} bytes");
 
-    public static CloseReason Overloaded(string text) => new(4503, text);
+    public static CloseReason Overloaded(string text) => new(CloseCodes.Overloaded, text);
 
     public static CloseReason TooSlow(long? lost) =>
-        new(4508, lost is null ? "too slow: messages behind what is kept" : $"too slow: {lost} messages behind what is kept");
+        new(CloseCodes.TooSlow, lost is null ? "too slow: messages behind what is kept" : $"too slow: {lost} messages behind what is kept");
 
-    public static CloseReason TooManyCommands(int perSecond) => new(4529, $"too many commands: {perSecond} a second are allowed");
+    public static CloseReason TooManyCommands(int perSecond) => new(CloseCodes.TooManyCommands, $"too many commands: {perSecond} a second are allowed");
 
     /// <param name="retryAfter">Seconds; spread over the clients, so that they do not all come back at once.</param>
     public static CloseReason GoingAway(double retryAfter) =>
-        new(4601, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"retryAfter={retryAfter:0.00}"), Math.Round(retryAfter, 2));
+        new(CloseCodes.GoingAway, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"retryAfter={retryAfter:0.00}"), Math.Round(retryAfter, 2));
 
     /// <summary>The code as a word, where there are no close frames to put it in.</summary>
     public string Name => Code switch
     {
-        4400 => "malformed",
-        4403 => "forbidden",
-        4503 => "overloaded",
-        4508 => "slow",
-        4601 => "closing",
-        _ => "internal",
+        CloseCodes.Malformed => Codes.Malformed,
+        CloseCodes.NotAllowed => Codes.Forbidden,
+        CloseCodes.Overloaded => Codes.Overloaded,
+        CloseCodes.TooSlow => Codes.Slow,
+        _ => Codes.Internal,
     };
 
     /// <summary>The whole close frame, unmasked, ready for the socket.</summary>

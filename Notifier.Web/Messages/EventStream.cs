@@ -26,11 +26,11 @@ internal sealed class EventStream : JsonFormat
     public override byte[] Announce(CloseReason reason)
     {
         var retry = string.Create(CultureInfo.InvariantCulture, $"retry: {reason.RetryAfter * 1000:0}\n");
-        return [.. Encoding.ASCII.GetBytes(retry), .. Frame(new ServerObject { Type = "closing", RetryAfter = reason.RetryAfter })];
+        return [.. Encoding.ASCII.GetBytes(retry), .. Frame(new ServerObject { Type = ServerTypes.Closing, RetryAfter = reason.RetryAfter })];
     }
 
     public override byte[] Close(CloseReason reason) => reason.RetryAfter is null
-        ? Frame(new ServerObject { Type = "error", Code = reason.Name, Message = reason.Text })
+        ? Frame(new ServerObject { Type = ServerTypes.Error, Code = reason.Name, Message = reason.Text })
         : [];
 
     public override int FrameLength(ReadOnlySpan<byte> frames) => frames.IndexOf("\n\n"u8) + 2;

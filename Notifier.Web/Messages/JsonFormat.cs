@@ -32,7 +32,7 @@ internal abstract class JsonFormat : WireFormat
     }
 
     public override byte[] Lost(MessageSource source, long? lost, long last) =>
-        Frame(ServerObject.Of("gap", source.Name) with { Code = "slow", Lost = lost }, source, last);
+        Frame(ServerObject.Of(ServerTypes.Gap, source.Name) with { Code = Codes.Slow, Lost = lost }, source, last);
 
     /// <summary>Begins a frame, to be ended with <see cref="EndFrame"/>.</summary>
     /// <param name="into">The buffer.</param>

@@ -8,14 +8,14 @@ internal sealed class NotifierV1 : JsonFormat
     /// <summary>What most frames need for their header: 126 to 65,535 bytes of payload.</summary>
     private const int UsualHeader = 4;
 
-    private NotifierV1() => KeepAlive = [ServerFrame.Final | ServerFrame.Ping, 0, .. Frame(new ServerObject { Type = "ping" })];
+    private NotifierV1() => KeepAlive = [ServerFrame.Final | ServerFrame.Ping, 0, .. Frame(new ServerObject { Type = ServerTypes.Ping })];
 
     public static NotifierV1 Format { get; } = new();
 
     /// <summary>A ping for whatever answers pings by itself, and one that a script can see.</summary>
     public override byte[] KeepAlive { get; }
 
-    public override byte[] Announce(CloseReason reason) => Frame(new ServerObject { Type = "closing", RetryAfter = reason.RetryAfter });
+    public override byte[] Announce(CloseReason reason) => Frame(new ServerObject { Type = ServerTypes.Closing, RetryAfter = reason.RetryAfter });
 
     public override byte[] Close(CloseReason reason) => reason.ToFrame();
 

@@ -1,0 +1,67 @@
+namespace Notifier.Messages;
+
+/// <summary>
+/// What a JSON object of the server can be, in <c>type</c>. docs/protocol.md shows each, which a test checks: a new one goes here, and
+/// onto the page.
+/// </summary>
+internal static class ServerTypes
+{
+    public const string Welcome = "welcome";
+    public const string Subscribed = "subscribed";
+    public const string Message = "message";
+    public const string Unsubscribed = "unsubscribed";
+    public const string Gap = "gap";
+    public const string Error = "error";
+    public const string Ping = "ping";
+    public const string Pong = "pong";
+    public const string Closing = "closing";
+}
+
+/// <summary>
+/// What <c>code</c> can say, besides those of a gap (<see cref="GapCode"/>). For programs: none ever changes its meaning. On the page too.
+/// </summary>
+internal static class Codes
+{
+    /// <summary>The command is not one: something is missing, or of the wrong kind.</summary>
+    public const string Invalid = "invalid";
+
+    /// <summary>There is no such command.</summary>
+    public const string UnknownType = "unknownType";
+
+    /// <summary>There is, but not here.</summary>
+    public const string Unsupported = "unsupported";
+
+    /// <summary>Nobody can have such a name.</summary>
+    public const string Malformed = "malformed";
+
+    /// <summary>This visitor may not, or no longer.</summary>
+    public const string Forbidden = "forbidden";
+
+    /// <summary>Not now: something is full.</summary>
+    public const string Overloaded = "overloaded";
+
+    /// <summary>The name to be let go of is not held.</summary>
+    public const string NotSubscribed = "notSubscribed";
+
+    /// <summary>The client let go of the name before it was confirmed.</summary>
+    public const string Cancelled = "cancelled";
+
+    /// <summary>The client fell out of what is kept.</summary>
+    public const string Slow = "slow";
+
+    /// <summary>A mistake of Notifier's own.</summary>
+    public const string Internal = "internal";
+}
+
+/// <summary>What a close frame can say. The range tells a client what to do: see <see cref="CloseReason"/>. On the page too.</summary>
+internal static class CloseCodes
+{
+    public const ushort Malformed = 4400;
+    public const ushort NotAllowed = 4403;
+    public const ushort FrameTooBig = 4413;
+    public const ushort Internal = 4500;
+    public const ushort Overloaded = 4503;
+    public const ushort TooSlow = 4508;
+    public const ushort TooManyCommands = 4529;
+    public const ushort GoingAway = 4601;
+}

@@ -1,0 +1,159 @@
+using System.Reflection;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using FluentAssertions;
+using Notifier.Messages;
+using Xunit;
+using Xunit.Sdk;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>What docs/protocol.md shows is what the server does, and it shows all that the server can say.</summary>
+public sealed partial class ProtocolPageTests
+{
+    private static readonly ProtocolPage Page = ProtocolPage.Read();
+
+    /// <summary>The number of the example's first line on the page.</summary>
+    public static TheoryData<int> Examples => [.. Page.Examples.Select(example => example.At)];
+
+    [Theory]
+    [MemberData(nameof(Examples))]
+    public Task An_example_of_the_page_is_what_happens(int at) => PlayAsync(Page.Examples.Single(example => example.At == at));
+
+    [Fact]
+    public void There_are_examples_of_each_kind()
+    {
+        foreach (var kind in ProtocolPage.Kinds)
+            Page.Examples.Count(example => example.Kind == kind).Should().BeGreaterThan(4, kind);
+    }
+
+    [Theory]
+    [InlineData("< {\"type\":\"subscribed\",\"channel\":\"other\",\"position\":\"…\"}")]
+    [InlineData("< {\"type\":\"subscribed\",\"channel\":\"news\"}")]
+    [InlineData("< {\"type\":\"subscribed\",\"channel\":\"news\",\"position\":\"…\",\"recovered\":false}")]
+    [InlineData("< close 4400 …")]
+    [InlineData("< {\"type\":\"subscribed\",\"channel\":\"news\",\"position\":\"…\"}\n> {\"type\":\"ping\"}")]
+    public async Task An_example_that_is_wrong_or_leaves_something_out_fails(string wrong)
+    {
+        var page = ProtocolPage.Parse($"```notifier\n> {{\"type\":\"subscribe\",\"channel\":\"news\"}}\n{wrong}\n```".Split('\n'));
+
+        var playing = () => PlayAsync(page.Examples.Single());
+
+        await playing.Should().ThrowAsync<XunitException>();
+    }
+
+    [Theory]
+    [InlineData("```notifier\n> {\"type\":\"ping\"}\n```")]
+    [InlineData("```notifier\n{\"type\":\"ping\"}\n< {\"type\":\"pong\"}\n```")]
+    [InlineData("```notifier\n>{\"type\":\"ping\"}\n< {\"type\":\"pong\"}\n```")]
+    [InlineData("```notifier\n\n< {\"type\":\"pong\"}\n```")]
+    [InlineData("```notifer\n> {\"type\":\"ping\"}\n< {\"type\":\"pong\"}\n```")]
+    [InlineData("```\n> {\"type\":\"ping\"}\n< {\"type\":\"pong\"}\n```")]
+    [InlineData("```notifier\n> {\"type\":\"ping\"}\n< {\"type\":\"pong\"}")]
+    public void An_example_that_cannot_be_read_is_an_error(string page) =>
+        new Action(() => ProtocolPage.Parse(page.Split('\n'))).Should().Throw<FormatException>();
+
+    [Fact]
+    public async Task What_nobody_can_do_is_an_error()
+    {
+        var page = ProtocolPage.Parse(["```notifier", "! sing", "< {\"type\":\"pong\"}", "```"]);
+
+        var playing = () => PlayAsync(page.Examples.Single());
+
+        await playing.Should().ThrowAsync<FormatException>();
+    }
+
+    [Fact]
+    public void Every_type_that_the_server_can_send_is_shown() =>
+        Shown(TypeOf()).Should().BeEquivalentTo(ConstantsOf<string>(typeof(ServerTypes)));
+
+    [Fact]
+    public void Every_code_is_explained_and_each_that_can_be_provoked_is_shown()
+    {
+        string[] gaps = [.. Enum.GetValues<GapCode>().Where(gap => gap != GapCode.None).Select(CodeOf)];
+        var codes = ConstantsOf<string>(typeof(Codes)).Union(gaps).ToList();
+
+        Page.Rows.Should().Contain(codes);
+        string[] notProvoked = [Codes.Internal, CodeOf(GapCode.Overload)];      // mistakes of ours, and 100,000 messages that wait
+        Shown(Code()).Should().BeEquivalentTo(codes.Except(notProvoked));
+    }
+
+    [Fact]
+    public void Every_close_code_is_explained_and_all_but_that_of_our_own_mistakes_are_shown()
+    {
+        var codes = ConstantsOf<ushort>(typeof(CloseCodes)).Select(code => $"{code}").ToList();
+
+        Page.Rows.Where(row => CloseCodeRow().IsMatch(row)).Should().BeEquivalentTo(codes);
+        Shown(Close()).Should().BeEquivalentTo(codes.Except([$"{CloseCodes.Internal}"]));
+    }
+
+    /// <summary>Plays the example, and compares all that the server says.</summary>
+    private static async Task PlayAsync(Example example)
+    {
+        await using var stage = await ExampleStage.SetAsync(example);
+        var showsPings = example.Lines.Any(line => line is { Actor: Actor.Server, Text: """{"type":"ping"}""" });
+        await using IExamplePeer peer = example.Kind == "http" ? new HttpPeer(stage.App.Address) : await SocketPeer.ConnectAsync(stage, showsPings);
+        var isWelcome = example.Lines.Any(line => line.Text.Contains("\"welcome\"", StringComparison.Ordinal));
+        if (example.Kind == "notifier" && !isWelcome && !ClosesAtOnce(example))
+            (await peer.ReadAsync()).Should().StartWith("""{"type":"welcome",""");
+        var position = "";
+        var passesOver = false;
+        foreach (var (actor, text) in example.Lines)
+        {
+            if (actor == Actor.SomebodyElse)
+                await stage.DoAsync(text);
+            else if (actor == Actor.Client)
+                await peer.SendAsync(text.Replace(ExampleText.Unknown, position, StringComparison.Ordinal));
+            else if (text == ExampleText.Unknown)
+                passesOver = true;
+            else
+            {
+                var said = await peer.ReadAsync();
+                while (passesOver && !ExampleText.Matches(text, said))
+                    said = await peer.ReadAsync();
+                passesOver = false;
+                if (!ExampleText.Matches(text, said))
+                    throw new XunitException($"The example at line {example.At} of the page says\n  {text}\nand the server says\n  {said}");
+                position = Position().Match(said) is { Success: true } found ? found.Groups["value"].Value : position;
+            }
+        }
+        (await peer.ReadRestAsync()).Should().BeEmpty($"the example at line {example.At} shows all");
+    }
+
+    /// <summary>A connection that is refused gets no welcome.</summary>
+    private static bool ClosesAtOnce(Example example) =>
+        example.Lines.All(line => line.Actor != Actor.Client) && example.Lines.First(line => line.Actor == Actor.Server).Text.StartsWith("close 44", StringComparison.Ordinal);
+
+    private static IEnumerable<string> Shown(Regex what) => Page.Examples
+        .SelectMany(example => example.Lines)
+        .Where(line => line.Actor == Actor.Server)
+        .Select(line => what.Match(line.Text))
+        .Where(match => match.Success)
+        .Select(match => match.Groups["value"].Value)
+        .Distinct();
+
+    private static IEnumerable<T> ConstantsOf<T>(Type type) =>
+        type.GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field.IsLiteral).Select(field => (T)field.GetRawConstantValue()!);
+
+    /// <summary>As clients are told.</summary>
+    private static string CodeOf(GapCode gap)
+    {
+        var frame = NotifierV1.Format.Encode(new FrameBuffer(), [Message.GapOf(gap)], new MessageSource(Name.Channel("a")), 1).Bytes.Span;
+        return (string)JsonNode.Parse(frame[2..])!["code"]!;
+    }
+
+    [GeneratedRegex("^(data: )?{\"type\":\"(?<value>\\w+)\"")]
+    private static partial Regex TypeOf();
+
+    [GeneratedRegex("\"code\":\"(?<value>[^\"]+)\"")]
+    private static partial Regex Code();
+
+    [GeneratedRegex("^close (?<value>\\d+)")]
+    private static partial Regex Close();
+
+    [GeneratedRegex("^4\\d\\d\\d$")]
+    private static partial Regex CloseCodeRow();
+
+    [GeneratedRegex("\"position\":\"(?<value>[^\"]+)\"")]
+    private static partial Regex Position();
+}

@@ -127,6 +127,18 @@ public sealed class JsonDeliveryTests(RedisFixture fixture)
     }
 
     [Fact]
+    public async Task Names_that_redis_refused_do_not_count_as_held()
+    {
+        await using var redis = await RestrictedRedis.StartAsync("&news");
+        await using var app = await RestrictedRedis.ConnectAsync(redis, "Limits:NamesPerConnection=2");
+        await using var client = await JsonClient.ConnectAsync(app);
+        foreach (var refused in new[] { "a", "b", "c" })
+            ((string?)(await client.AskAsync($$"""{"type":"subscribe","channel":"{{refused}}"}"""))["message"]).Should().Contain("ACL");
+
+        (await client.SubscribeAsync("channel", "news")).Bare().Should().Be("""{"type":"subscribed","channel":"news"}""");
+    }
+
+    [Fact]
     public async Task Of_several_subprotocols_ours_is_taken()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);

@@ -69,10 +69,29 @@ internal sealed class HeldNames(Connection connection, Grant grant, Subscription
 
     private NameRefusal? CheckRoom(Name name)
     {
-        if (held.Count == limits.NamesPerConnection)
+        if (IsFull || IsFullOfPatterns(name))
+            LetGoOfRefused();
+        if (IsFull)
             return NameRefusal.Forbidden($"a connection may hold {limits.NamesPerConnection} names");
-        if (name.Kind == NameKind.Pattern && patterns == limits.PatternsPerConnection)
+        if (IsFullOfPatterns(name))
             return NameRefusal.Forbidden($"a connection may hold {limits.PatternsPerConnection} patterns");
         return null;
+    }
+
+    private bool IsFull => held.Count == limits.NamesPerConnection;
+
+    private bool IsFullOfPatterns(Name name) => name.Kind == NameKind.Pattern && patterns == limits.PatternsPerConnection;
+
+    /// <summary>
+    /// What Redis refused the client does not have, and cannot unsubscribe from. It is found out by others than the receive loop,
+    /// so it stays here until its place is needed.
+    /// </summary>
+    private void LetGoOfRefused()
+    {
+        foreach (var (name, (subscriber, _)) in held)
+        {
+            if (subscriber.Refusal is not null)
+                TryRemove(name, static _ => { });   // a dictionary may lose what is being looked at
+        }
     }
 }

@@ -82,6 +82,95 @@ public sealed class EventsTests(RedisFixture fixture)
     }
 
     [Fact]
+    public async Task While_redis_is_away_the_stream_is_open_and_the_name_is_confirmed_when_it_comes()
+    {
+        await using var redis = await RedisServer.CreateAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        using var client = await EventClient.OpenAsync(app, "?channel=events.away");
+        (await client.ReadAsync()).Comments.Should().Equal("");
+
+        await redis.StartHostAsync();
+
+        (await client.NextBlockAsync()).Json.Bare().Should().Be("""{"type":"subscribed","channel":"events.away"}""");
+    }
+
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task A_silent_stream_has_a_comment_every_25_seconds(Listen listen)
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, listen);
+        using var client = await EventClient.ListenAsync(app.App, "?channel=events.silent");
+        await app.WhenThereAreAsync(1);
+
+        await app.AdvanceAsync(26);
+
+        (await client.ReadAsync()).Comments.Should().Equal("");
+        app.Connections.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task Who_reads_too_slowly_is_told_how_much_is_lost_and_reads_on_from_what_is_kept()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "History:Recent:Messages=10");
+        using var client = await EventClient.OpenAsync(app, "?channel=events.slow", receiveBuffer: 4096);
+        await Eventually.IsAsync(async () => await Redis.SubscribersAsync("events.slow") == 1, "it is subscribed");
+        for (var n = 0; n < 200; n++)
+            await Redis.PublishAsync("events.slow", $"{n} {new string('x', 100_000)}");
+
+        var expected = 0L;
+        var hasLost = false;
+        while (expected < 200)
+        {
+            var said = (await client.NextBlockAsync()).Json;
+            switch ((string?)said["type"])
+            {
+                case "gap":
+                    ((string?)said["code"]).Should().Be("slow");
+                    expected += (long)said["lost"]!;
+                    hasLost = true;
+                    break;
+                case "message":
+                    ((string)said["data"]!).Split(' ')[0].Should().Be($"{expected++}");
+                    break;
+            }
+        }
+        hasLost.Should().BeTrue();
+        app.Connections.Count.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_page_of_another_origin_is_refused_and_one_that_is_allowed_may_read()
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, settings: ["environment=Production", "Access:AllowedOrigins:0=https://shop.example", "Access:Anonymous:Subscribe:0=*"]);
+        using var foreign = await EventClient.OpenAsync(app, "?channel=events.origin", headers: ("Origin", "https://evil.example"));
+        using var allowed = await EventClient.OpenAsync(app, "?channel=events.origin", headers: ("Origin", "https://shop.example"));
+        using var none = await EventClient.OpenAsync(app, "?channel=events.origin");
+
+        ((int)foreign.Response.StatusCode).Should().Be(403);
+        foreign.Response.Headers.Contains("Access-Control-Allow-Origin").Should().BeFalse();
+        (await foreign.ReadAllAsync()).Should().Contain("Access:AllowedOrigins");
+        ((int)allowed.Response.StatusCode).Should().Be(200);
+        allowed.Response.Headers.GetValues("Access-Control-Allow-Origin").Should().Equal("https://shop.example");
+        allowed.Response.Headers.Vary.Should().Contain("Origin");
+        ((int)none.Response.StatusCode).Should().Be(200);
+        none.Response.Headers.Vary.Should().Contain("Origin", "a cache must not give this answer to others");
+    }
+
+    [Fact]
+    public async Task The_names_that_everybody_gets_come_too_as_far_as_they_are_allowed()
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration,
+            settings: ["environment=Production", "Access:Anonymous:Subscribe:0=events.default", "Subscriptions:Default:0=events.default", "Subscriptions:Default:1=events.secret"]);
+        using var client = await EventClient.OpenAsync(app, "");
+
+        (await client.NextBlockAsync()).Json.Bare().Should().Be("""{"type":"subscribed","channel":"events.default"}""");
+        app.Hub.Names.Should().Be(1);
+    }
+
+    [Fact]
     public async Task At_shutdown_it_is_told_when_to_come_back_and_the_stream_ends()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);

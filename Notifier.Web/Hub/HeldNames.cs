@@ -88,9 +88,9 @@ internal sealed class HeldNames(Connection connection, Grant grant, Subscription
     /// </summary>
     private void LetGoOfRefused()
     {
-        foreach (var (name, (subscriber, _)) in held)
+        foreach (var (name, one) in held)
         {
-            if (subscriber.Refusal is not null)
+            if (one.Subscriber.Refusal is not null)
                 TryRemove(name, static _ => { });   // a dictionary may lose what is being looked at
         }
     }

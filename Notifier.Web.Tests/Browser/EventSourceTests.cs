@@ -1,0 +1,48 @@
+using FluentAssertions;
+using Microsoft.Playwright;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>What a real browser makes of an event stream.</summary>
+[Collection(UsesBrowser.Name)]
+public sealed class EventSourceTests(BrowserFixture browser, RedisFixture fixture)
+{
+    private RedisServer Redis => fixture.Redis;
+
+    [Fact]
+    public async Task An_event_source_comes_back_by_itself_after_the_server_was_started_anew()
+    {
+        var port = FreePort.Next();
+        var page = await browser.NewPageAsync();
+        await using (var app = await NotifierApp.StartAsync(Redis.Configuration, port: port))
+        {
+            await page.GotoAsync($"http://localhost:{port}/");
+            await page.EvaluateAsync("""
+                () => {
+                    window.said = [];
+                    new EventSource('/events?channel=browser.events').onmessage = event => said.push(JSON.parse(event.data));
+                }
+                """);
+            await IsAsync(page, "said.some(one => one.type === 'subscribed')");
+            await Redis.PublishAsync("browser.events", "first\r\nline");
+            await IsAsync(page, "said.some(one => one.data === 'first\\r\\nline')");
+        }
+        await IsAsync(page, "said.some(one => one.type === 'closing')");
+
+        await using (var again = await NotifierApp.StartAsync(Redis.Configuration, port: port))
+        {
+            await IsAsync(page, "said.filter(one => one.type === 'subscribed').length === 2");
+            await Redis.PublishAsync("browser.events", "second");
+            await IsAsync(page, "said.some(one => one.data === 'second')");
+
+            (await page.EvaluateAsync<bool>("said.filter(one => one.type === 'subscribed')[1].recovered"))
+                .Should().BeFalse("it sent the last position, which this server does not know");
+            await page.CloseAsync();
+        }
+    }
+
+    /// <summary>The page's own policy keeps the browser from waiting for an expression by itself.</summary>
+    private static Task IsAsync(IPage page, string expression) => Eventually.IsAsync(() => page.EvaluateAsync<bool>(expression), expression);
+}

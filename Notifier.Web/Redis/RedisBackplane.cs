@@ -110,7 +110,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
 
     private async Task ConnectAsync(ConfigurationOptions options)
     {
-        options.ConnectionAttemptCompleted += (_, attempt) => ReportRefusal(attempt.FailureType);
+        options.ConnectionAttemptCompleted += (_, attempt) => ReportRefusal(attempt);
         while (!Stopping.IsCancellationRequested)
         {
             try
@@ -180,11 +180,26 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
             Log.Back(logger);
     }
 
-    private void ReportRefusal(ConnectionFailureType failure)
+    /// <summary>What Redis itself says against it, once until it is back.</summary>
+    private void ReportRefusal(ConnectionAttemptCompletedEventArgs attempt)
     {
-        if (failure == ConnectionFailureType.AuthenticationFailure && Interlocked.Exchange(ref isRefused, 1) == 0)
+        var isPassword = attempt.FailureType == ConnectionFailureType.AuthenticationFailure;
+        var said = WhatRedisSaid(attempt.Exception);
+        if (attempt.IsSuccess || (!isPassword && said is null) || Interlocked.Exchange(ref isRefused, 1) == 1)
+            return;
+        if (isPassword)
             Log.Refused(logger);
+        else
+            Log.Says(logger, said!);
     }
+
+    private static string? WhatRedisSaid(Exception? error) => error switch
+    {
+        null => null,
+        RedisServerException => error.Message,
+        AggregateException many => many.InnerExceptions.Select(WhatRedisSaid).FirstOrDefault(static said => said is not null),
+        _ => WhatRedisSaid(error.InnerException),
+    };
 
     private async Task OnRestoredAsync(ConnectionMultiplexer multiplexer, ConnectionType type)
     {
@@ -236,6 +251,9 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
 
         [LoggerMessage(LogLevel.Error, "Redis refuses to let Notifier in: check the user and the password in Redis:Configuration.")]
         public static partial void Refused(ILogger logger);
+
+        [LoggerMessage(LogLevel.Error, "Redis answers, but not as it should; trying until it does. It says: {Answer}")]
+        public static partial void Says(ILogger logger, string answer);
 
         [LoggerMessage(LogLevel.Error, "Redis cannot be used as configured; trying again: {Error}")]
         public static partial void CannotConnect(ILogger logger, string error);

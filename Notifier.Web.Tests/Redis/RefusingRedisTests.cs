@@ -1,0 +1,95 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using FluentAssertions;
+using Microsoft.Extensions.Logging;
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Redis;
+
+/// <summary>A Redis that answers every command with an error: one clear line in the log, a red readiness, no flood and no crash.</summary>
+public sealed class RefusingRedisTests(ITestOutputHelper output)
+{
+    [Theory]
+    [InlineData("-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user.")]
+    [InlineData("-LOADING Redis is loading the dataset in memory", "Redis does not answer")]    // the library keeps its words to itself
+    [InlineData("-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")]
+    [InlineData("-READONLY You can't write against a read only replica.")]
+    public async Task Its_reason_is_said_once(string error, string? instead = null)
+    {
+        using var redis = new RefusingRedis(error);
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SendAsync("""{"type":"subscribe","channel":"refused"}""");
+
+        await Eventually.IsAsync(() => redis.Commands > 50, "it has tried again and again", TimeSpan.FromSeconds(60));
+
+        await Eventually.IsAsync(() => app.Log.Lines.Any(line => line.Level >= LogLevel.Warning), "it is said");
+        using var http = new HttpClient();
+        ((int)(await http.GetAsync(new Uri(app.Address, "/healthz/ready"))).StatusCode).Should().Be(503);
+        var told = app.Log.Lines.Where(line => line.Level >= LogLevel.Warning && line.Text.Contains("Redis", StringComparison.Ordinal)).ToList();
+        output.WriteLine(string.Join('\n', told));
+        told.Count.Should().BeInRange(1, 3);
+        var reason = instead ?? error[1..error.IndexOf(' ', StringComparison.Ordinal)];
+        told.Should().ContainSingle(line => line.Text.Contains(reason, StringComparison.Ordinal), "that is what an operator needs to know");
+        (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
+    }
+
+    private sealed class RefusingRedis : IDisposable
+    {
+        private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+        private readonly byte[] answer;
+        private int commands;
+
+        public RefusingRedis(string error)
+        {
+            answer = Encoding.ASCII.GetBytes(error + "\r\n");
+            listener.Start();
+            _ = AcceptAsync();
+        }
+
+        public string Configuration => $"127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
+
+        public int Commands => Volatile.Read(ref commands);
+
+        public void Dispose() => listener.Stop();
+
+        private async Task AcceptAsync()
+        {
+            try
+            {
+                while (true)
+                    _ = AnswerAsync(await listener.AcceptSocketAsync());
+            }
+            catch (Exception error) when (error is SocketException or ObjectDisposedException)
+            {
+                // The test is over.
+            }
+        }
+
+        private async Task AnswerAsync(Socket client)
+        {
+            var buffer = new byte[4096];
+            try
+            {
+                int length;
+                while ((length = await client.ReceiveAsync(buffer.AsMemory())) > 0)
+                {
+                    // Each command is an array.
+                    for (var n = buffer.AsSpan(0, length).Count((byte)'*'); n > 0; n--)
+                    {
+                        Interlocked.Increment(ref commands);
+                        await client.SendAsync(answer.AsMemory());
+                    }
+                }
+            }
+            catch (SocketException)
+            {
+                // It has hung up.
+            }
+            client.Dispose();
+        }
+    }
+}

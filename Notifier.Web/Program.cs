@@ -122,6 +122,7 @@ internal static class Server
         services.AddSingleton<WebSocketEndpoint>();
         services.AddSingleton<EventsEndpoint>();
         services.AddSingleton<PublishEndpoint>();
+        services.AddSingleton<ClientScripts>();
         services.AddOpenApi(ApiDescription.Configure);
         services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Insert(0, PublishJson.Default));
 
@@ -142,6 +143,7 @@ internal static class Server
             return next(context);
         });
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.Zero });     // see Liveness
+        app.UseClientScripts();
         app.UseWhen(context => !context.WebSockets.IsWebSocketRequest, page => page.UseDefaultFiles().UseStaticFiles(AskEachTime));
         app.UseRouting();
 
@@ -150,6 +152,7 @@ internal static class Server
         app.Map("/ws", sockets.HandleAsync);
         app.MapEvents();
         app.MapPublish();
+        app.MapClientSnippets();
         app.MapOpenApi();
         app.MapHealth();
     }

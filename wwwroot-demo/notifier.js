@@ -4,7 +4,7 @@
   "use strict";
 
   const SHORTEST = 500, LONGEST = 20_000; // ms: the ceilings of the back-off
-  const OPENING = 10_000; // ms until we are welcome, the token included
+  const OPENING = 10_000; // ms until we are welcome
   const SILENCE = 35_000; // ms: it says something every 25 s
   const CHECK = 5_000; // ms for an answer when network or page come back
   const LASTED = 5_000; // ms: a server may accept, and close at once
@@ -62,7 +62,7 @@
   class Connection {
     #base; #source; #receive; #token; #names = new Map(); // wanted keys, and the positions they were read to
     #asked = new Map(); // keys asked for on this line, and with which id
-    #attempt; #line; #isOpen; #wasWelcome; #began; #heard; #watchdog; #retry; #told; #state;
+    #attempt; #line; #isOpen; #wasWelcome; #began; #heard; #isSilent; #watchdog; #retry; #told; #state;
     #refused = new Set(); #failures = 0; #blocked = 0; #renewed = false; #id = 0; #gone = new AbortController();
 
     constructor(base, token, receive) {
@@ -157,6 +157,7 @@
     #take(frame) {
       const key = keyOf(frame), { type, code } = frame;
       this.#heard = now();
+      this.#isSilent = false;
       if (type === "ping") return;
       if (type === "welcome") {
         this.#wasWelcome = true;
@@ -180,7 +181,7 @@
 
     // 44xx: not again unchanged. 46xx: when told. All else: with back-off.
     async #end(code, reason, retryAfter = /retryAfter=([\d.]+)/.exec(reason)?.[1] ?? this.#told) {
-      const didNotOpen = this.#line?.send && !this.#wasWelcome;
+      const didNotOpen = this.#line?.send && !this.#wasWelcome && !(code >= 4000);
       if (this.#wasWelcome && now() - this.#began > LASTED) [this.#failures, this.#renewed] = [0, false];
       this.#leave();
       const attempt = this.#attempt = {};
@@ -217,8 +218,9 @@
     // A timer for each frame would cost more than the frame.
     #watch(limit, from = this.#heard) {
       clearTimeout(this.#watchdog);
+      this.#isSilent = true;
       this.#watchdog = setTimeout(
-        () => this.#heard > from ? this.#watch(SILENCE) : this.#end(0, "the server is silent"), limit - (now() - from));
+        () => !this.#isSilent ? this.#watch(SILENCE) : this.#end(0, "the server is silent"), limit - (now() - from));
     }
 
     // Network or page came or went: is this still a connection, and why wait longer?
@@ -277,8 +279,8 @@
   class SharedConnection {
     #id = crypto.randomUUID(); #lock; #tabs; #leader; #isKnown; #receive; #end; #isClosed; #state;
     #own = new Set(); // the keys of this tab
-    #positions = new Map(); // of all tabs' names, for whoever leads next
-    #held = new Map(); // the leader's: each tab, and its keys
+    #positions = new Map(); // of all tabs, for who leads next
+    #held = new Map(); // the leader's: the keys of each tab
     #confirmed = new Map(); // the leader's: for tabs that ask later
 
     constructor(base, token, receive) {

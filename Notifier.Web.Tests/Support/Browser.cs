@@ -32,6 +32,9 @@ public sealed class BrowserFixture : IAsyncLifetime
 
     internal Task<IPage> NewPageAsync(BrowserNewPageOptions? options = null) => browser!.NewPageAsync(options);
 
+    /// <summary>For pages that are tabs of one browser.</summary>
+    internal Task<IBrowserContext> NewContextAsync() => browser!.NewContextAsync();
+
     public async Task DisposeAsync()
     {
         if (browser is not null)

@@ -1,0 +1,72 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>Where WebSockets do not get through, the client takes event streams, but not from a server that has enough to do.</summary>
+[Collection(UsesBrowser.Name)]
+public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture redis)
+{
+    [Fact]
+    public async Task With_WebSockets_blocked_messages_come_by_event_stream()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        fake.HasWebSockets = false;
+        await using var client = await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address);
+        await client.DoAsync("chance = 0.01; observe(new Notifier(undefined, { token: 'secret' })); notifier.channel('a', hear); notifier.pattern('b.*', hear)");
+
+        var stream = await fake.AcceptAsync();
+        (stream.Query, stream.Authorization).Should().Be(("?channel=a&after=&pattern=b.*&after=", "Bearer secret"));
+        await client.LogsAsync("state connected");
+        await stream.SendAsync(new { type = "message", pattern = "b.*", channel = "b.1", data = "two\nlines", position = "p1" });
+        await client.LogsAsync("b.1: two\nlines");
+
+        await client.DoAsync("notifier.channel('c', hear)");
+        var next = await fake.AcceptAsync();
+        next.Query.Should().Be("?channel=a&after=&pattern=b.*&after=p1&channel=c&after=");
+        await stream.Ended.Task.WaitAsync(Eventually.Limit);
+
+        await next.SendAsync("retry: 30\n\n");
+        next.Ended.TrySetResult();
+        (await fake.AcceptAsync()).Query.Should().Be(next.Query);
+        fake.Requests.Count(request => request == "/ws").Should().Be(2, "a stream that ends is followed by a stream");
+    }
+
+    [Fact]
+    public async Task A_server_that_is_not_ready_gets_no_event_streams()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        fake.HasWebSockets = false;
+        fake.IsReady = false;
+        await using var client = await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address);
+        await client.DoAsync("chance = 0.001; observe(new Notifier()); notifier.channel('a', hear)");
+
+        await Eventually.IsAsync(() => fake.Requests.Count(request => request == "/ws") >= 6, "it tries again and again");
+
+        fake.Requests.Should().NotContain(request => request.StartsWith("/events", StringComparison.Ordinal)).And.Contain("/healthz/ready");
+        fake.HasWebSockets = true;
+        await client.LogsAsync("subscribed a");
+    }
+
+    /// <summary>A proxy that lets no WebSocket through, in front of the real server; only readiness is made up.</summary>
+    [Fact]
+    public async Task The_real_server_streams_to_it()
+    {
+        await using var app = await NotifierApp.StartAsync(redis.Redis.Configuration);
+        var page = await browser.NewPageAsync();
+        await page.RouteAsync("**/healthz/ready", route => route.FulfillAsync(new() { Status = 200 }));
+        await page.AddInitScriptAsync(
+            """
+            globalThis.WebSocket = class { constructor() { setTimeout(() => this.onclose({ code: 1006, reason: "" })); } send() { } close() { } };
+            """);
+        await using var client = await ClientPage.OpenAsync(page, new Uri(app.Address, "openapi/v1.json").ToString());
+        await page.AddScriptTagAsync(new() { Url = new Uri(app.Address, "notifier.js").ToString() });
+        await client.DoAsync($"chance = 0.01; observe(new Notifier('{app.Address}')); notifier.channel('event.stream', hear)");
+        await client.LogsAsync("subscribed event.stream");
+
+        await redis.Redis.PublishAsync("event.stream", "hello");
+
+        await client.LogsAsync("event.stream: hello");
+    }
+}

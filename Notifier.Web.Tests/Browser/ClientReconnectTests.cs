@@ -1,0 +1,272 @@
+using FluentAssertions;
+using Microsoft.Playwright;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>What the client does when a connection ends, and what it must not do, in a real browser against a server that obeys the test.</summary>
+[Collection(UsesBrowser.Name)]
+public sealed class ClientReconnectTests(BrowserFixture browser)
+{
+    private static readonly int[] Ceilings = [500, 1000, 2000, 4000, 8000, 16000, 20000, 20000];
+
+    [Fact]
+    public async Task After_a_server_kill_it_asks_for_every_name_again_from_where_it_had_read_to()
+    {
+        var first = await FakeNotifier.StartAsync();
+        var port = first.Port;
+        await using var client = await OpenAsync(first);
+        await client.DoAsync("chance = 0.05; observe(new Notifier()); notifier.channel('a', hear); notifier.pattern('b.*', hear)");
+        var connection = await first.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("subscribe a");
+        (await connection.ReadTextAsync()).Should().Be("subscribe b.*");
+        await connection.SendAsync(new { type = "message", pattern = "b.*", channel = "b.1", data = "before", position = "p7" });
+        await client.LogsAsync("b.1: before");
+
+        await first.DisposeAsync();
+        await client.LogsAsync("state waiting");
+        await using var second = await FakeNotifier.StartAsync(port);
+
+        connection = await second.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("subscribe a");
+        (await connection.ReadTextAsync()).Should().Be("subscribe b.* p7");
+        await connection.SendAsync(new { type = "message", channel = "a", data = "after", position = "p1" });
+        await client.LogsAsync("a: after");
+    }
+
+    [Fact]
+    public async Task The_back_off_is_below_a_ceiling_that_doubles_from_half_a_second_to_twenty()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        fake.ClosesWith = (4500, "internal error");
+        await using var client = await OpenAsync(fake, hasOwnClock: true);
+        await client.DoAsync("chance = 1; observe(new Notifier()); notifier.channel('a', hear)");
+
+        foreach (var (n, ceiling) in Ceilings.Index())
+        {
+            (await client.DelayAsync(n + 1)).Should().Be(ceiling);
+            await fake.AcceptAsync();
+            await client.Page.Clock.RunForAsync(ceiling - 1);
+            fake.Waiting.Should().Be(0);
+            await client.Page.Clock.RunForAsync(1);
+        }
+        await fake.AcceptAsync();
+        await client.DoAsync("chance = 0.3");
+        await client.Page.Clock.RunForAsync((long)await client.DelayAsync(9));
+        (await client.DelayAsync(10)).Should().Be(6000, "chance spreads evenly from nothing to the ceiling");
+    }
+
+    [Theory]
+    [InlineData(4400)]
+    [InlineData(4401)]
+    [InlineData(4403)]
+    [InlineData(4413)]
+    [InlineData(4499)]
+    public async Task A_close_code_of_44xx_ends_it_and_connect_tries_again(int code)
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        fake.ClosesWith = (code, "not you");
+        await using var client = await OpenAsync(fake, hasOwnClock: true);
+        await client.DoAsync("observe(new Notifier()); notifier.channel('a', hear)");
+
+        await client.LogsAsync("state refused");
+        await client.LogsAsync($"error {code}");
+        await fake.AcceptAsync();
+        await client.Page.Clock.RunForAsync(120_000);
+        await client.DoAsync("dispatchEvent(new Event('online'))");
+        (await client.LogAsync()).Should().Equal("state connecting", "state refused", $"error {code}");
+        fake.Waiting.Should().Be(0);
+
+        fake.ClosesWith = null;
+        await client.DoAsync("notifier.connect()");
+        (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe a");
+        await client.LogsAsync("state connected");
+    }
+
+    [Theory]
+    [InlineData(1001)]
+    [InlineData(1011)]
+    [InlineData(4000)]
+    [InlineData(4500)]
+    [InlineData(4503)]
+    [InlineData(4508)]
+    [InlineData(4599)]
+    [InlineData(4700)]
+    public async Task Other_close_codes_are_answered_with_back_off(int code)
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake, hasOwnClock: true);
+        await client.DoAsync("observe(new Notifier()); notifier.channel('a', hear)");
+        var connection = await fake.AcceptAsync();
+        await client.LogsAsync("subscribed a");
+
+        await connection.CloseAsync(code, "come back");
+
+        (await client.DelayAsync(1)).Should().Be(250);
+        await client.LogsAsync("state waiting");
+        await client.Page.Clock.RunForAsync(250);
+        (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe a");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_server_that_goes_away_says_when_to_come_back_and_nothing_makes_that_sooner(bool inFrame)
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake, hasOwnClock: true);
+        await client.DoAsync("observe(new Notifier()); notifier.channel('a', hear)");
+        var connection = await fake.AcceptAsync();
+        await client.LogsAsync("subscribed a");
+
+        if (inFrame)
+            await connection.SendAsync(new { type = "closing", retryAfter = 7.35 });
+        await connection.CloseAsync(4601, inFrame ? "" : "retryAfter=7.35");
+
+        (await client.DelayAsync(1)).Should().Be(7350);
+        await client.DoAsync("dispatchEvent(new Event('online'))");
+        await client.Page.Clock.RunForAsync(7349);
+        fake.Waiting.Should().Be(0);
+        await client.Page.Clock.RunForAsync(1);
+        await fake.AcceptAsync();
+    }
+
+    [Fact]
+    public async Task A_server_that_says_nothing_for_35_seconds_is_left()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake, hasOwnClock: true);
+        await client.DoAsync("observe(new Notifier()); notifier.channel('a', hear)");
+        var connection = await fake.AcceptAsync();
+        await client.LogsAsync("subscribed a");
+
+        await client.Page.Clock.RunForAsync(30_000);
+        await connection.SendAsync(new { type = "message", channel = "a", data = "still here" });
+        await client.LogsAsync("a: still here");
+        await client.Page.Clock.RunForAsync(34_000);
+        (await client.LogAsync()).Should().NotContain("state waiting");
+
+        await client.Page.Clock.RunForAsync(1_500);
+        await client.LogsAsync("state waiting");
+        await client.Page.Clock.RunForAsync(500);
+        await fake.AcceptAsync();
+    }
+
+    [Fact]
+    public async Task A_network_that_comes_back_ends_the_waiting()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        fake.ClosesWith = (4503, "overloaded");
+        await using var client = await OpenAsync(fake, hasOwnClock: true);
+        await client.DoAsync("observe(new Notifier()); notifier.channel('a', hear)");
+        await client.DelayAsync(1);
+        await fake.AcceptAsync();
+        fake.ClosesWith = null;
+
+        await client.DoAsync("dispatchEvent(new Event('online'))");
+
+        await client.LogsAsync("subscribed a");
+        (await fake.AcceptAsync()).Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task A_name_given_up_before_the_socket_is_open_is_never_asked_for()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake);
+        await client.DoAsync(
+            """
+            observe(new Notifier());
+            notifier.channel('kept', hear);
+            const given = notifier.channel('given-up', hear);
+            queueMicrotask(() => given.close());
+            const stop = new AbortController();
+            notifier.channel('aborted', hear, { signal: stop.signal });
+            setTimeout(() => stop.abort());
+            notifier.channel('never', hear, { signal: AbortSignal.abort() });
+            """);
+        var connection = await fake.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("subscribe kept");
+        await client.LogsAsync("subscribed kept");
+        await client.DoAsync("notifier.channel('last', hear)");
+        var next = await connection.ReadTextAsync();
+        if (next == "subscribe aborted")    // the socket opened before the timer ran: then it is taken back
+        {
+            (await connection.ReadTextAsync()).Should().Be("unsubscribe aborted");
+            next = await connection.ReadTextAsync();
+        }
+        next.Should().Be("subscribe last");
+    }
+
+    [Fact]
+    public async Task A_late_answer_to_what_was_taken_back_does_not_count_for_the_name_asked_anew()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake);
+        await client.DoAsync("observe(new Notifier()); globalThis.first = notifier.channel('a', hear)");
+        var connection = await fake.AcceptAsync();
+        await client.LogsAsync("subscribed a");
+        connection.Confirms = false;
+        await connection.ReadAsync();
+        await client.DoAsync("first.close(); await 0; await 0; globalThis.second = notifier.channel('a', hear)");
+        (await connection.ReadTextAsync()).Should().Be("unsubscribe a");
+        var again = await connection.ReadAsync();
+
+        await connection.SendAsync(new { type = "error", channel = "a", id = 1, code = "cancelled", message = "it was unsubscribed" });
+        await connection.SendAsync(new { type = "unsubscribed", channel = "a" });
+        await connection.ConfirmAsync(again);
+        await connection.SendAsync(new { type = "message", channel = "a", data = "heard" });
+
+        await client.LogsAsync("a: heard");
+        (await client.LogAsync()).Should().Equal("state connecting", "state connected", "subscribed a", "subscribed a", "a: heard");
+    }
+
+    [Fact]
+    public async Task What_could_not_be_recovered_is_a_gap_and_a_listener_that_throws_harms_no_other()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake);
+        await client.DoAsync(
+            "addEventListener('error', event => { log.push(event.message); event.preventDefault(); });"
+            + "observe(new Notifier()); notifier.channel('a', () => { throw new Error('mine') }); notifier.channel('a', hear)");
+        var connection = await fake.AcceptAsync();
+        await connection.SendAsync(new { type = "message", channel = "a", data = "one", position = "p1" });
+        await client.LogsAsync("a: one");
+        await client.LogsAsync("Uncaught Error: mine");
+        connection.Confirms = false;
+        connection.Abort();
+
+        connection = await fake.AcceptAsync();
+        connection.Confirms = false;
+        await connection.SendAsync(new { type = "subscribed", channel = "a", id = (await connection.ReadAsync()).GetProperty("id").GetInt64(), recovered = false });
+        await client.LogsAsync("gap a notRecovered");
+        client.Errors.Clear();
+    }
+
+    [Fact]
+    public async Task A_token_function_is_asked_once_more_after_4401_and_when_the_token_expires()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake);
+        await client.DoAsync("let n = 0; observe(new Notifier(undefined, { token: async () => `t${++n}` })); notifier.channel('a', hear)");
+        var connection = await fake.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("auth t1");
+        (await connection.ReadTextAsync()).Should().Be("subscribe a");
+
+        await connection.CloseAsync(4401, "expired");
+        connection = await fake.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("auth t2");
+        (await connection.ReadTextAsync()).Should().Be("subscribe a");
+
+        await connection.SendAsync(new { type = "expiring", @in = 60 });
+        (await connection.ReadTextAsync()).Should().Be("auth t3");
+
+        await connection.CloseAsync(4401, "no");
+        await client.LogsAsync("state refused");
+        await client.LogsAsync("error 4401");
+    }
+
+    private async Task<ClientPage> OpenAsync(FakeNotifier fake, bool hasOwnClock = false) =>
+        await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address, hasOwnClock);
+}

@@ -1,0 +1,100 @@
+using FluentAssertions;
+using Microsoft.Playwright;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary><c>shared: true</c>: the tabs of one browser have one connection, whichever of them comes or goes.</summary>
+[Collection(UsesBrowser.Name)]
+public sealed class ClientSharedTests(BrowserFixture browser)
+{
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task A_leader_that_closes_hands_over_without_a_lost_subscription(int tabs)
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var context = await browser.NewContextAsync();
+        await using var first = await OpenAsync(context, fake);
+        await ListenAsync(first, "name0");
+        var connection = await fake.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("subscribe name0");
+        var others = new List<ClientPage>();
+        for (var n = 1; n < tabs; n++)
+        {
+            others.Add(await OpenAsync(context, fake));
+            await ListenAsync(others[^1], $"name{n}");
+            (await connection.ReadTextAsync()).Should().Be($"subscribe name{n}");
+            await others[^1].LogsAsync($"subscribed name{n}");
+            await others[^1].LogsAsync("state connected");
+            await connection.SendAsync(new { type = "message", channel = $"name{n}", data = "before", position = $"p{n}" });
+            await others[^1].LogsAsync($"name{n}: before");
+        }
+        fake.Requests.Count(request => request == "/ws").Should().Be(1);
+
+        await first.Page.CloseAsync();
+
+        connection = await fake.AcceptAsync();
+        var asked = new List<string>();
+        for (var n = 1; n < tabs; n++)
+            asked.Add(await connection.ReadTextAsync());
+        asked.Should().BeEquivalentTo(Enumerable.Range(1, tabs - 1).Select(n => $"subscribe name{n} p{n}"), "name0 went with its tab");
+        for (var n = 1; n < tabs; n++)
+        {
+            await connection.SendAsync(new { type = "message", channel = $"name{n}", data = "after", position = $"q{n}" });
+            await others[n - 1].LogsAsync($"name{n}: after");
+            (await others[n - 1].LogAsync()).Should().NotContain("state closed").And.ContainSingle(line => line == $"name{n}: before");
+        }
+        fake.Requests.Count(request => request == "/ws").Should().Be(2);
+    }
+
+    [Fact]
+    public async Task A_notifier_that_is_closed_hands_over_too_while_its_page_stays()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var context = await browser.NewContextAsync();
+        await using var first = await OpenAsync(context, fake);
+        await ListenAsync(first, "a");
+        var connection = await fake.AcceptAsync();
+        await using var second = await OpenAsync(context, fake);
+        await ListenAsync(second, "a");
+        await second.LogsAsync("subscribed a");
+
+        await first.DoAsync("notifier.close()");
+
+        (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe a");
+        await second.LogsAsync("subscribed a", times: 2);
+        (await first.LogAsync())[^1].Should().Be("state closed");
+        (await second.LogAsync()).Should().NotContain("state closed");
+    }
+
+    [Fact]
+    public async Task The_names_of_a_tab_that_closes_are_given_up_and_those_that_others_have_stay()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var context = await browser.NewContextAsync();
+        await using var first = await OpenAsync(context, fake);
+        await ListenAsync(first, "common");
+        var connection = await fake.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("subscribe common");
+        var second = await OpenAsync(context, fake);
+        await ListenAsync(second, "common");
+        await second.DoAsync("notifier.channel('own', hear)");
+        (await connection.ReadTextAsync()).Should().Be("subscribe own");
+        await second.LogsAsync("subscribed common");
+
+        await second.Page.CloseAsync();
+
+        (await connection.ReadTextAsync()).Should().Be("unsubscribe own");
+        await connection.SendAsync(new { type = "message", channel = "common", data = "still" });
+        await first.LogsAsync("common: still");
+        connection.Unread.Should().Be(0);
+    }
+
+    private static async Task<ClientPage> OpenAsync(IBrowserContext context, FakeNotifier fake) =>
+        await ClientPage.OpenAsync(await context.NewPageAsync(), fake.Address);
+
+    private static Task ListenAsync(ClientPage page, string channel) =>
+        page.DoAsync($"observe(new Notifier(undefined, {{ shared: true }})); notifier.channel('{channel}', hear)");
+}

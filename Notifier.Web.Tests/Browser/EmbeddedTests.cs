@@ -1,0 +1,141 @@
+using FluentAssertions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Playwright;
+using Notifier.Tests.Support;
+using Xunit;
+using static Microsoft.Playwright.Assertions;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>The client and its elements in pages of another origin, against the real server and a real Redis.</summary>
+[Collection(UsesBrowser.Name)]
+public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture)
+{
+    private const string Toasts = "notifier-toasts li";
+
+    private RedisServer Redis => fixture.Redis;
+
+    [Fact]
+    public async Task One_line_shows_a_toast_for_what_is_published()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var site = await SiteAsync($"<!doctype html><title>Shop</title><body><h1>Shop</h1><script src=\"{app.Address}notifier.js\" data-pattern=\"toast.*\" data-toast></script>");
+        var page = await OpenAsync(site);
+        await page.EvaluateAsync("document.addEventListener('notifier:message', ({ detail }) => globalThis.told = `${detail.channel} ${detail.data}`)");
+        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
+
+        await Redis.PublishAsync("toast.new-user", "<img src=x onerror=alert(1)> Mathias signed up");
+
+        await Expect(page.Locator(Toasts).Locator(".text")).ToHaveTextAsync("<img src=x onerror=alert(1)> Mathias signed up");
+        await Expect(page.Locator("notifier-toasts img")).ToHaveCountAsync(0);
+        (await page.EvaluateAsync<string>("told")).Should().StartWith("toast.new-user <img");
+        await page.CloseAsync();
+    }
+
+    [Fact]
+    public async Task Toasts_are_few_and_dismissed_by_keyboard()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var site = await SiteAsync($"<!doctype html><title>Shop</title><script src=\"{app.Address}notifier.js\"></script><notifier-toasts pattern=\"few.*\" max=2 field=text></notifier-toasts>");
+        var page = await OpenAsync(site);
+        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
+        foreach (var text in new[] { "{\"text\":\"one\"}", "{\"text\":\"two\"}", "three" })
+            await Redis.PublishAsync("few.x", text);
+        await Expect(page.Locator(Toasts).Locator(".text")).ToHaveTextAsync(["two", "three"]);
+
+        await page.Locator(Toasts).First.Locator("button").FocusAsync();
+        await page.Keyboard.PressAsync("Escape");
+        await Expect(page.Locator(Toasts).Locator(".text")).ToHaveTextAsync(["three"]);
+        await Expect(page.Locator(Toasts).Locator("button")).ToBeFocusedAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(page.Locator(Toasts)).ToHaveCountAsync(0);
+        await Expect(page.Locator("notifier-toasts ol")).ToHaveAttributeAsync("aria-live", "polite");
+        await page.CloseAsync();
+    }
+
+    [Fact]
+    public async Task A_list_shows_the_newest_first_and_never_more_than_its_maximum()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var site = await SiteAsync($"<!doctype html><title>Shop</title><script src=\"{app.Address}notifier.js\"></script><notifier-list channel=\"list.a list.b\" max=3></notifier-list>");
+        var page = await OpenAsync(site);
+        await Redis.WhenChannelIsLiveAsync(app, "list.a");
+        await Redis.WhenChannelIsLiveAsync(app, "list.b");
+        for (var n = 1; n <= 5; n++)
+            await Redis.PublishAsync("list.b", $"{n}");
+
+        await Expect(page.Locator("notifier-list .text")).ToHaveTextAsync(["5", "4", "3"]);
+        await page.CloseAsync();
+    }
+
+    [Fact]
+    public async Task A_strict_policy_allows_all_that_it_does_also_with_integrity()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        using var http = new HttpClient();
+        using var snippets = System.Text.Json.JsonDocument.Parse(await http.GetStringAsync(new Uri(app.Address, "notifier.json")));
+        var script = snippets.RootElement.GetProperty("notifier.js");
+        await using var site = await SiteAsync(
+            $"<!doctype html><title>Shop</title><script src=\"{app.Address}{script.GetProperty("src")}\" integrity=\"{script.GetProperty("integrity")}\""
+            + " crossorigin data-pattern=\"strict.*\" data-toast></script>",
+            $"default-src 'none'; script-src {app.Address}; connect-src {app.Address} ws://{app.Address.Authority}");
+        var complaints = new List<string>();
+        var page = await browser.NewPageAsync();
+        page.Console += (_, message) => complaints.Add(message.Text);
+        page.PageError += (_, error) => complaints.Add(error);
+        await page.GotoAsync(Address(site));
+        await Eventually.IsAsync(() => app.Connections.Count == 1, "the page connects");
+        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
+
+        await Redis.PublishAsync("strict.x", "hello");
+
+        await Expect(page.Locator(Toasts).Locator(".text")).ToHaveTextAsync("hello");
+        await Expect(page.Locator("notifier-toasts")).ToHaveCSSAsync("position", "fixed");
+        complaints.Where(complaint => !complaint.Contains("favicon", StringComparison.Ordinal)).Should().BeEmpty();
+        await page.CloseAsync();
+    }
+
+    [Fact]
+    public async Task A_module_has_it_too()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var site = await SiteAsync(
+            $"<!doctype html><title>Shop</title><p></p><script type=module>import {{ Notifier }} from '{app.Address}notifier.mjs';"
+            + $"new Notifier('{app.Address}').channel('module.x', message => document.querySelector('p').textContent = message.json().text)</script>");
+        var page = await OpenAsync(site);
+        await Redis.WhenChannelIsLiveAsync(app, "module.x");
+
+        await Redis.PublishAsync("module.x", "{\"text\":\"hello\"}");
+
+        await Expect(page.Locator("p")).ToHaveTextAsync("hello");
+        await page.CloseAsync();
+    }
+
+    private async Task<IPage> OpenAsync(WebApplication site)
+    {
+        var page = await browser.NewPageAsync();
+        await page.GotoAsync(Address(site));
+        return page;
+    }
+
+    private static string Address(WebApplication site) => $"http://localhost:{new Uri(site.Urls.First()).Port}/";
+
+    /// <summary>A web server with one page.</summary>
+    private static async Task<WebApplication> SiteAsync(string html, string? policy = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        var site = builder.Build();
+        site.MapGet("/", (HttpResponse response) =>
+        {
+            response.Headers.ContentSecurityPolicy = policy;
+            return Results.Content(html, "text/html");
+        });
+        await site.StartAsync();
+        return site;
+    }
+}

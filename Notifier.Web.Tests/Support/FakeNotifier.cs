@@ -1,0 +1,218 @@
+using System.Collections.Concurrent;
+using System.Net.WebSockets;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.FileProviders;
+using Microsoft.Extensions.Logging;
+using Channels = System.Threading.Channels;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>
+/// Speaks notifier.v1 as the test says, also what the server does not do yet, and serves the client and an empty page. It welcomes
+/// and confirms by itself.
+/// </summary>
+internal sealed class FakeNotifier : IAsyncDisposable
+{
+    private readonly WebApplication app;
+    private readonly Channels.Channel<FakeConnection> accepted = Channels.Channel.CreateUnbounded<FakeConnection>();
+    private readonly CancellationTokenSource ended = new();
+
+    private FakeNotifier(WebApplication app) => this.app = app;
+
+    public int Port => new Uri(app.Urls.First()).Port;
+
+    public string Address => $"http://127.0.0.1:{Port}/";
+
+    /// <summary>Whether WebSockets get through.</summary>
+    public bool HasWebSockets { get; set; } = true;
+
+    public bool IsReady { get; set; } = true;
+
+    /// <summary>Answers each WebSocket with this close, before anything else.</summary>
+    public (int Code, string Reason)? ClosesWith { get; set; }
+
+    public ConcurrentQueue<string> Requests { get; } = [];
+
+    public static async Task<FakeNotifier> StartAsync(int port = 0)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls($"http://127.0.0.1:{port}");
+        var app = builder.Build();
+        var fake = new FakeNotifier(app);
+        app.Use((context, next) =>
+        {
+            fake.Requests.Enqueue(context.Request.Path + context.Request.QueryString);
+            context.Response.Headers.AccessControlAllowOrigin = "*";
+            return next(context);
+        });
+        app.UseWebSockets();
+        app.UseStaticFiles(new StaticFileOptions
+        {
+            FileProvider = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "wwwroot-demo")),
+        });
+        app.MapGet("/", () => Results.Content("<!doctype html><title>Client</title><script src=notifier.js></script>", "text/html"));
+        app.MapGet("/healthz/ready", () => Results.StatusCode(fake.IsReady ? 200 : 503));
+        app.MapGet("/ws", fake.WebSocketAsync);
+        app.MapGet("/events", fake.EventsAsync);
+        await app.StartAsync();
+        return fake;
+    }
+
+    /// <summary>The next connection that a page opens.</summary>
+    public async Task<FakeConnection> AcceptAsync()
+    {
+        using var limit = new CancellationTokenSource(Eventually.Limit);
+        return await accepted.Reader.ReadAsync(limit.Token);
+    }
+
+    public int Waiting => accepted.Reader.Count;
+
+    public async ValueTask DisposeAsync()
+    {
+        await ended.CancelAsync();
+        await app.DisposeAsync();
+        ended.Dispose();
+    }
+
+    private async Task WebSocketAsync(HttpContext context)
+    {
+        if (!HasWebSockets)
+        {
+            context.Response.StatusCode = StatusCodes.Status403Forbidden;
+            return;
+        }
+        using var socket = await context.WebSockets.AcceptWebSocketAsync("notifier.v1");
+        if (ClosesWith is var (code, reason))
+        {
+            await socket.CloseOutputAsync((WebSocketCloseStatus)code, reason, ended.Token);
+            accepted.Writer.TryWrite(new FakeConnection(_ => Task.CompletedTask, null));
+            return;
+        }
+        await ServeAsync(new FakeConnection(text => socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, ended.Token), socket), socket);
+    }
+
+    private async Task ServeAsync(FakeConnection connection, WebSocket socket)
+    {
+        await connection.SendAsync(new { type = "welcome", connection = "fake", keepAlive = 25 });
+        accepted.Writer.TryWrite(connection);
+        try
+        {
+            var buffer = new byte[16384];
+            while (await socket.ReceiveAsync(buffer, ended.Token) is { MessageType: WebSocketMessageType.Text } received)
+                await connection.TakeAsync(JsonDocument.Parse(buffer.AsMemory(0, received.Count)).RootElement.Clone());
+            if (socket.State == WebSocketState.CloseReceived)
+                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, ended.Token);
+        }
+        catch (Exception error) when (error is OperationCanceledException or WebSocketException)
+        {
+            // The page is gone, or the test over.
+        }
+        connection.Ended.TrySetResult();
+    }
+
+    private async Task EventsAsync(HttpContext context)
+    {
+        context.Response.ContentType = "text/event-stream";
+        await context.Response.WriteAsync(":\n\n");
+        await context.Response.Body.FlushAsync();
+        var connection = new FakeConnection(
+            async text =>
+            {
+                await context.Response.WriteAsync(text.StartsWith("retry", StringComparison.Ordinal) ? text : $"data: {text}\n\n");
+                await context.Response.Body.FlushAsync();
+            },
+            null)
+        {
+            Authorization = context.Request.Headers.Authorization,
+            Query = context.Request.QueryString.Value,
+        };
+        accepted.Writer.TryWrite(connection);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ended.Token, context.RequestAborted);
+        await Task.WhenAny(connection.Ended.Task, Task.Delay(Timeout.Infinite, either.Token));
+        connection.Ended.TrySetResult();
+    }
+}
+
+/// <summary>One connection of a page to the fake server.</summary>
+internal sealed class FakeConnection(Func<string, Task> send, WebSocket? socket)
+{
+    private readonly Channels.Channel<JsonElement> commands = Channels.Channel.CreateUnbounded<JsonElement>();
+    private static readonly string[] Kinds = ["channel", "pattern"];
+    private static readonly string[] Spoken = ["type", "channel", "pattern", "after", "token"];
+
+    private Task sent = Task.CompletedTask;
+
+    public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public string? Authorization { get; init; }
+
+    public string? Query { get; init; }
+
+    /// <summary>Commands as JSON, in their order, that nobody has read yet.</summary>
+    public int Unread => commands.Reader.Count;
+
+    /// <summary>Whether a subscribe is answered by itself.</summary>
+    public bool Confirms { get; set; } = true;
+
+    /// <summary>After what was sent before: a socket takes one frame at a time.</summary>
+    public Task SendAsync(object frame)
+    {
+        lock (commands)
+            return sent = SendAfterAsync(sent, frame as string ?? JsonSerializer.Serialize(frame));
+    }
+
+    private async Task SendAfterAsync(Task before, string text)
+    {
+        await before;
+        await send(text);
+    }
+
+    public Task CloseAsync(int code, string reason) => socket!.CloseOutputAsync((WebSocketCloseStatus)code, reason, CancellationToken.None);
+
+    /// <summary>As when a server is killed.</summary>
+    public void Abort() => socket!.Abort();
+
+    /// <summary>The next command.</summary>
+    public async Task<JsonElement> ReadAsync()
+    {
+        using var limit = new CancellationTokenSource(Eventually.Limit);
+        return await commands.Reader.ReadAsync(limit.Token);
+    }
+
+    /// <summary>The next command's type and name, such as <c>subscribe orders.*</c>, and <c>after</c> where it is there.</summary>
+    public async Task<string> ReadTextAsync()
+    {
+        var command = await ReadAsync();
+        string?[] words = [.. Spoken.Select(key => command.TryGetProperty(key, out var value) ? value.GetString() : null)];
+        return string.Join(' ', words.OfType<string>());
+    }
+
+    public async Task TakeAsync(JsonElement command)
+    {
+        var type = command.GetProperty("type").GetString();
+        if (type == "subscribe" && Confirms)
+            await ConfirmAsync(command);
+        if (type == "ping")
+            await SendAsync(new { type = "pong" });
+        else
+            commands.Writer.TryWrite(command);
+    }
+
+    public Task ConfirmAsync(JsonElement command)
+    {
+        var answer = new Dictionary<string, object> { ["type"] = "subscribed", ["id"] = command.GetProperty("id").GetInt64() };
+        foreach (var kind in Kinds)
+        {
+            if (command.TryGetProperty(kind, out var name))
+                answer[kind] = name.GetString()!;
+        }
+        if (command.TryGetProperty("after", out _))
+            answer["recovered"] = true;
+        return SendAsync(answer);
+    }
+}

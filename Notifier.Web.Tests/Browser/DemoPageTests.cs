@@ -79,7 +79,9 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture)
         await Expect(page.Status).ToHaveTextAsync("Connected to WebSocket server");
         await page.IsLiveAsync();
         await page.ShowAsync("notifications.new-user", "after");
-        await Expect(page.Payloads).ToHaveTextAsync(["after", "before"]);
+        // What was published meanwhile is gone, for each of the two names, and the page says so.
+        const string Gap = "Some messages may be missing here (notRecovered)";
+        await Expect(page.Payloads).ToHaveTextAsync(["after", Gap, Gap, "before"]);
         page.Errors.Should().BeEmpty();
     }
 
@@ -111,7 +113,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture)
         var refused = page.Page.Locator("#names > li.refused");
         await Expect(refused.Locator(".name")).ToHaveTextAsync("__keyspace@0__:x");
         await Expect(refused.Locator(".reason")).ToHaveTextAsync(
-            "the channel is reserved: names that begin with __ or notifier: never reach a browser (4403)");
+            "the channel is reserved: names that begin with __ or notifier: never reach a browser (forbidden)");
         await Expect(page.Status).ToHaveTextAsync("Connected to WebSocket server");
         await page.ShowAsync("new-users", "Mathias");
     }

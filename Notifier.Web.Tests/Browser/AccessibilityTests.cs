@@ -1,0 +1,45 @@
+using System.Text.Json;
+using FluentAssertions;
+using Microsoft.Playwright;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>What axe-core (Assets/axe.min.js) has to say of the page. Each leaves a picture in the tests' output, to be looked at.</summary>
+[Collection(UsesBrowser.Name)]
+public sealed class AccessibilityTests(BrowserFixture browser, RedisFixture fixture)
+{
+    [Theory]
+    [InlineData("desktop", 1280, 900, ColorScheme.Light)]
+    [InlineData("dark", 1280, 900, ColorScheme.Dark)]
+    [InlineData("phone", 390, 844, ColorScheme.Light)]
+    public async Task Axe_finds_nothing_on_the_page_in_use(string name, int width, int height, ColorScheme scheme)
+    {
+        await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
+        await using var demo = await DemoPage.OpenAsync(browser, fixture.Redis, app, new()
+        {
+            ViewportSize = new() { Width = width, Height = height },
+            ColorScheme = scheme,
+            ReducedMotion = ReducedMotion.Reduce,
+        });
+        await demo.IsLiveAsync();
+        await demo.SubscribeAsync("__keyspace@0__:x");
+        await Assertions.Expect(demo.Names.And(demo.Page.Locator(".refused"))).ToHaveCountAsync(1);
+        await demo.ShowAsync("new-users", "Konstantin");
+        await demo.ShowAsync("notifications.order", "{\"order\":42,\"item\":{\"name\":\"Chair\",\"price\":\"99.00\"}}");
+        await demo.ShowAsync("notifications.new-user", "Mathias signed up");
+        await demo.Page.ClickAsync(".format");
+        await demo.Page.ClickAsync("#publish button");
+        await Assertions.Expect(demo.Page.Locator("#published")).ToHaveTextAsync("Published on notifications.new-user");
+        await Assertions.Expect(demo.Payloads).ToHaveCountAsync(4);
+
+        await demo.Page.EvaluateAsync(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "Assets", "axe.min.js")));
+        var found = await demo.Page.EvaluateAsync<JsonElement>("async () => (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`)");
+
+        await demo.Page.ScreenshotAsync(new() { Path = Path.Combine(AppContext.BaseDirectory, $"page-{name}.png"), FullPage = name == "phone" });
+        found.EnumerateArray().Select(each => each.GetString()).Should().BeEmpty();
+        (await demo.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth")).Should().BeTrue("nothing is to be scrolled sideways");
+        demo.ConsoleErrors.Should().BeEmpty();
+    }
+}

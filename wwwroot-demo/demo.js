@@ -47,6 +47,7 @@ class Subscription {
   become(state, reason = "") {
     this.state = this.chip.className = state;
     this.#reason.textContent = reason;
+    showSnippets();
   }
 }
 
@@ -57,7 +58,6 @@ function subscribe(name) {
   names.append(subscription.chip);
   subscription.ask();
   showStatus();
-  showSnippets();
 }
 
 const of = ({ detail }) => subscriptions.get(detail.pattern ?? detail.channel);
@@ -130,6 +130,7 @@ function notification({ subscription: { name, kind, hue }, channel, data, gap, a
 function formatting(text, data) {
   const button = make("button", "format", "Format");
   const plain = text.textContent;
+  text.classList.add("json");
   button.onclick = () => {
     const isFormatted = button.textContent === "Plain";
     try {
@@ -220,6 +221,7 @@ for (const copy of document.querySelectorAll(".copy")) copy.onclick = async () =
 };
 
 for (const name of ["new-users", "notifications.*"]) subscribe(name);
+measure();
 setInterval(measure, 1_000);
-pinnedScript = await fetch("notifier.json").then(answer => answer.json()).then(all => all["notifier.js"], () => undefined);
+pinnedScript = await fetch("notifier.json").then(answer => answer.json()).then(all => all["notifier.js"]).catch(() => undefined);
 showSnippets();

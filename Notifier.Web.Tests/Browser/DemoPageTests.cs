@@ -118,5 +118,49 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture)
         await page.ShowAsync("new-users", "Mathias");
     }
 
+    [Fact]
+    public async Task Thousands_of_messages_a_second_do_not_freeze_it()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var page = await OpenAsync(app);
+        await page.IsLiveAsync();
+        await page.Page.EvaluateAsync(
+            """
+            () => {
+                let last = performance.now();
+                globalThis.longest = 0;
+                const frame = () => { longest = Math.max(longest, performance.now() - last); last = performance.now(); requestAnimationFrame(frame); };
+                requestAnimationFrame(frame);
+            }
+            """);
+        using var http = new HttpClient();
+        var thousand = System.Text.Json.JsonSerializer.Serialize(
+            Enumerable.Range(1, 1_000).Select(n => new { channel = "notifications.flood", data = $"{{\"n\":{n}}}" }));
+
+        for (var batch = 0; batch < 10; batch++)
+        {
+            using var body = new StringContent(thousand, System.Text.Encoding.UTF8, "application/json");
+            (await http.PostAsync(new Uri(app.Address, "publish"), body)).EnsureSuccessStatusCode();
+        }
+
+        await Expect(page.Page.Locator("#count")).ToHaveTextAsync("10,000");
+        await Expect(page.Notifications).ToHaveCountAsync(200);
+        (await page.Page.EvaluateAsync<double>("longest")).Should().BeLessThan(1_000, "two seconds' worth comes at once, and each frame draws what it shows");
+    }
+
+    [Fact]
+    public async Task Publishing_that_is_not_allowed_names_the_key_to_set()
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, settings: ["environment=Production", "Access:Anonymous:Subscribe:0=notifications.*", "Access:Anonymous:Subscribe:1=new-users"]);
+        await using var page = await OpenAsync(app);
+        await page.IsLiveAsync();
+
+        await page.Page.ClickAsync("#publish button");
+
+        await Expect(page.Page.Locator("#published")).ToHaveTextAsync(
+            "Not published: nothing is open here to anonymous visitors: set Access:Anonymous:Publish");
+    }
+
     private Task<DemoPage> OpenAsync(NotifierApp app) => DemoPage.OpenAsync(browser, Redis, app);
 }

@@ -18,6 +18,26 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture)
 
     private RedisServer Redis => fixture.Redis;
 
+    /// <summary>As printed, but for the server's address.</summary>
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("embedding.md")]
+    public async Task The_page_in_the_documentation_shows_a_toast(string file)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        var text = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "docs", file));
+        var html = text.Split("```html\n")[1].Split("```")[0];
+        html.Should().Contain("http://localhost:8081/", Exactly.Once());
+        await using var site = await SiteAsync(html.Replace("http://localhost:8081/", app.Address.ToString(), StringComparison.Ordinal));
+        var page = await OpenAsync(site);
+        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
+
+        await Redis.PublishAsync("notifications.new-user", "Mathias signed up");
+
+        await Expect(page.Locator(Toasts).Locator(".text")).ToHaveTextAsync("Mathias signed up");
+        await page.CloseAsync();
+    }
+
     [Fact]
     public async Task One_line_shows_a_toast_for_what_is_published()
     {

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Net;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;
@@ -10,6 +12,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
+    private static readonly EndPoint NoEndPoint = new IPEndPoint(0, 0);
     private static readonly TimeSpan SettledAfter = TimeSpan.FromSeconds(1);
 
     private readonly TaskCompletionSource connecting = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -18,7 +21,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     private ConnectionMultiplexer? current;
     private int isAway;
     private int isRefused;
-    private int restorations;
+    private readonly ConcurrentDictionary<EndPoint, int> restorations = [];
     private long restoredAt;
 
     /// <summary>
@@ -132,7 +135,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     {
         multiplexer.ConnectionFailed += (_, _) => OnFailed(multiplexer);
         multiplexer.ConfigurationChanged += (_, _) => OnReconfigured(multiplexer);
-        multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(multiplexer, restored.ConnectionType);
+        multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(multiplexer, restored.EndPoint ?? NoEndPoint, restored.ConnectionType);
     }
 
     private async Task BeginAsync(ConnectionMultiplexer multiplexer)
@@ -201,11 +204,14 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
         _ => WhatRedisSaid(error.InnerException),
     };
 
-    private async Task OnRestoredAsync(ConnectionMultiplexer multiplexer, ConnectionType type)
+    private async Task OnRestoredAsync(ConnectionMultiplexer multiplexer, EndPoint server, ConnectionType type)
     {
         if (multiplexer != Current)
             return;     // of one that is being replaced, or was
-        var number = type == ConnectionType.Subscription ? Interlocked.Increment(ref restorations) : Volatile.Read(ref restorations);
+        // Each server of a Cluster, and each replica, is connected to for a first time: nothing was lost then. (What moves there, see Reception.)
+        var number = type == ConnectionType.Subscription
+            ? restorations.AddOrUpdate(server, 1, static (_, before) => before + 1)
+            : restorations.GetValueOrDefault(server);
         if (number > 1)
             Volatile.Write(ref restoredAt, time.GetTimestamp());
         // The library has asked for all its names again before this ping, on the same connection: its answer says that
@@ -213,7 +219,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
         while (!await TryPingSubscriptionsAsync(multiplexer))
         {
             await Task.Delay(LookAgainAfter, time, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (Stopping.IsCancellationRequested || number != Volatile.Read(ref restorations))
+            if (Stopping.IsCancellationRequested || number != restorations.GetValueOrDefault(server))
                 return;     // lost again meanwhile, and back
         }
         ReportBack();

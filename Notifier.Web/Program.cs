@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
 using Notifier.Connections;
@@ -98,6 +99,12 @@ internal static class Server
         services.AddSingleton<NameRules>();
         services.AddSingleton<OriginRules>();
         services.AddSingleton<AnonymousAccess>();
+        services.AddSingleton<IConfigureOptions<JwtBearerOptions>, TokenKeys>();
+        services.AddSingleton<IPostConfigureOptions<JwtBearerOptions>, JwtBearerPostConfigureOptions>();
+        services.AddSingleton<TokenAccess>();
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<Callback>();
+        services.AddSingleton<Visitors>();
         services.AddSingleton<IPostConfigureOptions<ForwardedHeadersOptions>, KnownProxies>();
 
         services.AddSingleton<RedisLocator>();

@@ -26,6 +26,7 @@ public sealed class LogSecrecyTests : IDisposable
     ];
 
     private readonly List<string> planted = [];
+    private string secret = "";
     private readonly string certificate = Path.GetTempFileName();
 
     public void Dispose() => File.Delete(certificate);
@@ -38,8 +39,12 @@ public sealed class LogSecrecyTests : IDisposable
         await redis.StartHostAsync(password);
         File.WriteAllBytes(certificate, NotifierApp.Certificate.Value.Export(X509ContentType.Pfx));
         planted.Add($"{redis.Configuration},");
+        secret = Plant("secret");
+        var key = Plant("key");
         await using var program = NotifierProcess.Start("Production",
         [
+            $"Access:Tokens:Secret={secret}", "Access:Tokens:AllowTokenInQuery=true", "Access:Tokens:Cookie=session",
+            "Access:ApiKeys:0:Name=backend", $"Access:ApiKeys:0:Secret={key}", "Access:ApiKeys:0:Publish:0=*",
             $"Redis:Configuration={redis.Configuration},password={password}", "Limits:PayloadBytes=1000", "Access:Anonymous:Subscribe:0=*",
             "Kestrel:Endpoints:Plain:Url=http://127.0.0.1:0", "Kestrel:Endpoints:Tls:Url=https://127.0.0.1:0",
             $"Kestrel:Endpoints:Tls:Certificate:Path={certificate}", .. Everything,
@@ -48,6 +53,7 @@ public sealed class LogSecrecyTests : IDisposable
         await program.PrintsAsync("Try: ");
 
         await AskByHttpAsync(program.Address("http"));
+        await ShowCredentialsAsync(program.Address("http"), key);
         await BreakHttpAsync(program.Address("http"));
         await BreakWebSocketAsync(program.Address("http"));
         await ListenAsync(program, redis, "before");
@@ -102,6 +108,33 @@ public sealed class LogSecrecyTests : IDisposable
             using var response = await http.SendAsync(request);
         }
         using var posted = await http.PostAsync(new Uri(address, "/ws"), new StringContent(Plant("body")));
+    }
+
+    /// <summary>Tokens and keys that are good, and such that are not, in every place for them.</summary>
+    private async Task ShowCredentialsAsync(Uri address, string key)
+    {
+        foreach (var token in new[] { PlantToken(), Plant("bad"), PlantToken(-60) })
+        {
+            foreach (var (path, headers) in new[]
+            {
+                ("/ws", $"Authorization: Bearer {token}\r\nSec-WebSocket-Protocol: notifier.v1\r\n"), ("/ws", $"Cookie: session={token}\r\nSec-WebSocket-Protocol: notifier.v1\r\n"),
+                ("/ws", $"Sec-WebSocket-Protocol: notifier.v1, bearer.{token}\r\n"), ($"/ws?access_token={token}", "Sec-WebSocket-Protocol: notifier.v1\r\n"),
+            })
+            {
+                await using var client = await RawWebSocket.ConnectAsync(WebSocket(address, path), headers: headers);
+                await client.SendTextAsync($$"""{"type":"auth","token":"{{token}}"}""");
+                (await client.ReadFrameAsync()).Should().NotBeNull();
+            }
+            using var http = new HttpClient();
+            using var events = await http.GetAsync(new Uri(address, $"/events?channel=x&access_token={token}"), HttpCompletionOption.ResponseHeadersRead);
+        }
+        foreach (var shown in new[] { key, Plant("unknown") })
+        {
+            using var http = new HttpClient();
+            http.DefaultRequestHeaders.Add("X-Api-Key", shown);
+            using var published = await http.PostAsync(new Uri(address, "/publish/x"), new StringContent(Plant("payload")));
+            (published.StatusCode == System.Net.HttpStatusCode.OK).Should().Be(shown == key);
+        }
     }
 
     /// <summary>Requests that Kestrel refuses, each with a secret in what is wrong with it.</summary>
@@ -167,7 +200,7 @@ public sealed class LogSecrecyTests : IDisposable
         await using var asking = await RawWebSocket.ConnectAsync(WebSocket(program.Address("http"), $"/?token={Plant("token")}"));
         await asking.SendTextAsync(channel);
         await using var arriving = await RawWebSocket.ConnectAsync(
-            WebSocket(program.Address("https"), $"/ws?pattern={Uri.EscapeDataString(pattern)}&access_token={Plant("token")}"));
+            WebSocket(program.Address("https"), $"/ws?pattern={Uri.EscapeDataString(pattern)}&access_token={PlantToken()}"));
         using var http2 = new Http2Client();
         using var multiplexed = await http2.ConnectAsync(
             WebSocket(program.Address("https"), $"/ws?channel={channel}&token={Plant("token")}"));
@@ -195,6 +228,17 @@ public sealed class LogSecrecyTests : IDisposable
     {
         planted.Add(string.Create(CultureInfo.InvariantCulture, $"planted-{what}-{planted.Count}-{Guid.NewGuid():N}"));
         return planted[^1];
+    }
+
+    /// <summary>One that is good for so many seconds. Its parts are looked for, too.</summary>
+    private string PlantToken(int seconds = 300)
+    {
+        var payload = TestToken.Payload(DateTimeOffset.UtcNow.AddSeconds(seconds), "*");
+        payload.Remove("aud");
+        payload["jti"] = Guid.NewGuid().ToString();
+        var token = TestToken.Sign(payload, sign: text => System.Security.Cryptography.HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), text));
+        planted.AddRange(token.Split('.')[1..]);
+        return token;
     }
 
     private void NothingPlantedIsIn(string output)

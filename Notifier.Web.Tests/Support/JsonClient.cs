@@ -11,10 +11,15 @@ internal sealed class JsonClient(RawWebSocket socket) : IAsyncDisposable
     /// <summary>What the server said first.</summary>
     public JsonObject Welcome { get; private set; } = [];
 
-    public static async Task<JsonClient> ConnectAsync(NotifierApp app, string path = "/ws", int receiveBuffer = 0)
+    /// <param name="app">The server.</param>
+    /// <param name="path">And names in the address.</param>
+    /// <param name="receiveBuffer">Bytes of the kernel's buffer.</param>
+    /// <param name="headers">Further header lines, each with its line end.</param>
+    /// <param name="more">What else is offered as a subprotocol, such as <c>, bearer.…</c></param>
+    public static async Task<JsonClient> ConnectAsync(NotifierApp app, string path = "/ws", int receiveBuffer = 0, string headers = "", string more = "")
     {
         var client = new JsonClient(await RawWebSocket.ConnectAsync(
-            app.WebSocketAddress(path), receiveBuffer, "Sec-WebSocket-Protocol: notifier.v1\r\n"));
+            app.WebSocketAddress(path), receiveBuffer, $"Sec-WebSocket-Protocol: notifier.v1{more}\r\n{headers}"));
         client.Welcome = await client.ReadAsync();
         return client;
     }
@@ -26,6 +31,14 @@ internal sealed class JsonClient(RawWebSocket socket) : IAsyncDisposable
     {
         await SendAsync(command);
         return await ReadAsync();
+    }
+
+    /// <summary>Says who it is, and is believed.</summary>
+    public async Task AuthenticateAsync(string token)
+    {
+        var answer = await AskAsync(new JsonObject { ["type"] = "auth", ["token"] = token }.ToJsonString());
+        if ((string?)answer["type"] != "authenticated")
+            throw new InvalidOperationException(answer.ToJsonString());
     }
 
     /// <summary>Subscribes; Redis has confirmed it when this is over.</summary>

@@ -26,6 +26,8 @@ internal sealed class SweptApp : IAsyncDisposable
 
     public NotifierApp App { get; }
 
+    public DateTimeOffset Now => time.GetUtcNow();
+
     /// <summary>How many connections there are, the clock's own left out.</summary>
     public int Connections => App.Connections.Count - 1;
 

@@ -13,6 +13,15 @@ public sealed class AccessOptions
     /// <c>null</c>, are allowed anyway.
     /// </summary>
     public string[] AllowedOrigins { get; set; } = [];
+
+    /// <summary>Tokens that say who a visitor is, and what it may have.</summary>
+    public TokenOptions Tokens { get; set; } = new();
+
+    /// <summary>Where the application is asked.</summary>
+    public CallbackOptions Callback { get; set; } = new();
+
+    /// <summary>Backends that have a secret of their own.</summary>
+    public ApiKeyOptions[] ApiKeys { get; set; } = [];
 }
 
 /// <summary>

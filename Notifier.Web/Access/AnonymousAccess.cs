@@ -8,17 +8,24 @@ internal sealed class AnonymousAccess(IOptions<AccessOptions> options, IHostEnvi
 {
     public const string SubscribeKey = "Access:Anonymous:Subscribe";
 
-    public Grant Subscribe { get; } = Of(options.Value.Anonymous.Subscribe, environment, SubscribeKey);
+    public Grant Subscribe { get; } = Of(options.Value.Anonymous.Subscribe, environment, WhenEmpty(options.Value, SubscribeKey));
 
-    public Grant Publish { get; } = Of(options.Value.Anonymous.Publish, environment, "Access:Anonymous:Publish");
+    public Grant Publish { get; } = Of(options.Value.Anonymous.Publish, environment, WhenEmpty(options.Value, "Access:Anonymous:Publish"));
 
     /// <summary>Everything is open, and nobody has said so.</summary>
     public bool IsOpenByDefault => environment.IsDevelopment() && options.Value.Anonymous.Subscribe is null;
 
-    private static Grant Of(string[]? names, IHostEnvironment environment, string key)
+    /// <summary>Whether visitors can be somebody here; then it is no mistake that nothing is open to nobody.</summary>
+    public bool CanBeLeft { get; } = options.Value.Tokens.AreOn || options.Value.Callback.IsOn || options.Value.ApiKeys.Length > 0;
+
+    private static string WhenEmpty(AccessOptions access, string key) => access.Tokens.AreOn
+        ? "nothing is open here without a token"
+        : $"nothing is open here to anonymous visitors: set {key}";
+
+    private static Grant Of(string[]? names, IHostEnvironment environment, string whenEmpty)
     {
         if (names is null && environment.IsDevelopment())
             return Grant.Everything;
-        return new Grant((names ?? []).Select(Name.Parse), $"nothing is open here to anonymous visitors: set {key}");
+        return new Grant((names ?? []).Select(Name.Parse), whenEmpty);
     }
 }

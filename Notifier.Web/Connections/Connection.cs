@@ -43,6 +43,9 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     /// <summary>Whom it counts for; nobody, where addresses tell nothing. Set before anybody knows of it.</summary>
     public ClientAddress Address { get; init; }
 
+    /// <summary>Whose it is, and until when; null where that is nobody, for ever. Set before anybody knows of it.</summary>
+    public Visit? Visit { get; set; }
+
     /// <summary>Why we close it, or null. Set once, by whoever asked first.</summary>
     public CloseReason? CloseAsked => closing?.Reason;
 

@@ -30,7 +30,7 @@ internal struct Pulse
 /// <summary>
 /// Finds out which peers are gone, and keeps the paths to the others open: one sweep over all connections each second, no timer
 /// for each. A ping every 25 s, in turns, so that not all go out at once; a peer that neither sends nor takes a byte for
-/// 35 s is aborted, and so is one that does not take its close.
+/// 35 s is aborted, and so is one that does not take its close. Visits end here too (see <see cref="Visit"/>).
 /// </summary>
 internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvider time, ILogger<Liveness> logger) : BackgroundService
 {
@@ -62,8 +62,10 @@ internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvi
     private void Sweep(long second)
     {
         var turns = (int)(PingEvery / SweepEvery);
+        var now = time.GetUtcNow();
         connections.ForEach(connection =>
         {
+            connection.Visit?.Look(connection, now);
             if (connection.ClosingFor > CloseLimit)
                 Abort(connection, "it did not take its close");
             else if (connection.Pulse.Look(connection) * SweepEvery > SilenceLimit)

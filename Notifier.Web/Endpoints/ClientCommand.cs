@@ -9,7 +9,7 @@ internal sealed class ClientCommand
 {
     private const int MostIdCharacters = 128;
 
-    private static readonly string[] Keys = ["type", "id", "channel", "pattern", "after", "last"];
+    private static readonly string[] Keys = ["type", "id", "channel", "pattern", "after", "last", "token"];
 
     private readonly Dictionary<string, JsonElement> properties = [];
 
@@ -34,6 +34,8 @@ internal sealed class ClientCommand
             Name = ReadName();
         if (Type is "subscribe")
             Replay = new(Text("after"), ReadLast());
+        if (Type is "auth" && (Token = Text("token")) is null)
+            Problem ??= "token is missing";
         properties.Clear();     // their memory goes back with the document
     }
 
@@ -51,6 +53,9 @@ internal sealed class ClientCommand
 
     /// <summary>What is wanted of the messages before.</summary>
     public Replay Replay { get; }
+
+    /// <summary>A secret, where the type needs one.</summary>
+    public string? Token { get; }
 
     /// <returns>Null when it is not JSON.</returns>
     public static ClientCommand? Parse(string text)

@@ -37,6 +37,7 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
                     return message;
             }
         }
+        await WhenDoneAsync();
         return await client.DrainAsync();
     }
 
@@ -47,6 +48,9 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
 
     /// <summary>Completes when the client may say more.</summary>
     protected virtual Task WhenReadyAsync() => Task.CompletedTask;
+
+    /// <summary>Completes when nothing goes on any more that the last message has begun.</summary>
+    protected virtual Task WhenDoneAsync() => Task.CompletedTask;
 
     /// <summary>One text message. Never waits.</summary>
     protected abstract void Take(string text);

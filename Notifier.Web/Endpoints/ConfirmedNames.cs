@@ -43,6 +43,17 @@ internal sealed class ConfirmedNames(Connection connection, JsonFormat format, H
             : Error(name, id, Codes.NotSubscribed, "this connection does not hold the name"));
     }
 
+    /// <summary>What the visitor may have has changed: tells of each name that is over, and nothing of it comes after that.</summary>
+    public void Obey(Grant grant) => held.Obey(grant, subscriber =>
+    {
+        // Else it was told so before.
+        if (subscriber.Refusal is null)
+        {
+            var told = ServerObject.Of("unsubscribed", subscriber.Subscription.Name);
+            connection.Send(format.Frame(told with { Code = Codes.Revoked, Message = "what is granted now does not allow it" }));
+        }
+    });
+
     public void Dispose()
     {
         ended.Cancel();

@@ -18,7 +18,7 @@ namespace Notifier.Endpoints;
 /// response body as its lane. docs/protocol.md is for those who write clients.
 /// </summary>
 internal sealed class EventsEndpoint(
-    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, AnonymousAccess anonymous,
+    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, Visitors visitors,
     TimeProvider time, IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions, ILogger<Connection> logger)
 {
     private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
@@ -26,7 +26,23 @@ internal sealed class EventsEndpoint(
     /// <summary>Answers one request; for a stream, when it has ended.</summary>
     public async Task HandleAsync(HttpContext context)
     {
-        if (Refusal(context, out var names) is { } refusal)
+        if (origins.Check(context) is { } foreign)
+        {
+            await CrossOrigin.Refusal(foreign).ExecuteAsync(context);
+            return;
+        }
+        var (visitor, unknown) = await visitors.IdentifyAsync(context);
+        if (unknown is { Kind: AccessRefusalKind.Unavailable })
+        {
+            await ComeBackAsync(context, new(StatusCodes.Status503ServiceUnavailable, AccessAnswers.RetryAfterSeconds, unknown.Message));
+            return;
+        }
+        if ((unknown ?? visitors.CheckNow(visitor!, visitor!.Subscribe)) is { } unidentified)
+        {
+            await unidentified.ToProblem(context).ExecuteAsync(context);
+            return;
+        }
+        if (Refusal(context, visitor!.Subscribe, out var names) is { } refusal)
         {
             await refusal.ExecuteAsync(context);
             return;
@@ -39,7 +55,7 @@ internal sealed class EventsEndpoint(
         }
         try
         {
-            await StreamAsync(context, names, address);
+            await StreamAsync(context, visitor, names, address);
         }
         finally
         {
@@ -48,19 +64,17 @@ internal sealed class EventsEndpoint(
     }
 
     /// <summary>What the visitor did wrong: EventSource does not try again after such a status, and is not to.</summary>
-    private ProblemHttpResult? Refusal(HttpContext context, out List<AskedName> names)
+    private ProblemHttpResult? Refusal(HttpContext context, Grant grant, out List<AskedName> names)
     {
         names = [];
-        if (origins.Check(context) is { } refusal)
-            return CrossOrigin.Refusal(refusal);
         if (!NamesInQuery.TryRead(context.Request.QueryString, out var asked, out var after))
             return TypedResults.Problem("a name in the address is not UTF-8", statusCode: StatusCodes.Status400BadRequest);
         foreach (var name in asked)
         {
-            if ((rules.Check(name) ?? anonymous.Subscribe.Check(name)) is { } refused)
+            if ((rules.Check(name) ?? grant.Check(name)) is { } refused)
                 return TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind));
         }
-        var byDefault = defaults.Where(name => anonymous.Subscribe.Check(name) is null && !asked.Contains(name));
+        var byDefault = defaults.Where(name => grant.Check(name) is null && !asked.Contains(name));
         // The nth "after" belongs to the nth name of the address. A name that is there twice is one name.
         names = [
             .. asked.Select((name, n) => new AskedName(name, new Replay(n < after.Count && after[n].Length > 0 ? after[n] : null))).DistinctBy(one => one.Name),
@@ -85,7 +99,7 @@ internal sealed class EventsEndpoint(
             string.Create(CultureInfo.InvariantCulture, $"retry: {refusal.RetryAfter * 1000}\n{Encoding.UTF8.GetString(error)}"));
     }
 
-    private async Task StreamAsync(HttpContext context, List<AskedName> names, ClientAddress address)
+    private async Task StreamAsync(HttpContext context, Visitor visitor, List<AskedName> names, ClientAddress address)
     {
         BeginStream(context);
         await context.Response.StartAsync();
@@ -93,7 +107,8 @@ internal sealed class EventsEndpoint(
         var socket = context.Features.Get<IConnectionSocketFeature>()?.Socket;
         var lane = new StreamLane(context.Response.Body, socket, isShared: HttpProtocol.IsHttp2(context.Request.Protocol));
         var connection = new Connection(lane, format, context.Abort, time, logger) { Address = address };
-        var held = new HeldNames(connection, anonymous.Subscribe, hub, rules, limits.Value);
+        connection.Visit = visitor.IsAnonymous ? null : new Visit(visitor);
+        var held = new HeldNames(connection, visitor.Subscribe, hub, rules, limits.Value);
         using var confirmed = new ConfirmedNames(connection, format, held, limits.Value);
         try
         {
@@ -145,6 +160,7 @@ internal static class EventsRoute
             .WithParameter(ParameterLocation.Query, "after", "The position of the nth name, or empty.", isRepeated: true)
             .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
             .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status401Unauthorized)
             .ProducesProblem(StatusCodes.Status403Forbidden);
         app.MapMethods("/events", [HttpMethods.Options], CrossOrigin.Preflight).ExcludeFromDescription();
     }

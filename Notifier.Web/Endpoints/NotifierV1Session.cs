@@ -1,5 +1,3 @@
-using System.Buffers.Text;
-using System.Security.Cryptography;
 using System.Text.Json;
 using Notifier.Access;
 using Notifier.Connections;
@@ -12,10 +10,12 @@ namespace Notifier.Endpoints;
 /// One connection that speaks <c>notifier.v1</c>: each text frame is a command, and each gets an answer. Only what is no JSON at all
 /// closes it. docs/protocol.md is for those who write clients.
 /// </summary>
-internal sealed class NotifierV1Session(Connection connection, HeldNames held, LimitsOptions limits) : ClientSession(connection, limits)
+internal sealed class NotifierV1Session(Connection connection, Visit visit, HeldNames held, Name[] defaults, LimitsOptions limits, Visitors visitors)
+    : ClientSession(connection, limits)
 {
     private readonly ConfirmedNames names = new(connection, NotifierV1.Format, held, limits);
     private readonly LimitsOptions limits = limits;
+    private Task authenticating = Task.CompletedTask;
 
     protected override string NotBinary => "send commands as text frames, not binary ones";
 
@@ -32,7 +32,16 @@ internal sealed class NotifierV1Session(Connection connection, HeldNames held, L
         base.Dispose();
     }
 
-    protected override Task WhenReadyAsync() => names.Replies.WhenRoomAsync();
+    protected override Task WhenReadyAsync() => authenticating.IsCompletedSuccessfully ? names.Replies.WhenRoomAsync() : WhenAuthenticatedAsync();
+
+    protected override Task WhenDoneAsync() => authenticating;
+
+    /// <summary>What is asked for after <c>auth</c> is asked for by whoever that makes of the client.</summary>
+    private async Task WhenAuthenticatedAsync()
+    {
+        await authenticating;
+        await names.Replies.WhenRoomAsync();
+    }
 
     protected override void Take(string text)
     {
@@ -57,6 +66,9 @@ internal sealed class NotifierV1Session(Connection connection, HeldNames held, L
             case "ping":
                 names.Answer(new ServerObject { Type = ServerTypes.Pong, Id = command.Id });
                 break;
+            case "auth" when visitors.TakesTokens:
+                authenticating = AuthenticateAsync(command.Token!, command.Id);
+                break;
             case "auth":
                 names.Answer(Error(command.Id, Codes.Unsupported, "this server takes no tokens"));
                 break;
@@ -66,10 +78,35 @@ internal sealed class NotifierV1Session(Connection connection, HeldNames held, L
         }
     }
 
+    /// <summary>A token that is no good changes nothing: what was granted before ends when it ends.</summary>
+    private async Task AuthenticateAsync(string token, JsonElement? id)
+    {
+        var (visitor, refusal) = await visitors.IdentifyAsync(token);
+        if (refusal is not null)
+            names.Answer(Error(id, refusal.Kind == AccessRefusalKind.Unavailable ? Codes.Unavailable : Codes.Unauthorized, refusal.Message));
+        else
+            Become(visitor!, id);
+    }
+
+    private void Become(Visitor visitor, JsonElement? id)
+    {
+        var wasAnonymous = visit.Visitor.IsAnonymous;
+        if (!visit.TryRenew(visitor))
+            return;     // its end was faster, and the close is on its way
+        names.Obey(visitor.Subscribe);
+        names.Answer(new ServerObject { Type = ServerTypes.Authenticated, Id = id, In = visitors.SecondsLeft(visitor) });
+        // What everybody gets, as far as it was not open to nobody.
+        foreach (var name in wasAnonymous ? defaults : [])
+        {
+            if (!held.Contains(name) && visitor.Subscribe.Check(name) is null)
+                names.Subscribe(name);
+        }
+    }
+
     private ServerObject Welcome() => new()
     {
         Type = ServerTypes.Welcome,
-        Connection = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12)),
+        Connection = visit.Id,
         KeepAlive = (int)Liveness.PingEvery.TotalSeconds,
         Limits = new(
             limits.FrameBytes, limits.NamesPerConnection, limits.PatternsPerConnection, limits.NameBytes, limits.PatternBytes,

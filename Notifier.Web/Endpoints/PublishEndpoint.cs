@@ -11,10 +11,9 @@ using Notifier.Redis;
 namespace Notifier.Endpoints;
 
 /// <summary>
-/// <c>POST /publish</c>: PUBLISH for backends without a client for Redis. What a visitor may publish is what
-/// <c>Access:Anonymous:Publish</c> says.
+/// <c>POST /publish</c>: PUBLISH for backends without a client for Redis, and for whoever is granted it.
 /// </summary>
-internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, AnonymousAccess anonymous, OriginRules origins, IOptions<LimitsOptions> limits)
+internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Visitors visitors, OriginRules origins, IOptions<LimitsOptions> limits)
 {
     private const int MostMessages = 1_000;
     private const int RetryAfterSeconds = 1;
@@ -26,9 +25,12 @@ internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Ano
     {
         if (origins.Check(context) is { } foreign)
             return CrossOrigin.Refusal(foreign);
+        var (visitor, unknown) = await visitors.IdentifyAsync(context);
+        if ((unknown ?? visitors.CheckNow(visitor!, visitor!.Publish)) is { } unidentified)
+            return unidentified.ToProblem(context);
         if (ChannelInPath.Read(context) is not { } channel)
             return Problem(StatusCodes.Status400BadRequest, "write the address as /publish/ and then the channel, in UTF-8 and percent-encoded");
-        if (Check(channel) is { } refusal)
+        if (Check(visitor!.Publish, channel) is { } refusal)
             return refusal;
         if (await ReadAsync(context, MostBytes) is not { } payload)
             return TooLarge($"a payload may have {MostBytes} bytes (Limits:PayloadBytes)");
@@ -41,6 +43,9 @@ internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Ano
     {
         if (origins.Check(context) is { } foreign)
             return CrossOrigin.Refusal(foreign);
+        var (visitor, unknown) = await visitors.IdentifyAsync(context);
+        if ((unknown ?? visitors.CheckNow(visitor!, visitor!.Publish)) is { } unidentified)
+            return unidentified.ToProblem(context);
         // In JSON a byte may take six: \u0000.
         if (await ReadAsync(context, 6L * MostBytes) is not { } body)
             return TooLarge($"a body may have {6L * MostBytes} bytes (six times Limits:PayloadBytes)");
@@ -48,7 +53,7 @@ internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Ano
             return problem;
         foreach (var (message, n) in messages.Select(static (message, n) => (message, n)))
         {
-            if (Check(message.Channel, $"message {n}: ") is { } refusal)
+            if (Check(visitor!.Publish, message.Channel, $"message {n}: ") is { } refusal)
                 return refusal;
             if (Encoding.UTF8.GetByteCount(message.Data) > MostBytes)
                 return TooLarge($"message {n}: a payload may have {MostBytes} bytes (Limits:PayloadBytes)");
@@ -59,10 +64,10 @@ internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Ano
             : Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" });
     }
 
-    private ProblemHttpResult? Check(string channel, string where = "")
+    private ProblemHttpResult? Check(Grant grant, string channel, string where = "")
     {
         var name = Name.Channel(channel);
-        return (rules.Check(name) ?? anonymous.Publish.Check(name)) is { } refusal
+        return (rules.Check(name) ?? grant.Check(name)) is { } refusal
             ? Problem(refusal.Kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden, where + refusal.Message)
             : null;
     }

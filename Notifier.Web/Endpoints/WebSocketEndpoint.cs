@@ -1,5 +1,7 @@
+using System.Buffers.Text;
 using System.Globalization;
 using System.Net.WebSockets;
+using System.Security.Cryptography;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
 using Notifier.Connections;
@@ -10,7 +12,7 @@ namespace Notifier.Endpoints;
 
 /// <summary>Where browsers connect: <c>/ws</c>, and <c>/</c> for those that know the slides.</summary>
 internal sealed partial class WebSocketEndpoint(
-    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, AnonymousAccess anonymous,
+    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, Visitors visitors, TimeProvider time,
     IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions, ILogger<WebSocketEndpoint> logger)
 {
     private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
@@ -46,9 +48,11 @@ internal sealed partial class WebSocketEndpoint(
     {
         var subprotocol = Choose(context.WebSockets.WebSocketRequestedProtocols);
         upgrade.Format = subprotocol == NotifierV1.Subprotocol ? NotifierV1.Format : PlainText.Format;
+        Arrival arrival;
         WebSocket socket;
         try
         {
+            arrival = await ArriveAsync(context, subprotocol);
             socket = await context.WebSockets.AcceptWebSocketAsync(subprotocol);
         }
         catch (Exception error)
@@ -59,23 +63,23 @@ internal sealed partial class WebSocketEndpoint(
             Log.Lost(logger, error.Message);
             return;
         }
-        var refusal = Refusal(context.Request, subprotocol, out var names);
-        await upgrade.ServeAsync(socket, (bare, connection) => ServeAsync(bare, connection, names, refusal));
+        await upgrade.ServeAsync(socket, (bare, connection) => ServeAsync(bare, connection, arrival));
     }
 
     /// <summary>One method to the end: each that waits for a connection costs memory for each connection.</summary>
-    private async Task ServeAsync(WebSocket socket, Connection connection, IEnumerable<Name> names, CloseReason? refusal)
+    private async Task ServeAsync(WebSocket socket, Connection connection, Arrival arrival)
     {
-        var held = new HeldNames(connection, anonymous.Subscribe, hub, rules, limits.Value);
+        var held = new HeldNames(connection, arrival.Visitor.Subscribe, hub, rules, limits.Value);
         try
         {
+            connection.Visit = VisitOf(connection, arrival.Visitor);
             connections.Add(connection);
-            if (refusal is { } reason)
+            if (arrival.Refusal is { } reason)
                 _ = connection.CloseAsync(reason);
             using ClientSession session = connection.Format == NotifierV1.Format
-                ? new NotifierV1Session(connection, held, limits.Value)
+                ? new NotifierV1Session(connection, connection.Visit!, held, defaults, limits.Value, visitors)
                 : new PlainTextSession(connection, held, limits.Value);
-            session.Begin(names);
+            session.Begin(arrival.Names);
             var end = await session.RunAsync(new ClientMessages(socket, limits.Value.FrameBytes));
             if (end.Kind == ClientMessageKind.Lost)
                 Log.Lost(logger, end.Text);
@@ -99,25 +103,34 @@ internal sealed partial class WebSocketEndpoint(
         offered.Contains(NotifierV1.Subprotocol) ? NotifierV1.Subprotocol : offered is [var first, ..] ? first : null;
 
     /// <summary>
-    /// What a visitor did wrong is told after accepting, for a browser sees a refused handshake only as 1006.
+    /// What a visitor did wrong is told after accepting, for a browser sees a refused handshake only as 1006. The page comes first: nobody
+    /// looks at the cookies of one that may not connect.
     /// </summary>
-    /// <param name="request">The handshake.</param>
-    /// <param name="subprotocol">The one that was accepted.</param>
-    /// <param name="names">
-    /// What to subscribe to at once. Of what everybody is to get, each visitor gets what is allowed; what the address asks for is refused
-    /// aloud.
-    /// </param>
-    private CloseReason? Refusal(HttpRequest request, string? subprotocol, out IEnumerable<Name> names)
+    private async ValueTask<Arrival> ArriveAsync(HttpContext context, string? subprotocol)
     {
-        names = [];
-        if (origins.Check(request) is { } refusal)
-            return CloseReason.NotAllowed(refusal);
+        if (origins.Check(context.Request) is { } foreign)
+            return new(visitors.Nobody, [], CloseReason.NotAllowed(foreign));
         if (subprotocol is not (null or NotifierV1.Subprotocol))
-            return CloseReason.Malformed($"unknown subprotocol; offer {NotifierV1.Subprotocol}, or none");
-        if (!NamesInQuery.TryRead(request.QueryString, out var asked))
-            return CloseReason.Malformed("a name in the address is not UTF-8");
-        names = [.. defaults.Where(name => anonymous.Subscribe.Check(name) is null), .. asked];
-        return null;
+            return new(visitors.Nobody, [], CloseReason.Malformed($"unknown subprotocol; offer {NotifierV1.Subprotocol}, or none"));
+        if (!NamesInQuery.TryRead(context.Request.QueryString, out var asked))
+            return new(visitors.Nobody, [], CloseReason.Malformed("a name in the address is not UTF-8"));
+        var (visitor, refusal) = await visitors.IdentifyAsync(context);
+        // In plain text there is no way to say later who one is.
+        if ((refusal ?? (subprotocol is null ? visitors.CheckNow(visitor!, visitor!.Subscribe) : null)) is { } refused)
+            return new(visitors.Nobody, [], refused.ToClose());
+        // Of what everybody is to get, each visitor gets what is allowed; what the address asks for is refused aloud.
+        return new(visitor!, [.. defaults.Where(name => visitor!.Subscribe.Check(name) is null), .. asked], null);
+    }
+
+    /// <summary>Nothing for those that nobody needs to know: most connections, on many a server.</summary>
+    private Visit? VisitOf(Connection connection, Visitor visitor)
+    {
+        if (connection.Format != NotifierV1.Format)
+            return visitor.IsAnonymous ? null : new Visit(visitor);
+        var visit = new Visit(visitor, Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12)));
+        if (visitor.IsAnonymous && visitor.Subscribe.IsEmpty && visitors.TakesTokens)
+            visit.AwaitToken(time.GetUtcNow());
+        return visit;
     }
 
     private static Task ExplainAsync(HttpResponse response, int status, string text)
@@ -126,6 +139,12 @@ internal sealed partial class WebSocketEndpoint(
         response.ContentType = "text/plain; charset=utf-8";
         return response.WriteAsync(text);
     }
+
+    /// <summary>What a handshake has said.</summary>
+    /// <param name="Visitor">Who comes.</param>
+    /// <param name="Names">What to subscribe to at once.</param>
+    /// <param name="Refusal">Why the connection is closed, or null.</param>
+    private readonly record struct Arrival(Visitor Visitor, IEnumerable<Name> Names, CloseReason? Refusal);
 
     private static partial class Log
     {

@@ -9,7 +9,7 @@ namespace Notifier.Hub;
 /// visitor is granted, and how many there are. Called by the connection's receive loop alone.
 /// </summary>
 /// <param name="connection">Who holds them.</param>
-/// <param name="grant">What the visitor may have.</param>
+/// <param name="grant">What the visitor may have at first.</param>
 /// <param name="hub">Where they are subscribed.</param>
 /// <param name="rules">What a name may look like.</param>
 /// <param name="limits">How many a connection may hold.</param>
@@ -56,6 +56,17 @@ internal sealed class HeldNames(Connection connection, Grant grant, Subscription
             then(removed.Subscriber);
         });
         return true;
+    }
+
+    /// <summary>
+    /// From now on this is what the visitor may have: lets go of every name that it does not allow, and runs what is to follow, as the
+    /// holder, so that no message of the name comes after that.
+    /// </summary>
+    public void Obey(Grant now, Action<Subscriber> revoked)
+    {
+        grant = now;
+        foreach (var name in held.Keys.Where(name => now.Check(name) is not null).ToList())
+            TryRemove(name, revoked);
     }
 
     /// <summary>Lets go of all. After the connection was retired.</summary>

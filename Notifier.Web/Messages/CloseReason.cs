@@ -26,6 +26,13 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
 
     public static CloseReason Malformed(string text) => new(CloseCodes.Malformed, text);
 
+    public static CloseReason Unauthorized(string text) => new(CloseCodes.Unauthorized, text);
+
+    /// <summary>What was granted has ended, and was not renewed.</summary>
+    public static CloseReason Expired { get; } = Unauthorized("access has expired; reconnect with a fresh token");
+
+    public static CloseReason NoToken(TimeSpan limit) => new(CloseCodes.NoToken, $"no token came within {limit.TotalSeconds} s; reconnect, and send auth");
+
     public static CloseReason NotAllowed(string text) => new(CloseCodes.NotAllowed, text);
 
     public static CloseReason FrameTooBig(int limit) => new(CloseCodes.FrameTooBig, $"a frame may have at most {limit} bytes");
@@ -45,6 +52,7 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
     public string Name => Code switch
     {
         CloseCodes.Malformed => Codes.Malformed,
+        CloseCodes.Unauthorized => Codes.Unauthorized,
         CloseCodes.NotAllowed => Codes.Forbidden,
         CloseCodes.Overloaded => Codes.Overloaded,
         CloseCodes.TooSlow => Codes.Slow,

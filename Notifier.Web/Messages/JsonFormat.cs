@@ -34,6 +34,8 @@ internal abstract class JsonFormat : WireFormat
     public override byte[] Lost(MessageSource source, long? lost, long last) =>
         Frame(ServerObject.Of(ServerTypes.Gap, source.Name) with { Code = Codes.Slow, Lost = lost }, source, last);
 
+    public override byte[] Expiring(int seconds) => Frame(new ServerObject { Type = ServerTypes.Expiring, In = seconds });
+
     /// <summary>Begins a frame, to be ended with <see cref="EndFrame"/>.</summary>
     /// <param name="into">The buffer.</param>
     /// <param name="position">Where the client stands when it has got this.</param>

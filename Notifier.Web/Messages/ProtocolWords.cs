@@ -14,6 +14,8 @@ internal static class ServerTypes
     public const string Error = "error";
     public const string Ping = "ping";
     public const string Pong = "pong";
+    public const string Authenticated = "authenticated";
+    public const string Expiring = "expiring";
     public const string Closing = "closing";
 }
 
@@ -37,6 +39,15 @@ internal static class Codes
     /// <summary>This visitor may not, or no longer.</summary>
     public const string Forbidden = "forbidden";
 
+    /// <summary>The token is no good.</summary>
+    public const string Unauthorized = "unauthorized";
+
+    /// <summary>Not now: who decides on the visitor does not answer.</summary>
+    public const string Unavailable = "unavailable";
+
+    /// <summary>A name that was granted no longer is: the client has sent another token.</summary>
+    public const string Revoked = "revoked";
+
     /// <summary>Not now: something is full.</summary>
     public const string Overloaded = "overloaded";
 
@@ -57,10 +68,12 @@ internal static class Codes
 internal static class CloseCodes
 {
     public const ushort Malformed = 4400;
+    public const ushort Unauthorized = 4401;
     public const ushort NotAllowed = 4403;
     public const ushort FrameTooBig = 4413;
     public const ushort Internal = 4500;
     public const ushort Overloaded = 4503;
+    public const ushort NoToken = 4504;
     public const ushort TooSlow = 4508;
     public const ushort TooManyCommands = 4529;
     public const ushort GoingAway = 4601;

@@ -42,6 +42,9 @@ internal sealed record ServerObject
     /// <summary>Seconds.</summary>
     public double? RetryAfter { get; init; }
 
+    /// <summary>In how many seconds access ends, unless it is renewed.</summary>
+    public int? In { get; init; }
+
     public static ServerObject Of(string type, Name name) => new()
     {
         Type = type,

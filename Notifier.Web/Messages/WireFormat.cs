@@ -30,6 +30,9 @@ internal abstract class WireFormat
     /// <param name="last">The number of the last of them.</param>
     public virtual byte[]? Lost(MessageSource source, long? lost, long last) => null;
 
+    /// <summary>What a client is told whose access ends in so many seconds; nothing where the format cannot say it.</summary>
+    public virtual byte[] Expiring(int seconds) => [];
+
     /// <summary>
     /// Encodes as many of the messages, from the first on, as go into one batch: a run of small ones, or one large one, or
     /// one that has no frame.

@@ -11,7 +11,7 @@ internal static class SecretFiles
 {
     private const int MaxBytes = 64 * 1024;
 
-    private static readonly string[] Keys = ["Redis:Configuration"];
+    private static readonly string[] Keys = ["Redis:Configuration", "Access:Tokens:Secret"];
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 

@@ -1,4 +1,4 @@
-namespace Notifier.Connections;
+namespace Notifier.Access;
 
 /// <summary>Lets one of many equal events a minute be logged, and counts the others. Thread-safe.</summary>
 internal sealed class Seldom(TimeProvider time)

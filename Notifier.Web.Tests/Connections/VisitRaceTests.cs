@@ -1,0 +1,81 @@
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using Notifier.Access;
+using Notifier.Connections;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Connections;
+
+/// <summary>The end of a visit and its renewal come at the same moment: one of them, never both.</summary>
+public sealed class VisitRaceTests
+{
+    private static readonly DateTimeOffset Now = new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void Who_hears_that_it_was_renewed_is_not_closed_and_who_is_closed_never_hears_it()
+    {
+        var (renewals, closes) = (0, 0);
+        for (var round = 0; round < 20_000; round++)
+        {
+            var connection = Open(new ScriptedLane());
+            var visit = new Visit(Until(Now));
+            using var start = new Barrier(2);
+            var sweep = new Thread(() =>
+            {
+                start.SignalAndWait();
+                visit.Look(connection, Now);
+            });
+            sweep.Start();
+            start.SignalAndWait();
+            Thread.SpinWait(round % 50);
+            var isRenewed = visit.TryRenew(Until(Now.AddHours(1)));
+            sweep.Join();
+
+            (connection.CloseAsked is null).Should().Be(isRenewed);
+            _ = isRenewed ? renewals++ : closes++;
+            if (round >= 1_000 && renewals > 20 && closes > 20)
+                return;
+        }
+        Assert.Fail($"It was no race: {renewals} renewals, {closes} closes.");
+    }
+
+    [Fact]
+    public void Who_was_renewed_while_the_warning_waited_for_the_connection_is_not_warned()
+    {
+        var lane = new ScriptedLane();
+        var connection = Open(lane);
+        var visit = new Visit(Until(Now.AddSeconds(30)));
+        connection.TryHold().Should().BeTrue();
+        visit.Look(connection, Now);
+
+        visit.TryRenew(Until(Now.AddHours(1))).Should().BeTrue();
+        connection.Release();
+
+        lane.Taken.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void It_is_warned_of_each_end_once()
+    {
+        var lane = new ScriptedLane();
+        var connection = Open(lane);
+        var visit = new Visit(Until(Now.AddSeconds(61)));
+
+        visit.Look(connection, Now);
+        lane.Offers.Should().Be(0);
+        for (var second = 1; second < 10; second++)
+            visit.Look(connection, Now.AddSeconds(second));
+        lane.Taken[2..].Should().Equal("""{"type":"expiring","in":60}"""u8.ToArray());
+        visit.TryRenew(Until(Now.AddSeconds(100)));
+        visit.Look(connection, Now.AddSeconds(41));
+
+        lane.Offers.Should().Be(2);
+        connection.CloseAsked.Should().BeNull();
+    }
+
+    private static Visitor Until(DateTimeOffset end) => new(Grant.Everything, Grant.Everything) { Until = end };
+
+    private static Connection Open(Lane lane) => new(lane, NotifierV1.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
+}

@@ -1,0 +1,172 @@
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>A token on a connection that is there: <c>auth</c> replaces what is granted.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class AuthTests(RedisFixture fixture)
+{
+    private RedisServer Redis => fixture.Redis;
+
+    [Fact]
+    public async Task A_client_says_who_it_is_and_then_gets_what_is_its_own_and_what_everybody_gets()
+    {
+        await using var app = await StartAsync("Subscriptions:Default:0=auth.default", "Subscriptions:Default:1=secret.default");
+        await using var client = await JsonClient.ConnectAsync(app);
+
+        var before = await client.AskAsync("""{"type":"subscribe","channel":"auth.one","id":1}""");
+        // All at once: what comes after the token is asked for by whoever the token makes of the client.
+        await client.SendAsync($$"""{"type":"auth","id":2,"token":"{{Token("auth.*")}}"}""");
+        await client.SendAsync("""{"type":"subscribe","channel":"auth.one","id":3}""");
+        var answers = new[] { await client.ReadAsync(), await client.ReadAsync(), await client.ReadAsync() };
+
+        before.Bare().Should().Be("""{"type":"error","id":1,"channel":"auth.one","code":"forbidden","message":"nothing is open here without a token"}""");
+        ((string?)answers[0]["type"], (int?)answers[0]["id"]).Should().Be(("authenticated", 2));
+        ((int?)answers[0]["in"]).Should().BeInRange(290, 300);
+        answers[1..].Select(Json.Bare).Should().BeEquivalentTo(
+            """{"type":"subscribed","channel":"auth.default"}""", """{"type":"subscribed","id":3,"channel":"auth.one"}""");
+    }
+
+    [Fact]
+    public async Task Names_that_are_no_longer_allowed_are_unsubscribed_with_a_frame_that_says_so_and_the_others_stay()
+    {
+        await using var app = await StartAsync();
+        await using var client = await ConnectAsync(app, "auth.*", "other");
+        await client.SubscribeAsync("channel", "auth.keep.a");
+        await client.SubscribeAsync("channel", "auth.lose.a");
+        await client.SubscribeAsync("pattern", "auth.*");
+
+        await client.SendAsync($$"""{"type":"auth","id":1,"token":"{{Token("auth.keep.*")}}"}""");
+        var said = new[] { await client.ReadAsync(), await client.ReadAsync(), await client.ReadAsync() };
+
+        said.Select(frame => ((string?)frame["type"], (string?)frame["code"], (string?)frame["channel"] ?? (string?)frame["pattern"])).Should().BeEquivalentTo(
+            [("unsubscribed", "revoked", "auth.lose.a"), ("unsubscribed", "revoked", "auth.*"), ("authenticated", null, (string?)null)]);
+        ((string?)said[2]["type"]).Should().Be("authenticated");
+        await Redis.PublishAsync("auth.lose.a", "lost");
+        await Redis.PublishAsync("auth.keep.a", "kept");
+        ((string?)(await client.ReadAsync())["data"]).Should().Be("kept");
+        (await client.AskAsync("""{"type":"subscribe","channel":"auth.lose.a"}""")).Bare().Should().Contain("\"forbidden\"");
+    }
+
+    [Fact]
+    public async Task A_bad_token_is_an_error_and_changes_nothing()
+    {
+        await using var app = await StartAsync();
+        await using var client = await ConnectAsync(app, "auth.*");
+        await client.SubscribeAsync("channel", "auth.bad");
+
+        foreach (var (command, code) in new[]
+        {
+            ("""{"type":"auth","id":1,"token":"a.b.c"}""", "unauthorized"),
+            ($$"""{"type":"auth","id":1,"token":"{{TestToken.Of(DateTimeOffset.UtcNow.AddMinutes(-1), "*")}}"}""", "unauthorized"),
+            ("""{"type":"auth","id":1}""", "invalid"),
+            ("""{"type":"auth","id":1,"token":7}""", "invalid"),
+        })
+        {
+            var answer = await client.AskAsync(command);
+            ((string?)answer["type"], (int?)answer["id"], (string?)answer["code"]).Should().Be(("error", 1, code));
+        }
+
+        await Redis.PublishAsync("auth.bad", "still there");
+        ((string?)(await client.ReadAsync())["data"]).Should().Be("still there");
+        (await client.AskAsync("""{"type":"subscribe","channel":"other"}""")).Bare().Should().Contain("\"forbidden\"");
+    }
+
+    /// <summary>
+    /// Three names get everything at full rate, on channels and a pattern, caught up and passed on; the token takes two away and gives
+    /// them back. After the frame that says so, nothing of them may come; and what stays may miss nothing.
+    /// </summary>
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task Nothing_of_a_name_comes_after_the_frame_that_takes_it_away_and_what_stays_misses_nothing(Listen listen)
+    {
+        const int Rounds = 40;
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen, settings: [.. TestToken.Settings, "Limits:CommandBurst=10000"]);
+        await using var client = await ConnectAsync(app, "auth.*");
+        using var stop = new CancellationTokenSource();
+        await client.SubscribeAsync("channel", "auth.stay.a");
+        var wide = Token("auth.*");
+        var narrow = Token("auth.stay.*");
+        var publishing = Task.Run(async () =>
+        {
+            for (var n = 0; !stop.IsCancellationRequested; n++)
+            {
+                await Redis.PublishAllAsync("auth.stay.a", [n]);
+                await Redis.PublishAllAsync("auth.go.a", Enumerable.Repeat<StackExchange.Redis.RedisValue>("x", 50));
+            }
+        });
+
+        var held = new HashSet<string>();
+        var (next, ofRevoked, round) = (0, 0, 0);
+        await client.SendAsync("""{"type":"subscribe","channel":"auth.go.a"}""");
+        await client.SendAsync("""{"type":"subscribe","pattern":"auth.go.*","id":1}""");
+        while (round < Rounds)
+        {
+            var said = await client.ReadAsync();
+            var name = (string?)said["pattern"] ?? (string?)said["channel"];
+            switch ((string?)said["type"])
+            {
+                case "subscribed":
+                    held.Add(name!);
+                    if (held.Count == 2)
+                        await client.SendAsync($$"""{"type":"auth","token":"{{narrow}}","id":"narrow"}""");
+                    break;
+                case "unsubscribed":
+                    ((string?)said["code"]).Should().Be("revoked");
+                    held.Remove(name!).Should().BeTrue();
+                    break;
+                case "authenticated" when (string?)said["id"] == "narrow":
+                    held.Should().BeEmpty("all that was taken away was told before");
+                    round++;
+                    await client.SendAsync($$"""{"type":"auth","token":"{{wide}}","id":"wide"}""");
+                    await client.SendAsync("""{"type":"subscribe","channel":"auth.go.a"}""");
+                    await client.SendAsync("""{"type":"subscribe","pattern":"auth.go.*"}""");
+                    break;
+                case "message" when name == "auth.stay.a":
+                    var number = int.Parse((string)said["data"]!, System.Globalization.CultureInfo.InvariantCulture);
+                    next = next == 0 ? number : next;
+                    number.Should().Be(next++, "round {0}", round);
+                    break;
+                case "message":
+                    held.Should().Contain(name, "round {0}", round);
+                    ofRevoked++;
+                    break;
+            }
+        }
+        await stop.CancelAsync();
+        await publishing;
+
+        ofRevoked.Should().BeGreaterThan(Rounds, "messages of them came while they were held");
+        app.Hub.References(Name.Pattern("auth.go.*")).Should().BeLessThanOrEqualTo(1);
+    }
+
+    [Fact]
+    public async Task A_name_that_redis_has_not_confirmed_yet_is_taken_away_too()
+    {
+        await using var redis = await RedisServer.CreateAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: TestToken.Settings);
+        await using var client = await ConnectAsync(app, "auth.*");
+        await client.SendAsync("""{"type":"subscribe","channel":"auth.away","id":1}""");
+
+        await client.SendAsync($$"""{"type":"auth","id":2,"token":"{{Token("other")}}"}""");
+        var (told, authenticated) = (await client.ReadAsync(), await client.ReadAsync());
+        await redis.StartHostAsync();
+        var answer = await client.ReadAsync();
+
+        ((string?)told["type"], (string?)told["code"]).Should().Be(("unsubscribed", "revoked"));
+        ((int?)authenticated["id"], (int?)answer["id"], (string?)answer["code"]).Should().Be((2, 1, "cancelled"));
+        app.Hub.References(Name.Channel("auth.away")).Should().Be(0);
+    }
+
+    private Task<NotifierApp> StartAsync(params string[] settings) =>
+        NotifierApp.StartAsync(Redis.Configuration, settings: [.. TestToken.Settings, .. settings]);
+
+    private static Task<JsonClient> ConnectAsync(NotifierApp app, params string[] names) =>
+        JsonClient.ConnectAsync(app, headers: $"Authorization: Bearer {Token(names)}\r\n");
+
+    private static string Token(params string[] names) => TestToken.Of(DateTimeOffset.UtcNow.AddMinutes(5), names);
+}

@@ -1,0 +1,142 @@
+using System.Diagnostics;
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>Access ends when it is to end, and not before.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class ExpiryTests(RedisFixture fixture)
+{
+    private const string Expired = "access has expired; reconnect with a fresh token";
+
+    private RedisServer Redis => fixture.Redis;
+
+    [Fact]
+    public async Task A_client_is_told_a_minute_before_its_access_ends_and_closed_when_it_has_ended()
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain, TestToken.Settings);
+        await using var client = await ConnectAsync(app, 90);
+        await app.WhenThereAreAsync(1);
+
+        await AdvanceAsync(app, client, 29);
+        (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
+        await app.AdvanceAsync(1);
+        (await client.ReadAsync()).Bare().Should().Be("""{"type":"expiring","in":60}""");
+        await AdvanceAsync(app, client, 59);
+        (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""", "it was told once, and has a second left");
+        await app.AdvanceAsync(1);
+
+        var close = await client.Socket.ReadUntilCloseAsync();
+        (close.CloseCode, close.CloseText).Should().Be((4401, Expired));
+    }
+
+    [Fact]
+    public async Task Who_is_renewed_stays_and_the_end_that_was_is_forgotten()
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain, TestToken.Settings);
+        await using var client = await ConnectAsync(app, 90);
+        await app.WhenThereAreAsync(1);
+        await AdvanceAsync(app, client, 30);
+        ((string?)(await client.ReadAsync())["type"]).Should().Be("expiring");
+
+        var renewed = await client.AskAsync($$"""{"type":"auth","id":1,"token":"{{TestToken.Of(app.Now.AddSeconds(200), "expiry.*")}}"}""");
+        await AdvanceAsync(app, client, 139);
+        var pong = await client.AskAsync("""{"type":"ping"}""");
+        await app.AdvanceAsync(1);
+
+        renewed.Bare().Should().Be("""{"type":"authenticated","id":1,"in":200}""");
+        pong.Bare().Should().Be("""{"type":"pong"}""");
+        (await client.ReadAsync()).Bare().Should().Be("""{"type":"expiring","in":60}""");
+    }
+
+    [Fact]
+    public async Task Who_gets_nothing_without_a_token_has_ten_seconds_to_send_one()
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain, TestToken.Settings);
+        await using var silent = await JsonClient.ConnectAsync(app.App);
+        await using var wrong = await JsonClient.ConnectAsync(app.App);
+        await using var speaking = await JsonClient.ConnectAsync(app.App);
+        await app.WhenThereAreAsync(3);
+        await app.AdvanceAsync(8);
+
+        ((string?)(await wrong.AskAsync("""{"type":"auth","token":"a.b.c"}"""))["code"]).Should().Be("unauthorized");
+        await speaking.AuthenticateAsync(TestToken.Of(app.Now.AddHours(1), "expiry.*"));
+        await app.AdvanceAsync(3);
+
+        foreach (var client in new[] { silent, wrong })
+            (await client.Socket.ReadUntilCloseAsync()).CloseCode.Should().Be(4504);
+        (await speaking.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
+    }
+
+    [Fact]
+    public async Task Where_something_is_open_to_anybody_nobody_is_hurried()
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain, [.. TestToken.Settings, "Access:Anonymous:Subscribe:0=news"]);
+        await using var client = await JsonClient.ConnectAsync(app.App);
+        await app.WhenThereAreAsync(1);
+
+        await app.AdvanceAsync(12);
+
+        (await client.SubscribeAsync("channel", "news")).Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task By_the_real_clock_it_ends_within_a_second_on_websockets_and_event_streams()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. TestToken.Settings, "Access:Tokens:AllowTokenInQuery=true"]);
+        var end = DateTimeOffset.FromUnixTimeSeconds(DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 3);
+        var token = TestToken.Of(end, "expiry.*");
+        await using var json = await JsonClient.ConnectAsync(app, headers: $"Authorization: Bearer {token}\r\n");
+        await using var plain = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=expiry.plain"), headers: $"Authorization: Bearer {token}\r\n");
+        using var http = new HttpClient();
+        using var reader = new StreamReader(await http.GetStreamAsync(new Uri(app.Address, $"/events?channel=expiry.events&access_token={token}")));
+
+        var closes = await Task.WhenAll(json.Socket.ReadUntilCloseAsync(), plain.ReadUntilCloseAsync());
+        var closedAt = DateTimeOffset.UtcNow;
+        var events = await reader.ReadToEndAsync().WaitAsync(Eventually.Limit);
+        var endedAt = DateTimeOffset.UtcNow;
+
+        closes.Should().AllSatisfy(close => (close.CloseCode, close.CloseText).Should().Be((4401, Expired)));
+        foreach (var at in new[] { closedAt, endedAt })
+            at.Should().BeOnOrAfter(end).And.BeBefore(end.AddSeconds(1.5), "a second, and what this machine takes");
+        events.Should().Contain("\"type\":\"expiring\"").And.EndWith($"data: {{\"type\":\"error\",\"code\":\"unauthorized\",\"message\":\"{Expired}\"}}\n\n");
+    }
+
+    [Fact]
+    public async Task A_thousand_end_in_the_same_second()
+    {
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain, TestToken.Settings);
+        var token = TestToken.Of(app.Now.AddSeconds(30), "expiry.*");
+        var clients = new List<RawWebSocket>();
+        while (clients.Count < 1_000)
+            clients.AddRange(await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => RawWebSocket.ConnectAsync(
+                app.App.WebSocketAddress("/ws?channel=expiry.thousand"), headers: $"Authorization: Bearer {token}\r\n"))));
+        await app.WhenThereAreAsync(1_000);
+        await Redis.WhenChannelIsLiveAsync(app.App, "expiry.thousand", holders: 1_000);
+        await app.AdvanceAsync(29);
+        await Redis.PublishAsync("expiry.thousand", "the last");
+        foreach (var client in clients)
+            (await client.ReadTextAsync()).Should().Be("the last");
+
+        var watch = Stopwatch.StartNew();
+        await app.AdvanceAsync(1);
+        foreach (var client in clients)
+            (await client.ReadMessageAsync()).CloseCode.Should().Be(4401);
+
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5));
+        foreach (var client in clients)
+            await client.SendCloseAsync(4401);
+        await Eventually.IsAsync(() => app.App.Hub.References(Name.Channel("expiry.thousand")) == 0, "nobody holds the channel");
+        await clients.DisposeAllAsync();
+    }
+
+    /// <summary>The client answers pings meanwhile, or it would be taken for one that is gone.</summary>
+    private static Task AdvanceAsync(SweptApp app, JsonClient client, int seconds) =>
+        app.AdvanceAsync(seconds, () => client.Socket.SendAsync(Frame.PongOpcode, []));
+
+    private static Task<JsonClient> ConnectAsync(SweptApp app, int seconds) =>
+        JsonClient.ConnectAsync(app.App, headers: $"Authorization: Bearer {TestToken.Of(app.Now.AddSeconds(seconds), "expiry.*")}\r\n");
+}

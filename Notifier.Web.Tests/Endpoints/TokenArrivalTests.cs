@@ -1,0 +1,104 @@
+using System.Net;
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>Where a token can stand when a visitor comes, and what becomes of one with a fault.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class TokenArrivalTests(RedisFixture fixture)
+{
+    private static readonly string[] Everywhere = [.. TestToken.Settings, "Access:Tokens:AllowTokenInQuery=true", "Access:Tokens:Cookie=notifier"];
+
+    private RedisServer Redis => fixture.Redis;
+
+    private static string Good => TestToken.Of(DateTimeOffset.UtcNow.AddMinutes(5), "arrival.*");
+
+    [Theory]
+    [InlineData("Authorization: Bearer {0}\r\n", "", "")]
+    [InlineData("authorization: bearer {0}\r\n", "", "")]
+    [InlineData("Cookie: a=b; notifier={0}\r\n", "", "")]
+    [InlineData("", ", bearer.{0}", "")]
+    [InlineData("", "", "&access_token={0}")]
+    public async Task A_token_counts_wherever_it_may_stand_and_a_bad_one_is_refused_also_where_everything_is_open(string headers, string subprotocol, string query)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. Everywhere, "Access:Anonymous:Subscribe:0=*"]);
+        string Put(string where, string token) => where.Replace("{0}", token, StringComparison.Ordinal);
+
+        await using var good = await JsonClient.ConnectAsync(
+            app, "/ws?channel=arrival.good" + Put(query, Good), headers: Put(headers, Good), more: Put(subprotocol, Good));
+        var bad = TestToken.Of(DateTimeOffset.UtcNow.AddMinutes(-5), "arrival.*");
+        await using var refused = await RawWebSocket.ConnectAsync(
+            app.WebSocketAddress("/ws?channel=arrival.bad" + Put(query, bad)),
+            headers: $"Sec-WebSocket-Protocol: notifier.v1{Put(subprotocol, bad)}\r\n{Put(headers, bad)}");
+
+        (await good.ReadAsync()).Bare().Should().Be("""{"type":"subscribed","channel":"arrival.good"}""");
+        (await good.AskAsync("""{"type":"subscribe","channel":"other"}""")).Bare().Should().Contain("\"forbidden\"", "the token counts, not what is open to anybody");
+        good.Socket.Handshake.Should().Contain("Sec-WebSocket-Protocol: notifier.v1\r\n".TrimEnd()).And.NotContain("bearer.");
+        var close = await refused.ReadUntilCloseAsync();
+        (close.CloseCode, close.CloseText).Should().Be((4401, "the token has expired"));
+        app.Hub.References(Notifier.Messages.Name.Channel("arrival.bad")).Should().Be(0);
+    }
+
+    [Fact]
+    public async Task In_the_address_a_token_is_refused_aloud_where_that_is_not_allowed()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: TestToken.Settings);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress($"/ws?access_token={Good}"));
+
+        var close = await client.ReadUntilCloseAsync();
+
+        (close.CloseCode, close.CloseText).Should().Be((4401, "a token in the address is not taken here: see Access:Tokens:AllowTokenInQuery"));
+    }
+
+    [Fact]
+    public async Task A_server_without_tokens_does_not_serve_who_shows_one_as_somebody_less()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=arrival.none"), headers: $"Authorization: Bearer {Good}\r\n");
+
+        (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(4401);
+        app.Hub.Names.Should().Be(0);
+    }
+
+    [Fact]
+    public async Task Plain_text_has_no_way_to_say_later_who_one_is_so_it_needs_the_token_at_once()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: TestToken.Settings);
+        await using var without = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+        await using var with = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=arrival.plain"), headers: $"Authorization: Bearer {Good}\r\n");
+
+        (await without.ReadUntilCloseAsync()).CloseCode.Should().Be(4401);
+        await with.IsLiveAsync(Redis, "arrival.plain");
+    }
+
+    [Fact]
+    public async Task Requests_are_told_by_status_what_a_websocket_is_told_by_code()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: Everywhere);
+        using var http = new HttpClient { BaseAddress = app.Address };
+        var publishing = TestToken.Payload(DateTimeOffset.UtcNow.AddMinutes(5));
+        publishing["publish"] = new System.Text.Json.Nodes.JsonArray("arrival.said");
+
+        async Task<HttpStatusCode> PublishAsync(string? token, string channel)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"/publish/{channel}") { Content = new StringContent("hello") };
+            if (token is not null)
+                request.Headers.Authorization = new("Bearer", token);
+            using var response = await http.SendAsync(request);
+            (response.StatusCode == HttpStatusCode.Unauthorized).Should().Be(response.Headers.WwwAuthenticate.Count > 0);
+            return response.StatusCode;
+        }
+
+        await Eventually.IsAsync(
+            async () => await PublishAsync(TestToken.Sign(publishing), "arrival.said") == HttpStatusCode.OK, "it is published, once Redis is there");
+        (await PublishAsync(TestToken.Sign(publishing), "arrival.other")).Should().Be(HttpStatusCode.Forbidden);
+        (await PublishAsync(Good, "arrival.good")).Should().Be(HttpStatusCode.Forbidden, "hearing is not saying");
+        (await PublishAsync(null, "arrival.said")).Should().Be(HttpStatusCode.Unauthorized);
+        (await PublishAsync("a.b.c", "arrival.said")).Should().Be(HttpStatusCode.Unauthorized);
+        (await http.GetAsync(new Uri("/events?channel=arrival.good", UriKind.Relative))).StatusCode.Should().Be(HttpStatusCode.Unauthorized);
+        using var stream = await http.GetAsync(new Uri($"/events?channel=arrival.good&access_token={Good}", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead);
+        stream.StatusCode.Should().Be(HttpStatusCode.OK);
+    }
+}

@@ -1,0 +1,47 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>Tokens made by hand, so that they can be wrong in every way.</summary>
+internal static class TestToken
+{
+    public const string Secret = "the secret of the tests, long enough";
+    public const string Audience = "notifier";
+    public const string Issuer = "https://app.example";
+
+    /// <summary>A server that takes <see cref="Of"/>, and where nothing is open to those that have none.</summary>
+    public static readonly string[] Settings =
+    [
+        "environment=Production", $"Access:Tokens:Secret={Secret}", $"Access:Tokens:Audience={Audience}", $"Access:Tokens:Issuer={Issuer}",
+    ];
+
+    /// <summary>One that <see cref="Settings"/> accept.</summary>
+    /// <param name="until">Its end.</param>
+    /// <param name="names">What it grants to hear.</param>
+    public static string Of(DateTimeOffset until, params string[] names) => Sign(Payload(until, names));
+
+    public static JsonObject Payload(DateTimeOffset until, params string[] names) => new()
+    {
+        ["sub"] = "42",
+        ["iss"] = Issuer,
+        ["aud"] = Audience,
+        ["exp"] = until.ToUnixTimeSeconds(),
+        ["subscribe"] = new JsonArray([.. names.Select(name => (JsonNode)name)]),
+    };
+
+    /// <param name="payload">The claims.</param>
+    /// <param name="algorithm">What the header says.</param>
+    /// <param name="sign">How it is signed; by HMAC-SHA256 with the secret, where that is not said.</param>
+    public static string Sign(JsonObject payload, string algorithm = "HS256", Func<byte[], byte[]>? sign = null)
+    {
+        var header = new JsonObject { ["alg"] = algorithm, ["typ"] = "JWT" };
+        var text = $"{Encode(header)}.{Encode(payload)}";
+        sign ??= static bytes => HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), bytes);
+        return $"{text}.{Base64Url.EncodeToString(sign(Encoding.ASCII.GetBytes(text)))}";
+    }
+
+    private static string Encode(JsonObject part) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(part.ToJsonString()));
+}

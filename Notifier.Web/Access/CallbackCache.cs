@@ -1,0 +1,51 @@
+namespace Notifier.Access;
+
+/// <summary>
+/// Answers of the application, for a few seconds: a page that opens several connections, or reloads, asks once. Failures are not kept.
+/// Thread-safe.
+/// </summary>
+internal sealed class CallbackCache(TimeSpan keepFor, TimeProvider time)
+{
+    /// <summary>Anybody can make up cookies; what is beyond this is asked, and not kept.</summary>
+    private const int Most = 10_000;
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, Entry> entries = [];
+
+    /// <summary>The answer that is there, or that others wait for already; else asks.</summary>
+    public Task<Identification> GetAsync(string key, Func<Task<Identification>> ask)
+    {
+        if (keepFor == TimeSpan.Zero)
+            return ask();
+        lock (gate)
+        {
+            if (entries.TryGetValue(key, out var found) && Counts(found))
+                return found.Answer;
+            if (entries.Count >= Most)
+                Prune();
+            // Not begun under the lock: it runs on until it first waits.
+            var answer = Task.Run(ask);
+            if (entries.Count < Most)
+                entries[key] = new(answer, time.GetTimestamp());
+            return answer;
+        }
+    }
+
+    private void Prune()
+    {
+        foreach (var (key, entry) in entries.ToList())
+        {
+            if (!Counts(entry))
+                entries.Remove(key);
+        }
+    }
+
+    /// <summary>Not after its end, nor that of what it grants; and nobody stays turned away because there was no answer once.</summary>
+    private bool Counts(Entry entry) => time.GetElapsedTime(entry.AskedAt) < keepFor
+        && (!entry.Answer.IsCompleted
+            || (entry.Answer.IsCompletedSuccessfully
+                && entry.Answer.Result is { Refusal: not { Kind: AccessRefusalKind.Unavailable } } known
+                && !(known.Visitor?.Until <= time.GetUtcNow())));
+
+    private readonly record struct Entry(Task<Identification> Answer, long AskedAt);
+}

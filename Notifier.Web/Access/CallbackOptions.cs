@@ -1,0 +1,21 @@
+namespace Notifier.Access;
+
+/// <summary><c>Access:Callback</c>: the application itself is asked what a visitor may have. For those with sessions of their own.</summary>
+public sealed class CallbackOptions
+{
+    /// <summary>
+    /// An address of the application (http or https), which is sent a GET with the visitor's cookies, origin and address. Default none.
+    /// </summary>
+    public string Url { get; set; } = "";
+
+    /// <summary>How long the application may take, waiting for its turn included. 100 ms to 30 s; default 3 s.</summary>
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Requests at once; others wait. 1 to 10,000; default 64.</summary>
+    public int Concurrency { get; set; } = 64;
+
+    /// <summary>How long an answer counts for the same cookies, origin and address. Zero to 1 min; default 5 s.</summary>
+    public TimeSpan CacheFor { get; set; } = TimeSpan.FromSeconds(5);
+
+    internal bool IsOn => Url.Length > 0;
+}

@@ -1,0 +1,50 @@
+using Microsoft.Extensions.Options;
+
+namespace Notifier.Access;
+
+/// <summary>
+/// Says who sends a request. Who shows something that is no good is refused, also where less than that would have been open to anybody:
+/// a visitor whose token has a fault would else seem to be served, and hear nothing of its own.
+/// </summary>
+internal sealed class Visitors(
+    AnonymousAccess anonymous, ApiKeys keys, TokenAccess tokens, Callback callback, IOptions<AccessOptions> access, TimeProvider time)
+{
+    /// <summary>Who says nothing about itself.</summary>
+    public Visitor Nobody { get; } = new(anonymous.Subscribe, anonymous.Publish) { IsAnonymous = true };
+
+    /// <summary>Whether a connection may say later who its visitor is (<c>auth</c>).</summary>
+    public bool TakesTokens => tokens.AreOn;
+
+    /// <summary>The page that it is of was found to be allowed before.</summary>
+    public ValueTask<Identification> IdentifyAsync(HttpContext context)
+    {
+        var shown = Credentials.Of(context.Request, access.Value.Tokens);
+        return shown.Kind switch
+        {
+            CredentialsKind.None => callback.IsOn ? callback.IdentifyAsync(context) : new(Nobody),
+            CredentialsKind.ApiKey => new(ByKey(shown.Value)),
+            CredentialsKind.Bearer when keys.Find(shown.Value) is { } backend => new(backend),
+            CredentialsKind.Bearer when !tokens.AreOn && keys.AreThere => new(UnknownKey),
+            CredentialsKind.Bearer or CredentialsKind.Token => tokens.IdentifyAsync(shown.Value),
+            CredentialsKind.Query => new(AccessRefusal.Unauthorized("a token in the address is not taken here: see Access:Tokens:AllowTokenInQuery")),
+            _ => new(AccessRefusal.Unauthorized("there are several Authorization headers")),
+        };
+    }
+
+    /// <summary>Who sends a token within a connection.</summary>
+    public ValueTask<Identification> IdentifyAsync(string token) => tokens.IdentifyAsync(token);
+
+    /// <summary>How many whole seconds a visitor has; null when there is no end.</summary>
+    public int? SecondsLeft(Visitor visitor) => visitor.Until is { } until ? (int)Math.Min((until - time.GetUtcNow()).TotalSeconds, int.MaxValue) : null;
+
+    /// <summary>For what is over at once, so that nobody can say later who it is: whether it has to be said now.</summary>
+    /// <param name="visitor">Who asks.</param>
+    /// <param name="grant">What it may have of what it asks for.</param>
+    public AccessRefusal? CheckNow(Visitor visitor, Grant grant) => visitor.IsAnonymous && grant.IsEmpty && anonymous.CanBeLeft
+        ? AccessRefusal.Unauthorized(TakesTokens ? "a token is needed: see docs/access.md" : "an API key is needed: see docs/access.md")
+        : null;
+
+    private static AccessRefusal UnknownKey { get; } = AccessRefusal.Unauthorized("the API key is unknown");
+
+    private Identification ByKey(string secret) => keys.Find(secret) is { } backend ? backend : UnknownKey;
+}

@@ -130,8 +130,10 @@ internal static class Server
         services.AddSingleton<EventsEndpoint>();
         services.AddSingleton<PublishEndpoint>();
         services.AddSingleton<ClientScripts>();
+        services.AddHostedService<Disconnections>();
         services.AddOpenApi(ApiDescription.Configure);
         services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Insert(0, PublishJson.Default));
+        services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Add(DisconnectJson.Default));
 
         services.AddHostedService<Shutdown>();
         services.AddHostedService<StartupReport>();
@@ -160,6 +162,7 @@ internal static class Server
         app.MapEvents();
         app.MapPublish();
         app.MapClientSnippets();
+        app.MapDisconnect();
         app.MapOpenApi();
         app.MapHealth();
     }

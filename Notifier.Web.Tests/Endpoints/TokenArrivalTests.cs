@@ -52,6 +52,20 @@ public sealed class TokenArrivalTests(RedisFixture fixture)
         (close.CloseCode, close.CloseText).Should().Be((4401, "a token in the address is not taken here: see Access:Tokens:AllowTokenInQuery"));
     }
 
+    [Theory]
+    [InlineData("Authorization: Bearer\r\n")]
+    [InlineData("Authorization: Bearer \r\n")]
+    [InlineData("Authorization: bearer two, words\r\n")]
+    [InlineData("Authorization: Bearer a\r\nAuthorization: Bearer b\r\n")]
+    [InlineData("Authorization: Basic YTpi\r\nAuthorization: Bearer a\r\n")]
+    public async Task A_malformed_header_makes_nobody_an_anonymous_visitor(string header)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. TestToken.Settings, "Access:Anonymous:Subscribe:0=*"]);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=arrival.none"), headers: header);
+
+        (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(4401);
+    }
+
     [Fact]
     public async Task A_server_without_tokens_does_not_serve_who_shows_one_as_somebody_less()
     {

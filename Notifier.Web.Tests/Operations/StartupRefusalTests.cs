@@ -39,6 +39,19 @@ public sealed class StartupRefusalTests
     [InlineData("ForwardedHeaders:KnownProxies:0=proxy", "ForwardedHeaders:KnownProxies:0", "\"proxy\"", "an IP address such as 10.0.0.5")]
     [InlineData("ForwardedHeaders:KnownNetworks:0=10.0.0.0", "ForwardedHeaders:KnownNetworks:0", "\"10.0.0.0\"", "such as 10.0.0.0/8")]
     [InlineData("ForwardedHeaders:KnownProxies=10.0.0.5", "ForwardedHeaders:KnownProxies", "\"10.0.0.5\"", "ForwardedHeaders:KnownProxies:0")]
+    [InlineData("Access:Tokens:Secret=short", "Access:Tokens:Secret", "5 bytes", "at least 32")]
+    [InlineData("Access:Tokens:Authority=https://login.example", "Access:Tokens:Audience", "empty", "it is needed")]
+    [InlineData("Access:Tokens:Authority=http://login.example", "Access:Tokens:Authority", "\"http://login.example\"", "http on this machine only")]
+    [InlineData("Access:Tokens:PublicKeyFile=/nowhere.pem", "Access:Tokens:PublicKeyFile", "\"/nowhere.pem\"", "Could not find")]
+    [InlineData("Access:Tokens:Subscribe:0=user.{sub}.*", "Access:Tokens", "no key", "set Access:Tokens:Secret")]
+    [InlineData("Access:Tokens:Subscribe:0=user.{sub.*", "Access:Tokens:Subscribe:0", "\"user.{sub.*\"", "a claim is written as {sub}")]
+    [InlineData("Access:Tokens:Algorithms:0=none", "Access:Tokens:Algorithms:0", "\"none\"", "RS256")]
+    [InlineData("Access:Tokens:Algorithms:0=HS256", "Access:Tokens:Algorithms:0", "\"HS256\"", "with a public key")]
+    [InlineData("Access:ApiKeys:0:Name=backend", "Access:ApiKeys:0", "needs :Secret, or :Sha256")]
+    [InlineData("Access:ApiKeys:0:Secret=short", "Access:ApiKeys:0:Secret", "fewer than 16 bytes")]
+    [InlineData("Access:ApiKeys:0:Sha256=abc", "Access:ApiKeys:0:Sha256", "64 hexadecimal digits")]
+    [InlineData("Access:Callback:Url=/notifier", "Access:Callback:Url", "https://app.example.com/notifier")]
+    [InlineData("Access:Callback:Timeout=00:01:00", "Access:Callback:Timeout", "00:01:00", "00:00:30 is allowed")]
     [InlineData("Redis:Configuration=localhost:6379,syncTimeout=abc", "Redis:Configuration", "syncTimeout", "requires an integer value")]
     public async Task A_bad_value_stops_it_with_the_key_the_value_and_what_is_allowed(string setting, params string[] told)
     {
@@ -46,6 +59,18 @@ public sealed class StartupRefusalTests
 
         foreach (var part in told)
             message.Should().Contain(part);
+    }
+
+    [Theory]
+    [InlineData("Access:Callback:Url=https://app.example/notifier", "*")]
+    [InlineData("Access:Callback:Url=https://app.example/notifier", "null")]
+    [InlineData("Access:Tokens:Cookie=notifier", "*")]
+    public async Task Cookies_without_a_check_of_origins_stop_it(string setting, string origin)
+    {
+        var message = await RefusedAsync(
+            "Production", setting, "Access:Tokens:Secret=the secret of the tests, long enough", $"Access:AllowedOrigins:0={origin}");
+
+        message.Should().Contain($"Access:AllowedOrigins:0 is \"{origin}\"").And.Contain(setting.Split('=')[0]).And.NotContain("long enough");
     }
 
     [Fact]

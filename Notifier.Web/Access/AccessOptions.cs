@@ -22,6 +22,12 @@ public sealed class AccessOptions
 
     /// <summary>Backends that have a secret of their own.</summary>
     public ApiKeyOptions[] ApiKeys { get; set; } = [];
+
+    /// <summary>
+    /// A port, one of those that the server listens at, which visitors do not reach: who comes there may see what is for operators, without
+    /// an API key. Default none.
+    /// </summary>
+    public int? OperatorPort { get; set; }
 }
 
 /// <summary>

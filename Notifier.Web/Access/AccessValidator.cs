@@ -13,6 +13,7 @@ internal sealed class AccessValidator(NameRules rules, IConfiguration configurat
             .List(configuration, "Access:AllowedOrigins")
             .Tokens(configuration, options.Tokens, rules)
             .Keys(configuration, options.ApiKeys, rules)
+            .Range("Access:OperatorPort", options.OperatorPort ?? 1, 1, ushort.MaxValue)
             .Callback(options.Callback)
             .Cookies(options);
         for (var i = 0; i < options.AllowedOrigins.Length; i++)

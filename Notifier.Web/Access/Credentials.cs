@@ -1,4 +1,3 @@
-using System.Net.Http.Headers;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace Notifier.Access;
@@ -24,8 +23,10 @@ internal readonly record struct Credentials(CredentialsKind Kind, string Value)
         {
             foreach (var header in authorization)
             {
-                if (AuthenticationHeaderValue.TryParse(header, out var scheme) && scheme.Scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase))
-                    return new(authorization.Count == 1 ? CredentialsKind.Bearer : CredentialsKind.Malformed, scheme.Parameter ?? "");
+                // By hand: one that a parser finds malformed would be none, and its visitor an anonymous one.
+                var parts = header!.Split(' ', 2, StringSplitOptions.TrimEntries);
+                if (parts[0].Equals("Bearer", StringComparison.OrdinalIgnoreCase))
+                    return new(authorization.Count == 1 ? CredentialsKind.Bearer : CredentialsKind.Malformed, parts.Length == 2 ? parts[1] : "");
             }
         }
         foreach (var offered in headers.GetCommaSeparatedValues("Sec-WebSocket-Protocol"))

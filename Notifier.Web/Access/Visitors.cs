@@ -31,6 +31,12 @@ internal sealed class Visitors(
         };
     }
 
+    /// <summary>Which backend sends a request, for what no visitor may: the application is not asked.</summary>
+    public ValueTask<Identification> IdentifyBackendAsync(HttpContext context) =>
+        Credentials.Of(context.Request, access.Value.Tokens).Kind == CredentialsKind.None
+            ? new(AccessRefusal.Unauthorized("an API key is needed (Access:ApiKeys)"))
+            : IdentifyAsync(context);
+
     /// <summary>Who sends a token within a connection.</summary>
     public ValueTask<Identification> IdentifyAsync(string token) => tokens.IdentifyAsync(token);
 

@@ -1,0 +1,50 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Notifier.Redis;
+
+namespace Notifier.Endpoints;
+
+/// <param name="Nodes">How many nodes were told; null on a Cluster, where Redis does not know.</param>
+internal sealed record Disconnected(long? Nodes);
+
+/// <summary><c>POST /disconnect</c>: a backend has visitors leave, on whatever node they are.</summary>
+internal static class DisconnectEndpoint
+{
+    private const int MostBytes = 4 * 1024;
+
+    public static void MapDisconnect(this WebApplication app) =>
+        app.MapPost("/disconnect", static (HttpContext context, RedisPublisher redis) => DisconnectAsync(context, redis))
+            .WithName("disconnect")
+            .WithSummary("Closes all connections of a subject, or one connection, with 4403")
+            .WithDescription("Body: {\"sub\":\"…\"} or {\"connection\":\"…\"}. A visitor whose token is still good can come back: have it no longer be.")
+            .RequireApiKey()
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+    private static async Task<Results<Ok<Disconnected>, ProblemHttpResult>> DisconnectAsync(HttpContext context, RedisPublisher redis)
+    {
+        if (await ReadAsync(context.Request) is not { IsOne: true } asked)
+            return TypedResults.Problem("send {\"sub\":\"…\"} or {\"connection\":\"…\"}", statusCode: StatusCodes.Status400BadRequest);
+        var message = JsonSerializer.SerializeToUtf8Bytes(asked, DisconnectJson.Default.Disconnection);
+        var (nodes, failure) = await redis.PublishAsync([(Disconnections.Channel, message)]);
+        if (failure is null)
+            return TypedResults.Ok(new Disconnected(nodes[0]));
+        context.Response.Headers.RetryAfter = $"{AccessAnswers.RetryAfterSeconds}";
+        return TypedResults.Problem(
+            $"nobody is sure to be disconnected: {failure.Message}", statusCode: StatusCodes.Status503ServiceUnavailable);
+    }
+
+    private static async Task<Disconnection?> ReadAsync(HttpRequest request)
+    {
+        if (request.ContentLength is not (> 0 and <= MostBytes))
+            return null;
+        try
+        {
+            return await JsonSerializer.DeserializeAsync(request.Body, DisconnectJson.Default.Disconnection, request.HttpContext.RequestAborted);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}

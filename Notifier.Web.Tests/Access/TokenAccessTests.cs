@@ -207,6 +207,26 @@ public sealed class TokenAccessTests : IDisposable
         (await IdentifyAsync(options, TestToken.Sign(payload))).Visitor.Should().NotBeNull();
     }
 
+    [Fact]
+    public async Task The_recipe_for_ASP_NET_Core_makes_a_token_that_is_good()
+    {
+        const string id = "42";
+        var signed = new Microsoft.IdentityModel.JsonWebTokens.JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(new Microsoft.IdentityModel.Tokens.SecurityTokenDescriptor
+        {
+            Audience = TestToken.Audience,
+            Expires = Now.AddMinutes(5).UtcDateTime,
+            Claims = new Dictionary<string, object> { ["sub"] = id, ["subscribe"] = new[] { $"user.{id}.*" } },
+            SigningCredentials = new(
+                new Microsoft.IdentityModel.Tokens.SymmetricSecurityKey(Encoding.UTF8.GetBytes(TestToken.Secret)),
+                Microsoft.IdentityModel.Tokens.SecurityAlgorithms.HmacSha256),
+        });
+
+        var (visitor, refusal) = await IdentifyAsync(new TokenOptions { Secret = Hmac.Secret, Audience = Hmac.Audience }, signed);
+
+        refusal.Should().BeNull();
+        visitor!.Subscribe.Check(Name.Channel("user.42.orders")).Should().BeNull();
+    }
+
     private async Task<Identification> IdentifyAsync(TokenOptions tokens, string token)
     {
         var access = Options.Create(new AccessOptions { Tokens = tokens });

@@ -89,7 +89,7 @@ internal sealed class NotifierApp : IAsyncDisposable
     {
         var log = new LogCapture();
         var app = global::Server.Build(
-            ["--environment=Development", $"--Redis:Configuration={redis}", .. settings.Select(setting => "--" + setting)],
+            ["--environment=Development", $"--Redis:Configuration={redis}", "--Operations:DrainPeriod=00:00:00", .. settings.Select(setting => "--" + setting)],
             builder =>
             {
                 builder.Logging.ClearProviders().AddProvider(log);

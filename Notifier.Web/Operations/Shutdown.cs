@@ -48,7 +48,7 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         admission.Drain();
-        await DrainAsync();
+        await DrainAsync(cancellationToken);
         var closed = connections.CloseAllAsync(Farewell);
         try
         {
@@ -76,8 +76,10 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private async Task DrainAsync()
+    private async Task DrainAsync(CancellationToken hostLimit)
     {
+        // The host's patience ends by the real clock, whatever ours says.
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(hurry.Token, hostLimit);
         var leaving = connections.Snapshot().Select(connection => (Connection: connection, Farewell: Farewell())).ToArray();
         if (leaving.Length == 0 || period == TimeSpan.Zero)
             return;
@@ -88,8 +90,8 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
         var began = time.GetTimestamp();
         for (var n = 0; n < leaving.Length; n++)
         {
-            while (!hurry.IsCancellationRequested && time.GetElapsedTime(began) < period * n / leaving.Length)
-                await Task.Delay(Step, time, hurry.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            while (!over.IsCancellationRequested && time.GetElapsedTime(began) < period * n / leaving.Length)
+                await Task.Delay(Step, time, over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             _ = leaving[n].Connection.CloseAsync(leaving[n].Farewell);
         }
     }

@@ -19,7 +19,7 @@ public sealed class ApiDescriptionTests(RedisFixture fixture)
 
         ((string?)document["openapi"]).Should().StartWith("3.");
         paths.Select(path => $"{path.Key} {string.Join(' ', path.Value!.AsObject().Select(operation => operation.Key))}")
-            .Should().BeEquivalentTo("/events get", "/publish post", "/publish/{channel} post");
+            .Should().BeEquivalentTo("/events get", "/publish post", "/publish/{channel} post", "/disconnect post");
         var one = paths["/publish/{channel}"]!["post"]!;
         var many = paths["/publish"]!["post"]!;
         var events = paths["/events"]!["get"]!;
@@ -28,9 +28,9 @@ public sealed class ApiDescriptionTests(RedisFixture fixture)
         events["parameters"]!.AsArray().Select(parameter => (string?)parameter!["name"]).Should().Equal("channel", "pattern", "after");
         one["requestBody"]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("*/*");
         many["requestBody"]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("application/json");
-        Statuses(one).Should().BeEquivalentTo("200", "400", "403", "413", "503");
-        Statuses(many).Should().BeEquivalentTo("200", "400", "403", "413", "503");
-        Statuses(events).Should().BeEquivalentTo("200", "400", "403");
+        Statuses(one).Should().BeEquivalentTo("200", "400", "401", "403", "413", "503");
+        Statuses(many).Should().BeEquivalentTo("200", "400", "401", "403", "413", "503");
+        Statuses(events).Should().BeEquivalentTo("200", "400", "401", "403");
         foreach (var status in new[] { "400", "403", "413", "503" })
             one["responses"]![status]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("application/problem+json");
         var published = document["components"]!["schemas"]!["Published"]!["properties"]!.AsObject();

@@ -113,5 +113,6 @@ internal static class ClientRoute
 
     public static void MapClientSnippets(this WebApplication app) =>
         app.MapGet("/notifier.json", static (ClientScripts scripts) => TypedResults.Json(scripts.Snippets, ClientJson.Default.IReadOnlyDictionaryStringClientScript))
-            .WithSummary("The client's names with a hash, and their integrity");
+            .WithSummary("The client's names with a hash, and their integrity")
+            .ExcludeFromDescription();
 }

@@ -78,11 +78,11 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
 
     private async Task DrainAsync(CancellationToken hostLimit)
     {
-        // The host's patience ends by the real clock, whatever ours says.
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(hurry.Token, hostLimit);
         var leaving = connections.Snapshot().Select(connection => (Connection: connection, Farewell: Farewell())).ToArray();
         if (leaving.Length == 0 || period == TimeSpan.Zero)
             return;
+        // The host's patience ends by the real clock, whatever ours says.
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(hurry.Token, hostLimit);
         Log.Draining(logger, leaving.Length, period);
         foreach (var (connection, farewell) in leaving)
             connection.Announce(farewell);

@@ -30,7 +30,7 @@ internal sealed class Sentinels : IAsyncDisposable
         {
             all.Start(
                 $"port {port}\nsentinel monitor {ServiceName} 127.0.0.1 {primary} 2\nsentinel down-after-milliseconds {ServiceName} 2000\n"
-                + $"sentinel failover-timeout {ServiceName} 10000",
+                + $"sentinel failover-timeout {ServiceName} 3000",
                 "--sentinel");
         }
         var options = new ConfigurationOptions { EndPoints = { { "127.0.0.1", all.ports[0] } }, CommandMap = CommandMap.Sentinel, AbortOnConnectFail = false };

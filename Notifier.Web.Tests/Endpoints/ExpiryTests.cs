@@ -135,7 +135,7 @@ public sealed class ExpiryTests(RedisFixture fixture)
 
     /// <summary>The client answers pings meanwhile, or it would be taken for one that is gone.</summary>
     private static Task AdvanceAsync(SweptApp app, JsonClient client, int seconds) =>
-        app.AdvanceAsync(seconds, () => client.Socket.SendAsync(Frame.PongOpcode, []));
+        app.AdvanceAsync(seconds, () => app.HearAsync(() => client.Socket.SendAsync(Frame.PongOpcode, [])));
 
     private static Task<JsonClient> ConnectAsync(SweptApp app, int seconds) =>
         JsonClient.ConnectAsync(app.App, headers: $"Authorization: Bearer {TestToken.Of(app.Now.AddSeconds(seconds), "expiry.*")}\r\n");

@@ -69,6 +69,24 @@ internal sealed class SweptApp : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Has something said, and waits until the server has read it: the clock runs faster than the server reads, which would find minutes
+    /// of silence.
+    /// </summary>
+    public async Task HearAsync(Func<Task> say)
+    {
+        var before = Reads();
+        await say();
+        await Eventually.IsAsync(() => Reads() > before, "the server has read it");
+
+        int Reads()
+        {
+            var reads = 0;
+            App.Connections.ForEach(connection => reads += connection.Reads);
+            return reads;
+        }
+    }
+
     /// <summary>Moves the clock as a pause of the whole process does: no timer comes meanwhile.</summary>
     public void Pause(TimeSpan pause) => time.Paused += pause;
 

@@ -77,6 +77,7 @@ internal static class Server
         builder.Services.AddOptions<LimitsOptions>().BindConfiguration("Limits").ValidateOnStart();
         builder.Services.AddOptions<RedisOptions>().BindConfiguration("Redis").ValidateOnStart();
         builder.Services.AddOptions<RecentOptions>().BindConfiguration("History:Recent").ValidateOnStart();
+        builder.Services.AddOptions<DurableOptions>().BindConfiguration("History:Durable").ValidateOnStart();
         builder.Services.AddOptions<SubscriptionsOptions>().BindConfiguration("Subscriptions").ValidateOnStart();
         builder.Services.AddOptions<OperationsOptions>().BindConfiguration("Operations").ValidateOnStart();
         // The host tells of a failed start with a stack trace; see StartupFailure. What ends the process later is critical.
@@ -87,6 +88,7 @@ internal static class Server
         builder.Services.AddSingleton<IValidateOptions<LimitsOptions>, LimitsValidator>();
         builder.Services.AddSingleton<IValidateOptions<RedisOptions>, RedisValidator>();
         builder.Services.AddSingleton<IValidateOptions<RecentOptions>, RecentValidator>();
+        builder.Services.AddSingleton<IValidateOptions<DurableOptions>, DurableValidator>();
         builder.Services.AddSingleton<IValidateOptions<SubscriptionsOptions>, SubscriptionsValidator>();
         builder.Services.AddSingleton<IValidateOptions<OperationsOptions>, OperationsValidator>();
     }
@@ -115,25 +117,32 @@ internal static class Server
         services.AddSingleton<RedisProbe>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisProbe>());
 
+        services.AddSingleton<RedisPublisher>();
+        services.AddSingleton<DurableChannels>();
+        services.AddSingleton<Journal>();
+        services.AddSingleton<Publisher>();
+
         services.AddSingleton<Admission>();
         services.AddSingleton<ConnectionRegistry>();
         services.AddHostedService<Liveness>();
 
         services.AddSingleton<HubMetrics>();
         services.AddSingleton<Covers>();
+        services.AddSingleton<JournalReader>();
         services.AddSingleton<SubscriptionTraits>();
         services.AddSingleton<SubscriptionHub>();
         services.AddHostedService<HubSweep>();
 
-        services.AddSingleton<RedisPublisher>();
         services.AddSingleton<WebSocketEndpoint>();
         services.AddSingleton<EventsEndpoint>();
         services.AddSingleton<PublishEndpoint>();
+        services.AddSingleton<HistoryEndpoint>();
         services.AddSingleton<ClientScripts>();
         services.AddHostedService<Disconnections>();
         services.AddOpenApi(ApiDescription.Configure);
         services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Insert(0, PublishJson.Default));
         services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Add(DisconnectJson.Default));
+        services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Add(HistoryJson.Default));
 
         services.AddHostedService<Shutdown>();
         services.AddHostedService<StartupReport>();
@@ -161,6 +170,7 @@ internal static class Server
         app.Map("/ws", sockets.HandleAsync);
         app.MapEvents();
         app.MapPublish();
+        app.MapHistory();
         app.MapClientSnippets();
         app.MapDisconnect();
         app.MapOpenApi();

@@ -52,8 +52,8 @@ public sealed class JsonFormatTests
             for (var n = 1; n <= messages.Length; n++)
             {
                 var text = Encoding.UTF8.GetString(events[..format.FrameLength(events)]);
-                var id = format == EventStream.OfOneName ? $"id: {source.Position(n)}\n" : "";
-                text.Should().StartWith(id + "data: {").And.EndWith($"\"position\":\"{source.Position(n)}\"}}\n\n");
+                var id = format == EventStream.OfOneName ? $"id: {source.Text(new Position(n))}\n" : "";
+                text.Should().StartWith(id + "data: {").And.EndWith($"\"position\":\"{source.Text(new Position(n))}\"}}\n\n");
                 text.Count(c => c == '\n').Should().Be(id.Length > 0 ? 3 : 2);
                 events = events[format.FrameLength(events)..];
             }
@@ -64,9 +64,9 @@ public sealed class JsonFormatTests
     [Fact]
     public void A_position_tells_numbers_and_lives_of_a_name_apart()
     {
-        source.Position(1).Should().MatchRegex(@"^[\w-]{11}\.1$").And.Be(source.Position(1)).And.NotBe(source.Position(2));
-        source.Position(long.MaxValue).Should().EndWith("." + long.MaxValue);
-        new MessageSource(source.Name).Position(1).Should().NotBe(source.Position(1));
+        source.Text(new Position(1)).Should().MatchRegex(@"^[\w-]{11}\.1$").And.Be(source.Text(new Position(1))).And.NotBe(source.Text(new Position(2)));
+        source.Text(new Position(long.MaxValue)).Should().EndWith("." + long.MaxValue);
+        new MessageSource(source.Name).Text(new Position(1)).Should().NotBe(source.Text(new Position(1)));
     }
 
     private static Message Text(int length) => Message.Of(null, Encoding.ASCII.GetBytes(new string('x', length)));

@@ -64,6 +64,10 @@ internal sealed class RedisServer : IAsyncDisposable
     public Task<long> PublishAsync(string channel, RedisValue payload) =>
         Connection.GetSubscriber().PublishAsync(RedisChannel.Literal(channel), payload);
 
+    /// <summary>As a backend publishes what is to be kept: by the script.</summary>
+    /// <returns>The message's position.</returns>
+    public Task<string> PublishDurablyAsync(string channel, RedisValue payload, string key = "") => Connection.PublishDurablyAsync(channel, payload, key);
+
     public async Task<long> SubscribersAsync(string channel) =>
         await Server.SubscriptionSubscriberCountAsync(RedisChannel.Literal(channel));
 

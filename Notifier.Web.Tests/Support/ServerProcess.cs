@@ -70,9 +70,12 @@ internal sealed class ServerProcess : IAsyncDisposable
         new UriBuilder(new Uri(Address, path)) { Scheme = Address.Scheme == "https" ? "wss" : "ws" }.Uri;
 
     /// <summary>SIGTERM, as an orchestrator sends it.</summary>
-    public void Terminate()
+    public void Terminate() => Signal("TERM");
+
+    /// <param name="name">Such as <c>STOP</c>.</param>
+    public void Signal(string name)
     {
-        using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"]);
+        using var kill = Process.Start("kill", [$"-{name}", $"{process.Id}"]);
         kill.WaitForExit();
     }
 

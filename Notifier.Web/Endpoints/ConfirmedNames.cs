@@ -29,9 +29,9 @@ internal sealed class ConfirmedNames(Connection connection, JsonFormat format, H
         if (!isHeld && held.TryAdd(name, Dismiss, replay, out asked) is { } refusal)
             Answer(Error(name, id, CodeOf(refusal), refusal.Message));
         else if (isHeld)
-            Confirm(name, asked, id, replay.After is null ? null : false);      // it moves nothing, so it recovers nothing
+            Confirm(name, asked, id, replay.After is null ? new(null) : new(false, Codes.Held));      // it moves nothing, so it recovers nothing
         else
-            Confirm(name, asked, id, asked.Recovered);
+            Confirm(name, asked, id, null);
     }
 
     public void Unsubscribe(Name name, JsonElement? id)
@@ -60,23 +60,23 @@ internal sealed class ConfirmedNames(Connection connection, JsonFormat format, H
         ended.Dispose();
     }
 
-    private void Confirm(Name name, HeldName asked, JsonElement? id, bool? recovered)
+    private void Confirm(Name name, HeldName asked, JsonElement? id, Standing? standing)
     {
         if (asked.Live.IsCompleted)
-            Replies.Add(() => Confirm(name, asked, asked.Live.IsCanceled ? "the server stops" : asked.Live.Result, id, recovered));
+            Replies.Add(() => Confirm(name, asked, asked.Live.IsCanceled ? "the server stops" : asked.Live.Result, id, standing));
         else if (unconfirmed < limits.NamesPerConnection * 2)
-            _ = ConfirmAsync(name, asked, id, recovered);
+            _ = ConfirmAsync(name, asked, id, standing);
         else
             Answer(Error(name, id, Codes.Overloaded, "Redis is away, and too many commands wait for it; try again later"));
     }
 
-    private async Task ConfirmAsync(Name name, HeldName asked, JsonElement? id, bool? recovered)
+    private async Task ConfirmAsync(Name name, HeldName asked, JsonElement? id, Standing? standing)
     {
         Interlocked.Increment(ref unconfirmed);
         try
         {
             var refusal = await asked.Live.WaitAsync(ended.Token);
-            connection.Run(() => Confirm(name, asked, refusal, id, recovered));
+            connection.Run(() => Confirm(name, asked, refusal, id, standing));
         }
         catch (OperationCanceledException)
         {
@@ -89,7 +89,7 @@ internal sealed class ConfirmedNames(Connection connection, JsonFormat format, H
     }
 
     /// <summary>Runs as the holder.</summary>
-    private void Confirm(Name name, HeldName asked, string? refusal, JsonElement? id, bool? recovered)
+    private void Confirm(Name name, HeldName asked, string? refusal, JsonElement? id, Standing? standing)
     {
         var subscriber = asked.Subscriber;
         if ((refusal ?? subscriber.Refusal) is { } reason)
@@ -98,8 +98,9 @@ internal sealed class ConfirmedNames(Connection connection, JsonFormat format, H
             connection.Send(format.Frame(Error(name, id, Codes.Cancelled, "it was unsubscribed before Redis had confirmed it")));
         else
         {
-            var subscribed = ServerObject.Of(ServerTypes.Subscribed, name) with { Id = id, Recovered = recovered };
-            connection.Send(format.Frame(subscribed, subscriber.Subscription.Source, subscriber.Last));
+            var (recovered, code, _) = standing ?? subscriber.Standing;
+            var subscribed = ServerObject.Of(ServerTypes.Subscribed, name) with { Id = id, Recovered = recovered, Code = code };
+            connection.Send(format.Frame(subscribed, subscriber.Subscription.Source, subscriber.Position));
             subscriber.Begin();
         }
     }

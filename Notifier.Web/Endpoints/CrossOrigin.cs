@@ -34,7 +34,7 @@ internal static class CrossOrigin
             return Refusal(refusal);
         var headers = context.Response.Headers;
         headers.AccessControlAllowMethods = "GET, POST";
-        headers.AccessControlAllowHeaders = "Authorization, Content-Type, Last-Event-ID";
+        headers.AccessControlAllowHeaders = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID";
         headers.AccessControlMaxAge = PreflightSeconds;
         return TypedResults.NoContent();
     }

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
+using Notifier.History;
 using Notifier.Messages;
 using Notifier.Redis;
 
@@ -13,10 +14,15 @@ namespace Notifier.Endpoints;
 /// <summary>
 /// <c>POST /publish</c>: PUBLISH for backends without a client for Redis, and for whoever is granted it.
 /// </summary>
-internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Visitors visitors, OriginRules origins, IOptions<LimitsOptions> limits)
+internal sealed class PublishEndpoint(Publisher publisher, NameRules rules, Visitors visitors, OriginRules origins, IOptions<LimitsOptions> limits)
 {
+    private const string Prefix = "/publish/";
     private const int MostMessages = 1_000;
     private const int RetryAfterSeconds = 1;
+    private const int MostKeyCharacters = 128;
+
+    /// <summary>As the IETF draft "The Idempotency-Key HTTP Header Field" has it.</summary>
+    private const string KeyHeader = "Idempotency-Key";
 
     private int MostBytes => limits.Value.PayloadBytes;
 
@@ -28,14 +34,18 @@ internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Vis
         var (visitor, unknown) = await visitors.IdentifyAsync(context);
         if ((unknown ?? visitors.CheckNow(visitor!, visitor!.Publish)) is { } unidentified)
             return unidentified.ToProblem(context);
-        if (ChannelInPath.Read(context) is not { } channel)
+        if (ChannelInPath.Read(context, Prefix) is not { } channel)
             return Problem(StatusCodes.Status400BadRequest, "write the address as /publish/ and then the channel, in UTF-8 and percent-encoded");
         if (Check(visitor!.Publish, channel) is { } refusal)
             return refusal;
+        var key = context.Request.Headers[KeyHeader] is { Count: > 0 } keys ? keys.ToString() : null;
+        if (CheckKey(channel, key) is { } unusable)
+            return unusable;
         if (await ReadAsync(context, MostBytes) is not { } payload)
             return TooLarge($"a payload may have {MostBytes} bytes (Limits:PayloadBytes)");
-        var (receivers, failure) = await redis.PublishAsync([(channel, payload)]);
-        return failure is null ? TypedResults.Ok(new Published(channel, receivers[0])) : Failed(context, failure);
+        var draft = new Draft(channel, payload, key);
+        var (receipts, failure) = await publisher.PublishAsync([draft]);
+        return failure is null ? TypedResults.Ok(Published.Of(draft, receipts[0])) : Failed(context, failure);
     }
 
     /// <summary>Many at once, in their order: none is published unless all may be.</summary>
@@ -57,10 +67,13 @@ internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Vis
                 return refusal;
             if (Encoding.UTF8.GetByteCount(message.Data) > MostBytes)
                 return TooLarge($"message {n}: a payload may have {MostBytes} bytes (Limits:PayloadBytes)");
+            if (CheckKey(message.Channel, message.Key, $"message {n}: ") is { } unusable)
+                return unusable;
         }
-        var (receivers, failure) = await redis.PublishAsync([.. messages.Select(static message => (message.Channel, Encoding.UTF8.GetBytes(message.Data)))]);
+        Draft[] drafts = [.. messages.Select(static message => new Draft(message.Channel, Encoding.UTF8.GetBytes(message.Data), message.Key))];
+        var (receipts, failure) = await publisher.PublishAsync(drafts);
         return failure is null
-            ? TypedResults.Ok(messages.Zip(receivers, static (message, count) => new Published(message.Channel, count)).ToArray())
+            ? TypedResults.Ok(drafts.Zip(receipts, Published.Of).ToArray())
             : Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" });
     }
 
@@ -70,6 +83,18 @@ internal sealed class PublishEndpoint(RedisPublisher redis, NameRules rules, Vis
         return (rules.Check(name) ?? grant.Check(name)) is { } refusal
             ? Problem(refusal.Kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden, where + refusal.Message)
             : null;
+    }
+
+    /// <summary>Redis remembers keys of durable channels only: elsewhere one would promise what nobody keeps.</summary>
+    private ProblemHttpResult? CheckKey(string channel, string? key, string where = "")
+    {
+        if (key is null)
+            return null;
+        if (key.Length is 0 or > MostKeyCharacters || key.Any(static c => c is < ' ' or > '~'))
+            return Problem(StatusCodes.Status400BadRequest, $"{where}a key is 1 to {MostKeyCharacters} printable ASCII characters");
+        return publisher.IsDurable(channel)
+            ? null
+            : Problem(StatusCodes.Status400BadRequest, $"{where}a key needs a durable channel (History:Durable:Channels); leave it out, or make this one durable");
     }
 
     private static ProblemHttpResult? Parse(byte[] body, out PublishMessage[] messages)

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Notifier.History;
 
 namespace Notifier.Endpoints;
 
@@ -10,14 +11,25 @@ internal sealed class PublishMessage
 
     /// <summary>The payload: a string. What is an object has to be made one (<c>JSON.stringify</c>).</summary>
     public required string Data { get; init; }
+
+    /// <summary>Of two messages of a durable channel with the same key within ten minutes, the second is not published.</summary>
+    public string? Key { get; init; }
 }
 
 /// <summary>A message that Redis has taken.</summary>
 /// <param name="Channel">The channel.</param>
 /// <param name="RedisReceivers">
-/// To how many clients of Redis it went: servers such as this one, not browsers. Null on a Cluster.
+/// To how many clients of Redis it went: servers such as this one, not browsers. Null on a Cluster, and for a repeated one.
 /// </param>
-internal sealed record Published(string Channel, long? RedisReceivers);
+/// <param name="Position">Of a durable channel: what browsers can subscribe after.</param>
+/// <param name="IsRepeated">Whether it had been published before, with the same key, and so was not now.</param>
+internal sealed record Published(
+    string Channel, long? RedisReceivers,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Position,
+    [property: JsonPropertyName("repeated"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsRepeated)
+{
+    public static Published Of(Draft draft, Receipt receipt) => new(draft.Channel, receipt.Receivers, receipt.Position, receipt.IsRepeated);
+}
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, AllowDuplicateProperties = false, RespectNullableAnnotations = true,

@@ -34,6 +34,11 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
     /// <summary>The number of the latest gap; zero when there was none.</summary>
     public long LastGap { get; private set; }
 
+    /// <summary>
+    /// The id of the journal up to which durable messages are not in here, or no longer: all later ones are. Zero where there is no journal.
+    /// </summary>
+    public long JournalIdBefore { get; set; }
+
     /// <summary>What it holds, in <see cref="Message.Size"/>.</summary>
     public long Bytes => bytes;
 
@@ -90,6 +95,28 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         return number;
     }
 
+    /// <summary>The number of the first message that came after the durable one of that id; null when it may be gone.</summary>
+    public long? NumberAfter(long journalId)
+    {
+        if (journalId < JournalIdBefore)
+            return null;
+        var (low, high) = (First, Next);
+        while (low < high)
+        {
+            var middle = low + ((high - low) / 2);
+            if (ring[middle & (ring.Length - 1)].Message.JournalId > journalId)
+                high = middle;
+            else
+                low = middle + 1;
+        }
+        return low;
+    }
+
+    /// <summary>Where a client stands that has got all up to here.</summary>
+    public Position PositionAt(long number) => number >= First && number < Next
+        ? new(number, ring[number & (ring.Length - 1)].Message.JournalId)
+        : new(number, number == First - 1 ? JournalIdBefore : 0);
+
     /// <summary>Gives all back: the node needs the memory.</summary>
     public void Clear()
     {
@@ -117,6 +144,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         budget?.Add(-entry.Message.Size);
         if (entry.Message.Gap != GapCode.None)
             lastGapDropped = First;
+        JournalIdBefore = Math.Max(JournalIdBefore, entry.Message.JournalId);
         entry = default;
         First++;
     }

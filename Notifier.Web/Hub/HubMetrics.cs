@@ -20,6 +20,8 @@ internal sealed class HubMetrics
         GapCode.Overload => "overload",
         GapCode.TooLarge => "too_large",
         GapCode.Internal => "internal",
+        GapCode.Trimmed => "trimmed",
+        GapCode.Reset => "reset",
         _ => "none",
     }));
 }

@@ -1,4 +1,5 @@
 using Notifier.Connections;
+using Notifier.History;
 using Notifier.Messages;
 
 namespace Notifier.Hub;
@@ -20,19 +21,28 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
 
     private bool hasLeft;
 
+    /// <summary>What of the journal comes before the log; null once the log goes on.</summary>
+    private Backlog? backlog;
+
+    /// <summary>The next page of it is on its way.</summary>
+    private bool isWaiting;
+
     int IRostered.Place { get; set; }
 
     public Subscription Subscription => subscription;
 
     public Connection Connection => connection;
 
-    public override bool IsBehind => hasBegun && cursor < subscription.Head;
+    public override bool IsBehind => hasBegun && (backlog is null ? cursor < subscription.Head : !isWaiting);
 
     /// <summary>Why Redis does not allow the name, or no longer; null while it does.</summary>
     public string? Refusal { get; private set; }
 
-    /// <summary>The number of the last message that the connection has got, or that was before its time. Only by the holder.</summary>
-    public long Last => cursor - 1;
+    /// <summary>Up to where the connection has got all, or it was before its time. Only by the holder.</summary>
+    public Position Position => backlog is null ? subscription.PositionAt(cursor - 1) : Position.InJournal(backlog.SentUpTo);
+
+    /// <summary>How it begins.</summary>
+    public Standing Standing { get; private set; }
 
     /// <summary>Whether messages come, or will. Only by the holder.</summary>
     public bool HasBegun => hasBegun;
@@ -44,13 +54,40 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     /// Joins, at the log's head or where it wants to begin: what comes from now on is for it, also while its connection is busy. Called by
     /// whoever subscribes, before anybody else knows of it.
     /// </summary>
-    /// <returns>Whether all that came since its position follows; null where it gave none.</returns>
-    public bool? Join(Replay replay = default)
+    public void Join(Replay replay = default)
     {
-        var recovered = subscription.Admit(this, replay);
+        Standing = subscription.Admit(this, replay);
         connection.Run(Follow);
-        return recovered;
     }
+
+    /// <summary>Where it begins has been found in the journal.</summary>
+    /// <param name="standing">How.</param>
+    /// <param name="after">The id of the last durable message that it has; null where it begins with what comes.</param>
+    /// <param name="backlog">What comes before the log; null where the log has it.</param>
+    public void Settle(Standing standing, long? after, Backlog? backlog)
+    {
+        Standing = standing;
+        connection.Run(() =>
+        {
+            this.backlog = backlog;
+            if (backlog is null && after is { } id && subscription.NumberAfter(id) is { } number)
+                cursor = number;
+            else if (backlog is null && after is { } lost)
+                this.backlog = new(new(JournalEpoch.None, lost, lost, IsWhole: true, IsLast: false, []));
+        });
+    }
+
+    /// <summary>The next page of the backlog has come.</summary>
+    /// <param name="page">Null when there is none to be had: it goes on with the log.</param>
+    public void Take(JournalPage? page) => connection.Run(() =>
+    {
+        isWaiting = false;
+        backlog = page is null ? null : new(page);
+        if (page is not { IsWhole: true })
+            TellLoss(null, Position);
+        if (IsBehind)
+            connection.CatchUp();
+    });
 
     /// <summary>
     /// The client has been told that it holds the name: what came since it joined follows, and what comes. Runs as the holder.
@@ -89,9 +126,9 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
             connection.CatchUp();
             return;
         }
-        if (cursor == from && hasBegun && !hasLeft)
+        if (cursor == from && hasBegun && !hasLeft && backlog is null)
             cursor += connection.Write(batch, this);
-        if (cursor < to && hasBegun)
+        if (cursor < to && IsBehind)
             connection.CatchUp();   // once it is let go
         connection.Release();
     }
@@ -102,20 +139,41 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     /// </summary>
     public override void CatchUp()
     {
-        if (subscription.Slice(cursor, connection.Format, out var loss) is { } slice)
+        if (backlog is not null)
+            CatchUpFromJournal(backlog);
+        else if (subscription.Slice(cursor, connection.Format, out var loss) is { } slice)
             cursor += connection.Write(slice);
-        else if (loss is not null && connection.Format.Lost(subscription.Source, loss.Messages, loss.Next - 1) is { } told)
-        {
-            connection.Send(told);
+        else if (loss is not null && TellLoss(loss.Messages, new(loss.Next - 1)))
             cursor = loss.Next;
-        }
         else if (loss is not null)
             _ = connection.CloseAsync(CloseReason.TooSlow(loss.Messages));
     }
 
-    public override FrameBatch Next() => PassScratch.OfThisThread.Slices.Of(subscription, connection.Format, cursor);
+    public override FrameBatch Next() =>
+        backlog is null ? PassScratch.OfThisThread.Slices.Of(subscription, connection.Format, cursor) : FrameBatch.Nothing(0);
 
     public override void Advance(int messages) => cursor += messages;
+
+    private void CatchUpFromJournal(Backlog journal)
+    {
+        if (!journal.IsOver)
+            journal.Advance(connection.Write(journal.Slice(connection.Format, subscription.Source)));
+        else if (subscription.NumberAfter(journal.SentUpTo) is { } number)
+            (cursor, backlog) = (number, null);
+        else
+        {
+            isWaiting = true;
+            _ = subscription.GoOnAsync(this, journal.SentUpTo);
+        }
+    }
+
+    private bool TellLoss(long? messages, Position last)
+    {
+        if (connection.Format.Lost(subscription.Source, messages, last) is not { } told)
+            return false;
+        connection.Send(told);
+        return true;
+    }
 
     /// <summary>Called from any thread; perhaps twice.</summary>
     public void Refuse(string reason)

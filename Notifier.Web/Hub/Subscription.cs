@@ -10,20 +10,37 @@ namespace Notifier.Hub;
 /// The hub's one entry for a name, shared by all its subscribers: a log, and their cursors in it. What Redis delivers for the
 /// name it takes in by itself, unless the name is under a <see cref="Cover"/>.
 /// </summary>
-internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intake(name, traits)
+internal sealed class Subscription : Intake
 {
     /// <summary>Guards the log and the subscribers. Never held while framing, sending or logging.</summary>
     private readonly Lock gate = new();
-    private readonly MessageLog log = new(traits.Recent, traits.Time, traits.Budget);
-    private long usedAt = traits.Time.GetTimestamp();
+    private readonly MessageLog log;
+    private readonly Recall? recall;
+    private long usedAt;
     private Crowd? crowds;
     private long head = 1;
 
+    public Subscription(Name name, SubscriptionTraits traits) : base(name, traits)
+    {
+        log = new(traits.Recent, traits.Time, traits.Budget);
+        usedAt = traits.Time.GetTimestamp();
+        Pattern = name.Kind == NameKind.Pattern ? RedisPattern.Parse(name.Text) : null;
+        Source = new(name);
+        if (traits.Journal is { } journal && journal.Journal.Channels.MayTouch(name))
+        {
+            Tail = new(this, journal, traits);
+            recall = new(this, Tail, journal);
+        }
+    }
+
     /// <summary>Null for a channel: it needs no matching.</summary>
-    public RedisPattern? Pattern { get; } = name.Kind == NameKind.Pattern ? RedisPattern.Parse(name.Text) : null;
+    public RedisPattern? Pattern { get; }
 
     /// <summary>What its messages have in common.</summary>
-    public MessageSource Source { get; } = new(name);
+    public MessageSource Source { get; }
+
+    /// <summary>Null where none of its channels is durable.</summary>
+    public JournalTail? Tail { get; }
 
     /// <summary>The number that the next message will get. Read without the lock: who reads it early is woken again.</summary>
     public long Head => Volatile.Read(ref head);
@@ -32,13 +49,26 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
 
     public override void NoteGap(GapCode code)
     {
-        Traits.Metrics.Gap(code);
-        Pass([Message.GapOf(code)]);
+        if (Tail is not null)
+            Tail.NoteGap(code);
+        else
+            PassOn([Message.GapOf(code)]);
+    }
+
+    /// <summary>What Redis has delivered. Called from any thread.</summary>
+    public void Pass(ReadOnlySpan<Message> messages)
+    {
+        if (Tail is not null)
+            Tail.Take(messages);
+        else
+            PassOn(messages);
     }
 
     /// <summary>Appends the messages, and gives them to everyone whose cursor stands there. Called from any thread.</summary>
-    public void Pass(ReadOnlySpan<Message> messages)
+    public void PassOn(ReadOnlySpan<Message> messages)
     {
+        if (messages is [{ Gap: not GapCode.None }])
+            Traits.Metrics.Gap(messages[0].Gap);
         var number = Append(messages);
         Traits.Budget.Keep();
         for (var crowd = Volatile.Read(ref crowds); crowd is not null; crowd = crowd.Next)
@@ -145,9 +175,8 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
 
     // ---- what a subscriber asks for ----------------------------------------------------------------------------------
 
-    /// <summary>Adds a subscriber: at the log's head, or where it wants to begin.</summary>
-    /// <returns>Whether all that came since its position follows; null where it gave none.</returns>
-    public bool? Admit(Subscriber subscriber, Replay replay)
+    /// <summary>Adds a subscriber: at the log's head, or where it wants to begin, as far as the log knows that.</summary>
+    public Standing Admit(Subscriber subscriber, Replay replay)
     {
         var after = replay.After is null ? null : Source.NumberOf(replay.After);
         lock (gate)
@@ -155,13 +184,43 @@ internal sealed class Subscription(Name name, SubscriptionTraits traits) : Intak
             log.TrimByAge();
             var isKnown = after < log.Next;
             var start = isKnown ? Math.Max(after!.Value + 1, log.First) : replay.Last is { } last ? log.NumberOfLast(last) : log.Next;
-            subscriber.StandAt(start);
+            // A gap stands for messages that nobody has.
+            var problem = replay.After is null ? null : !isKnown ? Codes.Elsewhere : start > after + 1 ? Codes.Trimmed : log.LastGap >= start ? Codes.Gap : null;
+            var needsJournal = Tail is not null && (problem is Codes.Elsewhere or Codes.Trimmed || (replay is { After: null, Last: { } wanted } && log.Next - start < wanted));
+            subscriber.StandAt(needsJournal ? log.Next : start);
             CrowdOf(subscriber.Connection.Format).Add(subscriber);
             usedAt = Traits.Time.GetTimestamp();
-            // A gap stands for messages that nobody has.
-            return replay.After is null ? null : isKnown && start == after + 1 && log.LastGap < start;
+            return new(replay.After is null ? null : problem is null, problem, needsJournal);
         }
     }
+
+    /// <summary>From now on the log has every durable message after that one. Called once, before there is one.</summary>
+    public void BeginAfter(long journalId)
+    {
+        lock (gate)
+            log.JournalIdBefore = journalId;
+    }
+
+    /// <summary>The number of the first message after that durable one; null when the log does not go back so far.</summary>
+    public long? NumberAfter(long journalId)
+    {
+        lock (gate)
+            return log.NumberAfter(journalId);
+    }
+
+    /// <summary>Where a client stands that has got all messages up to a number.</summary>
+    public Position PositionAt(long number)
+    {
+        lock (gate)
+            return log.PositionAt(number);
+    }
+
+    /// <summary>Completes with <paramref name="live"/>, when the subscriber stands where it is to begin.</summary>
+    public Task<string?> StandAsync(Task<string?> live, Subscriber subscriber, Replay replay) =>
+        recall?.StandAsync(live, subscriber, replay) ?? live;
+
+    /// <summary>Fetches the next page of the journal for a subscriber whose log does not go back so far.</summary>
+    public Task GoOnAsync(Subscriber subscriber, long after) => recall!.GoOnAsync(subscriber, after);
 
     public void Dismiss(Subscriber subscriber)
     {

@@ -95,11 +95,11 @@ internal sealed partial class SubscriptionHub
         }
         var subscriber = new Subscriber(connection, entry!.Subscription, refused);
         // At once, not when Redis has confirmed the name: between the two somebody may publish.
-        var recovered = subscriber.Join(replay);
+        subscriber.Join(replay);
         // Those who had joined were told when Redis refused the name; this one may have come between that and its removal.
         if (entry.Reception.Refusal is { } reason)
             subscriber.Refuse(reason);
-        held = new(subscriber, entry.Reception.Live, recovered);
+        held = new(subscriber, entry.Subscription.StandAsync(entry.Reception.Live, subscriber, replay));
         return null;
     }
 

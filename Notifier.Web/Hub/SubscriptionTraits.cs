@@ -10,12 +10,15 @@ namespace Notifier.Hub;
 /// <summary>What all subscriptions of a node have in common: bounds, and what they accept from Redis.</summary>
 internal sealed partial class SubscriptionTraits(
     IOptions<RecentOptions> recent, IOptions<LimitsOptions> limits, RedisNames names, HubMetrics metrics, TimeProvider time,
-    ILogger<Subscription> logger)
+    ILogger<Subscription> logger, JournalReader? journal = null)
 {
     public RecentOptions Recent { get; } = recent.Value;
 
     /// <summary>What all logs of the node may hold together.</summary>
     public LogBudget Budget { get; } = new(recent.Value.NodeBytes);
+
+    /// <summary>The journal, for names with durable channels; null where there are none.</summary>
+    public JournalReader? Journal { get; } = journal is { Journal.Channels.AreThere: true } ? journal : null;
 
     public HubMetrics Metrics => metrics;
 
@@ -31,9 +34,17 @@ internal sealed partial class SubscriptionTraits(
     public Message Accept(Name name, byte[]? channel, in ChannelMessage delivery)
     {
         var payload = (byte[]?)delivery.Message ?? [];
-        if (payload.Length <= limits.Value.PayloadBytes)
-            return Message.Of(channel, payload);
-        Log.TooLarge(logger, name, payload.Length, limits.Value.PayloadBytes);
+        var message = Message.Of(channel, payload);
+        // A line before it does not count; whoever takes it off limits the rest.
+        return Journal is not null && JournalLine.Of(payload) is not null ? message : Limit(name, message);
+    }
+
+    /// <summary>The message, or a gap in its place where it is too large.</summary>
+    public Message Limit(Name name, Message message)
+    {
+        if (message.Payload.Length <= limits.Value.PayloadBytes)
+            return message;
+        Log.TooLarge(logger, name, message.Payload.Length, limits.Value.PayloadBytes);
         metrics.Gap(GapCode.TooLarge);
         return Message.GapOf(GapCode.TooLarge);
     }

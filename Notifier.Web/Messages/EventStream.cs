@@ -35,13 +35,13 @@ internal sealed class EventStream : JsonFormat
 
     public override int FrameLength(ReadOnlySpan<byte> frames) => frames.IndexOf("\n\n"u8) + 2;
 
-    protected override int BeginFrame(FrameBuffer into, (MessageSource Source, long Number)? position)
+    protected override int BeginFrame(FrameBuffer into, (MessageSource Source, Position Position)? stands)
     {
         var start = into.Length;
-        if (hasIds && position is var (source, number))
+        if (hasIds && stands is var (source, position))
         {
             into.Append("id: "u8);
-            source.WritePosition(into, number);
+            source.WritePosition(into, position);
             into.Append("\n"u8);
         }
         into.Append("data: "u8);

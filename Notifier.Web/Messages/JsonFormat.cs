@@ -15,55 +15,55 @@ internal abstract class JsonFormat : WireFormat
     public byte[] Frame(ServerObject content)
     {
         var frame = new FrameBuffer();
-        var start = BeginFrame(frame, position: null);
+        var start = BeginFrame(frame, stands: null);
         frame.Append(content.ToJson());
         EndFrame(frame, start);
         return frame.Written.ToArray();
     }
 
     /// <summary>A frame that says where the client stands in a name.</summary>
-    public byte[] Frame(ServerObject content, MessageSource source, long number)
+    public byte[] Frame(ServerObject content, MessageSource source, Position stands)
     {
         var frame = new FrameBuffer();
-        var start = BeginFrame(frame, (source, number));
-        frame.Append((content with { Position = source.Position(number) }).ToJson());
+        var start = BeginFrame(frame, (source, stands));
+        frame.Append((content with { Position = source.Text(stands) }).ToJson());
         EndFrame(frame, start);
         return frame.Written.ToArray();
     }
 
-    public override byte[] Lost(MessageSource source, long? lost, long last) =>
+    public override byte[] Lost(MessageSource source, long? lost, Position last) =>
         Frame(ServerObject.Of(ServerTypes.Gap, source.Name) with { Code = Codes.Slow, Lost = lost }, source, last);
 
     public override byte[] Expiring(int seconds) => Frame(new ServerObject { Type = ServerTypes.Expiring, In = seconds });
 
     /// <summary>Begins a frame, to be ended with <see cref="EndFrame"/>.</summary>
     /// <param name="into">The buffer.</param>
-    /// <param name="position">Where the client stands when it has got this.</param>
+    /// <param name="stands">Where the client stands when it has got this.</param>
     /// <returns>Where it begins.</returns>
-    protected abstract int BeginFrame(FrameBuffer into, (MessageSource Source, long Number)? position);
+    protected abstract int BeginFrame(FrameBuffer into, (MessageSource Source, Position Position)? stands);
 
     protected abstract void EndFrame(FrameBuffer into, int start);
 
-    protected sealed override void WriteFrame(FrameBuffer into, in Message message, MessageSource source, long number)
+    protected sealed override void WriteFrame(FrameBuffer into, in Message message, MessageSource source, Position position)
     {
-        var start = BeginFrame(into, (source, number));
+        var start = BeginFrame(into, (source, position));
         if (message.Gap == GapCode.None)
             WriteMessage(into, message, source);
         else
             WriteGap(into, message.Gap, source);
         into.Append(",\"position\":\""u8);
-        source.WritePosition(into, number);
+        source.WritePosition(into, position);
         into.Append("\"}"u8);
         EndFrame(into, start);
     }
 
-    protected sealed override FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, MessageSource source, long number)
+    protected sealed override FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, MessageSource source, Position position)
     {
         var large = message;
-        var frame = source.Large(this, number, () =>
+        var frame = source.Large(this, position, () =>
         {
             var whole = new FrameBuffer();
-            WriteFrame(whole, large, source, number);
+            WriteFrame(whole, large, source, position);
             return whole.Written.ToArray();
         });
         return new FrameBatch(frame.AsMemory(0, LargeBeginning), 1, frame.AsMemory(LargeBeginning));
@@ -97,6 +97,8 @@ internal abstract class JsonFormat : WireFormat
             GapCode.Redis => "redis"u8,
             GapCode.Overload => "overload"u8,
             GapCode.TooLarge => "tooLarge"u8,
+            GapCode.Trimmed => "trimmed"u8,
+            GapCode.Reset => "reset"u8,
             _ => "internal"u8,
         });
         into.Append("\""u8);

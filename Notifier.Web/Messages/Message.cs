@@ -19,6 +19,12 @@ internal enum GapCode : byte
 
     /// <summary>A mistake of Notifier's own; the log has it.</summary>
     Internal,
+
+    /// <summary>Durable messages were fetched too late: the journal no longer had all of them.</summary>
+    Trimmed,
+
+    /// <summary>Redis has lost durable messages that it had taken.</summary>
+    Reset,
 }
 
 /// <summary>
@@ -45,9 +51,18 @@ internal readonly struct Message
     /// <param name="payload">The payload, not to be changed any more.</param>
     public static Message Of(byte[]? channel, byte[] payload) => new(channel, payload, GapCode.None);
 
+    /// <summary>The same without the first bytes of its payload.</summary>
+    public Message WithoutBeginning(int bytes) => new(channel, payload.AsSpan(bytes).ToArray(), Gap);
+
     public static Message GapOf(GapCode code) => new(null, null, code);
 
     public GapCode Gap { get; }
+
+    /// <summary>
+    /// Of the latest durable message of the name up to here, this one included: what Redis' journal numbers it by. Zero where there is no
+    /// journal.
+    /// </summary>
+    public long JournalId { get; init; }
 
     /// <summary>Whether the payload is valid UTF-8. Found out once, for all its subscribers.</summary>
     public bool IsText { get; }

@@ -21,7 +21,7 @@ internal sealed class NotifierV1 : JsonFormat
 
     public override int FrameLength(ReadOnlySpan<byte> frames) => ServerFrame.Length(frames);
 
-    protected override int BeginFrame(FrameBuffer into, (MessageSource Source, long Number)? position)
+    protected override int BeginFrame(FrameBuffer into, (MessageSource Source, Position Position)? stands)
     {
         var start = into.Length;
         into.Append(UsualHeader);

@@ -60,6 +60,21 @@ internal static class Codes
     /// <summary>The client fell out of what is kept.</summary>
     public const string Slow = "slow";
 
+    /// <summary>Not recovered: the position is of another node, or of a time before this one started, and the name is not durable.</summary>
+    public const string Elsewhere = "elsewhere";
+
+    /// <summary>Not recovered: what is kept no longer goes back so far.</summary>
+    public const string Trimmed = "trimmed";
+
+    /// <summary>Not recovered: Redis has lost its data, or some of it, since.</summary>
+    public const string Reset = "reset";
+
+    /// <summary>Not recovered: messages may have been lost since, and a gap follows in their place.</summary>
+    public const string Gap = "gap";
+
+    /// <summary>Not recovered: the connection holds the name already, and nothing moves.</summary>
+    public const string Held = "held";
+
     /// <summary>A mistake of Notifier's own.</summary>
     public const string Internal = "internal";
 }

@@ -27,8 +27,8 @@ internal abstract class WireFormat
     /// </summary>
     /// <param name="source">What they were of.</param>
     /// <param name="lost">How many, or null where that is not known.</param>
-    /// <param name="last">The number of the last of them.</param>
-    public virtual byte[]? Lost(MessageSource source, long? lost, long last) => null;
+    /// <param name="last">The last of them.</param>
+    public virtual byte[]? Lost(MessageSource source, long? lost, Position last) => null;
 
     /// <summary>What a client is told whose access ends in so many seconds; nothing where the format cannot say it.</summary>
     public virtual byte[] Expiring(int seconds) => [];
@@ -40,18 +40,20 @@ internal abstract class WireFormat
     /// <param name="buffer">Where the bytes of the batch are; overwritten by the next one.</param>
     /// <param name="messages">At least one.</param>
     /// <param name="source">What they are of.</param>
-    /// <param name="number">That of the first.</param>
+    /// <param name="number">That of the first in its log; <see cref="Position.NoNumber"/> for those that did not come from there.</param>
     public FrameBatch Encode(FrameBuffer buffer, ReadOnlySpan<Message> messages, MessageSource source, long number)
     {
         buffer.Clear();
         if (!HasFrame(messages[0]))
             return FrameBatch.Nothing(1);
         if (messages[0].IsLarge)
-            return EncodeLarge(buffer, messages[0], source, number);
+            return EncodeLarge(buffer, messages[0], source, new(number, messages[0].JournalId));
+        var step = number == Position.NoNumber ? 0 : 1;
         var count = 0;
         do
         {
-            WriteFrame(buffer, messages[count], source, number + count);
+            ref readonly var message = ref messages[count];
+            WriteFrame(buffer, message, source, new(number + (count * step), message.JournalId));
             count++;
         }
         while (count < messages.Length && buffer.Length < FrameBatch.Full && HasFrame(messages[count]) && !messages[count].IsLarge);
@@ -60,8 +62,8 @@ internal abstract class WireFormat
 
     protected virtual bool HasFrame(in Message message) => true;
 
-    protected abstract void WriteFrame(FrameBuffer into, in Message message, MessageSource source, long number);
+    protected abstract void WriteFrame(FrameBuffer into, in Message message, MessageSource source, Position position);
 
     /// <summary>One frame, of which all but the beginning is shared.</summary>
-    protected abstract FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, MessageSource source, long number);
+    protected abstract FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, MessageSource source, Position position);
 }

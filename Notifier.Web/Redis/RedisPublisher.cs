@@ -25,19 +25,28 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
     /// </returns>
     public async Task<(long?[] Receivers, PublishFailure? Failure)> PublishAsync(IReadOnlyList<(string Channel, byte[] Payload)> messages)
     {
+        var (counts, failure) = await SendAsync(messages.Select(message =>
+            (Func<ConnectionMultiplexer, Task<long>>)(redis => redis.GetSubscriber().PublishAsync(names.ToRedis(Name.Channel(message.Channel)), message.Payload))));
+        return ([.. counts.Select(count => IsCluster ? (long?)null : count)], failure);
+    }
+
+    /// <summary>Whether what Redis counts is only what one of its servers knows.</summary>
+    public bool IsCluster => backplane.Connected?.GetServers().Any(static server => server.ServerType == ServerType.Cluster) ?? false;
+
+    /// <summary>Has all of them sent in this order, and then waits for the answers.</summary>
+    /// <returns>The answers that came, and why not more.</returns>
+    public async Task<(List<T> Answers, PublishFailure? Failure)> SendAsync<T>(IEnumerable<Func<ConnectionMultiplexer, Task<T>>> commands)
+    {
         if (backplane.Connected is not { } redis)
             return ([], new("Redis is away: nothing was published; try again", IsForGood: false));
-        var subscriber = redis.GetSubscriber();
-        var replies = messages.Select(message => subscriber.PublishAsync(names.ToRedis(Name.Channel(message.Channel)), message.Payload)).ToList();
-        var isCluster = redis.GetServers().Any(static server => server.ServerType == ServerType.Cluster);
-        var receivers = new List<long?>();
+        var replies = commands.Select(send => send(redis)).ToList();
+        var answers = new List<T>();
         PublishFailure? failure = null;
         for (var n = 0; n < replies.Count; n++)
         {
             try
             {
-                var count = await replies[n];
-                receivers.Add(isCluster ? null : count);
+                answers.Add(await replies[n]);
             }
             catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
             {
@@ -46,7 +55,7 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
                 failure ??= Describe(error) with { At = n };
             }
         }
-        return ([.. receivers], failure is null ? null : failure with { Published = receivers.Count });
+        return (answers, failure is null ? null : failure with { Published = answers.Count });
     }
 
     private static PublishFailure Describe(Exception error) => error switch

@@ -1,0 +1,201 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using StackExchange.Redis;
+using Xunit;
+
+namespace Notifier.Tests.History;
+
+/// <summary>Channels whose messages are kept in Redis: a client comes back to another node, or after a restart, and misses nothing.</summary>
+public sealed class DurableTests
+{
+    [Theory]
+    [InlineData("redis")]
+    [InlineData("garnet")]
+    public async Task A_durable_message_comes_as_its_payload_alone_in_both_protocols(string kind)
+    {
+        await using var redis = await DurableRedis.StartAsync(kind);
+        await using var app = await redis.StartAppAsync("durable.*");
+        await using var client = await JsonClient.ConnectAsync(app);
+        await using var plain = await RawWebSocket.SubscribeAsync(app, "durable.bare");
+        await client.SubscribeAsync("channel", "durable.bare");
+        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("durable.bare")) == 2, "both are there");
+        await redis.Connection.PublishDurablyAsync("durable.bare", "\"hi\"\n");
+
+        (await plain.ReadTextAsync()).Should().Be("\"hi\"\n");
+        var said = await client.ReadAsync();
+        said.Bare().Should().Be("""{"type":"message","channel":"durable.bare","data":"\"hi\"\n"}""");
+        ((string)said["position"]!).Should().MatchRegex(@"^[\w-]{11}\.1~[0-9a-f]{16}\.\d{16}$");
+    }
+
+    [Theory]
+    [InlineData("redis", "channel", "durable.restart")]
+    [InlineData("redis", "pattern", "durable.res*")]
+    [InlineData("garnet", "channel", "durable.restart")]
+    [InlineData("garnet", "pattern", "durable.res*")]
+    public async Task After_a_restart_who_comes_back_gets_what_was_missed_once_and_in_order(string kind, string nameKind, string name)
+    {
+        await using var redis = await DurableRedis.StartAsync(kind);
+        string position;
+        await using (var app = await redis.StartAppAsync("durable.*"))
+        {
+            await using var before = await JsonClient.ConnectAsync(app);
+            await before.SubscribeAsync(nameKind, name);
+            await redis.Connection.PublishDurablyAsync("durable.restart", 0, 3);
+            position = (string)(await ReadAsync(before, 0, 3))["position"]!;
+        }
+        await redis.Connection.PublishDurablyAsync("durable.restart", 3, 2_500);        // more than a page
+
+        await using var after = await redis.StartAppAsync("durable.*");
+        await using var client = await JsonClient.ConnectAsync(after);
+        var subscribed = await client.AskAsync(Subscribe(nameKind, name, $"\"after\":\"{position}\""));
+        await redis.Connection.PublishDurablyAsync("durable.restart", 2_500, 2_510);
+
+        ((bool?)subscribed["recovered"]).Should().BeTrue(subscribed.ToJsonString());
+        await ReadAsync(client, 3, 2_510);
+    }
+
+    [Theory]
+    [InlineData("redis")]
+    [InlineData("garnet")]
+    public async Task A_pattern_resumes_over_all_its_channels_in_the_order_in_which_they_were_published(string kind)
+    {
+        await using var redis = await DurableRedis.StartAsync(kind);
+        await using var app = await redis.StartAppAsync("many.*");
+        var position = await redis.Connection.PublishDurablyAsync("many.first", "before");
+        for (var n = 0; n < 300; n++)
+            await redis.Connection.PublishDurablyAsync($"many.{n * 7 % 40}", $"{n}");
+        await redis.Connection.PublishDurablyAsync("other.1", "not of it");
+        await using var client = await JsonClient.ConnectAsync(app);
+
+        ((bool?)(await client.AskAsync(Subscribe("pattern", "many.*", $"\"after\":\"{position}\"")))["recovered"]).Should().BeTrue();
+        for (var n = 0; n < 300; n++)
+        {
+            var said = await client.ReadAsync();
+            ((string?)said["data"]).Should().Be($"{n}");
+            ((string?)said["channel"]).Should().Be($"many.{n * 7 % 40}");
+        }
+        await using var last = await JsonClient.ConnectAsync(app);
+        await last.AskAsync(Subscribe("pattern", "many.*", "\"last\":100"));
+        await ReadAsync(last, 200, 300);
+    }
+
+    [Fact]
+    public async Task A_pattern_with_other_channels_too_gets_the_durable_messages_of_another_node_and_is_told_that_it_may_lack_others()
+    {
+        await using var redis = await DurableRedis.StartAsync("redis");
+        await using var one = await redis.StartAppAsync("mixed.durable");
+        await using var other = await redis.StartAppAsync("mixed.durable");
+        await using var before = await JsonClient.ConnectAsync(one);
+        await before.SubscribeAsync("pattern", "mixed.*");
+        await redis.Connection.PublishDurablyAsync("mixed.durable", 0, 1);
+        var position = (string)(await ReadAsync(before, 0, 1))["position"]!;
+        await redis.Connection.PublishDurablyAsync("mixed.durable", 1, 4);
+        await ReadAsync(before, 1, 4);
+
+        await using var here = await JsonClient.ConnectAsync(one);
+        (await here.AskAsync(Subscribe("pattern", "mixed.*", $"\"after\":\"{position}\""))).Bare()
+            .Should().Be("""{"type":"subscribed","pattern":"mixed.*","recovered":true}""");
+        await ReadAsync(here, 1, 4);
+        await using var there = await JsonClient.ConnectAsync(other);
+        (await there.AskAsync(Subscribe("pattern", "mixed.*", $"\"after\":\"{position}\""))).Bare()
+            .Should().Be("""{"type":"subscribed","pattern":"mixed.*","code":"elsewhere","recovered":false}""");
+        await ReadAsync(there, 1, 4);
+    }
+
+    [Theory]
+    [InlineData("redis")]
+    [InlineData("garnet")]
+    public async Task The_last_messages_are_had_after_a_restart_too(string kind)
+    {
+        await using var redis = await DurableRedis.StartAsync(kind);
+        await redis.Connection.PublishDurablyAsync("durable.last", 0, 30);
+        await using var app = await redis.StartAppAsync("durable.*");
+        foreach (var (last, first) in new[] { (0, 30), (1, 29), (20, 10), (1000, 0) })
+        {
+            await using var client = await JsonClient.ConnectAsync(app);
+            var subscribed = await client.AskAsync(Subscribe("channel", "durable.last", $"\"last\":{last}"));
+            subscribed["recovered"].Should().BeNull();
+            await ReadAsync(client, first, 30);
+            (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
+        }
+    }
+
+    [Fact]
+    public async Task What_was_dropped_is_not_recovered_and_what_is_left_of_it_comes()
+    {
+        await using var redis = await DurableRedis.StartAsync("redis");
+        await using (await redis.StartAppAsync("durable.*", "History:Durable:Messages=10"))
+        {
+            // It has told Redis how much to keep, once somebody subscribes.
+        }
+        await using var app = await redis.StartAppAsync("durable.*", "History:Durable:Messages=10");
+        await using var keeper = await JsonClient.ConnectAsync(app);
+        await keeper.SubscribeAsync("channel", "durable.trimmed");
+        var position = await redis.Connection.PublishDurablyAsync("durable.trimmed", "gone");
+        await redis.Connection.PublishDurablyAsync("durable.trimmed", 0, 15);
+        await using var node = await redis.StartAppAsync("durable.*", "History:Durable:Messages=10");
+        await using var client = await JsonClient.ConnectAsync(node);
+
+        var subscribed = await client.AskAsync(Subscribe("channel", "durable.trimmed", $"\"after\":\"{position}\""));
+
+        subscribed.Bare().Should().Be("""{"type":"subscribed","channel":"durable.trimmed","code":"trimmed","recovered":false}""");
+        await ReadAsync(client, 5, 15);
+    }
+
+    [Theory]
+    [InlineData("notifier/1 epoch=0123456789abcdef0123456789abcdef id=1795547621037961 prev=0\nforged")]
+    [InlineData("notifier/1 epoch= id=1 prev=0\nforged")]
+    [InlineData("notifier/1 epoch=a id=1 prev=0 forged")]
+    [InlineData("notifier/1 epoch=a id=-1 prev=0\nforged")]
+    [InlineData("notifier/1 ")]
+    public async Task A_text_that_looks_like_a_durable_message_is_a_payload_and_hinders_nothing(string forged)
+    {
+        await using var redis = await DurableRedis.StartAsync("redis");
+        await using var app = await redis.StartAppAsync("durable.*");
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("pattern", "durable.*");
+        await redis.Connection.PublishDurablyAsync("durable.forged", 0, 2);
+        await redis.Connection.GetSubscriber().PublishAsync(RedisChannel.Literal("durable.forged"), forged);
+        await redis.Connection.PublishDurablyAsync("durable.forged", 2, 4);
+
+        await ReadAsync(client, 0, 2);
+        ((string?)(await client.ReadAsync())["data"]).Should().Be(forged);
+        await ReadAsync(client, 2, 4);
+    }
+
+    [Fact]
+    public async Task A_position_from_before_the_data_was_wiped_is_told_apart_and_what_comes_then_is_delivered()
+    {
+        await using var redis = await DurableRedis.StartAsync("redis");
+        await using var app = await redis.StartAppAsync("durable.*");
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "durable.wiped");
+        var position = await redis.Connection.PublishDurablyAsync("durable.wiped", "0");
+        await ReadAsync(client, 0, 1);
+        await redis.Connection.GetServers().Single().FlushAllDatabasesAsync();
+        await redis.Connection.PublishDurablyAsync("durable.wiped", 1, 3);
+
+        (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"durable.wiped","code":"reset"}""");
+        await ReadAsync(client, 1, 3);
+        await using var later = await JsonClient.ConnectAsync(app);
+        (await later.AskAsync(Subscribe("channel", "durable.wiped", $"\"after\":\"{position}\",\"last\":1"))).Bare()
+            .Should().Be("""{"type":"subscribed","channel":"durable.wiped","code":"reset","recovered":false}""");
+        await ReadAsync(later, 2, 3);
+    }
+
+    private static string Subscribe(string kind, string name, string replay) => $$"""{"type":"subscribe","{{kind}}":"{{name}}",{{replay}}}""";
+
+    private static async Task<JsonObject> ReadAsync(JsonClient client, int from, int to)
+    {
+        JsonObject said = [];
+        for (var n = from; n < to; n++)
+        {
+            said = await client.ReadAsync();
+            ((string?)said["data"]).Should().Be(n.ToString(CultureInfo.InvariantCulture), said.ToJsonString());
+        }
+        return said;
+    }
+}

@@ -1,0 +1,67 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Notifier.History;
+using Notifier.Redis;
+using StackExchange.Redis;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>What keeps the journal of a test: a redis-server, or Garnet, which Notifier has in it.</summary>
+internal sealed class DurableRedis : IAsyncDisposable
+{
+    private readonly IAsyncDisposable host;
+
+    private DurableRedis(IAsyncDisposable host, string configuration, ConnectionMultiplexer connection)
+    {
+        this.host = host;
+        Configuration = configuration;
+        Connection = connection;
+    }
+
+    public string Configuration { get; }
+
+    public ConnectionMultiplexer Connection { get; }
+
+    /// <param name="kind"><c>redis</c> or <c>garnet</c>.</param>
+    public static async Task<DurableRedis> StartAsync(string kind)
+    {
+        if (kind == "redis")
+        {
+            var server = await RedisServer.StartAsync();
+            return new(server, server.Configuration, server.Connection);
+        }
+        var port = FreePort.Next();
+        var garnet = EmbeddedRedis.Start(port, NullLoggerFactory.Instance);
+        return new(new Garnet(garnet), $"127.0.0.1:{port}", await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},allowAdmin=true"));
+    }
+
+    /// <summary>A node of Notifier with durable channels.</summary>
+    public Task<NotifierApp> StartAppAsync(string channels, params string[] settings) => NotifierApp.StartAsync(
+        Configuration, settings: [$"History:Durable:Channels:0={channels}", .. settings]);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Connection.DisposeAsync();
+        await host.DisposeAsync();
+    }
+
+    private sealed class Garnet(EmbeddedRedis server) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            server.Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}
+
+internal static class DurablePublishing
+{
+    /// <summary>As a backend publishes what is to be kept: by the script.</summary>
+    /// <returns>The message's position.</returns>
+    public static async Task<string> PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, RedisValue payload, string key = "") =>
+        (string)((RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(JournalScripts.Publish, ["{notifier}:journal"], [channel, payload, key]))!)[0]!;
+
+    /// <summary>Numbers, in this order.</summary>
+    public static Task PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, int from, int to) =>
+        Task.WhenAll(Enumerable.Range(from, to - from).Select(n => redis.PublishDurablyAsync(channel, $"{n}")));
+}

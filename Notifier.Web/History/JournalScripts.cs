@@ -1,0 +1,18 @@
+namespace Notifier.History;
+
+/// <summary>The scripts that Redis runs for the journal: each is one step that nothing comes between.</summary>
+internal static class JournalScripts
+{
+    /// <summary>Publishes; for backends too.</summary>
+    public static string Publish { get; } = Read("notifier.lua");
+
+    public static string Look { get; } = Read("look.lua");
+
+    public static string Messages { get; } = Read("read.lua");
+
+    private static string Read(string name)
+    {
+        using var reader = new StreamReader(typeof(JournalScripts).Assembly.GetManifestResourceStream(name)!);
+        return reader.ReadToEnd();
+    }
+}

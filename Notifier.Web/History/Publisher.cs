@@ -1,0 +1,44 @@
+using System.Globalization;
+using Notifier.Messages;
+using Notifier.Redis;
+using StackExchange.Redis;
+
+namespace Notifier.History;
+
+/// <summary>A message to be published.</summary>
+/// <param name="Channel">As browsers know it.</param>
+/// <param name="Payload">The payload.</param>
+/// <param name="Key">Of two with the same key within ten minutes the second is not published. Only on durable channels.</param>
+internal readonly record struct Draft(string Channel, byte[] Payload, string? Key = null);
+
+/// <summary>What Redis has said to a message.</summary>
+/// <param name="Receivers">How many clients of Redis received it; null on a Cluster, and for a repeated one.</param>
+/// <param name="Position">What a browser can subscribe after; null where the channel is not durable.</param>
+/// <param name="IsRepeated">Whether it was published before, with the same key.</param>
+internal readonly record struct Receipt(long? Receivers, string? Position, bool IsRepeated);
+
+/// <summary>Publishes on Redis: durable channels by the script that keeps what it publishes, others as they are. Thread-safe.</summary>
+internal sealed class Publisher(RedisPublisher redis, RedisNames names, DurableChannels durable)
+{
+    private static readonly RedisKey State = "{notifier}:journal";
+
+    public bool IsDurable(string channel) => durable.Contain(Name.Channel(channel));
+
+    /// <summary>Publishes in this order. Never waits for a Redis that is away.</summary>
+    public async Task<(List<Receipt> Receipts, PublishFailure? Failure)> PublishAsync(IReadOnlyList<Draft> drafts)
+    {
+        var (receipts, failure) = await redis.SendAsync(drafts.Select(draft => IsDurable(draft.Channel) ? Durable(draft) : Plain(draft)));
+        return (redis.IsCluster ? receipts.ConvertAll(static receipt => receipt with { Receivers = null }) : receipts, failure);
+    }
+
+    private Func<ConnectionMultiplexer, Task<Receipt>> Plain(Draft draft) => async redis =>
+        new(await redis.GetSubscriber().PublishAsync(names.ToRedis(Name.Channel(draft.Channel)), draft.Payload), null, IsRepeated: false);
+
+    private Func<ConnectionMultiplexer, Task<Receipt>> Durable(Draft draft) => async redis =>
+    {
+        var answer = (RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(
+            JournalScripts.Publish, [State], [names.ToRedis(Name.Channel(draft.Channel)).ToString(), draft.Payload, draft.Key ?? ""]))!;
+        var isRepeated = (int)answer[2] == 1;
+        return new(isRepeated ? null : long.Parse((string)answer[1]!, CultureInfo.InvariantCulture), (string)answer[0]!, isRepeated);
+    };
+}

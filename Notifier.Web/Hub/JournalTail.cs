@@ -1,0 +1,304 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Notifier.History;
+using Notifier.Messages;
+
+namespace Notifier.Hub;
+
+/// <summary>
+/// The live end of the journal, for one name with durable channels: what Redis delivers goes through here into the log. A durable message
+/// says which came before it; where that is not here, all is held back until it was fetched. So the log has every durable message once
+/// and in order, also when the connection to Redis was lost meanwhile. Thread-safe.
+/// </summary>
+/// <param name="subscription">Where messages go on.</param>
+/// <param name="reader">The journal.</param>
+/// <param name="traits">What subscriptions have in common.</param>
+internal sealed class JournalTail(Subscription subscription, JournalReader reader, SubscriptionTraits traits)
+{
+    /// <summary>More than this waiting for Redis are dropped, and fetched.</summary>
+    private const int MostHeld = 100_000;
+
+    private readonly byte[] ownChannel = Encoding.UTF8.GetBytes(subscription.Name.Text);
+    private readonly Lock gate = new();
+    private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private List<Message> held = [];
+    private TaskCompletionSource? asked;
+    private bool isDue;
+
+    /// <summary>Nothing is known to be missing: the journal is only asked whether a line is genuine.</summary>
+    private bool isOnlyDoubt;
+
+    /// <summary>So many of those that are held came before the look at the journal that is under way.</summary>
+    private int heldBefore;
+
+    /// <summary>Somebody passes on, or fetches: everybody else only leaves messages. At first nobody may: see <see cref="Begin"/>.</summary>
+    private bool isBusy = true;
+    private bool hasBegun;
+
+    // ---- owned by whoever is busy --------------------------------------------------------------------------------------
+
+    private List<Message> working = [];
+    private readonly List<Message> accepted = [];
+    private SeenMessage? latest;
+
+    /// <summary>So many of those that are held came before the latest look at the journal: no epoch is newer than that.</summary>
+    private int judged;
+
+    /// <summary>The journal could not be read: the next durable message is taken whatever was before it.</summary>
+    private bool isBlind;
+    private long followed;
+    private long inLog;
+    private JournalEpoch epoch = JournalEpoch.None;
+
+    // ------------------------------------------------------------------------------------------------------------------
+
+    /// <summary>Whether all channels of the name are durable: then nothing is lost while Redis is away.</summary>
+    public bool IsWhole { get; } = reader.Journal.Channels.Contain(subscription.Name);
+
+    /// <summary>Completes when it is known where the log begins in the journal.</summary>
+    public Task Ready => ready.Task;
+
+    /// <summary>All durable messages up to this id are in the log, or were before it.</summary>
+    public long Followed => Volatile.Read(ref inLog);
+
+    public JournalEpoch Epoch => Volatile.Read(ref epoch);
+
+    /// <summary>Redis delivers the name from now on. May be called by everybody who subscribes.</summary>
+    public void Begin()
+    {
+        lock (gate)
+        {
+            if (hasBegun)
+                return;
+            hasBegun = isDue = true;
+        }
+        Drain();
+    }
+
+    /// <summary>What Redis has delivered.</summary>
+    public void Take(ReadOnlySpan<Message> messages)
+    {
+        lock (gate)
+        {
+            if (held.Count > MostHeld)
+            {
+                traits.ReportOverload(subscription.Name, held.Count);
+                Clear();
+            }
+            held.AddRange(messages);
+            if (isBusy)
+                return;
+            isBusy = true;
+        }
+        Drain();
+    }
+
+    /// <summary>Messages may have been lost: durable ones are fetched, and for others there is a gap.</summary>
+    public void NoteGap(GapCode code)
+    {
+        lock (gate)
+        {
+            (isDue, isOnlyDoubt) = (true, false);
+            if (!IsWhole || code == GapCode.Internal)
+                held.Add(Message.GapOf(code));
+            if (isBusy)
+                return;
+            isBusy = true;
+        }
+        Drain();
+    }
+
+    /// <summary>Fetches what the journal has. The task ends when that is in the log.</summary>
+    public Task CatchUpAsync()
+    {
+        Task ended;
+        lock (gate)
+        {
+            (isDue, isOnlyDoubt) = (true, false);
+            ended = (asked ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            if (isBusy)
+                return ended;
+            isBusy = true;
+        }
+        Drain();
+        return ended;
+    }
+
+    private void Clear()
+    {
+        held.Clear();
+        held.Add(Message.GapOf(GapCode.Overload));
+        (heldBefore, isDue, isOnlyDoubt) = (0, true, false);
+    }
+
+    // ---- by whoever is busy --------------------------------------------------------------------------------------------
+
+    private void Drain()
+    {
+        while (true)
+        {
+            lock (gate)
+            {
+                if (!isDue && held.Count == 0)
+                {
+                    isBusy = false;
+                    return;
+                }
+                if (!isDue)
+                    (held, working) = (working, held);
+            }
+            if (working.Count == 0)
+            {
+                _ = FetchAsync();
+                return;
+            }
+            PassOnWorking();
+        }
+    }
+
+    /// <summary>Passes on what can be, and gives the rest back.</summary>
+    private void PassOnWorking()
+    {
+        var passed = 0;
+        var isDoubt = false;
+        while (passed < working.Count && TryAccept(working[passed], isJudged: passed < judged, out isDoubt))
+            passed++;
+        judged = Math.Max(0, judged - passed);
+        if (accepted.Count > 0)
+            subscription.PassOn(CollectionsMarshal.AsSpan(accepted));
+        accepted.Clear();
+        Volatile.Write(ref inLog, followed);
+        if (latest is not null)
+            reader.Journal.NoteSeen(latest);
+        latest = null;
+        if (passed < working.Count)
+        {
+            lock (gate)
+            {
+                held.InsertRange(0, CollectionsMarshal.AsSpan(working)[passed..]);
+                isOnlyDoubt = isDoubt && !isDue;
+                isDue = true;
+            }
+        }
+        working.Clear();
+    }
+
+    /// <param name="message">The next one.</param>
+    /// <param name="isJudged">Whether the epoch was asked for since it came.</param>
+    /// <param name="isDoubt">Whether the journal has to be asked for its epoch only.</param>
+    /// <returns>False when the journal has to be asked first.</returns>
+    private bool TryAccept(Message message, bool isJudged, out bool isDoubt)
+    {
+        isDoubt = false;
+        var isLine = message.Gap == GapCode.None && (message.Channel.IsEmpty || reader.Journal.Channels.Have(message.Channel.Span));
+        if (!isLine || JournalLine.Of(message.Payload.Span) is not { } line || (line.Epoch != epoch.Text && isJudged))
+        {
+            accepted.Add(traits.Limit(subscription.Name, message) with { JournalId = followed });
+            return true;
+        }
+        isDoubt = line.Epoch != epoch.Text;
+        if (isDoubt || (line.Previous > followed && !isBlind))
+            return false;
+        if (line.Id <= followed)
+            return true;    // it was fetched
+        isBlind = false;
+        followed = line.Id;
+        accepted.Add(traits.Limit(subscription.Name, message.WithoutBeginning(line.Length)) with { JournalId = line.Id });
+        latest = new(epoch, message.Channel.IsEmpty ? ownChannel : message.Channel, line.Id);
+        return true;
+    }
+
+    private async Task FetchAsync()
+    {
+        TaskCompletionSource? waiting;
+        bool isDoubt;
+        lock (gate)
+        {
+            (isDoubt, isOnlyDoubt, isDue) = (isOnlyDoubt, false, false);
+            (waiting, asked) = (asked, null);
+            heldBefore = held.Count;
+        }
+        try
+        {
+            await FetchAllAsync(isDoubt);
+        }
+        catch (OperationCanceledException)
+        {
+            ready.TrySetCanceled();
+            waiting?.TrySetCanceled();
+            return;     // the process ends
+        }
+        catch (Exception error)
+        {
+            // A mistake of ours must not make the name deaf.
+            traits.ReportFailure(subscription.Name, error);
+            isBlind = true;
+        }
+        lock (gate)
+            judged = heldBefore;
+        ready.TrySetResult();
+        waiting?.TrySetResult();
+        Drain();
+    }
+
+    private async Task FetchAllAsync(bool isDoubt)
+    {
+        if (epoch == JournalEpoch.None)
+        {
+            if (await reader.LookAsync() is { } head)
+                BeginAt(head);
+            return;
+        }
+        if (isDoubt && (await reader.LookAsync())?.Epoch == epoch)
+            return;     // so it is a forged one
+        while (true)
+        {
+            if (await reader.ReadAsync(subscription.Name, followed) is not { } page)
+            {
+                // Redis refuses, and not because it is away.
+                isBlind = true;
+                subscription.PassOn([Message.GapOf(GapCode.Redis) with { JournalId = followed }]);
+                return;
+            }
+            if (page.Epoch != epoch)
+            {
+                Turn(page.Epoch);
+                subscription.PassOn([Message.GapOf(GapCode.Reset) with { JournalId = followed }]);
+                continue;
+            }
+            if (!page.IsWhole)
+                subscription.PassOn([Message.GapOf(GapCode.Trimmed) with { JournalId = followed }]);
+            followed = Math.Max(followed, page.UpTo);
+            if (page.Messages.Length > 0)
+                subscription.PassOn(page.Messages);
+            Volatile.Write(ref inLog, followed);
+            if (page.IsLast)
+                return;
+        }
+    }
+
+    private void BeginAt(JournalHead head)
+    {
+        Turn(head.Epoch);
+        var start = head.Id;
+        lock (gate)
+        {
+            // What has come since Redis confirmed the name is for those who were first, though the journal has it already.
+            foreach (var message in held)
+            {
+                if (JournalLine.Of(message.Payload.Span) is { } line && line.Epoch == epoch.Text)
+                    start = Math.Min(start, line.Id - 1);
+            }
+        }
+        subscription.BeginAfter(followed = start);
+        Volatile.Write(ref inLog, start);
+    }
+
+    private void Turn(JournalEpoch now)
+    {
+        Volatile.Write(ref epoch, now);
+        followed = now.Since - 1;
+        Volatile.Write(ref inLog, followed);
+        subscription.Source.Journal = now;
+    }
+}

@@ -52,7 +52,10 @@ public sealed class EventsTests(RedisFixture fixture)
     [InlineData("", 400)]
     [InlineData("?channel=", 400)]
     [InlineData("?channel=%FF", 400)]
+    [InlineData("?channel=a&channel=%FF", 400)]     // which name that is cannot be said
     [InlineData("?channel=__a", 403)]
+    [InlineData("?channel=__a&pattern=notifier:*", 403)]
+    [InlineData("?channel=%00&channel=__a", 400)]
     public async Task What_is_refused_is_a_problem_and_no_stream(string query, int status)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
@@ -60,6 +63,47 @@ public sealed class EventsTests(RedisFixture fixture)
 
         ((int)client.Response.StatusCode, client.Response.Content.Headers.ContentType!.MediaType).Should().Be((status, "application/problem+json"));
         ((string?)JsonNode.Parse(await client.ReadAllAsync())!["detail"]).Should().NotBeNullOrEmpty();
+    }
+
+    [Fact]
+    public async Task A_name_that_is_refused_is_an_error_in_the_stream_and_the_others_live()
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration,
+            settings: ["environment=Production", "Access:Anonymous:Subscribe:0=events.mine.*", "Limits:NamesPerConnection=2"]);
+        using var client = await EventClient.OpenAsync(
+            app, "?pattern=events.*&channel=events.mine.1&channel=events.mine.a%0Ab&channel=__a&channel=events.mine.2&channel=events.mine.3");
+
+        var answers = new List<string>();
+        while (answers.Count < 6)
+            answers.Add((await client.NextAsync()).Bare());
+
+        client.Response.StatusCode.Should().Be(HttpStatusCode.OK);
+        answers.Should().BeEquivalentTo(
+            """{"type":"error","pattern":"events.*","code":"forbidden","message":"not allowed: events.* also covers events.other"}""",
+            """{"type":"subscribed","channel":"events.mine.1"}""",
+            """{"type":"error","channel":"events.mine.a\nb","code":"malformed","message":"the channel has control characters in it"}""",
+            """{"type":"error","channel":"__a","code":"forbidden","message":"the channel is reserved: names that begin with __ or notifier: never reach a browser"}""",
+            """{"type":"subscribed","channel":"events.mine.2"}""",
+            """{"type":"error","channel":"events.mine.3","code":"forbidden","message":"a connection may hold 2 names"}""");
+        await Redis.PublishAsync("events.secret", "nobody here hears that");
+        await Redis.PublishAsync("events.mine.2", "hello");
+        var message = await client.NextBlockAsync();
+        message.Json.Bare().Should().Be("""{"type":"message","channel":"events.mine.2","data":"hello"}""");
+        message.Id.Should().BeNull("the address has several names");
+    }
+
+    [Fact]
+    public async Task Where_all_but_one_are_refused_it_still_is_a_stream_of_several()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        using var client = await EventClient.OpenAsync(
+            app, "?channel=__a&channel=events.left&after=&after=abc.1", headers: ("Last-Event-ID", "abc.2"));
+
+        EventBlock[] answers = [await client.NextBlockAsync(), await client.NextBlockAsync()];
+
+        answers.Should().OnlyContain(answer => answer.Id == null);
+        answers.Select(answer => answer.Json.Bare()).Should().Contain("""{"type":"subscribed","channel":"events.left","recovered":false}""");
     }
 
     [Fact]
@@ -156,6 +200,31 @@ public sealed class EventsTests(RedisFixture fixture)
         allowed.Response.Headers.Vary.Should().Contain("Origin");
         ((int)none.Response.StatusCode).Should().Be(200);
         none.Response.Headers.Vary.Should().Contain("Origin", "a cache must not give this answer to others");
+    }
+
+    [Theory]
+    [InlineData("https://shop.example", 204)]
+    [InlineData("https://evil.example", 403)]
+    [InlineData("null", 403)]
+    public async Task A_browser_may_ask_before_it_sends_a_token(string origin, int status)
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, settings: ["environment=Production", "Access:AllowedOrigins:0=https://shop.example"]);
+
+        var preflight = await RawHttp.AskAsync(
+            app,
+            $"OPTIONS /events?channel=events.preflight HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: {origin}\r\n"
+            + "Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: authorization,last-event-id\r\n\r\n");
+
+        preflight.Should().StartWith($"HTTP/1.1 {status} ").And.Contain("Vary: Origin");
+        if (status == 204)
+        {
+            preflight.Should().Contain("Access-Control-Allow-Origin: https://shop.example\r\n").And.Contain("Access-Control-Allow-Credentials: true\r\n")
+                .And.Contain("Access-Control-Allow-Methods: GET, POST\r\n")
+                .And.Contain("Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID\r\n");
+        }
+        else
+            preflight.Should().NotContain("Access-Control-Allow");
     }
 
     [Fact]

@@ -69,11 +69,8 @@ internal sealed class EventsEndpoint(
         names = [];
         if (!NamesInQuery.TryRead(context.Request.QueryString, out var asked, out var after))
             return TypedResults.Problem("a name in the address is not UTF-8", statusCode: StatusCodes.Status400BadRequest);
-        foreach (var name in asked)
-        {
-            if ((rules.Check(name) ?? grant.Check(name)) is { } refused)
-                return TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind));
-        }
+        if (RefusalOfAll(asked, grant) is { } refused)
+            return TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind));
         var byDefault = defaults.Where(name => grant.Check(name) is null && !asked.Contains(name));
         // The nth "after" belongs to the nth name of the address. A name that is there twice is one name.
         names = [
@@ -85,6 +82,22 @@ internal sealed class EventsEndpoint(
         if (names.Count == 1 && context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } last)
             names[0] = names[0] with { Replay = new(last) };
         return null;
+    }
+
+    /// <summary>
+    /// Why none of the names can be had, with the first one's reason; null where one can. Then the others are told of in the stream, each by
+    /// itself, as on a WebSocket: a page does not go deaf for one name.
+    /// </summary>
+    private NameRefusal? RefusalOfAll(List<Name> asked, Grant grant)
+    {
+        NameRefusal? first = null;
+        foreach (var name in asked)
+        {
+            if ((rules.Check(name) ?? grant.Check(name)) is not { } refusal)
+                return null;
+            first ??= refusal;
+        }
+        return first;
     }
 
     private static int StatusOf(RefusalKind kind) =>

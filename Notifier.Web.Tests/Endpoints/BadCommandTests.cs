@@ -1,0 +1,99 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>Whatever a client sends has a defined answer: an error that says what is wrong, or, for what is no JSON at all, a close.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class BadCommandTests(RedisFixture fixture)
+{
+    private RedisServer Redis => fixture.Redis;
+
+    public static TheoryData<string, string> Refused { get; } = new()
+    {
+        { """{"type":"subscribe","id":1}""", """{"type":"error","id":1,"code":"invalid","message":"channel or pattern is missing"}""" },
+        { """{"type":"subscribe","channel":"a","pattern":"a*"}""", """{"type":"error","code":"invalid","message":"channel or pattern: one of them, not both"}""" },
+        { """{"type":"subscribe","channel":17,"id":1}""", """{"type":"error","id":1,"code":"invalid","message":"channel is a string"}""" },
+        { """{"type":"subscribe","channel":null}""", """{"type":"error","code":"invalid","message":"channel is a string"}""" },
+        { """{"type":"subscribe","pattern":["a"]}""", """{"type":"error","code":"invalid","message":"pattern is a string"}""" },
+        { """{"type":"subscribe","channel":"a","after":1}""", """{"type":"error","code":"invalid","message":"after is a string"}""" },
+        { """{"type":"subscribe","channel":"a","last":-1}""", """{"type":"error","code":"invalid","message":"last is a number of messages: 0, 1, 2 …"}""" },
+        { """{"type":"subscribe","channel":"a","last":"1"}""", """{"type":"error","code":"invalid","message":"last is a number of messages: 0, 1, 2 …"}""" },
+        { """{"type":"subscribe","channel":"a","last":1e99}""", """{"type":"error","code":"invalid","message":"last is a number of messages: 0, 1, 2 …"}""" },
+        { """{"type":"subscribe","channel":"\ud800","id":1}""", """{"type":"error","id":1,"code":"invalid","message":"channel is not valid Unicode: half of a surrogate pair is missing"}""" },
+        { """{"type":"subscribe","channel":"a","channel":"b","id":1}""", """{"type":"error","id":1,"code":"invalid","message":"channel is there twice"}""" },
+        { """{"type":"subscribe","type":"ping"}""", """{"type":"error","code":"invalid","message":"type is there twice"}""" },
+        { """{"type":"subscribe","channel":"a\u0000b","id":1}""", """{"type":"error","id":1,"channel":"a\u0000b","code":"malformed","message":"the channel has control characters in it"}""" },
+        { """{"type":"subscribe","channel":"a\nb"}""", """{"type":"error","channel":"a\nb","code":"malformed","message":"the channel has control characters in it"}""" },
+        { """{"type":"subscribe","pattern":"*a*b*c*d*"}""", """{"type":"error","pattern":"*a*b*c*d*","code":"malformed","message":"the pattern has 5 stars; 4 are allowed"}""" },
+        { """{"type":"subscribe","pattern":"a\u0000*","id":1}""", """{"type":"error","id":1,"pattern":"a\u0000*","code":"malformed","message":"the pattern has control characters in it"}""" },
+        { """{"type":"unsubscribe","channel":"\udc00"}""", """{"type":"error","code":"invalid","message":"channel is not valid Unicode: half of a surrogate pair is missing"}""" },
+        { """{"type":"subscribe","channel":"a","after":"\ud800"}""", """{"type":"error","code":"invalid","message":"after is not valid Unicode: half of a surrogate pair is missing"}""" },
+        { """{"\u0074ype":"ping","type":"ping"}""", """{"type":"error","code":"invalid","message":"type is there twice"}""" },
+        { """{"type":"ping","id":1,"id":2}""", """{"type":"error","id":1,"code":"invalid","message":"id is there twice"}""" },
+        { """{"type":"subscribe","channel":"__keyspace"}""", """{"type":"error","channel":"__keyspace","code":"forbidden","message":"the channel is reserved: names that begin with __ or notifier: never reach a browser"}""" },
+        { """{"type":"unsubscribe","channel":"never.held","id":1}""", """{"type":"error","id":1,"channel":"never.held","code":"notSubscribed","message":"this connection does not hold the name"}""" },
+        { """{"type":"auth","token":"abc","id":1}""", """{"type":"error","id":1,"code":"unsupported","message":"this server takes no tokens"}""" },
+        { """{"type":"publish","id":1}""", """{"type":"error","id":1,"code":"unknownType","message":"the types are subscribe, unsubscribe, auth and ping"}""" },
+        { """{"type":1,"id":1}""", """{"type":"error","id":1,"code":"invalid","message":"type is a string"}""" },
+        { """{"id":1}""", """{"type":"error","id":1,"code":"invalid","message":"type is missing: subscribe, unsubscribe, auth or ping"}""" },
+        { """{}""", """{"type":"error","code":"invalid","message":"type is missing: subscribe, unsubscribe, auth or ping"}""" },
+        { """[]""", """{"type":"error","code":"invalid","message":"a command is a JSON object"}""" },
+        { "\"ping\"", """{"type":"error","code":"invalid","message":"a command is a JSON object"}""" },
+        { "null", """{"type":"error","code":"invalid","message":"a command is a JSON object"}""" },
+        { """{"type":"ping","id":{}}""", """{"type":"error","code":"invalid","message":"id is a number, or a string, of at most 128 characters"}""" },
+        { """{"type":"ping","id":true}""", """{"type":"error","code":"invalid","message":"id is a number, or a string, of at most 128 characters"}""" },
+        { """{"type":"ping","id":"\udc00"}""", """{"type":"error","code":"invalid","message":"id is not valid Unicode: half of a surrogate pair is missing"}""" },
+        { $$"""{"type":"ping","id":"{{new string('i', 127)}}"}""", """{"type":"error","code":"invalid","message":"id is a number, or a string, of at most 128 characters"}""" },
+        { $$"""{"type":{{new string('[', 2000)}}{{new string(']', 2000)}}}""", """{"type":"error","code":"invalid","message":"type is a string"}""" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Refused))]
+    public async Task A_bad_command_is_answered_and_the_connection_lives(string command, string answer)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+
+        (await client.AskAsync(command)).Bare().Should().Be(answer);
+
+        (await client.AskAsync("""{"type":"ping","id":1e400}""")).Bare().Should().Be("""{"type":"pong","id":1e400}""");
+        app.Hub.Names.Should().Be(0);
+    }
+
+    /// <summary>Later versions may have more than this one knows.</summary>
+    [Theory]
+    [InlineData("\"later\":true,\"later\":false")]
+    [InlineData("\"later\":\"\\ud800\"")]
+    [InlineData("\"later\":\"\\u0000\"")]
+    [InlineData("\"TYPE\":\"publish\"")]
+    [InlineData(null)]
+    public async Task What_it_does_not_know_in_a_command_is_passed_over(string? more)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+        more ??= $"\"later\":{new string('[', 4_000)}{new string(']', 4_000)}";
+
+        (await client.AskAsync($$"""{{{more}},"type":"ping","id":1}""")).Bare().Should().Be("""{"type":"pong","id":1}""");
+    }
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("")]
+    [InlineData("commands.plain")]
+    [InlineData("{\"type\":\"ping\"} {}")]
+    [InlineData("{\"type\":\"pi\nng\"}")]
+    [InlineData("{'type':'ping'}")]
+    [InlineData("{\"type\":\"ping\",}")]
+    public async Task What_is_not_json_closes(string frame)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+
+        await client.SendAsync(frame);
+
+        var close = await client.Socket.ReadUntilCloseAsync();
+        (close.CloseCode, close.CloseText).Should().Be((4400, "a frame is not JSON; send commands such as {\"type\":\"ping\"}"));
+    }
+}

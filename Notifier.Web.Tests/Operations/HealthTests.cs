@@ -34,7 +34,7 @@ public sealed class HealthTests : IDisposable
         await using var app = await NotifierApp.StartAsync($"{redis.Configuration},password=wrong");
 
         await Eventually.IsAsync(() => app.Log.Says("Redis refuses to let Notifier in"), "it is said");
-        (await GetAsync(app, "ready")).Should().Be((503, "Unhealthy: Redis does not answer\n"));
+        (await GetAsync(app, "ready")).Should().Be((503, "Unhealthy: Redis answers with an error (the log says which)\n"));
         await redis.Server.ExecuteAsync("CONFIG", "SET", "requirepass", "wrong");
         await Eventually.IsAsync(async () => (await GetAsync(app, "ready")).Status == 200, "it gets in once the password is right");
 

@@ -15,8 +15,8 @@ internal sealed class Readiness(RedisBackplane backplane, RedisProbe probe, Admi
     {
         if (admission.IsDraining)
             return "going away";
-        if (backplane.Connected is null || backplane.IsAway)
-            return "Redis does not answer";
+        if (backplane.Connected is null || backplane.Condition.IsAway)
+            return backplane.Condition.IsRefused ? "Redis answers with an error (the log says which)" : "Redis does not answer";
         return probe.Hearing switch
         {
             Hearing.Hears or Hearing.NotAllowed => null,

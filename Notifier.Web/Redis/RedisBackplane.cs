@@ -8,21 +8,29 @@ namespace Notifier.Redis;
 /// The one shared connection to Redis. It never keeps the process from starting: it heals by itself when Redis comes, or
 /// comes back, and says so. Where the library does not heal, a new connection takes the place of the old one.
 /// </summary>
-internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider time, ILogger<RedisBackplane> logger)
-    : IHostedService, IAsyncDisposable
+internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
     private static readonly EndPoint NoEndPoint = new IPEndPoint(0, 0);
     private static readonly TimeSpan SettledAfter = TimeSpan.FromSeconds(1);
 
+    private readonly RedisLocator locator;
+    private readonly TimeProvider time;
+    private readonly ILogger<RedisBackplane> logger;
     private readonly TaskCompletionSource connecting = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource stopping = new();
     private volatile TaskCompletionSource restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ConnectionMultiplexer? current;
-    private int isAway;
-    private int isRefused;
     private readonly ConcurrentDictionary<EndPoint, int> restorations = [];
     private long restoredAt;
+
+    public RedisBackplane(RedisLocator locator, TimeProvider time, ILogger<RedisBackplane> logger)
+    {
+        this.locator = locator;
+        this.time = time;
+        this.logger = logger;
+        Condition = new RedisCondition(logger, stopping.Token);
+    }
 
     /// <summary>
     /// The subscription connection was lost and is back, with all that the library held on it subscribed again. What was
@@ -52,8 +60,8 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     /// <summary>Null while Redis is away.</summary>
     public ConnectionMultiplexer? Connected => Current is { IsConnected: true } multiplexer ? multiplexer : null;
 
-    /// <summary>Whether the library has said that a connection was lost, and not yet that it is back.</summary>
-    public bool IsAway => Volatile.Read(ref isAway) == 1;
+    /// <summary>Whether it serves.</summary>
+    public RedisCondition Condition { get; }
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -80,7 +88,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     /// False while Redis is away, and for a second after its return: the library asks for each name again more than once, from
     /// several threads, and a name that was unsubscribed meanwhile would be subscribed once more, for ever.
     /// </summary>
-    public bool IsSettled => Volatile.Read(ref isAway) == 0 && time.GetElapsedTime(Volatile.Read(ref restoredAt)) >= SettledAfter;
+    public bool IsSettled => !Condition.IsAway && time.GetElapsedTime(Volatile.Read(ref restoredAt)) >= SettledAfter;
 
     public async ValueTask DisposeAsync()
     {
@@ -98,7 +106,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
         var fresh = await ConnectionMultiplexer.ConnectAsync(Location!.Options);
         Follow(fresh);
         if (await TryPingSubscriptionsAsync(fresh))
-            ReportBack();
+            Condition.ReportBack();
         Volatile.Write(ref restoredAt, time.GetTimestamp());
         var deaf = Interlocked.Exchange(ref current, fresh);
         if (Stopping.IsCancellationRequested)
@@ -113,7 +121,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
 
     private async Task ConnectAsync(ConfigurationOptions options)
     {
-        options.ConnectionAttemptCompleted += (_, attempt) => ReportRefusal(attempt);
+        options.ConnectionAttemptCompleted += (_, attempt) => Condition.Report(attempt);
         while (!Stopping.IsCancellationRequested)
         {
             try
@@ -124,8 +132,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
             catch (Exception error)
             {
                 // The library says that it heals by itself (abortConnect=false). If not, nobody may stay deaf for ever.
-                if (!Stopping.IsCancellationRequested && Interlocked.Exchange(ref isAway, 1) == 0)
-                    Log.CannotConnect(logger, error.Message);
+                Condition.ReportUnusable(error);
             }
             await Task.Delay(LookAgainAfter, time, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -145,10 +152,11 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
         if (multiplexer.IsConnected)
             Log.Connected(logger, Location!.Description);
         else
-            ReportAway();
+            Condition.ReportAway(Location!.Description);
         // The library would open the connection for subscriptions when it is first used, and then ask twice for each name
         // that waits for it.
-        await TryPingSubscriptionsAsync(multiplexer);
+        if (!await TryPingSubscriptionsAsync(multiplexer) && multiplexer.IsConnected && Condition.IsRefused)
+            _ = AwaitAnswerAsync(multiplexer);
         connecting.SetResult();
         if (Stopping.IsCancellationRequested)
             await multiplexer.DisposeAsync();
@@ -158,10 +166,10 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     {
         if (multiplexer != Current)
             return;
-        ReportAway();
+        Condition.ReportAway(Location!.Description);
         // The library tells each event on a thread of its own: this one may come after that of the return.
         if (multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected())
-            ReportBack();
+            Condition.ReportBack();
     }
 
     private void OnReconfigured(ConnectionMultiplexer multiplexer)
@@ -170,39 +178,16 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
             Reconfigured?.Invoke();
     }
 
-    private void ReportAway()
+    /// <summary>It is connected, and answers with errors: it loads its data, for instance. No event tells when that is over.</summary>
+    private async Task AwaitAnswerAsync(ConnectionMultiplexer multiplexer)
     {
-        if (!Stopping.IsCancellationRequested && Interlocked.Exchange(ref isAway, 1) == 0)
-            Log.Away(logger, Location!.Description);
+        Condition.ReportAway(Location!.Description);
+        do
+            await Task.Delay(LookAgainAfter, time, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        while (!Stopping.IsCancellationRequested && multiplexer == Current && !await TryPingSubscriptionsAsync(multiplexer));
+        if (!Stopping.IsCancellationRequested && multiplexer == Current)
+            Condition.ReportBack();
     }
-
-    private void ReportBack()
-    {
-        Volatile.Write(ref isRefused, 0);
-        if (Interlocked.Exchange(ref isAway, 0) == 1)
-            Log.Back(logger);
-    }
-
-    /// <summary>What Redis itself says against it, once until it is back.</summary>
-    private void ReportRefusal(ConnectionAttemptCompletedEventArgs attempt)
-    {
-        var isPassword = attempt.FailureType == ConnectionFailureType.AuthenticationFailure;
-        var said = WhatRedisSaid(attempt.Exception);
-        if (attempt.IsSuccess || (!isPassword && said is null) || Interlocked.Exchange(ref isRefused, 1) == 1)
-            return;
-        if (isPassword)
-            Log.Refused(logger);
-        else
-            Log.Says(logger, said!);
-    }
-
-    private static string? WhatRedisSaid(Exception? error) => error switch
-    {
-        null => null,
-        RedisServerException => error.Message,
-        AggregateException many => many.InnerExceptions.Select(WhatRedisSaid).FirstOrDefault(static said => said is not null),
-        _ => WhatRedisSaid(error.InnerException),
-    };
 
     private async Task OnRestoredAsync(ConnectionMultiplexer multiplexer, EndPoint server, ConnectionType type)
     {
@@ -222,7 +207,7 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
             if (Stopping.IsCancellationRequested || number != restorations.GetValueOrDefault(server))
                 return;     // lost again meanwhile, and back
         }
-        ReportBack();
+        Condition.ReportBack();
         if (type != ConnectionType.Subscription)
             return;
         Interlocked.Exchange(ref restored, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
@@ -231,15 +216,21 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
             Restored?.Invoke();
     }
 
-    private static async Task<bool> TryPingSubscriptionsAsync(ConnectionMultiplexer multiplexer)
+    private async Task<bool> TryPingSubscriptionsAsync(ConnectionMultiplexer multiplexer)
     {
         try
         {
             await multiplexer.GetSubscriber().PingAsync();
             return true;
         }
+        catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))
+        {
+            return true;    // an answer too: its ACL has no PING for us
+        }
         catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
         {
+            if (multiplexer.IsConnected)
+                Condition.Report(error);
             return false;
         }
     }
@@ -248,20 +239,5 @@ internal sealed partial class RedisBackplane(RedisLocator locator, TimeProvider 
     {
         [LoggerMessage(LogLevel.Debug, "Connected to Redis ({Redis}).")]
         public static partial void Connected(ILogger logger, string redis);
-
-        [LoggerMessage(LogLevel.Warning, "Redis does not answer ({Redis}). Browsers stay connected; trying until it does.")]
-        public static partial void Away(ILogger logger, string redis);
-
-        [LoggerMessage(LogLevel.Information, "Redis is back: all names are subscribed again.")]
-        public static partial void Back(ILogger logger);
-
-        [LoggerMessage(LogLevel.Error, "Redis refuses to let Notifier in: check the user and the password in Redis:Configuration.")]
-        public static partial void Refused(ILogger logger);
-
-        [LoggerMessage(LogLevel.Error, "Redis answers, but not as it should; trying until it does. It says: {Answer}")]
-        public static partial void Says(ILogger logger, string answer);
-
-        [LoggerMessage(LogLevel.Error, "Redis cannot be used as configured; trying again: {Error}")]
-        public static partial void CannotConnect(ILogger logger, string error);
     }
 }

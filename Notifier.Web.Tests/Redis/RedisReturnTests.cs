@@ -1,0 +1,164 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Redis;
+
+/// <summary>Redis was away and is back: who was affected is told, each once, and messages come again at once.</summary>
+public sealed class RedisReturnTests(ITestOutputHelper output)
+{
+    [Fact]
+    public async Task Every_subscriber_is_told_once_for_each_of_its_names_and_nobody_else_is()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: "Redis:Covers:0=user.*");
+        (string Kind, string Name)[][] wanted =
+        [
+            [("channel", "return.a")], [("channel", "return.a")], [("pattern", "return.*")], [("channel", "user.1")], [("pattern", "user.1*")],
+            [("channel", "return.a"), ("channel", "return.b"), ("pattern", "return.*")], [],
+        ];
+        var clients = new List<JsonClient>();
+        foreach (var names in wanted)
+        {
+            var client = await JsonClient.ConnectAsync(app);
+            clients.Add(client);
+            foreach (var (kind, name) in names)
+                await client.SubscribeAsync(kind, name);
+        }
+        using var stream = await EventClient.ListenAsync(app, "?channel=return.a");
+
+        await redis.KillAsync();
+        await Eventually.IsAsync(() => app.Log.Says("Redis does not answer"), "it is noticed");
+        await redis.StartHostAsync();
+        await Eventually.IsAsync(() => app.Log.Says("Redis is back"), "it is back");
+
+        foreach (var (client, names) in clients.Zip(wanted))
+        {
+            var gaps = new List<string>();
+            foreach (var _ in names)
+                gaps.Add((await client.ReadAsync()).Bare());
+            gaps.Should().BeEquivalentTo(names.Select(name => $$"""{"type":"gap","{{name.Kind}}":"{{name.Name}}","code":"redis"}"""));
+        }
+        (await stream.NextAsync()).Bare().Should().Be("""{"type":"gap","channel":"return.a","code":"redis"}""");
+
+        // What comes next is no second gap.
+        foreach (var channel in new[] { "return.a", "user.1" })
+            await Eventually.IsAsync(async () => await redis.PublishAsync(channel, "back") >= 1, "it is subscribed again");
+        foreach (var (client, names) in clients.Zip(wanted))
+        {
+            if (names.Length > 0)
+                ((string?)(await client.ReadAsync())["data"]).Should().Be("back");
+            else
+                (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
+        }
+        ((string?)(await stream.NextAsync())["data"]).Should().Be("back");
+        foreach (var client in clients)
+            await client.DisposeAsync();
+    }
+
+    /// <summary>The best of three: what else the machine does is not what is measured.</summary>
+    [Fact]
+    public async Task Within_half_a_second_of_its_accepting_messages_come_again()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "return.soon");
+        var took = new List<TimeSpan>();
+        for (var time = 1; time <= 3; time++)
+        {
+            await redis.KillAsync();
+            await Eventually.IsAsync(() => app.Log.Lines.Count(line => line.Text.Contains("Redis does not answer", StringComparison.Ordinal)) == time, "it is noticed");
+
+            var starting = redis.StartHostAsync();
+            await using var publisher = await WhenItAcceptsAsync(redis.Port);
+            var since = Stopwatch.StartNew();
+            await Eventually.IsAsync(async () => await publisher.AskAsync("PUBLISH", "return.soon", $"{time}") == "1", "it is subscribed again");
+            JsonObject said;
+            do
+                said = await client.ReadAsync();
+            while ((string?)said["type"] == "gap");
+            took.Add(since.Elapsed);
+            ((string?)said["data"]).Should().Be($"{time}");
+            await starting;
+            await Eventually.IsAsync(() => app.Log.Lines.Count(line => line.Text.Contains("Redis is back", StringComparison.Ordinal)) == time, "that is told too");
+        }
+
+        output.WriteLine($"Delivered again after {string.Join(", ", took.Select(one => $"{one.TotalMilliseconds:0} ms"))}.");
+        took.Min().Should().BeLessThan(TimeSpan.FromSeconds(0.5));
+    }
+
+    [Fact]
+    public async Task While_it_loads_its_data_that_is_said_once_and_readiness_is_red_until_it_has()
+    {
+        const int Keys = 1_500;
+        var file = $"notifier-{Guid.NewGuid():N}.rdb";
+        // 2 ms for each key; and it looks at its clients meanwhile, as it does with more data.
+        await using var redis = await RedisServer.StartAsync(
+            "--dir", "/tmp", "--dbfilename", file, "--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024");
+        try
+        {
+            await using var app = await NotifierApp.StartAsync(redis.Configuration);
+            await using var client = await JsonClient.ConnectAsync(app);
+            await client.SubscribeAsync("channel", "return.loading");
+            await redis.Server.ExecuteAsync("EVAL", $"for n = 1, {Keys} do redis.call('SET', n, string.rep('x', 100)) end", "0");
+            await redis.Server.ExecuteAsync("SAVE");
+            using var http = new HttpClient();
+            await Eventually.IsAsync(async () => await ReadinessAsync(http, app) == "Healthy\n", "it is ready");
+
+            await redis.KillAsync();
+            var starting = redis.StartHostAsync();
+            await Eventually.IsAsync(() => app.Log.Says("It says: LOADING"), "it is said");
+            (await ReadinessAsync(http, app)).Should().Be("Unhealthy: Redis answers with an error (the log says which)\n");
+            await using (var publisher = await PlainRedisClient.ConnectAsync(redis.Port))
+                await Eventually.IsAsync(async () => await publisher.AskAsync("PUBLISH", "return.loading", "meanwhile") == "1", "it passes messages on meanwhile");
+            starting.IsCompleted.Should().BeFalse("it still loads");
+            await starting;
+
+            string[] said = [(await client.ReadAsync()).Bare(), (await client.ReadAsync()).Bare()];
+            said.Should().BeEquivalentTo(
+                """{"type":"gap","channel":"return.loading","code":"redis"}""", """{"type":"message","channel":"return.loading","data":"meanwhile"}""");
+            await Eventually.IsAsync(async () => await ReadinessAsync(http, app) == "Healthy\n", "it is ready again");
+            app.Log.Lines.Count(line => line.Text.Contains("LOADING", StringComparison.Ordinal)).Should().Be(1);
+            app.Hub.References(Name.Channel("return.loading")).Should().Be(1);
+        }
+        finally
+        {
+            File.Delete(Path.Combine("/tmp", file));
+        }
+    }
+
+    /// <summary>Nobody tells: the first connection that it takes does.</summary>
+    private static async Task<PlainRedisClient> WhenItAcceptsAsync(int port)
+    {
+        PlainRedisClient? client = null;
+        await Eventually.IsAsync(
+            async () =>
+            {
+                try
+                {
+                    client = await PlainRedisClient.ConnectAsync(port);
+                    return true;
+                }
+                catch (SocketException)
+                {
+                    return false;
+                }
+            },
+            "it accepts");
+        return client!;
+    }
+
+    private static Task<string> ReadinessAsync(HttpClient http, NotifierApp app) => TextAsync(http, new Uri(app.Address, "/healthz/ready"));
+
+    private static async Task<string> TextAsync(HttpClient http, Uri address)
+    {
+        using var answer = await http.GetAsync(address);
+        return await answer.Content.ReadAsStringAsync();
+    }
+}

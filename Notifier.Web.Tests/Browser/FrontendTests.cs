@@ -1,0 +1,76 @@
+using FluentAssertions;
+using Microsoft.Playwright;
+using Notifier.Tests.Support;
+using Xunit;
+using static Microsoft.Playwright.Assertions;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>
+/// Assets/frontend.html was written from docs/protocol.md alone, without our client: what the page says is enough to subscribe, resume,
+/// come back, and know what is refused.
+/// </summary>
+[Collection(UsesBrowser.Name)]
+public sealed class FrontendTests(BrowserFixture browser)
+{
+    [Fact]
+    public async Task A_frontend_written_from_the_protocol_page_works_through_all_that_happens_to_it()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        var port = FreePort.Next();
+        var app = await NotifierApp.StartAsync(redis.Configuration, port: port);
+        var page = await browser.NewPageAsync();
+        var errors = new List<string>();
+        page.PageError += (_, error) => errors.Add(error);
+        try
+        {
+            await page.GotoAsync($"file://{AppContext.BaseDirectory}/Assets/frontend.html?server=ws://127.0.0.1:{port}/ws");
+            await Expect(page.Locator("#state")).ToHaveTextAsync("connected");
+
+            await SubscribeAsync(page, "orders.*", "subscribed to pattern orders.*");
+            await SubscribeAsync(page, "news", "subscribed to channel news");
+            await SubscribeAsync(page, "__secret", "forbidden: channel __secret");
+            await SubscribeAsync(page, "*a*b*c*d*", "malformed: pattern *a*b*c*d*");
+            await redis.PublishAsync("orders.42", "shipped");
+            await SaysAsync(page, "pattern orders.*: shipped");
+            await redis.PublishAsync("news", new byte[] { 0xFF, 0 });
+            await SaysAsync(page, "channel news: 2 bytes");
+
+            // Only its own connection is lost: nothing is.
+            await page.EvaluateAsync("socket.close()");
+            await redis.PublishAsync("news", "meanwhile");
+            await SaysAsync(page, "channel news: meanwhile");
+
+            // Redis is lost: that is a gap.
+            await redis.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
+            await SaysAsync(page, "fetch anew: channel news (redis)");
+
+            // The server is started anew, and knows of no position.
+            await app.DisposeAsync();
+            await SaysAsync(page, "close 4601");
+            app = await NotifierApp.StartAsync(redis.Configuration, port: port);
+            await Expect(page.Locator("#state")).ToHaveTextAsync("connected");
+            await SaysAsync(page, "fetch anew: channel news");
+            await redis.PublishAsync("orders.43", "again");
+            await SaysAsync(page, "pattern orders.*: again");
+
+            await page.EvaluateAsync("socket.send('nonsense')");
+            await Expect(page.Locator("#state")).ToContainTextAsync("refused: a frame is not JSON");
+            errors.Should().BeEmpty();
+        }
+        finally
+        {
+            await page.CloseAsync();
+            await app.DisposeAsync();
+        }
+    }
+
+    private static async Task SubscribeAsync(IPage page, string name, string answer)
+    {
+        await page.FillAsync("#name", name);
+        await page.ClickAsync("button");
+        await SaysAsync(page, answer);
+    }
+
+    private static Task SaysAsync(IPage page, string what) => Expect(page.GetByText(what, new() { Exact = true })).ToBeVisibleAsync();
+}

@@ -1,0 +1,61 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using StackExchange.Redis;
+using Xunit;
+
+namespace Notifier.Tests.Hub;
+
+/// <summary>Messages of a name come faster than they can be passed on.</summary>
+[Collection(UsesRedis.Name)]
+public sealed partial class OverloadTests(RedisFixture fixture)
+{
+    private const int Messages = 150_000;
+
+    private RedisServer Redis => fixture.Redis;
+
+    [Fact]
+    public async Task What_is_dropped_is_a_gap_in_its_place_and_the_log_says_how_much_and_then_it_goes_on()
+    {
+        // So that nobody is too slow as well.
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, settings: ["History:Recent:Messages=1000000", "History:Recent:Bytes=200000000"]);
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "overload");
+        await using var other = await JsonClient.ConnectAsync(app);
+        await other.SubscribeAsync("channel", "overload.end");
+        // No step of a pass waits for a browser, so it takes something else to hold one up.
+        using var goOn = new ManualResetEventSlim();
+        var lane = new ScriptedLane
+        {
+            Takes = length =>
+            {
+                goOn.Wait(TimeSpan.FromMinutes(1));
+                return length;
+            },
+        };
+        app.Hub.TrySubscribe(Audience.Connect(lane), Name.Channel("overload"), static (_, _) => { }, default, out var held).Should().BeNull();
+
+        await Redis.PublishAllAsync("overload", Enumerable.Range(0, Messages).Select(n => (RedisValue)n));
+        // On the same connection to Redis: what was before it has come.
+        await Redis.PublishAsync("overload.end", "");
+        ((string?)(await other.ReadAsync())["channel"]).Should().Be("overload.end");
+        goOn.Set();
+
+        var next = 0;
+        var said = await client.ReadAsync();
+        for (; (string?)said["type"] == "message"; said = await client.ReadAsync())
+            ((string?)said["data"]).Should().Be($"{next++}");
+        said.Bare().Should().Be("""{"type":"gap","channel":"overload","code":"overload"}""");
+        var told = app.Log.Lines.Select(line => Dropped().Match(line.Text)).Single(match => match.Success);
+        (next + int.Parse(told.Groups["count"].ValueSpan, CultureInfo.InvariantCulture)).Should().Be(Messages, "each was delivered or is known to be dropped");
+        await Redis.PublishAsync("overload", "on it goes");
+        ((string?)(await client.ReadAsync())["data"]).Should().Be("on it goes");
+        app.Hub.Unsubscribe(held.Subscriber);
+    }
+
+    [GeneratedRegex("come faster than they can be passed on; (?<count>\\d+) are dropped")]
+    private static partial Regex Dropped();
+}

@@ -44,16 +44,50 @@ public sealed class HealthTests : IDisposable
     [Fact]
     public async Task A_node_that_uses_too_much_memory_lets_nobody_else_in_and_serves_those_it_has()
     {
+        const int Piece = 64 * 1024 * 1024;
         await using var redis = await RedisServer.StartAsync();
-        await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: "Limits:MemoryShare=0.001");
+        var share = (Environment.WorkingSet + Piece) / (double)GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        await using var app = await NotifierApp.StartAsync(
+            redis.Configuration, settings: FormattableString.Invariant($"Limits:MemoryShare={Math.Max(share, 0.001):0.0000}"));
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "memory");
 
-        var refused = async () => await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+        var taken = new List<byte[]>();
+        string? refusal = null;
+        while (refusal is null && taken.Count < 32)
+        {
+            var piece = GC.AllocateUninitializedArray<byte>(Piece);
+            Array.Fill(piece, (byte)1);     // memory counts once it is used
+            taken.Add(piece);
+            // It looks once a second.
+            using var second = new CancellationTokenSource(TimeSpan.FromSeconds(1.5));
+            while (refusal is null && !second.IsCancellationRequested)
+                refusal = await RefusalAsync(app);
+        }
 
-        (await refused.Should().ThrowAsync<Exception>()).Which.Message.Should().Contain("503");
+        refusal.Should().Contain("503");
         app.Log.Says("Limits:MemoryShare").Should().BeTrue();
+        await redis.PublishAsync("memory", "hello");
+        ((string?)(await client.ReadAsync())["data"]).Should().Be("hello");
+        (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
+        GC.KeepAlive(taken);
     }
 
     public void Dispose() => http.Dispose();
+
+    /// <returns>Null when it is let in.</returns>
+    private static async Task<string?> RefusalAsync(NotifierApp app)
+    {
+        try
+        {
+            await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
+            return null;
+        }
+        catch (InvalidOperationException error)
+        {
+            return error.Message;
+        }
+    }
 
     private async Task<(int Status, string Text)> GetAsync(NotifierApp app, string which)
     {

@@ -37,6 +37,32 @@ public sealed class LivenessTests(RedisFixture fixture)
     }
 
     [Fact]
+    public async Task Pings_are_spread_over_the_seconds()
+    {
+        const int Clients = 50;
+        await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain);
+        var clients = await Support.Clients.ConnectAsync(app.App, Clients);
+        await app.WhenThereAreAsync(Clients);
+        var pings = new List<int>();
+
+        await app.AdvanceAsync(25, async () => pings.Add((await Task.WhenAll(clients.Select(PingsOfAsync))).Sum()));
+
+        // The last may be on its way when the clock stands already.
+        await Eventually.IsAsync(async () => (pings[^1] += (await Task.WhenAll(clients.Select(PingsOfAsync))).Sum()) + pings.SkipLast(1).Sum() == Clients, "each is pinged once");
+        pings.Max().Should().BeLessThanOrEqualTo(3 * Clients / 25, string.Join(' ', pings));
+        await clients.DisposeAllAsync();
+
+        static async Task<int> PingsOfAsync(RawWebSocket client)
+        {
+            await client.SendAsync(Frame.PingOpcode, [6]);
+            var pings = 0;
+            while ((await client.ReadFrameAsync())!.Opcode != Frame.PongOpcode)
+                pings++;
+            return pings;
+        }
+    }
+
+    [Fact]
     public async Task A_server_that_was_paused_does_not_take_its_clients_for_gone()
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain);

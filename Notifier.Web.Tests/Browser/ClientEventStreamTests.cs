@@ -68,5 +68,12 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         await redis.Redis.PublishAsync("event.stream", "hello");
 
         await client.LogsAsync("event.stream: hello");
+
+        // One name that is refused does not end the others.
+        await client.DoAsync("notifier.channel('__reserved', hear)");
+        await client.LogsAsync("error __reserved forbidden");
+        await client.LogsAsync("subscribed event.stream", times: 2);
+        await redis.Redis.PublishAsync("event.stream", "hello again");
+        await client.LogsAsync("event.stream: hello again");
     }
 }

@@ -15,6 +15,7 @@ internal sealed partial class ExampleStage : IAsyncDisposable
     private readonly SweptApp? swept;
     private readonly List<RawWebSocket> others = [];
     private Task stopping = Task.CompletedTask;
+    private bool hadNames;
 
     private ExampleStage(Example example, RedisServer redis, SweptApp? swept, NotifierApp app)
     {
@@ -57,10 +58,14 @@ internal sealed partial class ExampleStage : IAsyncDisposable
             await PublishAsync(ExampleText.Arguments(deed)[2..]);
         else if (Acl().IsMatch(deed))
             await redis.Server.ExecuteAsync("ACL", ["SETUSER", "app", "resetchannels", .. AclChannels(deed)]);
+        else if (deed == "redis-cli FLUSHALL")
+            await redis.Server.FlushAllDatabasesAsync();
+        else if (Curl().Match(deed) is { Success: true } curl)
+            await PostAsync(curl.Groups["path"].Value, curl.Groups["body"].Value);
         else if (deed == "stop redis")
             await StopRedisAsync();
         else if (deed == "start redis")
-            await redis.StartHostAsync();
+            await StartRedisAsync();
         else if (deed == "stop the server")
             stopping = App.StopAsync();
         else if (deed == "somebody else is connected")
@@ -88,6 +93,13 @@ internal sealed partial class ExampleStage : IAsyncDisposable
         await redis.Connection.GetSubscriber().PublishAsync(RedisChannel.Literal(arguments[0]), arguments[1]);
     }
 
+    private async Task PostAsync(string path, string body)
+    {
+        var answer = await App.PostAsync(path, body);
+        if (answer.Status != 200)
+            throw new InvalidOperationException($"{path} was answered with {answer.Status}: {answer.Body}");
+    }
+
     /// <summary>In plain text nobody is told.</summary>
     private async Task WhenNamesAreLiveAsync()
     {
@@ -99,8 +111,17 @@ internal sealed partial class ExampleStage : IAsyncDisposable
             $"Redis has {string.Join(", ", names)}");
     }
 
+    private async Task StartRedisAsync()
+    {
+        await redis.StartHostAsync();
+        await Eventually.IsAsync(() => App.Log.Says("Redis is back"), "the server has noticed it");
+        if (hadNames)
+            await Eventually.IsAsync(() => App.Log.Says("messages may have been lost"), "the gaps are there");
+    }
+
     private async Task StopRedisAsync()
     {
+        hadNames = App.Hub.Names > 0;
         await redis.KillAsync();
         await Eventually.IsAsync(() => App.Log.Says("Redis does not answer"), "the server has noticed it");
     }
@@ -140,6 +161,9 @@ internal sealed partial class ExampleStage : IAsyncDisposable
 
     [GeneratedRegex("^redis-cli ACL SETUSER app resetchannels(?<channels>( &\\S+)*)$")]
     private static partial Regex Acl();
+
+    [GeneratedRegex("^curl -d \"(?<body>[^\"]*)\" http://localhost:8081(?<path>/\\S+)$")]
+    private static partial Regex Curl();
 
     [GeneratedRegex("^(?<seconds>\\d+) seconds pass$")]
     private static partial Regex Seconds();

@@ -12,7 +12,7 @@ internal static partial class ExampleText
 
     /// <summary>Compares exactly, but for what is unknown.</summary>
     public static bool Matches(string expected, string actual) => Regex.IsMatch(
-        actual, @"\A" + string.Join(@"[\w.-]+", expected.Split(Unknown).Select(Regex.Escape)) + @"\z", RegexOptions.CultureInvariant);
+        actual, @"\A" + string.Join(@"[\w.~-]+", expected.Split(Unknown).Select(Regex.Escape)) + @"\z", RegexOptions.CultureInvariant);
 
     /// <summary>The arguments of a command line, as bytes: bare, in single quotes, or in double quotes with escapes.</summary>
     public static byte[][] Arguments(string commandLine) =>

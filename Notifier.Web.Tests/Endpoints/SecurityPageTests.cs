@@ -1,0 +1,59 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using FluentAssertions;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>docs/security.md names a test for each threat; here those names are looked up, so that the page cannot rot.</summary>
+public sealed partial class SecurityPageTests
+{
+    /// <summary>Each has to be on the page.</summary>
+    private static readonly string[] Threats =
+    [
+        "cross-site hijacking", "subscribing to what is not granted", "pattern bombs", "giant and endless frames", "floods", "slow loris",
+        "slow readers", "token replay", "algorithm confusion", "header injection", "log injection", "event-stream injection", "XSS by payload",
+    ];
+
+    /// <summary>Threat, and its cells after that.</summary>
+    public static TheoryData<string, string, string> Rows
+    {
+        get
+        {
+            var rows = new TheoryData<string, string, string>();
+            foreach (var line in File.ReadLines(Path.Combine(AppContext.BaseDirectory, "docs", "security.md")).Where(static line => line.StartsWith('|')).Skip(2))
+            {
+                var cells = line.Split('|', StringSplitOptions.TrimEntries);
+                rows.Add(cells[1], cells[2], string.Join('|', cells[3..^1]));
+            }
+            return rows;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Rows))]
+    public void A_threat_has_an_answer_and_tests_that_exist_and_run(string threat, string answer, string tests)
+    {
+        answer.Should().NotBeEmpty(threat);
+        TestNames().Replace(tests, "").Should().BeEmpty("that column holds names of tests, and commas between them");
+        foreach (var name in TestNames().Matches(tests).Select(static match => match.Groups["name"].Value))
+        {
+            var methods = typeof(SecurityPageTests).Assembly.GetTypes()
+                .SelectMany(static type => type.GetMethods())
+                .Where(method => method.Name == name && method.GetCustomAttribute<FactAttribute>() is { Skip: null });
+            methods.Should().NotBeEmpty("{0} is named against: {1}", name, threat);
+        }
+    }
+
+    [Fact]
+    public void Every_threat_that_was_thought_of_is_on_the_page()
+    {
+        var named = Rows.Select(static row => (string)row[0]).ToList();
+
+        foreach (var threat in Threats)
+            named.Should().Contain(row => row.StartsWith(threat, StringComparison.Ordinal), threat);
+    }
+
+    [GeneratedRegex("`(?<name>[A-Za-z0-9]+_[A-Za-z0-9_]+)`(, |$)")]
+    private static partial Regex TestNames();
+}

@@ -2,9 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using FluentAssertions;
-using Microsoft.AspNetCore.Authentication.JwtBearer;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Notifier.Access;
 using Notifier.Messages;
@@ -81,6 +78,22 @@ public sealed class TokenAccessTests : IDisposable
         visitor!.Until.Should().Be(Now.AddSeconds(left));
     }
 
+    [Theory]
+    [InlineData(253402300799, null)]
+    [InlineData(253402300799, 0L)]
+    [InlineData(253402300799, -62135596800)]
+    public async Task The_beginning_and_the_end_of_time_are_times_as_any_other(long end, long? begin)
+    {
+        var payload = TestToken.Payload(Now, "news");
+        payload["exp"] = end;
+        if (begin is not null)
+            payload["nbf"] = begin;
+
+        var (visitor, refusal) = await IdentifyAsync(Hmac, TestToken.Sign(payload));
+
+        (visitor?.Until?.ToUnixTimeSeconds(), refusal).Should().Be((end, null));
+    }
+
     [Fact]
     public async Task A_token_is_no_good_once_its_time_is_over()
     {
@@ -119,7 +132,10 @@ public sealed class TokenAccessTests : IDisposable
             (Hmac, TestToken.Sign(payload, "RS256", text => Rsa(rsa, text))),
             (Hmac, TestToken.Sign(payload, "HS256", static text => HMACSHA256.HashData("another secret, also long enough it is"u8, text))),
         })
-            (await IdentifyAsync(options, forged)).Refusal?.Kind.Should().Be(AccessRefusalKind.Unauthorized, forged);
+        {
+            // In brackets: after "?." the assertion itself would be left out where there is no refusal.
+            ((await IdentifyAsync(options, forged)).Refusal?.Kind).Should().Be(AccessRefusalKind.Unauthorized, forged);
+        }
     }
 
     [Fact]
@@ -227,13 +243,5 @@ public sealed class TokenAccessTests : IDisposable
         visitor!.Subscribe.Check(Name.Channel("user.42.orders")).Should().BeNull();
     }
 
-    private async Task<Identification> IdentifyAsync(TokenOptions tokens, string token)
-    {
-        var access = Options.Create(new AccessOptions { Tokens = tokens });
-        var bearer = new JwtBearerOptions();
-        new TokenKeys(access, time).Configure(bearer);
-        new JwtBearerPostConfigureOptions().PostConfigure("", bearer);
-        var rules = new NameRules(Options.Create(new LimitsOptions()));
-        return await new TokenAccess(access, Options.Create(bearer), rules, time, NullLogger<TokenAccess>.Instance).IdentifyAsync(token);
-    }
+    private Task<Identification> IdentifyAsync(TokenOptions tokens, string token) => TestToken.IdentifyAsync(tokens, token, time);
 }

@@ -2,6 +2,10 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Notifier.Access;
 
 namespace Notifier.Tests.Support;
 
@@ -35,12 +39,26 @@ internal static class TestToken
     /// <param name="payload">The claims.</param>
     /// <param name="algorithm">What the header says.</param>
     /// <param name="sign">How it is signed; by HMAC-SHA256 with the secret, where that is not said.</param>
-    public static string Sign(JsonObject payload, string algorithm = "HS256", Func<byte[], byte[]>? sign = null)
+    /// <param name="keyId">The name of the key (<c>kid</c>), where one is given.</param>
+    public static string Sign(JsonObject payload, string algorithm = "HS256", Func<byte[], byte[]>? sign = null, string? keyId = null)
     {
         var header = new JsonObject { ["alg"] = algorithm, ["typ"] = "JWT" };
+        if (keyId is not null)
+            header["kid"] = keyId;
         var text = $"{Encode(header)}.{Encode(payload)}";
         sign ??= static bytes => HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), bytes);
         return $"{text}.{Base64Url.EncodeToString(sign(Encoding.ASCII.GetBytes(text)))}";
+    }
+
+    /// <summary>What a server with these options makes of a token.</summary>
+    public static async Task<Identification> IdentifyAsync(TokenOptions tokens, string token, TimeProvider time)
+    {
+        var access = Options.Create(new AccessOptions { Tokens = tokens });
+        var bearer = new JwtBearerOptions();
+        new TokenKeys(access, time).Configure(bearer);
+        new JwtBearerPostConfigureOptions().PostConfigure("", bearer);
+        var rules = new NameRules(Options.Create(new LimitsOptions()));
+        return await new TokenAccess(access, Options.Create(bearer), rules, time, NullLogger<TokenAccess>.Instance).IdentifyAsync(token);
     }
 
     private static string Encode(JsonObject part) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(part.ToJsonString()));

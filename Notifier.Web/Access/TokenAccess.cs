@@ -2,8 +2,6 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Protocols;
-using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using Microsoft.IdentityModel.Tokens;
 using Notifier.Messages;
 
@@ -13,7 +11,7 @@ namespace Notifier.Access;
 /// Makes visitors of tokens. Signature, issuer, audience and times are Microsoft's JwtBearer's to judge, set up by
 /// <see cref="TokenKeys"/>; called from here and not from its middleware, for tokens come within a connection too. Thread-safe.
 /// </summary>
-internal sealed partial class TokenAccess
+internal sealed class TokenAccess
 {
     /// <summary>Longer ones are not looked at. A frame may hold half of it, headers twice.</summary>
     private const int MostCharacters = 16 * 1024;
@@ -22,28 +20,23 @@ internal sealed partial class TokenAccess
 
     private readonly NameRules rules;
     private readonly TimeProvider time;
-    private readonly ILogger<TokenAccess> logger;
-    private readonly Seldom unavailable;
     private readonly bool mayHaveAudience;
     private readonly NameTemplate[] subscribe;
     private readonly NameTemplate[] publish;
     private readonly JsonWebTokenHandler handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = MostCharacters };
-    private readonly IConfigurationManager<OpenIdConnectConfiguration>? authority;
+    private readonly Authority? authority;
     private readonly TokenValidationParameters parameters;
 
     public TokenAccess(IOptions<AccessOptions> access, IOptions<JwtBearerOptions> bearer, NameRules rules, TimeProvider time, ILogger<TokenAccess> logger)
     {
-        (this.rules, this.time, this.logger) = (rules, time, logger);
-        unavailable = new Seldom(time);
+        (this.rules, this.time) = (rules, time);
         var tokens = access.Value.Tokens;
         AreOn = tokens.AreOn;
         mayHaveAudience = tokens.Audience.Length > 0;
         subscribe = [.. tokens.Subscribe.Select(template => NameTemplate.Parse(template, rules, out _)!)];
         publish = [.. tokens.Publish.Select(template => NameTemplate.Parse(template, rules, out _)!)];
         parameters = AreOn ? bearer.Value.TokenValidationParameters : new();
-        authority = AreOn ? bearer.Value.ConfigurationManager : null;
-        // It asks for new keys when a token is signed with one that is not known yet.
-        parameters.ConfigurationManager = authority as BaseConfigurationManager;
+        authority = tokens.Authority.Length > 0 ? new Authority(bearer.Value, time, logger) : null;
     }
 
     /// <summary>Whether any token is taken.</summary>
@@ -54,9 +47,11 @@ internal sealed partial class TokenAccess
     {
         if (!AreOn)
             return AccessRefusal.Unauthorized("this server takes no tokens: see Access:Tokens");
-        if (authority is not null && !await HasKeysAsync())
+        if ((authority is null ? parameters : await authority.ParametersAsync()) is not { } by)
             return AccessRefusal.Unavailable("the token cannot be checked: the server does not reach the authority; try again");
-        var result = await handler.ValidateTokenAsync(token, parameters);
+        var result = await handler.ValidateTokenAsync(token, by);
+        if (authority is not null && result.Exception is SecurityTokenInvalidSignatureException && await authority.NewerAsync(by) is { } newer)
+            result = await handler.ValidateTokenAsync(token, newer);
         if (!result.IsValid)
             return AccessRefusal.Unauthorized(Describe(result.Exception));
         var valid = (JsonWebToken)result.SecurityToken;
@@ -102,21 +97,6 @@ internal sealed partial class TokenAccess
         : value.ValueKind == JsonValueKind.Number ? value.GetRawText()
         : GrantedNames.Text(value);
 
-    private async ValueTask<bool> HasKeysAsync()
-    {
-        try
-        {
-            await authority!.GetConfigurationAsync(CancellationToken.None);
-            return true;
-        }
-        catch (Exception error) when (error is InvalidOperationException or IOException or HttpRequestException or OperationCanceledException)
-        {
-            if (unavailable.IsDue(out var count))
-                Log.Unreachable(logger, count, (error.InnerException ?? error).Message);
-            return false;
-        }
-    }
-
     private static string Describe(Exception error) => error switch
     {
         SecurityTokenExpiredException => "the token has expired",
@@ -129,10 +109,4 @@ internal sealed partial class TokenAccess
         SecurityTokenInvalidSignatureException => "the token is not signed with a key that is known here",
         _ => "the token is malformed",
     };
-
-    private static partial class Log
-    {
-        [LoggerMessage(1, LogLevel.Warning, "{Count} visitors were turned away since this was last said: Access:Tokens:Authority cannot be asked for its keys: {Error}")]
-        public static partial void Unreachable(ILogger logger, int count, string error);
-    }
 }

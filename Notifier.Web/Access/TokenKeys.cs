@@ -19,14 +19,11 @@ internal sealed class TokenKeys(IOptions<AccessOptions> access, TimeProvider tim
         SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512,
     ];
 
-    /// <summary>A visitor waits for it.</summary>
-    private static readonly TimeSpan AuthorityTimeout = TimeSpan.FromSeconds(5);
-
     public void Configure(JwtBearerOptions options)
     {
         var tokens = access.Value.Tokens;
         options.MapInboundClaims = false;
-        options.BackchannelTimeout = AuthorityTimeout;
+        options.BackchannelTimeout = Authority.Timeout;
         if (tokens.Authority.Length > 0)
         {
             options.Authority = tokens.Authority;
@@ -80,16 +77,19 @@ internal sealed class TokenKeys(IOptions<AccessOptions> access, TimeProvider tim
         return [];
     }
 
-    /// <summary>As the library would do it, which has only the machine's own clock.</summary>
+    /// <summary>
+    /// As the library would do it, which has only the machine's own clock. The skew is never added to what the token says: that may be at
+    /// the end of time already, and the library itself has the beginning of time stand for an <c>nbf</c> that is not there.
+    /// </summary>
     private static bool Lives(DateTime? from, DateTime? until, DateTime now)
     {
         if (until is null)
             throw new SecurityTokenNoExpirationException();
         if (from > until)
             return false;
-        if (from - TokenOptions.ClockSkew > now)
+        if (from > now + TokenOptions.ClockSkew)
             throw new SecurityTokenNotYetValidException();
-        return until + TokenOptions.ClockSkew > now ? true : throw new SecurityTokenExpiredException();
+        return until > now - TokenOptions.ClockSkew ? true : throw new SecurityTokenExpiredException();
     }
 
     private static bool IsLoopback(string address) => Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri.IsLoopback;

@@ -1,0 +1,67 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using FluentAssertions;
+using Microsoft.Extensions.Time.Testing;
+using Notifier.Access;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Access;
+
+/// <summary><c>Access:Tokens:PublicKeyFile</c>: what may be in it.</summary>
+public sealed class PublicKeyFileTests : IDisposable
+{
+    private readonly FakeTimeProvider time = new(new DateTimeOffset(2030, 1, 1, 12, 0, 0, TimeSpan.Zero));
+    private readonly string file = Path.GetTempFileName();
+
+    private DateTimeOffset Now => time.GetUtcNow();
+
+    public void Dispose() => File.Delete(file);
+
+    [Theory]
+    [InlineData("RS256")]
+    [InlineData("ES256")]
+    public async Task A_certificate_in_the_file_is_as_good_as_the_public_key_alone(string algorithm)
+    {
+        using var rsa = RSA.Create(2048);
+        using var curve = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = algorithm == "RS256"
+            ? new CertificateRequest("CN=signer", rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+            : new CertificateRequest("CN=signer", curve, HashAlgorithmName.SHA256);
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        byte[] Sign(byte[] text) => algorithm == "RS256"
+            ? rsa.SignData(text, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+            : curve.SignData(text, HashAlgorithmName.SHA256);
+        var byFile = new TokenOptions { PublicKeyFile = file, Audience = TestToken.Audience };
+        var token = TestToken.Sign(TestToken.Payload(Now.AddMinutes(5), "news"), algorithm, Sign);
+
+        foreach (var pem in new[]
+        {
+            certificate.ExportCertificatePem(),
+            $"a comment, as openssl writes it\n{certificate.ExportCertificatePem()}\n",
+            PemEncoding.WriteString("PUBLIC KEY", certificate.PublicKey.ExportSubjectPublicKeyInfo()),
+        })
+        {
+            File.WriteAllText(file, pem);
+            ((await TestToken.IdentifyAsync(byFile, token, time)).Visitor?.Subject).Should().Be("42");
+            var forged = TestToken.Sign(TestToken.Payload(Now.AddMinutes(5), "news"), "HS256", text => HMACSHA256.HashData(Encoding.UTF8.GetBytes(pem), text));
+            ((await TestToken.IdentifyAsync(byFile, forged, time)).Refusal?.Message).Should().Be("the token is not signed with a key that is known here");
+        }
+    }
+
+    [Fact]
+    public void A_private_key_in_the_file_stops_it_for_who_checks_needs_none()
+    {
+        using var rsa = RSA.Create(2048);
+        using var curve = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        foreach (var pem in new[] { rsa.ExportPkcs8PrivateKeyPem(), rsa.ExportRSAPrivateKeyPem(), curve.ExportECPrivateKeyPem(), "what is this" })
+        {
+            File.WriteAllText(file, pem);
+
+            TokenKeys.Read(new TokenOptions { PublicKeyFile = file }, out var error).Should().BeEmpty();
+
+            error.Should().Contain("-----BEGIN PUBLIC KEY-----");
+        }
+    }
+}

@@ -103,6 +103,7 @@ internal static class Server
         services.AddSingleton<AnonymousAccess>();
         services.AddSingleton<IConfigureOptions<JwtBearerOptions>, TokenKeys>();
         services.AddSingleton<IPostConfigureOptions<JwtBearerOptions>, JwtBearerPostConfigureOptions>();
+        services.AddSingleton<RecentDisconnections>();
         services.AddSingleton<TokenAccess>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<Callback>();

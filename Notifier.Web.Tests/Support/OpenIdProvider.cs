@@ -17,6 +17,7 @@ internal sealed class OpenIdProvider : IAsyncDisposable
     private RSA key = RSA.Create(2048);
     private string keyId = "first";
     private int keysAsked;
+    private int descriptionsAsked;
 
     private OpenIdProvider(WebApplication app) => this.app = app;
 
@@ -25,6 +26,9 @@ internal sealed class OpenIdProvider : IAsyncDisposable
 
     /// <summary>How often somebody has fetched its keys.</summary>
     public int KeysAsked => Volatile.Read(ref keysAsked);
+
+    /// <summary>How often somebody has asked what it says of itself, which comes first.</summary>
+    public int DescriptionsAsked => Volatile.Read(ref descriptionsAsked);
 
     /// <summary>What every request waits for.</summary>
     public Task Hold { get; set; } = Task.CompletedTask;
@@ -69,6 +73,7 @@ internal sealed class OpenIdProvider : IAsyncDisposable
 
     private async Task Describe(HttpContext context)
     {
+        Interlocked.Increment(ref descriptionsAsked);
         await Hold.WaitAsync(context.RequestAborted);
         await context.Response.WriteAsync(new JsonObject { ["issuer"] = Address, ["jwks_uri"] = $"{Address}/keys" }.ToJsonString());
     }

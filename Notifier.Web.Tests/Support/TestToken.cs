@@ -58,7 +58,7 @@ internal static class TestToken
         new TokenKeys(access, time).Configure(bearer);
         new JwtBearerPostConfigureOptions().PostConfigure("", bearer);
         var rules = new NameRules(Options.Create(new LimitsOptions()));
-        return await new TokenAccess(access, Options.Create(bearer), rules, time, NullLogger<TokenAccess>.Instance).IdentifyAsync(token);
+        return await new TokenAccess(access, Options.Create(bearer), rules, new(), time, NullLogger<TokenAccess>.Instance).IdentifyAsync(token);
     }
 
     private static string Encode(JsonObject part) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(part.ToJsonString()));

@@ -14,6 +14,7 @@ internal sealed partial class Callback : IDisposable
 
     private readonly CallbackOptions options;
     private readonly NameRules rules;
+    private readonly RecentDisconnections disconnections;
     private readonly TimeProvider time;
     private readonly ILogger<Callback> logger;
     private readonly CallbackCache cache;
@@ -21,11 +22,11 @@ internal sealed partial class Callback : IDisposable
     private readonly HttpClient application;
     private readonly Seldom failures;
 
-    public Callback(IOptions<AccessOptions> access, NameRules rules, TimeProvider time, ILogger<Callback> logger)
+    public Callback(IOptions<AccessOptions> access, NameRules rules, RecentDisconnections disconnections, TimeProvider time, ILogger<Callback> logger)
     {
         options = access.Value.Callback;
-        (this.rules, this.time, this.logger) = (rules, time, logger);
-        cache = new CallbackCache(options.CacheFor, time);
+        (this.rules, this.disconnections, this.time, this.logger) = (rules, disconnections, time, logger);
+        cache = new CallbackCache(options.CacheFor, disconnections, time);
         turns = new SemaphoreSlim(options.Concurrency);
         failures = new Seldom(time);
         application = new HttpClient(new SocketsHttpHandler
@@ -62,6 +63,7 @@ internal sealed partial class Callback : IDisposable
 
     private async Task<Identification> AskAsync(CallbackQuestion question)
     {
+        var knownAsOf = disconnections.Count;
         using var limit = new CancellationTokenSource(options.Timeout, time);
         try
         {
@@ -70,7 +72,7 @@ internal sealed partial class Callback : IDisposable
             {
                 using var request = question.ToRequest(options.Url);
                 using var response = await application.SendAsync(request, limit.Token);
-                return await ReadAsync(response, limit.Token);
+                return await ReadAsync(response, knownAsOf, limit.Token);
             }
             finally
             {
@@ -87,7 +89,7 @@ internal sealed partial class Callback : IDisposable
         }
     }
 
-    private async Task<Identification> ReadAsync(HttpResponseMessage response, CancellationToken limit)
+    private async Task<Identification> ReadAsync(HttpResponseMessage response, long knownAsOf, CancellationToken limit)
     {
         switch (response.StatusCode)
         {
@@ -97,7 +99,9 @@ internal sealed partial class Callback : IDisposable
                 return AccessRefusal.Forbidden("the application does not let you in");
             case HttpStatusCode.OK:
                 var answer = await response.Content.ReadAsByteArrayAsync(limit);
-                return CallbackAnswer.Read(answer, rules, time.GetUtcNow(), out var problem) is { } visitor ? visitor : Failed(problem);
+                return CallbackAnswer.Read(answer, rules, time.GetUtcNow(), out var problem) is { } visitor
+                    ? visitor with { KnownAsOf = knownAsOf }
+                    : Failed(problem);
             default:
                 return Failed($"it answered with status {(int)response.StatusCode}; 200, 401 and 403 mean something");
         }

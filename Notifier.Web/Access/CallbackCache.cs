@@ -4,7 +4,7 @@ namespace Notifier.Access;
 /// Answers of the application, for a few seconds: a page that opens several connections, or reloads, asks once. Failures are not kept.
 /// Thread-safe.
 /// </summary>
-internal sealed class CallbackCache(TimeSpan keepFor, TimeProvider time)
+internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disconnections, TimeProvider time)
 {
     /// <summary>Anybody can make up cookies; what is beyond this is asked, and not kept.</summary>
     private const int Most = 10_000;
@@ -24,9 +24,10 @@ internal sealed class CallbackCache(TimeSpan keepFor, TimeProvider time)
             if (entries.Count >= Most)
                 Prune();
             // Not begun under the lock: it runs on until it first waits.
+            var asked = (At: time.GetTimestamp(), AsOf: disconnections.Count);
             var answer = Task.Run(ask);
             if (entries.Count < Most)
-                entries[key] = new(answer, time.GetTimestamp());
+                entries[key] = new(answer, asked.At, asked.AsOf);
             return answer;
         }
     }
@@ -40,12 +41,16 @@ internal sealed class CallbackCache(TimeSpan keepFor, TimeProvider time)
         }
     }
 
-    /// <summary>Not after its end, nor that of what it grants; and nobody stays turned away because there was no answer once.</summary>
+    /// <summary>
+    /// Not after its end, nor that of what it grants; nobody stays turned away because there was no answer once; and what was said before a
+    /// disconnection, or may be of whoever was disconnected, is nothing to come back by.
+    /// </summary>
     private bool Counts(Entry entry) => time.GetElapsedTime(entry.AskedAt) < keepFor
         && (!entry.Answer.IsCompleted
-            || (entry.Answer.IsCompletedSuccessfully
+            ? entry.AskedAsOf == disconnections.Count
+            : entry.Answer.IsCompletedSuccessfully
                 && entry.Answer.Result is { Refusal: not { Kind: AccessRefusalKind.Unavailable } } known
-                && !(known.Visitor?.Until <= time.GetUtcNow())));
+                && !(known.Visitor is { } visitor && (visitor.Until <= time.GetUtcNow() || disconnections.Check(visitor) is not null)));
 
-    private readonly record struct Entry(Task<Identification> Answer, long AskedAt);
+    private readonly record struct Entry(Task<Identification> Answer, long AskedAt, long AskedAsOf);
 }

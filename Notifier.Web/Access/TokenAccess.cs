@@ -20,6 +20,7 @@ internal sealed class TokenAccess
 
     private readonly NameRules rules;
     private readonly TimeProvider time;
+    private readonly RecentDisconnections disconnections;
     private readonly bool mayHaveAudience;
     private readonly NameTemplate[] subscribe;
     private readonly NameTemplate[] publish;
@@ -27,9 +28,11 @@ internal sealed class TokenAccess
     private readonly Authority? authority;
     private readonly TokenValidationParameters parameters;
 
-    public TokenAccess(IOptions<AccessOptions> access, IOptions<JwtBearerOptions> bearer, NameRules rules, TimeProvider time, ILogger<TokenAccess> logger)
+    public TokenAccess(
+        IOptions<AccessOptions> access, IOptions<JwtBearerOptions> bearer, NameRules rules, RecentDisconnections disconnections, TimeProvider time,
+        ILogger<TokenAccess> logger)
     {
-        (this.rules, this.time) = (rules, time);
+        (this.rules, this.disconnections, this.time) = (rules, disconnections, time);
         var tokens = access.Value.Tokens;
         AreOn = tokens.AreOn;
         mayHaveAudience = tokens.Audience.Length > 0;
@@ -47,6 +50,7 @@ internal sealed class TokenAccess
     {
         if (!AreOn)
             return AccessRefusal.Unauthorized("this server takes no tokens: see Access:Tokens");
+        var knownAsOf = disconnections.Count;
         if ((authority is null ? parameters : await authority.ParametersAsync()) is not { } by)
             return AccessRefusal.Unavailable("the token cannot be checked: the server does not reach the authority; try again");
         var result = await handler.ValidateTokenAsync(token, by);
@@ -57,10 +61,10 @@ internal sealed class TokenAccess
         var valid = (JsonWebToken)result.SecurityToken;
         if (!mayHaveAudience && valid.Audiences.Any())
             return AccessRefusal.Unauthorized("the token is for somebody (aud), and nobody said that it is this server: see Access:Tokens:Audience");
-        return Visitor(valid);
+        return Visitor(valid, knownAsOf);
     }
 
-    private Identification Visitor(JsonWebToken token)
+    private Identification Visitor(JsonWebToken token, long knownAsOf)
     {
         // Not through the library's own look at claims, which turns them into something else, or passes them over.
         using var claims = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(token.EncodedPayload));
@@ -74,6 +78,7 @@ internal sealed class TokenAccess
         {
             Subject = Text(claims.RootElement, "sub") is { Length: > 0 } subject ? subject : null,
             Until = end > time.GetUtcNow() ? end : end + TokenOptions.ClockSkew,
+            KnownAsOf = knownAsOf,
         };
     }
 

@@ -14,6 +14,9 @@ internal sealed record Visitor(Grant Subscribe, Grant Publish)
     /// <summary>When this ends, by the clock; null when it does not.</summary>
     public DateTimeOffset? Until { get; init; }
 
+    /// <summary>When it was asked who it is, as <see cref="RecentDisconnections"/> count time; without meaning where there is no subject.</summary>
+    public long KnownAsOf { get; init; }
+
     /// <summary>Which backend it is (<c>Access:ApiKeys</c>); null for everybody else.</summary>
     public string? ApiKey { get; init; }
 

@@ -7,7 +7,8 @@ namespace Notifier.Access;
 /// a visitor whose token has a fault would else seem to be served, and hear nothing of its own.
 /// </summary>
 internal sealed class Visitors(
-    AnonymousAccess anonymous, ApiKeys keys, TokenAccess tokens, Callback callback, IOptions<AccessOptions> access, TimeProvider time)
+    AnonymousAccess anonymous, ApiKeys keys, TokenAccess tokens, Callback callback, RecentDisconnections disconnections, IOptions<AccessOptions> access,
+    TimeProvider time)
 {
     /// <summary>Who says nothing about itself.</summary>
     public Visitor Nobody { get; } = new(anonymous.Subscribe, anonymous.Publish) { IsAnonymous = true };
@@ -39,6 +40,9 @@ internal sealed class Visitors(
 
     /// <summary>Who sends a token within a connection.</summary>
     public ValueTask<Identification> IdentifyAsync(string token) => tokens.IdentifyAsync(token);
+
+    /// <summary>Whether a visitor may stay, once its connection can be found: it may have been disconnected while it was coming.</summary>
+    public AccessRefusal? CheckComing(Visitor visitor) => disconnections.Check(visitor);
 
     /// <summary>How many whole seconds a visitor has; null when there is no end.</summary>
     public int? SecondsLeft(Visitor visitor) => visitor.Until is { } until ? (int)Math.Min((until - time.GetUtcNow()).TotalSeconds, int.MaxValue) : null;

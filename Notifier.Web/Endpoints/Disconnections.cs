@@ -28,11 +28,12 @@ internal sealed partial class DisconnectJson : JsonSerializerContext;
 /// API keys: else nobody can ask.
 /// </summary>
 internal sealed partial class Disconnections(
-    RedisBackplane backplane, RedisNames names, ConnectionRegistry connections, ApiKeys keys, ILogger<Disconnections> logger) : BackgroundService
+    RedisBackplane backplane, RedisNames names, ConnectionRegistry connections, RecentDisconnections recent, ApiKeys keys,
+    ILogger<Disconnections> logger) : BackgroundService
 {
     public const string Channel = "notifier:disconnect";
 
-    private static readonly CloseReason Reason = CloseReason.NotAllowed("disconnected by an operator");
+    private static readonly CloseReason Reason = RecentDisconnections.Disconnected.ToClose();
 
     private IConnectionMultiplexer? subscribed;
 
@@ -71,6 +72,9 @@ internal sealed partial class Disconnections(
             Log.Strange(logger, Channel);
             return;
         }
+        // Those who are just coming are told by this; a connection has nothing to be called by until it is there.
+        if (asked.Sub is not null)
+            recent.Add(asked.Sub);
         var count = 0;
         connections.ForEach(connection =>
         {

@@ -126,6 +126,8 @@ internal sealed class EventsEndpoint(
         try
         {
             connections.Add(connection);
+            if (visitors.CheckComing(visitor) is { } refusal)
+                _ = connection.CloseAsync(refusal.ToClose());
             connection.Run(() => connection.Send(format.KeepAlive));
             foreach (var (name, replay) in names)
                 confirmed.Subscribe(name, replay: replay);

@@ -93,6 +93,11 @@ internal sealed class NotifierV1Session(Connection connection, Visit visit, Held
         var wasAnonymous = visit.Visitor.IsAnonymous;
         if (!visit.TryRenew(visitor))
             return;     // its end was faster, and the close is on its way
+        if (visitors.CheckComing(visitor) is { } refusal)
+        {
+            Close(refusal.ToClose());
+            return;
+        }
         names.Obey(visitor.Subscribe);
         names.Answer(new ServerObject { Type = ServerTypes.Authenticated, Id = id, In = visitors.SecondsLeft(visitor) });
         // What everybody gets, as far as it was not open to nobody.

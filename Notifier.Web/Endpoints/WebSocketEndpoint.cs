@@ -74,7 +74,7 @@ internal sealed partial class WebSocketEndpoint(
         {
             connection.Visit = VisitOf(connection, arrival.Visitor);
             connections.Add(connection);
-            if (arrival.Refusal is { } reason)
+            if ((arrival.Refusal ?? visitors.CheckComing(arrival.Visitor)?.ToClose()) is { } reason)
                 _ = connection.CloseAsync(reason);
             using ClientSession session = connection.Format == NotifierV1.Format
                 ? new NotifierV1Session(connection, connection.Visit!, held, defaults, limits.Value, visitors)

@@ -95,7 +95,15 @@ internal sealed class NotifierApp : IAsyncDisposable
                 builder.Logging.ClearProviders().AddProvider(log);
                 adapt(builder);
             });
-        await app.StartAsync();
+        try
+        {
+            await app.StartAsync();
+        }
+        catch
+        {
+            await app.DisposeAsync();       // some of it may run already
+            throw;
+        }
         return new NotifierApp(app, log);
     }
 

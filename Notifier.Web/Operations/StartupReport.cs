@@ -10,22 +10,37 @@ namespace Notifier.Operations;
 
 /// <summary>The first lines of the log: which Redis is used, where the page is, and one command to try.</summary>
 internal sealed partial class StartupReport(
-    RedisBackplane backplane, RedisNames names, AnonymousAccess anonymous, IOptions<SubscriptionsOptions> subscriptions, IServer server,
-    ILoggerFactory loggers) : IHostedLifecycleService
+    RedisBackplane backplane, RedisNames names, AnonymousAccess anonymous, IOptions<AccessOptions> access,
+    IOptions<SubscriptionsOptions> subscriptions, IServer server, ILoggerFactory loggers) : IHostedLifecycleService
 {
     /// <summary>A plain name, for these are the lines that a newcomer reads.</summary>
     private readonly ILogger logger = loggers.CreateLogger("Notifier");
 
     public Task StartedAsync(CancellationToken cancellationToken)
     {
+        var addresses = server.Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
+        if (access.Value.OperatorPort is { } port)
+            CheckOperatorPort(port, [.. addresses.Select(static address => BindingAddress.Parse(address).Port).Distinct()]);
         var redis = backplane.Location!;
         Log.Redis(logger, redis.Description);
-        foreach (var address in server.Features.Get<IServerAddressesFeature>()?.Addresses ?? [])
+        foreach (var address in addresses)
             Log.Page(logger, Browsable(address));
         var channel = (string)names.ToRedis(Name.Channel("notifications.new-user"))!;
         Log.Try(logger, $"redis-cli {redis.CliArguments}publish {ForShell(channel)} \"Mathias signed up\"");
         ReportAccess();
         return Task.CompletedTask;
+    }
+
+    /// <summary>Where the server listens is known only now: it may be said in several ways.</summary>
+    private static void CheckOperatorPort(int port, int[] ports)
+    {
+        var wrong = !ports.Contains(port) ? "and the server does not listen there" : ports.Length == 1 ? "the only port that the server listens at" : null;
+        if (wrong is not null)
+        {
+            throw new StartupException(
+                $"Access:OperatorPort is {port}, {wrong}; have it listen at a port for visitors and at one for operators, such as by "
+                + $"urls=http://*:8081;http://127.0.0.1:9081 and Access:OperatorPort=9081.");
+        }
     }
 
     private void ReportAccess()
@@ -46,7 +61,7 @@ internal sealed partial class StartupReport(
     /// <summary>An address to click on: every interface includes this one.</summary>
     private static string Browsable(string address)
     {
-        var binding = Microsoft.AspNetCore.Http.BindingAddress.Parse(address);
+        var binding = BindingAddress.Parse(address);
         var host = binding.Host is "*" or "+" or "0.0.0.0" or "[::]" ? "localhost" : binding.Host;
         return $"{binding.Scheme}://{host}:{binding.Port}/";
     }

@@ -1,0 +1,101 @@
+using System.Net;
+using FluentAssertions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Notifier.Endpoints;
+using Notifier.Redis;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>What only operators see: by an API key, or at a port that visitors do not reach (<c>Access:OperatorPort</c>).</summary>
+[Collection(UsesRedis.Name)]
+public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime
+{
+    private const string Key = "the key of the tests, plain";
+
+    private readonly int operators = FreePort.Next();
+    private readonly int visitors = FreePort.Next();
+    private WebApplication? app;
+
+    [Fact]
+    public async Task With_a_key_an_operator_sees_it_anywhere_and_without_one_nobody_does()
+    {
+        await StartAsync();
+
+        (await GetAsync(visitors, $"X-Api-Key: {Key}")).Should().Be((HttpStatusCode.OK, "for operators"));
+        (await GetAsync(visitors, $"Authorization: Bearer {Key}")).Status.Should().Be(HttpStatusCode.OK);
+        (await GetAsync(visitors, "X-Api-Key: unknown")).Status.Should().Be(HttpStatusCode.Unauthorized);
+        (await GetAsync(visitors, "Accept: */*")).Should().Be((HttpStatusCode.Unauthorized, "an API key is needed (Access:ApiKeys)"));
+        (await GetAsync(operators, "Accept: */*")).Status.Should().Be(HttpStatusCode.Unauthorized, "nobody has said that this port is theirs");
+        (await GetAsync(visitors, $"Authorization: Bearer {TestToken.Of(DateTimeOffset.UtcNow.AddMinutes(5), "*")}")).Should().Be(
+            (HttpStatusCode.Forbidden, "this is for backends: an API key is needed (Access:ApiKeys)"));
+    }
+
+    [Fact]
+    public async Task At_the_port_of_operators_nobody_is_asked_and_at_the_others_nothing_that_a_request_says_opens_it()
+    {
+        await StartAsync($"Access:OperatorPort={operators}", "ForwardedHeaders:KnownProxies:0=127.0.0.1");
+
+        (await GetAsync(operators, "Accept: */*")).Should().Be((HttpStatusCode.OK, "for operators"));
+        foreach (var header in new[] { "Accept: */*", $"Host: localhost:{operators}", $"X-Forwarded-Host: localhost:{operators}", $"X-Forwarded-Port: {operators}" })
+            (await GetAsync(visitors, header)).Status.Should().Be(HttpStatusCode.Unauthorized, header);
+        (await GetAsync(visitors, $"X-Api-Key: {Key}")).Status.Should().Be(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task What_changes_something_needs_a_key_also_at_the_port_of_operators()
+    {
+        await StartAsync($"Access:OperatorPort={operators}");
+        using var http = new HttpClient();
+
+        using var response = await http.PostAsync(new Uri($"http://127.0.0.1:{operators}/disconnect"), new StringContent("""{"sub":"42"}"""));
+
+        response.StatusCode.Should().Be(HttpStatusCode.Unauthorized);
+    }
+
+    [Theory]
+    [InlineData(0, "Access:OperatorPort is {0}, the only port that the server listens at")]
+    [InlineData(1, "Access:OperatorPort is {0}, and the server does not listen there")]
+    public async Task A_port_that_visitors_reach_or_nobody_does_stops_it(int which, string told)
+    {
+        var port = which == 0 ? visitors : FreePort.Next();
+
+        var starting = () => NotifierApp.StartAsync(fixture.Redis.Configuration, port: visitors, settings: $"Access:OperatorPort={port}");
+
+        (await starting.Should().ThrowAsync<StartupException>())
+            .Which.Message.Should().Contain(string.Format(System.Globalization.CultureInfo.InvariantCulture, told, port)).And.Contain("urls");
+    }
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        if (app is not null)
+        {
+            await app.StopAsync();
+            await app.DisposeAsync();
+        }
+    }
+
+    private Task StartAsync(params string[] settings)
+    {
+        app = global::Server.Build([
+            $"--urls=http://127.0.0.1:{visitors};http://127.0.0.1:{operators}", $"--Redis:Configuration={fixture.Redis.Configuration}",
+            "--Access:ApiKeys:0:Name=operator", $"--Access:ApiKeys:0:Secret={Key}", "--Operations:DrainPeriod=00:00:00",
+            .. TestToken.Settings.Concat(settings).Select(static setting => $"--{setting}")]);
+        app.MapGet("/of-the-test", static () => "for operators").RequireOperator();
+        return app.StartAsync();
+    }
+
+    private static async Task<(HttpStatusCode Status, string Text)> GetAsync(int port, string header)
+    {
+        using var http = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{port}/of-the-test");
+        request.Headers.TryAddWithoutValidation(header.Split(": ")[0], header.Split(": ")[1]);
+        using var response = await http.SendAsync(request);
+        var text = await response.Content.ReadAsStringAsync();
+        return (response.StatusCode, response.IsSuccessStatusCode ? text : (string)System.Text.Json.Nodes.JsonNode.Parse(text)!["detail"]!);
+    }
+}

@@ -13,7 +13,7 @@ namespace Notifier.Tests.Operations;
 public sealed class LogSecrecyTests : IDisposable
 {
     /// <summary>All levels of all that logs, said in every way there is.</summary>
-    private static readonly string[] Everything =
+    internal static readonly string[] Everything =
     [
         .. from rules in new[] { "Logging", "Logging:Console" }
            from category in new[]

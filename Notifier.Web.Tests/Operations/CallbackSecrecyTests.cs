@@ -1,0 +1,54 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Operations;
+
+/// <summary>Cookies go to the application, and its answers come back: neither goes to the log, whatever comes of it.</summary>
+public sealed class CallbackSecrecyTests
+{
+    private readonly List<string> planted = [];
+
+    [Fact]
+    public async Task Nothing_that_an_application_is_asked_or_answers_is_in_the_log_at_any_level()
+    {
+        var application = await Application.StartAsync();
+        await using var program = NotifierProcess.Start(
+            "Production",
+            [
+                "Redis:Embedded=true", $"Redis:EmbeddedPort={FreePort.Next()}", "Access:Callback:CacheFor=00:00:00",
+                $"Access:Callback:Url={application.Address}/notifier?key={Plant("callback")}", .. LogSecrecyTests.Everything,
+            ]);
+        await program.PrintsAsync("Try: ");
+
+        foreach (var (answer, code) in new[]
+        {
+            (Application.Grant($$"""{"sub":"{{Plant("subject")}}","expiresIn":300}"""), 4403), (Application.Grant($"<html>{Plant("page")}"), 4503),
+            (Application.Status(500), 4503), (Application.Status(302, $"/?to={Plant("redirect")}"), 4503), (Application.Status(401), 4401),
+        })
+        {
+            application.Answer = answer;
+            (await ComeAsync()).Should().Be(code);
+        }
+        await application.DisposeAsync();
+        (await ComeAsync()).Should().Be(4503, "nobody is there any more");
+        (await program.TerminateAsync()).Should().Be(0, program.Output);
+
+        program.Output.Should().Contain("Access:Callback:Url gave no answer");
+        foreach (var secret in planted)
+            program.Output.Should().NotContain(secret);
+
+        async Task<int> ComeAsync()
+        {
+            await using var client = await RawWebSocket.ConnectAsync(
+                new UriBuilder(new Uri(program.Address("http"), "/ws?channel=x")) { Scheme = "ws" }.Uri, headers: $"Cookie: session={Plant("cookie")}\r\n");
+            return (await client.ReadUntilCloseAsync()).CloseCode;
+        }
+    }
+
+    private string Plant(string what)
+    {
+        planted.Add($"planted-{what}-{Guid.NewGuid():N}");
+        return planted[^1];
+    }
+}

@@ -35,8 +35,16 @@ export interface NotifierOptions {
    * function wherever tokens expire.
    */
   token?: string | (() => string | Promise<string>);
-  /** One connection for all tabs of this browser. They must be the same visitor's. On http it works on localhost only. */
+  /**
+   * One connection for all tabs of this browser. They must be the same visitor's. Where the browser has no Web Locks, which is on http
+   * anywhere but on localhost, the console says so, and each tab has its own.
+   */
   shared?: boolean;
+  /**
+   * Goes on, when the page is loaded anew in the same tab, from where each name was read to: the positions are kept in sessionStorage.
+   * For one Notifier of a page.
+   */
+  persist?: "session";
   /** Closes it. */
   signal?: AbortSignal;
 }
@@ -44,7 +52,7 @@ export interface NotifierOptions {
 /** The details of the events. Those that concern a name say which. */
 export interface NotifierEvents {
   state: CustomEvent<{ state: NotifierState }>;
-  /** Messages of a name may have been lost here. */
+  /** Messages of a name may have been lost here. Its code is the server's, or notRecovered: not all since the last position was to be had. */
   gap: CustomEvent<{ channel?: string; pattern?: string; code: string; lost?: number }>;
   /** A name was refused (the rest goes on), the connection was (code is a number, 44xx), or the token function failed. */
   error: CustomEvent<{ channel?: string; pattern?: string; code: string | number; message: string }>;
@@ -56,15 +64,25 @@ export interface NotifierEvents {
   pong: CustomEvent<{ id?: number | string }>;
 }
 
+export interface NotifierListening {
+  /** Ends it. */
+  signal?: AbortSignal;
+  /**
+   * First so many of the latest messages, where no position is known yet. For whoever is the first on this connection to ask for the name;
+   * who comes later hears what comes then. Event streams have none.
+   */
+  last?: number;
+}
+
 export declare class Notifier extends EventTarget implements Disposable {
   /** @param url Where the server is. Left out: where the script came from (a module says it). */
   constructor(url?: string | URL, options?: NotifierOptions);
   /** Undefined before the first name is asked for: it connects then. */
   readonly state: NotifierState | undefined;
   /** Exactly this channel. */
-  channel(name: string, listener: (message: NotifierMessage) => void, options?: { signal?: AbortSignal }): NotifierSubscription;
+  channel(name: string, listener: (message: NotifierMessage) => void, options?: NotifierListening): NotifierSubscription;
   /** All channels that match a Redis glob, such as `orders.42.*`. */
-  pattern(glob: string, listener: (message: NotifierMessage) => void, options?: { signal?: AbortSignal }): NotifierSubscription;
+  pattern(glob: string, listener: (message: NotifierMessage) => void, options?: NotifierListening): NotifierSubscription;
   /** Tries at once, also after a refusal. */
   connect(): void;
   /** The answer is an event `pong`. Event streams give none. */

@@ -1,23 +1,24 @@
-// Notifier's client: it reconnects, resubscribes and resumes by itself. See docs/embedding.md and, for its API, notifier.d.ts.
-//     new Notifier("https://notifier.example.com").pattern("notifications.*", message => console.log(message.data));
+// Notifier's client: it reconnects, resubscribes and resumes by itself. Its API: notifier.d.ts
 (() => {
   "use strict";
 
-  const SHORTEST = 500, LONGEST = 20_000; // ms: the ceilings of the back-off
-  const OPENING = 10_000; // ms until we are welcome
-  const SILENCE = 35_000; // ms: it says something every 25 s
-  const CHECK = 5_000; // ms for an answer when network or page come back
-  const LASTED = 5_000; // ms: a server may accept, and close at once
+  // In ms:
+  const SHORTEST = 500, LONGEST = 20_000; // the ceilings of the back-off
+  const OPENING = 10_000; // until we are welcome
+  const SILENCE = 35_000; // it says something every 25 s
+  const CHECK = 5_000; // for an answer when network or page come back
+  const LASTED = 5_000; // or a server accepts, and closes at once
 
+  const FAILED = {}; // no token
   const script = globalThis.document?.currentScript;
   const now = () => performance.now();
 
-  // A name is {channel} or {pattern}, and its key that as JSON.
+  // A name is {channel} or {pattern}; its key, that as JSON.
   const keyOf = ({ channel, pattern }) => JSON.stringify(pattern === undefined ? { channel } : { pattern });
   const bytesOf = base64 => Uint8Array.from(atob(base64), character => character.charCodeAt(0));
 
-  function overWebSocket(base, token, names, on) {
-    const socket = new WebSocket(new URL("ws", base).href.replace(/^http/, "ws"), "notifier.v1");
+  function overWebSocket(base, on) {
+    const socket = new WebSocket(new URL("ws", base).href.replace("http", "ws"), "notifier.v1");
     socket.onopen = on.open;
     socket.onmessage = ({ data }) => on.frame(JSON.parse(data));
     socket.onclose = ({ code, reason }) => on.end(code, reason);
@@ -27,12 +28,12 @@
     };
   }
 
-  // An EventSource sends no token, tells no status, and reconnects in its own way.
-  function overEvents(base, token, names, on) {
-    const stop = new AbortController(), url = new URL("events", base);
-    for (const [key, position] of names) {
+  // EventSource sends no token and tells no status.
+  function overEvents(base, on, token, names, positions) {
+    const stop = new AbortController(), url = new URL("events", base), asked = [...names.keys()];
+    for (const key of asked) {
       for (const [kind, text] of Object.entries(JSON.parse(key))) url.searchParams.append(kind, text);
-      url.searchParams.append("after", position ?? "");
+      url.searchParams.append("after", positions.get(key) ?? "");
     }
     (async () => {
       const headers = token ? { Authorization: `Bearer ${token}` } : {};
@@ -45,7 +46,7 @@
       let text = "", retry;
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let chunk; !(chunk = await reader.read()).done;) {
-        on.frame({ type: "ping" }); // comments are signs of life
+        on.frame({ type: "ping" }); // a comment is a sign of life
         const events = (text + chunk.value).split("\n\n");
         text = events.pop();
         for (const line of events.join("\n").split("\n")) {
@@ -53,36 +54,32 @@
           if (line.startsWith("data: ")) on.frame(JSON.parse(line.slice(6)));
         }
       }
-      on.end(0, "the stream ended", retry);
-    })().catch(error => on.end(0, error.message));
-    return { close: () => stop.abort() };
+      on.end(0, "", retry);
+    })().catch(() => on.end());
+    return { asked, close: () => stop.abort() };
   }
 
-  // Keeps one connection, and the names that are wanted on it.
+  // One connection, and what is wanted on it.
   class Connection {
-    #base; #source; #receive; #token; #names = new Map(); // wanted keys, and the positions they were read to
+    #base; #receive; #positions; #names; #source; #token;
     #asked = new Map(); // keys asked for on this line, and with which id
-    #attempt; #line; #isOpen; #wasWelcome; #began; #heard; #isSilent; #watchdog; #retry; #told; #state;
+    #attempt; #line; #isOpen; #isWelcome; #began; #heard; #isSilent; #watchdog; #retry; #told; #state;
     #refused = new Set(); #failures = 0; #blocked = 0; #renewed = false; #id = 0; #gone = new AbortController();
 
-    constructor(base, token, receive) {
-      this.#base = base;
-      this.#source = token;
-      this.#receive = receive;
+    constructor(base, token, receive, positions, names) {
+      [this.#base, this.#receive, this.#positions, this.#names] = [base, receive, positions, names];
+      if (typeof token === "function") this.#source = token;
+      else this.#token = Promise.resolve(token);
       const { signal } = this.#gone;
       globalThis.addEventListener("online", () => this.#check(true), { signal });
       globalThis.addEventListener("offline", () => this.#check(false), { signal });
       globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.#check(true), { signal });
     }
 
-    hold(key, position) {
-      if (!this.#names.has(key)) this.#names.set(key, position);
-      this.#changed();
-    }
-
-    release(key) {
-      this.#names.delete(key);
-      this.#changed();
+    // Once, however many names change in a moment.
+    changed(released) {
+      this.#positions.delete(released);
+      queueMicrotask(() => !this.#gone.signal.aborted && (this.#attempt || !this.#names.size ? this.#sync() : this.connect()));
     }
 
     send(command) {
@@ -99,44 +96,31 @@
       if (this.#gone.signal.aborted) return;
       this.#leave();
       const attempt = this.#attempt = {};
-      const ours = react => (...args) => this.#attempt === attempt && react(...args); // not what an older line still says
+      const ours = react => (...args) => this.#attempt === attempt && react(...args); // not an older line's
       if (this.#state !== "waiting") this.#become("connecting");
       this.#began = this.#heard = now();
       this.#watch(OPENING);
-      let token;
-      try {
-        token = await this.#getToken();
-      } catch (error) {
-        this.#receive({ type: "error", code: "token", message: error.message });
-        return ours(() => this.#end(0, ""))();
-      }
+      const token = await this.#getToken();
       if (this.#attempt !== attempt) return;
+      if (token === FAILED) return this.#end();
       try {
-        this.#line = (this.#blocked < 2 ? overWebSocket : overEvents)(this.#base, token, this.#names, {
+        this.#line = (this.#blocked < 2 ? overWebSocket : overEvents)(this.#base, {
           open: ours(() => this.#opened(token)),
           frame: ours(frame => this.#take(frame)),
           end: ours((code, reason, retryAfter) => this.#end(code, reason, retryAfter)),
-        });
+        }, token, this.#names, this.#positions);
       } catch (error) {
-        this.#end(4400, error.message); // such as ws: on a page of https:
+        this.#end(4400, error.message); // ws: on a page of https:
       }
     }
 
     #opened(token) {
       this.#isOpen = true;
-      if (this.#line.send) {
-        if (token) this.send({ type: "auth", token });
-        this.#sync();
-      } else {
-        this.#asked = new Map([...this.#names].map(([key]) => [key, undefined]));
+      if (this.#line.asked) {
+        for (const key of this.#line.asked) this.#asked.set(key);
         this.#take({ type: "welcome" });
-        this.#sync(); // what was asked for meanwhile
-      }
-    }
-
-    // However often names change in a moment, what to say is found out at its end.
-    #changed() {
-      queueMicrotask(() => !this.#gone.signal.aborted && (this.#attempt || !this.#names.size ? this.#sync() : this.connect()));
+      } else if (token) this.send({ type: "auth", token });
+      this.#sync();
     }
 
     #sync() {
@@ -150,7 +134,8 @@
       }
       for (const key of added) {
         this.#asked.set(key, ++this.#id);
-        this.send({ type: "subscribe", ...JSON.parse(key), id: this.#id, after: this.#names.get(key) });
+        const after = this.#positions.get(key);
+        this.send({ type: "subscribe", ...JSON.parse(key), id: this.#id, after, last: after ? undefined : this.#names.get(key).last });
       }
     }
 
@@ -160,44 +145,44 @@
       this.#isSilent = false;
       if (type === "ping") return;
       if (type === "welcome") {
-        this.#wasWelcome = true;
+        this.#isWelcome = true;
         this.#become("connected");
       } else if (type === "closing") {
         this.#told = frame.retryAfter;
       } else if (type === "expiring") {
         this.#renew();
       } else if (type === "subscribed" || type === "error" && key !== "{}") {
-        if (frame.id !== this.#asked.get(key)) return; // the answer to what was taken back since
+        if (frame.id !== this.#asked.get(key)) return; // taken back since
         if (type === "error") this.#refused.add(key);
         if (code === "overloaded") setTimeout(() => this.#askAgain([key]), SHORTEST + Math.random() * LONGEST);
       } else if (type === "unsubscribed") {
         if (!code || !this.#asked.has(key)) return; // our own wish
         this.#refused.add(key);
       }
-      if (frame.position && this.#names.has(key)) this.#names.set(key, frame.position);
+      if (frame.position && !this.#names.has(key)) return; // given up
       this.#receive(frame);
-      if (frame.recovered === false) this.#receive({ type: "gap", ...JSON.parse(key), code: "notRecovered" });
     }
 
     // 44xx: not again unchanged. 46xx: when told. All else: with back-off.
     async #end(code, reason, retryAfter = /retryAfter=([\d.]+)/.exec(reason)?.[1] ?? this.#told) {
-      const didNotOpen = this.#line?.send && !this.#wasWelcome && !(code >= 4000);
-      if (this.#wasWelcome && now() - this.#began > LASTED) [this.#failures, this.#renewed] = [0, false];
+      const didNotOpen = this.#line?.send && !this.#isWelcome && !(code >= 4000);
+      if (this.#isWelcome && now() - this.#began > LASTED) this.#failures = this.#renewed = 0;
       this.#leave();
       const attempt = this.#attempt = {};
-      if (code === 4401 && !this.#renewed && typeof this.#source === "function") {
+      if (code === 4401 && !this.#renewed && this.#source) {
         this.#renewed = true;
         this.#token = undefined;
         return this.connect();
       }
-      const isRefused = code >= 4400 && code <= 4499;
+      const isRefused = /^44/.test(code);
       this.#become(isRefused ? "refused" : "waiting");
       if (isRefused) return this.#receive({ type: "error", code, message: reason });
-      // Event streams help where WebSockets do not get through, not a server that is away or overloaded.
+      // A server that is away or overloaded is not helped by event streams.
       if (didNotOpen) {
-        const isReady = await this.#isReady();
+        const url = new URL("healthz/ready", this.#base);
+        const { ok } = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(CHECK) }).catch(() => ({}));
         if (this.#attempt !== attempt) return;
-        this.#blocked = isReady ? this.#blocked + 1 : 0;
+        this.#blocked = ok ? this.#blocked + 1 : 0;
       }
       this.#told = +retryAfter;
       const ceiling = Math.min(LONGEST, SHORTEST * 2 ** this.#failures++);
@@ -205,7 +190,7 @@
     }
 
     #leave() {
-      this.#attempt = this.#isOpen = this.#wasWelcome = this.#told = undefined;
+      this.#attempt = this.#isOpen = this.#isWelcome = this.#told = undefined;
       this.#line?.close();
       this.#line = undefined;
       this.#asked.clear();
@@ -215,17 +200,16 @@
       this.#retry = undefined;
     }
 
-    // A timer for each frame would cost more than the frame.
+    // A timer for each frame would cost too much.
     #watch(limit, from = this.#heard) {
       clearTimeout(this.#watchdog);
       this.#isSilent = true;
-      this.#watchdog = setTimeout(
-        () => !this.#isSilent ? this.#watch(SILENCE) : this.#end(0, "the server is silent"), limit - (now() - from));
+      this.#watchdog = setTimeout(() => this.#isSilent ? this.#end() : this.#watch(SILENCE), limit - (now() - from));
     }
 
-    // Network or page came or went: is this still a connection, and why wait longer?
+    // Network or page came or went: is it still connected, and why wait longer?
     #check(isBack) {
-      if (this.#wasWelcome && this.#line.send) {
+      if (this.#isWelcome && this.#line.send) {
         this.send({ type: "ping" });
         this.#watch(CHECK, now());
       } else if (isBack && this.#retry && !(this.#told > 0)) {
@@ -234,34 +218,27 @@
       }
     }
 
-    async #isReady() {
-      try {
-        return (await fetch(new URL("healthz/ready", this.#base), { cache: "no-store", signal: AbortSignal.timeout(CHECK) })).ok;
-      } catch {
-        return false;
-      }
-    }
-
-    // Kept: when the server restarts, not every page is to ask for a token.
+    // Kept: a server that restarts is not to make every page ask for one.
     async #getToken() {
-      const token = this.#token ??= (async () => typeof this.#source === "function" ? await this.#source() : this.#source)();
-      token.catch(() => this.#token = this.#token === token ? undefined : this.#token);
-      return token;
+      const token = this.#token ??= (async () => this.#source())();
+      try {
+        return await token;
+      } catch (error) {
+        if (this.#token === token) this.#token = undefined;
+        this.#receive({ type: "error", code: "token", message: error.message });
+        return FAILED;
+      }
     }
 
     async #renew() {
-      if (typeof this.#source !== "function") return;
+      if (!this.#source) return;
       const attempt = this.#attempt;
       this.#token = undefined;
-      try {
-        const token = await this.#getToken();
-        if (this.#attempt !== attempt) return;
-        if (!this.#line.send) return this.connect();
-        this.send({ type: "auth", token });
-        this.#askAgain(this.#refused); // it may allow more
-      } catch (error) {
-        this.#receive({ type: "error", code: "token", message: error.message }); // 4401 will ask once more
-      }
+      const token = await this.#getToken();
+      if (token === FAILED || this.#attempt !== attempt) return; // 4401 will ask once more
+      if (!this.#line.send) return this.connect();
+      this.send({ type: "auth", token });
+      this.#askAgain(this.#refused); // it may allow more
     }
 
     #askAgain(keys) {
@@ -270,48 +247,40 @@
     }
 
     #become(state) {
-      if (this.#state !== state) this.#receive({ type: "state", state: this.#state = state });
+      this.#receive({ type: "state", state: this.#state = state });
     }
   }
 
-  // One for all tabs: that which holds the lock leads and passes on what comes, the others tell it their names. When it closes,
-  // the next gets the lock, asks for all names, and goes on where they were read to.
+  // Of all tabs, the one that has the lock connects, and passes on what comes; the others tell it their names. When it ends, the
+  // next has the lock, and goes on where each was read to.
   class SharedConnection {
-    #id = crypto.randomUUID(); #lock; #tabs; #leader; #isKnown; #receive; #end; #isClosed; #state;
-    #own = new Set(); // the keys of this tab
-    #positions = new Map(); // of all tabs, for who leads next
-    #held = new Map(); // the leader's: the keys of each tab
-    #confirmed = new Map(); // the leader's: for tabs that ask later
+    #id = crypto.randomUUID(); #lock; #tabs; #leader; #isKnown; #receive; #names; #stop = new AbortController();
+    #positions; // of all tabs, for who leads next
+    #held = new Map(); // the leader's: the names of each tab
+    #all = new Map(); // the leader's: the names of all, by their key
+    #said = new Map(); // the leader's: what tabs that come later need to hear
 
-    constructor(base, token, receive) {
-      this.#lock = `notifier ${base}`;
-      this.#receive = receive;
+    constructor(base, token, receive, positions, names) {
+      [this.#lock, this.#receive, this.#positions, this.#names] = [`notifier ${base}`, receive, positions, names];
       this.#tabs = new BroadcastChannel(this.#lock);
       this.#tabs.onmessage = ({ data }) => this.#heard(data);
-      const stop = new AbortController(), { signal } = stop;
-      const life = new Promise(resolve => this.#end = () => (stop.abort(), resolve()));
-      // By this lock the leader knows that a tab lives, or crashed.
+      const { signal } = this.#stop, life = new Promise(resolve => signal.onabort = resolve);
+      // By it the leader knows that this tab lives.
       navigator.locks.request(this.#lock + this.#id, () => {
         this.#isKnown = true;
         this.#tell();
         return life;
       });
       navigator.locks.request(this.#lock, { signal }, () => {
-        this.#leader = new Connection(base, token, frame => this.#pass(frame));
-        this.#holds(this.#id, [...this.#own]);
-        this.#tabs.postMessage({ isNew: true });
+        this.#leader = new Connection(base, token, frame => this.#pass(frame), positions, this.#all);
+        this.#tell();
+        this.#post({ isNew: true });
         return life;
-      }).catch(() => {}); // closed before it was this tab's turn
+      }).catch(() => {}); // closed before
     }
 
-    hold(key) {
-      this.#own.add(key);
-      this.#changed();
-    }
-
-    release(key) {
-      this.#own.delete(key);
-      this.#changed();
+    changed() {
+      queueMicrotask(() => this.#tell());
     }
 
     send(command) {
@@ -323,88 +292,92 @@
     }
 
     close() {
-      this.#isClosed = true;
+      this.#stop.abort();
       this.#receive({ type: "state", state: "closed" });
       this.#leader?.close();
       this.#tabs.close();
-      this.#end();
     }
 
     #ask(method, argument) {
-      this.#leader ? this.#leader[method](argument) : this.#tabs.postMessage({ method, argument });
+      this.#leader ? this.#leader[method](argument) : this.#post({ method, argument });
     }
 
-    #changed() {
-      queueMicrotask(() => this.#isClosed || this.#tell());
-    }
-
-    // All names each time: nothing is lost with a leader that did not read it.
+    // All of them: nothing is lost with a leader.
     #tell() {
-      if (this.#leader) this.#holds(this.#id, [...this.#own]);
-      else if (this.#isKnown) this.#tabs.postMessage({ tab: this.#id, names: [...this.#own].map(key => [key, this.#positions.get(key)]) });
+      const names = [...this.#names].map(([key, { last }]) => ({ key, last, position: this.#positions.get(key) }));
+      if (this.#leader) this.#holds(this.#id, names);
+      else if (this.#isKnown) this.#post({ tab: this.#id, names });
     }
 
     #heard({ isNew, tab, names, method, argument, frame, forget }) {
-      if (frame) return tab && tab !== this.#id || this.#got(frame);
+      if (frame) return !this.#isKnown || tab && tab !== this.#id || this.#receive(frame);
       if (forget) this.#positions.delete(forget);
       else if (isNew) this.#tell();
       else if (!this.#leader) return;
       else if (method) this.#ask(method, argument);
       else {
-        if (!this.#held.has(tab)) navigator.locks.request(this.#lock + tab, () => this.#holds(tab));
-        for (const [key, position] of names) if (!this.#positions.has(key)) this.#positions.set(key, position);
-        this.#holds(tab, names.map(([key]) => key));
-        this.#tabs.postMessage({ frame: { type: "state", state: this.#state } });
-        for (const [key] of names) if (this.#confirmed.has(key)) this.#tabs.postMessage({ frame: this.#confirmed.get(key), tab });
+        const before = this.#held.get(tab);
+        if (!before) {
+          navigator.locks.request(this.#lock + tab, () => this.#holds(tab, []));
+          this.#post({ frame: this.#said.get("{}") });
+        }
+        for (const { key, position } of names) {
+          const known = this.#positions.get(key), said = this.#said.get(key);
+          if (!known && position) this.#positions.set(key, position);
+          // If not, messages have passed it by.
+          const frame = { ...said, position: known, recovered: before || !position ? undefined : position === known };
+          if (said && !before?.some(name => name.key === key)) this.#post({ tab, frame });
+        }
+        this.#holds(tab, names);
       }
     }
 
-    #holds(tab, keys) {
-      if (this.#isClosed) return;
-      const before = this.#held.get(tab) ?? [];
-      if (keys) this.#held.set(tab, keys);
-      else this.#held.delete(tab);
-      const all = new Set([...this.#held.values()].flat());
-      for (const key of before) if (!all.has(key)) this.#forget(key);
-      for (const key of keys ?? []) this.#leader.hold(key, this.#positions.get(key));
+    #holds(tab, names) {
+      this.#held.set(tab, names);
+      const before = [...this.#all.keys()];
+      this.#all.clear();
+      for (const name of [...this.#held.values()].flat()) if (!this.#all.has(name.key)) this.#all.set(name.key, name);
+      for (const forget of before) {
+        if (this.#all.has(forget)) continue;
+        this.#post({ forget });
+        this.#said.delete(forget);
+        this.#positions.delete(forget);
+      }
+      this.#leader.changed();
     }
 
-    #forget(key) {
-      this.#tabs.postMessage({ forget: key }); // or a replay would meet who asks for it again
-      this.#positions.delete(key);
-      this.#confirmed.delete(key);
-      this.#leader.release(key);
+    #post(message) {
+      if (!this.#stop.signal.aborted) this.#tabs.postMessage(message);
     }
 
     #pass(frame) {
-      if (this.#isClosed) return;
-      this.#tabs.postMessage({ frame });
-      if (frame.type === "subscribed") this.#confirmed.set(keyOf(frame), { ...frame, position: undefined });
-      this.#got(frame);
-    }
-
-    #got(frame) {
-      if (frame.position) this.#positions.set(keyOf(frame), frame.position);
-      if (frame.type === "state") {
-        if (frame.state === this.#state) return;
-        this.#state = frame.state;
-      }
+      this.#post({ frame });
+      if (frame.type === "subscribed" || frame.type === "state") this.#said.set(keyOf(frame), frame);
       this.#receive(frame);
     }
   }
 
   class Notifier extends EventTarget {
-    #link; #listeners = new Map(); // of each name's key
+    #link;
+    #names = new Map(); // by key: listeners, how many of the last they want, positions seen
+    #positions = new Map(); // by key: how far it was read
 
-    constructor(url = script?.src ?? location.href, { token, shared, signal } = {}) {
+    constructor(url = script?.src ?? location.href, { token, shared, persist, signal } = {}) {
       super();
       const base = new URL(url, globalThis.document?.baseURI ?? location.href);
       base.protocol = base.protocol.replace("ws", "http");
       base.search = base.hash = "";
       base.pathname = base.pathname.replace(/\/(ws|[^/]*\.m?js)?$/, "") + "/";
-      // Browsers have locks on https and localhost only.
-      const Link = shared && globalThis.navigator?.locks && globalThis.BroadcastChannel ? SharedConnection : Connection;
-      this.#link = new Link(base.href, token, frame => this.#receive(frame));
+      if (shared && !navigator.locks) console.warn("Notifier: shared needs https; each tab has a connection");
+      if (persist) {
+        const place = `notifier ${base}`;
+        this.#positions = new Map(JSON.parse(sessionStorage[place] ?? "[]"));
+        addEventListener("pagehide", () => {
+          sessionStorage[place] = JSON.stringify([...this.#positions].filter(([key]) => this.#names.has(key)));
+        });
+      }
+      const Link = shared && navigator.locks ? SharedConnection : Connection;
+      this.#link = new Link(base.href, token, frame => this.#receive(frame), this.#positions, this.#names);
       signal?.aborted ? this.close() : signal?.addEventListener("abort", () => this.close(), { once: true });
     }
 
@@ -425,7 +398,7 @@
     }
 
     close() {
-      this.#listeners.clear();
+      this.#names.clear();
       this.#link.close();
     }
 
@@ -433,33 +406,38 @@
       this.close();
     }
 
-    #listen(name, listener, { signal } = {}) {
+    #listen(name, listener, { signal, last } = {}) {
       const key = keyOf(name), entry = { listener };
       const close = () => {
-        const all = this.#listeners.get(key);
-        if (all?.delete(entry) && !all.size) {
-          this.#listeners.delete(key);
-          this.#link.release(key);
-        }
+        const all = this.#names.get(key)?.listeners;
+        if (!all?.delete(entry) || all.size) return;
+        this.#names.delete(key);
+        this.#link.changed(key);
       };
       if (this.state !== "closed" && !signal?.aborted) {
-        if (!this.#listeners.has(key)) this.#listeners.set(key, new Set());
-        this.#listeners.get(key).add(entry);
-        this.#link.hold(key);
+        if (!this.#names.has(key)) this.#names.set(key, { last, listeners: new Set(), seen: new Set() });
+        this.#names.get(key).listeners.add(entry);
+        this.#link.changed();
         signal?.addEventListener("abort", close, { once: true });
       }
       return { ...name, close, [Symbol.dispose ?? Symbol()]: close };
     }
 
     #receive(frame) {
-      const { type } = frame;
-      if (type === "message") return this.#deliver(frame);
-      if (type === "state") this.state = frame.state;
-      const isOfOthers = (frame.channel ?? frame.pattern) !== undefined && !this.#listeners.has(keyOf(frame));
-      if (!isOfOthers) this.dispatchEvent(new CustomEvent(type, { detail: frame }));
+      const { type, position } = frame, key = keyOf(frame);
+      if (position) this.#positions.set(key, position);
+      if (type === "message") return this.#deliver(frame, this.#names.get(key));
+      if (type === "state") {
+        if (this.state === frame.state) return;
+        this.state = frame.state;
+      }
+      if (key === "{}" || this.#names.has(key)) this.dispatchEvent(new CustomEvent(type, { detail: frame }));
+      if (frame.recovered === false) this.#receive({ type: "gap", ...JSON.parse(key), code: "notRecovered" });
     }
 
-    #deliver({ channel, channelBase64, pattern, data, base64, position }) {
+    #deliver({ channel, channelBase64, pattern, data, base64, position }, name) {
+      if (!name || name.seen.has(position)) return; // a tab that now leads may have read less
+      if (position && name.seen.add(position).size > 1000) name.seen.delete(name.seen.values().next().value);
       const message = {
         channel: channel ?? new TextDecoder().decode(bytesOf(channelBase64)),
         pattern,
@@ -467,7 +445,7 @@
         json: () => JSON.parse(message.data),
         position,
       };
-      for (const { listener } of this.#listeners.get(keyOf({ channel, pattern })) ?? []) {
+      for (const { listener } of name.listeners) {
         try {
           listener(message);
         } catch (error) {

@@ -8,6 +8,11 @@ namespace Notifier.Tests.Browser;
 [Collection(UsesBrowser.Name)]
 public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture redis)
 {
+    private const string NoWebSockets =
+        """
+        globalThis.WebSocket = class { constructor() { setTimeout(() => this.onclose({ code: 1006, reason: "" })); } send() { } close() { } };
+        """;
+
     [Fact]
     public async Task With_WebSockets_blocked_messages_come_by_event_stream()
     {
@@ -49,6 +54,56 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         await client.LogsAsync("subscribed a");
     }
 
+    [Fact]
+    public async Task A_stream_whose_token_ends_is_followed_by_one_with_a_fresh_token_from_where_it_was()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        (fake.HasWebSockets, fake.Token) = (false, "t1");
+        await using var client = await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address);
+        await client.DoAsync("chance = 0.01; let n = 0; observe(new Notifier(undefined, { token: () => `t${++n}` })); notifier.channel('a', hear)");
+        var stream = await fake.AcceptAsync();
+        await stream.SendAsync(new { type = "message", channel = "a", data = "one", position = "p1" });
+        await client.LogsAsync("a: one");
+
+        fake.Token = "t2";
+        await stream.SendAsync(new { type = "expiring", @in = 60 });
+        stream = await fake.AcceptAsync();
+        (stream.Query, stream.Authorization).Should().Be(("?channel=a&after=p1", "Bearer t2"));
+
+        fake.Token = "t3";      // it has ended before anybody said so
+        stream.Ended.TrySetResult();
+        stream = await fake.AcceptAsync();
+        (stream.Query, stream.Authorization).Should().Be(("?channel=a&after=p1", "Bearer t3"));
+
+        fake.Token = "nobody has it";
+        stream.Ended.TrySetResult();
+        await client.LogsAsync("error 4401");
+        (await client.LogAsync())[^2..].Should().Equal("state refused", "error 4401");
+    }
+
+    [Fact]
+    public async Task The_real_server_says_that_a_token_ends_and_takes_the_fresh_one()
+    {
+        await using var app = await NotifierApp.StartAsync(
+            redis.Redis.Configuration, settings: [.. TestToken.Settings, "Access:AllowedOrigins:0=*"]);
+        var page = await browser.NewPageAsync();
+        await page.RouteAsync("**/healthz/ready", route => route.FulfillAsync(new() { Status = 200 }));
+        await page.AddInitScriptAsync(NoWebSockets);
+        var minted = 0;
+        // The first is told of at once: it ends in a minute.
+        await page.ExposeFunctionAsync("mint", () => TestToken.Of(DateTimeOffset.UtcNow.AddSeconds(minted++ == 0 ? 61 : 3600), "token.*"));
+        await using var client = await ClientPage.OpenAsync(page, new Uri(app.Address, "openapi/v1.json").ToString());
+        await page.AddScriptTagAsync(new() { Url = new Uri(app.Address, "notifier.js").ToString() });
+        await client.DoAsync($"chance = 0.01; observe(new Notifier('{app.Address}', {{ token: mint }})); notifier.channel('token.stream', hear)");
+
+        await client.LogsAsync("subscribed token.stream", times: 2);
+        await redis.Redis.PublishAsync("token.stream", "hello");
+        await client.LogsAsync("token.stream: hello");
+
+        minted.Should().Be(2);
+        (await client.LogAsync()).Should().NotContain(line => line.StartsWith("gap", StringComparison.Ordinal));
+    }
+
     /// <summary>A proxy that lets no WebSocket through, in front of the real server; only readiness is made up.</summary>
     [Fact]
     public async Task The_real_server_streams_to_it()
@@ -56,10 +111,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         await using var app = await NotifierApp.StartAsync(redis.Redis.Configuration);
         var page = await browser.NewPageAsync();
         await page.RouteAsync("**/healthz/ready", route => route.FulfillAsync(new() { Status = 200 }));
-        await page.AddInitScriptAsync(
-            """
-            globalThis.WebSocket = class { constructor() { setTimeout(() => this.onclose({ code: 1006, reason: "" })); } send() { } close() { } };
-            """);
+        await page.AddInitScriptAsync(NoWebSockets);
         await using var client = await ClientPage.OpenAsync(page, new Uri(app.Address, "openapi/v1.json").ToString());
         await page.AddScriptTagAsync(new() { Url = new Uri(app.Address, "notifier.js").ToString() });
         await client.DoAsync($"chance = 0.01; observe(new Notifier('{app.Address}')); notifier.channel('event.stream', hear)");

@@ -70,6 +70,71 @@ public sealed class ClientSharedTests(BrowserFixture browser)
     }
 
     [Fact]
+    public async Task A_leader_that_crashes_hands_over_and_its_own_names_are_given_up()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var context = await browser.NewContextAsync();
+        var first = await OpenAsync(context, fake);
+        await ListenAsync(first, "of-the-crashed");
+        var connection = await fake.AcceptAsync();
+        await using var second = await OpenAsync(context, fake);
+        await ListenAsync(second, "a");
+        await second.LogsAsync("subscribed a");
+        await connection.SendAsync(new { type = "message", channel = "a", data = "before", position = "p1" });
+        await second.LogsAsync("a: before");
+
+        await CrashAsync(context, first.Page);
+
+        connection = await fake.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("subscribe a p1");
+        await connection.SendAsync(new { type = "message", channel = "a", data = "before", position = "p1" });
+        await connection.SendAsync(new { type = "message", channel = "a", data = "after", position = "p2" });
+        await second.LogsAsync("a: after");
+        (await second.LogAsync()).Should().ContainSingle(line => line == "a: before", "what comes twice is heard once");
+        connection.Unread.Should().Be(0);
+    }
+
+    [Fact]
+    public async Task A_follower_that_crashes_gives_up_its_names()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var context = await browser.NewContextAsync();
+        await using var first = await OpenAsync(context, fake);
+        await ListenAsync(first, "a");
+        var connection = await fake.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("subscribe a");
+        var second = await OpenAsync(context, fake);
+        await ListenAsync(second, "of-the-crashed");
+        (await connection.ReadTextAsync()).Should().Be("subscribe of-the-crashed");
+
+        await CrashAsync(context, second.Page);
+
+        (await connection.ReadTextAsync()).Should().Be("unsubscribe of-the-crashed");
+    }
+
+    [Fact]
+    public async Task Where_the_browser_has_no_locks_each_tab_has_a_connection_and_the_console_says_so()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var context = await browser.NewContextAsync();
+        var address = $"http://{BrowserFixture.InsecureHost}:{fake.Port}/";
+        var page = await context.NewPageAsync();
+        var console = new List<string>();
+        page.Console += (_, message) => console.Add($"{message.Type}: {message.Text}");
+        await using var first = await ClientPage.OpenAsync(page, address);
+        await using var second = await ClientPage.OpenAsync(await context.NewPageAsync(), address);
+        (await page.EvaluateAsync<bool>("isSecureContext")).Should().BeFalse();
+
+        await ListenAsync(first, "a");
+        (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe a");
+        await ListenAsync(second, "b");
+        (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe b");
+
+        await first.LogsAsync("subscribed a");
+        console.Should().Contain(line => line.StartsWith("warning: Notifier: shared needs https", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task The_names_of_a_tab_that_closes_are_given_up_and_those_that_others_have_stay()
     {
         await using var fake = await FakeNotifier.StartAsync();
@@ -90,6 +155,16 @@ public sealed class ClientSharedTests(BrowserFixture browser)
         await connection.SendAsync(new { type = "message", channel = "common", data = "still" });
         await first.LogsAsync("common: still");
         connection.Unread.Should().Be(0);
+    }
+
+    /// <summary>The process of a page, without a word to the page.</summary>
+    private static async Task CrashAsync(IBrowserContext context, IPage page)
+    {
+        var crashed = new TaskCompletionSource();
+        page.Crash += (_, _) => crashed.TrySetResult();
+        var session = await context.NewCDPSessionAsync(page);
+        _ = session.SendAsync("Page.crash");    // nobody is left to answer
+        await crashed.Task.WaitAsync(Eventually.Limit);
     }
 
     private static async Task<ClientPage> OpenAsync(IBrowserContext context, FakeNotifier fake) =>

@@ -6,6 +6,9 @@ namespace Notifier.Tests.Support;
 /// <summary>One real Chromium, without a window, for the tests that look at pages. Each page has a profile of its own.</summary>
 public sealed class BrowserFixture : IAsyncLifetime
 {
+    /// <summary>This machine, under a name that a browser does not trust over http.</summary>
+    internal const string InsecureHost = "shop.test";
+
     /// <summary>As test.sh looks for them.</summary>
     private static readonly string[] Names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
@@ -14,6 +17,8 @@ public sealed class BrowserFixture : IAsyncLifetime
     [
         "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        // A host that is no localhost: over http its pages have no locks, and no other secure things.
+        $"--host-resolver-rules=MAP {InsecureHost} 127.0.0.1",
     ];
 
     private IPlaywright? playwright;

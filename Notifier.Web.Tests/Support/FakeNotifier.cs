@@ -32,6 +32,9 @@ internal sealed class FakeNotifier : IAsyncDisposable
 
     public bool IsReady { get; set; } = true;
 
+    /// <summary>The one token that event streams are given to; null when none is needed.</summary>
+    public string? Token { get; set; }
+
     /// <summary>Answers each WebSocket with this close, before anything else.</summary>
     public (int Code, string Reason)? ClosesWith { get; set; }
 
@@ -117,6 +120,11 @@ internal sealed class FakeNotifier : IAsyncDisposable
 
     private async Task EventsAsync(HttpContext context)
     {
+        if (Token is not null && context.Request.Headers.Authorization != $"Bearer {Token}")
+        {
+            await Results.Problem("the token has expired", statusCode: StatusCodes.Status401Unauthorized).ExecuteAsync(context);
+            return;
+        }
         context.Response.ContentType = "text/event-stream";
         await context.Response.WriteAsync(":\n\n");
         await context.Response.Body.FlushAsync();
@@ -143,7 +151,7 @@ internal sealed class FakeConnection(Func<string, Task> send, WebSocket? socket)
 {
     private readonly Channels.Channel<JsonElement> commands = Channels.Channel.CreateUnbounded<JsonElement>();
     private static readonly string[] Kinds = ["channel", "pattern"];
-    private static readonly string[] Spoken = ["type", "channel", "pattern", "after", "token"];
+    private static readonly string[] Spoken = ["type", "channel", "pattern", "after", "last", "token"];
 
     private Task sent = Task.CompletedTask;
 
@@ -158,6 +166,9 @@ internal sealed class FakeConnection(Func<string, Task> send, WebSocket? socket)
 
     /// <summary>Whether a subscribe is answered by itself.</summary>
     public bool Confirms { get; set; } = true;
+
+    /// <summary>Whether a ping is answered.</summary>
+    public bool Pongs { get; set; } = true;
 
     /// <summary>After what was sent before: a socket takes one frame at a time.</summary>
     public Task SendAsync(object frame)
@@ -188,7 +199,7 @@ internal sealed class FakeConnection(Func<string, Task> send, WebSocket? socket)
     public async Task<string> ReadTextAsync()
     {
         var command = await ReadAsync();
-        string?[] words = [.. Spoken.Select(key => command.TryGetProperty(key, out var value) ? value.GetString() : null)];
+        string?[] words = [.. Spoken.Select(key => command.TryGetProperty(key, out var value) ? value.ToString() : null)];
         return string.Join(' ', words.OfType<string>());
     }
 
@@ -197,10 +208,9 @@ internal sealed class FakeConnection(Func<string, Task> send, WebSocket? socket)
         var type = command.GetProperty("type").GetString();
         if (type == "subscribe" && Confirms)
             await ConfirmAsync(command);
-        if (type == "ping")
+        if (type == "ping" && Pongs)
             await SendAsync(new { type = "pong" });
-        else
-            commands.Writer.TryWrite(command);
+        commands.Writer.TryWrite(command);
     }
 
     public Task ConfirmAsync(JsonElement command)

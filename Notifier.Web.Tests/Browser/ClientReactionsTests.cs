@@ -1,0 +1,161 @@
+using FluentAssertions;
+using Microsoft.Playwright;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>What the client does when the network or the page comes and goes, and when its owner lets go of it.</summary>
+[Collection(UsesBrowser.Name)]
+public sealed class ClientReactionsTests(BrowserFixture browser)
+{
+    private const string Hide = "Object.defineProperty(document, 'hidden', { value: true, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))";
+    private const string Show = "Object.defineProperty(document, 'hidden', { value: false, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))";
+
+    [Theory]
+    [InlineData(Show)]
+    [InlineData("dispatchEvent(new Event('online'))")]
+    [InlineData("dispatchEvent(new Event('offline'))")]
+    public async Task When_network_or_page_change_a_connection_that_answers_stays_and_one_that_does_not_is_left_after_5_seconds(string change)
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake, hasOwnClock: true);
+        var connection = await ListenAsync(client, fake);
+
+        await client.DoAsync(change);
+        (await connection.ReadTextAsync()).Should().Be("ping");
+        await client.LogsAsync("pong");
+        await client.Page.Clock.RunForAsync(6_000);
+        (await client.LogAsync()).Should().NotContain("state waiting");
+
+        connection.Pongs = false;
+        await client.DoAsync(change);
+        (await connection.ReadTextAsync()).Should().Be("ping");
+        await client.Page.Clock.RunForAsync(4_900);
+        (await client.LogAsync()).Should().NotContain("state waiting");
+        await client.Page.Clock.RunForAsync(200);
+        await client.LogsAsync("state waiting");
+    }
+
+    [Fact]
+    public async Task A_page_that_is_hidden_asks_nothing()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake);
+        var connection = await ListenAsync(client, fake);
+
+        await client.DoAsync(Hide);
+
+        await client.DoAsync("notifier.channel('next', hear)");
+        (await connection.ReadTextAsync()).Should().Be("subscribe next");
+    }
+
+    [Theory]
+    [InlineData(Show, true)]
+    [InlineData(Hide, false)]
+    public async Task A_page_that_is_seen_again_does_not_wait_longer(string change, bool isSeen)
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        fake.ClosesWith = (4503, "overloaded");
+        await using var client = await OpenAsync(fake, hasOwnClock: true);
+        await client.DoAsync("chance = 1; observe(new Notifier()); notifier.channel('a', hear)");
+        await client.DelayAsync(1);
+        await fake.AcceptAsync();
+        fake.ClosesWith = null;
+
+        await client.DoAsync(change);
+
+        if (!isSeen)
+        {
+            await client.Page.Clock.RunForAsync(499);
+            fake.Waiting.Should().Be(0);
+            await client.Page.Clock.RunForAsync(1);
+        }
+        await client.LogsAsync("subscribed a");
+    }
+
+    /// <summary>The browser's own events, and a network that is really off for new connections.</summary>
+    [Fact]
+    public async Task A_browser_that_was_offline_comes_back_and_asks_from_where_it_had_read_to()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake);
+        var connection = await ListenAsync(client, fake);
+        await connection.SendAsync(new { type = "message", channel = "a", data = "before", position = "p1" });
+        await client.LogsAsync("a: before");
+        await client.Page.Context.SetOfflineAsync(true);
+        connection.Abort();
+        await client.LogsAsync("state waiting");
+
+        await client.Page.Context.SetOfflineAsync(false);
+
+        (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe a p1");
+    }
+
+    [Fact]
+    public async Task What_is_held_with_using_is_let_go_of_at_the_end_of_its_block()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake);
+        await client.DoAsync(
+            """
+            observe(new Notifier());
+            globalThis.end = Promise.withResolvers();
+            (async () => { using kept = notifier; using given = notifier.channel('a', hear); await inner(); await end.promise; })();
+            async function inner() { using other = notifier.channel('b', hear); await new Promise(resolve => notifier.addEventListener('subscribed', resolve)); }
+            """);
+        var connection = await fake.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("subscribe a");
+        (await connection.ReadTextAsync()).Should().Be("subscribe b");
+        (await connection.ReadTextAsync()).Should().Be("unsubscribe b");
+
+        await client.DoAsync("end.resolve()");
+
+        await client.LogsAsync("state closed");
+        await connection.Ended.Task.WaitAsync(Eventually.Limit);
+    }
+
+    [Fact]
+    public async Task A_signal_lets_go_of_a_name_and_another_of_all()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake);
+        await client.DoAsync(
+            """
+            globalThis.ofAll = new AbortController(); globalThis.ofOne = new AbortController();
+            observe(new Notifier(undefined, { signal: ofAll.signal }));
+            notifier.channel('kept', hear);
+            globalThis.one = notifier.pattern('one.*', hear, { signal: ofOne.signal });
+            """);
+        var connection = await fake.AcceptAsync();
+        await client.LogsAsync("subscribed one.*");
+        (await connection.ReadTextAsync()).Should().Be("subscribe kept");
+        (await connection.ReadTextAsync()).Should().Be("subscribe one.*");
+
+        await client.DoAsync("ofOne.abort(); one.close()");
+        (await connection.ReadTextAsync()).Should().Be("unsubscribe one.*");
+        await connection.SendAsync(new { type = "message", pattern = "one.*", channel = "one.x", data = "too late" });
+        await connection.SendAsync(new { type = "message", channel = "kept", data = "heard" });
+        await client.LogsAsync("kept: heard");
+        await client.DoAsync("ofAll.abort(); notifier.close(); notifier.channel('never', hear)");
+
+        await connection.Ended.Task.WaitAsync(Eventually.Limit);
+        connection.Unread.Should().Be(0);
+        (await client.LogAsync())[^2..].Should().Equal("kept: heard", "state closed");
+        await client.DoAsync("observe(new Notifier(undefined, { signal: AbortSignal.abort() })).channel('never', hear); log.push(`then ${notifier.state}`)");
+        await client.LogsAsync("then closed");
+        fake.Waiting.Should().Be(0);
+    }
+
+    private static async Task<FakeConnection> ListenAsync(ClientPage client, FakeNotifier fake)
+    {
+        await client.DoAsync("observe(new Notifier()); notifier.addEventListener('pong', () => log.push('pong')); notifier.channel('a', hear)");
+        var connection = await fake.AcceptAsync();
+        await client.LogsAsync("subscribed a");
+        (await connection.ReadTextAsync()).Should().Be("subscribe a");
+        return connection;
+    }
+
+    private async Task<ClientPage> OpenAsync(FakeNotifier fake, bool hasOwnClock = false) =>
+        await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address, hasOwnClock);
+}

@@ -1,0 +1,229 @@
+using System.Globalization;
+using FluentAssertions;
+using Microsoft.Playwright;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>A page that is loaded anew, loses its connection or comes to another node, against the real server, with numbers as messages.</summary>
+[Collection(UsesBrowser.Name)]
+public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixture)
+{
+    private RedisServer Redis => fixture.Redis;
+
+    [Theory]
+    [InlineData("channel('reload.numbers'", "persist: 'session'")]
+    [InlineData("pattern('reload.*'", "persist: 'session'")]
+    [InlineData("channel('reload.numbers'", "persist: 'session', shared: true")]
+    public async Task A_page_that_is_reloaded_under_traffic_hears_each_message_once(string name, string options)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var site = await Site.StartAsync(Page(app, name, options));
+        var page = await OpenAsync(site);
+        await using var traffic = new Traffic(Redis, "reload.numbers");
+
+        for (var reload = 0; reload < 10; reload++)
+        {
+            await HasHeardAsync(page, traffic.Published);
+            await page.ReloadAsync();
+        }
+        var published = await traffic.EndAsync();
+        await HasHeardAsync(page, published);
+
+        (await HeardAsync(page)).Should().Equal(Enumerable.Range(1, published));
+        (await page.EvaluateAsync<string?>("sessionStorage.gaps")).Should().BeNull();
+        await page.CloseAsync();
+    }
+
+    [Fact]
+    public async Task Without_persist_a_page_that_is_reloaded_begins_anew()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var site = await Site.StartAsync(Page(app, "channel('fresh.numbers'", ""));
+        var page = await OpenAsync(site);
+        await Redis.PublishAsync("fresh.numbers", "1");
+        await HasHeardAsync(page, 1);
+
+        await page.ReloadAsync();
+        await IsLiveAsync(page);
+        await Redis.PublishAsync("fresh.numbers", "2");
+        await HasHeardAsync(page, 2);
+
+        (await HeardAsync(page)).Should().Equal(1, 2);
+        await page.CloseAsync();
+    }
+
+    [Fact]
+    public async Task A_name_that_was_given_up_before_the_reload_begins_anew()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var keeper = await JsonClient.ConnectAsync(app);
+        await keeper.SubscribeAsync("channel", "given.numbers");
+        await using var site = await Site.StartAsync(Page(app, "channel('given.numbers'", "persist: 'session'"));
+        var page = await OpenAsync(site);
+        await Redis.PublishAsync("given.numbers", "1");
+        await HasHeardAsync(page, 1);
+        await page.EvaluateAsync("held.close()");
+        await Redis.PublishAsync("given.numbers", "2");
+        await keeper.ReadAsync();
+        ((string?)(await keeper.ReadAsync())["data"]).Should().Be("2");
+
+        await page.ReloadAsync();
+        await IsLiveAsync(page);
+        await Redis.PublishAsync("given.numbers", "3");
+        await HasHeardAsync(page, 3);
+
+        (await HeardAsync(page)).Should().Equal(1, 3);
+        await page.CloseAsync();
+    }
+
+    [Theory]
+    [InlineData("persist: 'session'", false)]
+    [InlineData("persist: 'session'", true)]
+    public async Task Who_comes_to_another_node_hears_of_a_gap_and_nothing_twice(string options, bool isReloaded)
+    {
+        await using var first = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var second = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var keeper = await JsonClient.ConnectAsync(second);
+        await keeper.SubscribeAsync("channel", "nodes.numbers");
+        // A balancer decides which node it is.
+        var balance = $"<script>const Plain = WebSocket; sessionStorage.node ??= '{first.Address.Port}'; globalThis.WebSocket = class extends Plain {{"
+            + $" constructor(url, protocol) {{ super(url.replace(/:[0-9]+/, `:${{sessionStorage.node}}`), protocol) }} }}</script>";
+        await using var site = await Site.StartAsync(balance + Page(second, "channel('nodes.numbers'", options, "{ last: 50 }"));
+        var page = await OpenAsync(site);
+        for (var n = 1; n <= 5; n++)
+            await Redis.PublishAsync("nodes.numbers", $"{n}");
+        await HasHeardAsync(page, 5);
+
+        await page.EvaluateAsync($"sessionStorage.node = {second.Address.Port}");
+        if (isReloaded)
+            await page.ReloadAsync();
+        else
+            await first.StopAsync();
+        await Eventually.IsAsync(async () => await page.EvaluateAsync<string?>("sessionStorage.gaps") == "notRecovered ", "it is told of the gap");
+        await Redis.PublishAsync("nodes.numbers", "6");
+        await HasHeardAsync(page, 6);
+
+        (await HeardAsync(page)).Should().Equal(1, 2, 3, 4, 5, 6);
+        await page.CloseAsync();
+    }
+
+    [Fact]
+    public async Task The_last_messages_come_first_when_the_page_is_opened_and_not_again_when_it_reconnects()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var keeper = await JsonClient.ConnectAsync(app);
+        await keeper.SubscribeAsync("channel", "last.numbers");
+        for (var n = 1; n <= 5; n++)
+            await Redis.PublishAsync("last.numbers", $"{n}");
+        for (var n = 1; n <= 5; n++)
+            await keeper.ReadAsync();
+        await using var site = await Site.StartAsync(Page(app, "channel('last.numbers'", "", "{ last: 3 }"));
+
+        var page = await OpenAsync(site);
+        await HasHeardAsync(page, 5);
+        await page.EvaluateAsync("globalThis.live = 0; notifier.connect()");
+        await IsLiveAsync(page);
+        await Redis.PublishAsync("last.numbers", "6");
+        await HasHeardAsync(page, 6);
+
+        (await HeardAsync(page)).Should().Equal(3, 4, 5, 6);
+        await page.CloseAsync();
+    }
+
+    /// <summary>A tab that reloads beside another that has the name, and goes on hearing it: what the one missed cannot be had from the other.</summary>
+    [Fact]
+    public async Task Of_two_tabs_with_one_connection_the_reloaded_one_misses_nothing_or_is_told()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var site = await Site.StartAsync(Page(app, "channel('tabs.numbers'", "persist: 'session', shared: true"));
+        await using var context = await browser.NewContextAsync();
+        var leader = await OpenAsync(site, context);
+        var page = await OpenAsync(site, context);
+        await using var traffic = new Traffic(Redis, "tabs.numbers");
+
+        for (var reload = 0; reload < 25; reload++)
+        {
+            await HasHeardAsync(page, traffic.Published);
+            await page.ReloadAsync();
+        }
+        var published = await traffic.EndAsync();
+        await HasHeardAsync(page, published);
+        await HasHeardAsync(leader, published);
+
+        (await HeardAsync(leader)).Should().Equal(Enumerable.Range(1, published));
+        var heard = await HeardAsync(page);
+        heard.Should().BeInAscendingOrder().And.OnlyHaveUniqueItems();
+        var jumps = heard.Zip(heard.Skip(1)).Count(pair => pair.Second != pair.First + 1);
+        var gaps = (await page.EvaluateAsync<string?>("sessionStorage.gaps") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Length;
+        gaps.Should().BeGreaterThanOrEqualTo(jumps);
+        jumps.Should().BeLessThanOrEqualTo(25);
+    }
+
+    private async Task<IPage> OpenAsync(Site site, IBrowserContext? context = null)
+    {
+        var page = context is null ? await browser.NewPageAsync() : await context.NewPageAsync();
+        await page.GotoAsync(site.Address);
+        await IsLiveAsync(page);
+        return page;
+    }
+
+    private static Task IsLiveAsync(IPage page) => Eventually.IsAsync(() => page.EvaluateAsync<bool>("globalThis.live > 0"), "the page listens");
+
+    /// <summary>Waits for a number, which may have come before.</summary>
+    private static Task HasHeardAsync(IPage page, int number) => Eventually.IsAsync(
+        async () => (await HeardAsync(page)).LastOrDefault() >= number, $"the page hears {number}");
+
+    private static async Task<int[]> HeardAsync(IPage page) =>
+        [.. (await page.EvaluateAsync<string?>("sessionStorage.heard") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
+
+    /// <summary>What it hears outlives it.</summary>
+    private static string Page(NotifierApp app, string name, string options, string ask = "{}") =>
+        $$"""
+        <!doctype html><title>Shop</title><script src="{{app.Address}}notifier.js"></script>
+        <script>
+          const add = (key, text) => sessionStorage[key] = `${sessionStorage[key] ?? ""}${text} `;
+          const notifier = new Notifier(undefined, { {{options}} });
+          notifier.addEventListener("gap", ({ detail }) => add("gaps", detail.code));
+          notifier.addEventListener("subscribed", () => globalThis.live = 1);
+          const held = notifier.{{name}}, message => add("heard", message.data), {{ask}});
+        </script>
+        """;
+
+    /// <summary>Publishes 1, 2, 3 … until it is ended.</summary>
+    private sealed class Traffic : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource enough = new();
+        private readonly Task publishing;
+        private int published;
+
+        public Traffic(RedisServer redis, string channel) => publishing = PublishAsync(redis, channel);
+
+        public int Published => Volatile.Read(ref published);
+
+        public async Task<int> EndAsync()
+        {
+            await enough.CancelAsync();
+            await publishing;
+            return Published;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await EndAsync();
+            enough.Dispose();
+        }
+
+        private async Task PublishAsync(RedisServer redis, string channel)
+        {
+            using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
+            while (!enough.IsCancellationRequested)
+            {
+                await redis.PublishAsync(channel, (Published + 1).ToString(CultureInfo.InvariantCulture));
+                Interlocked.Increment(ref published);
+                await pace.WaitForNextTickAsync(CancellationToken.None);
+            }
+        }
+    }
+}

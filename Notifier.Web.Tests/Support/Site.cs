@@ -1,0 +1,35 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>A web server with one page, of another origin than the application: a team's own site.</summary>
+internal sealed class Site : IAsyncDisposable
+{
+    private readonly WebApplication app;
+
+    private Site(WebApplication app) => this.app = app;
+
+    public string Address => $"http://localhost:{new Uri(app.Urls.First()).Port}/";
+
+    /// <param name="html">The page.</param>
+    /// <param name="policy">Its Content-Security-Policy.</param>
+    public static async Task<Site> StartAsync(string html, string? policy = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        var app = builder.Build();
+        app.MapGet("/", (HttpResponse response) =>
+        {
+            response.Headers.ContentSecurityPolicy = policy;
+            return Results.Content(html, "text/html");
+        });
+        await app.StartAsync();
+        return new Site(app);
+    }
+
+    public ValueTask DisposeAsync() => app.DisposeAsync();
+}

@@ -55,10 +55,10 @@
     return connections.get(key);
   }
 
-  // channel and pattern (each may hold several names, with spaces between), src, shared, max, field (of a JSON payload).
+  // channel and pattern (each may hold several names, with spaces between), src, shared, last, max, field (of a JSON payload).
   class Listening extends HTMLElement {
-    static observedAttributes = ["channel", "pattern", "src", "shared"];
-    #stop; #waiting = []; #shown; #notifier;
+    static observedAttributes = ["channel", "pattern", "src", "shared", "last"];
+    #stop; #waiting = []; #shown; #notifier; #earlier = 0;
 
     constructor(css, role) {
       super();
@@ -98,18 +98,26 @@
       this.#stop = new AbortController();
       const { signal } = this.#stop, hear = message => this.#hear(message);
       const url = new URL(this.getAttribute("src") ?? script?.src ?? ".", document.baseURI).href;
+      const shared = this.hasAttribute("shared"), last = +this.getAttribute("last") || undefined;
+      // A connection of its own for the last messages: they are not for the toasts of the same name.
+      const notifier = this.#notifier ?? (last ? new Notifier(url, { shared, signal }) : connection(url, shared));
+      if (last) {
+        this.items.replaceChildren();
+        notifier.addEventListener("subscribed", () => this.#earlier = performance.now() + 500, { signal });
+      }
       for (const kind of ["channel", "pattern"])
-        for (const name of this.getAttribute(kind)?.split(" ").filter(Boolean) ?? [])
-          (this.#notifier ?? connection(url, this.hasAttribute("shared")))[kind](name, hear, { signal });
+        for (const name of this.getAttribute(kind)?.split(" ").filter(Boolean) ?? []) notifier[kind](name, hear, { signal, last });
     }
 
     // Drawn once a frame, and never more than is shown: thousands a second must not freeze the page.
     #hear(message) {
       tell(this, message);
-      if (this.#waiting.push(message) > this.max) this.#waiting.shift();
+      // When it was published nobody says: it is now, but for the last ones that come at once.
+      const time = performance.now() < this.#earlier ? "" : ` · ${new Date().toLocaleTimeString()}`;
+      if (this.#waiting.push([message, time]) > this.max) this.#waiting.shift();
       this.#shown ??= requestAnimationFrame(() => {
         this.#shown = undefined;
-        for (const each of this.#waiting.splice(0)) this.show(each, this.#text(each));
+        for (const [each, at] of this.#waiting.splice(0)) this.show(each, this.#text(each), at);
       });
     }
 
@@ -130,9 +138,9 @@
       super(ofList, "Notifications");
     }
 
-    show({ channel }, text) {
-      const item = make("li", "item"), time = make("time", "time", ` · ${new Date().toLocaleTimeString()}`);
-      item.append(make("p", "text", text), make("span", "channel", channel), time);
+    show({ channel }, text, time) {
+      const item = make("li", "item");
+      item.append(make("p", "text", text), make("span", "channel", channel), make("time", "time", time));
       this.items.prepend(item);
       while (this.items.children.length > this.max) this.items.lastElementChild.remove();
     }

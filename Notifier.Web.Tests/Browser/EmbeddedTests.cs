@@ -1,8 +1,4 @@
 using FluentAssertions;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 using Microsoft.Playwright;
 using Notifier.Tests.Support;
 using Xunit;
@@ -28,7 +24,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture)
         var text = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "docs", file));
         var html = text.Split("```html\n")[1].Split("```")[0];
         html.Should().Contain("http://localhost:8081/", Exactly.Once());
-        await using var site = await SiteAsync(html.Replace("http://localhost:8081/", app.Address.ToString(), StringComparison.Ordinal));
+        await using var site = await Site.StartAsync(html.Replace("http://localhost:8081/", app.Address.ToString(), StringComparison.Ordinal));
         var page = await OpenAsync(site);
         await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
 
@@ -42,7 +38,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture)
     public async Task One_line_shows_a_toast_for_what_is_published()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
-        await using var site = await SiteAsync($"<!doctype html><title>Shop</title><body><h1>Shop</h1><script src=\"{app.Address}notifier.js\" data-pattern=\"toast.*\" data-toast></script>");
+        await using var site = await Site.StartAsync($"<!doctype html><title>Shop</title><body><h1>Shop</h1><script src=\"{app.Address}notifier.js\" data-pattern=\"toast.*\" data-toast></script>");
         var page = await OpenAsync(site);
         await page.EvaluateAsync("document.addEventListener('notifier:message', ({ detail }) => globalThis.told = `${detail.channel} ${detail.data}`)");
         await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
@@ -59,7 +55,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture)
     public async Task Toasts_are_few_and_dismissed_by_keyboard()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
-        await using var site = await SiteAsync($"<!doctype html><title>Shop</title><script src=\"{app.Address}notifier.js\"></script><notifier-toasts pattern=\"few.*\" max=2 field=text></notifier-toasts>");
+        await using var site = await Site.StartAsync($"<!doctype html><title>Shop</title><script src=\"{app.Address}notifier.js\"></script><notifier-toasts pattern=\"few.*\" max=2 field=text></notifier-toasts>");
         var page = await OpenAsync(site);
         await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
         foreach (var text in new[] { "{\"text\":\"one\"}", "{\"text\":\"two\"}", "three" })
@@ -80,7 +76,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture)
     public async Task A_list_shows_the_newest_first_and_never_more_than_its_maximum()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
-        await using var site = await SiteAsync($"<!doctype html><title>Shop</title><script src=\"{app.Address}notifier.js\"></script><notifier-list channel=\"list.a list.b\" max=3></notifier-list>");
+        await using var site = await Site.StartAsync($"<!doctype html><title>Shop</title><script src=\"{app.Address}notifier.js\"></script><notifier-list channel=\"list.a list.b\" max=3></notifier-list>");
         var page = await OpenAsync(site);
         await Redis.WhenChannelIsLiveAsync(app, "list.a");
         await Redis.WhenChannelIsLiveAsync(app, "list.b");
@@ -91,6 +87,52 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture)
         await page.CloseAsync();
     }
 
+    /// <summary>Both of one name, and only the list has what was before.</summary>
+    [Fact]
+    public async Task A_list_begins_with_the_last_messages_and_toasts_do_not()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var keeper = await JsonClient.ConnectAsync(app);
+        await keeper.SubscribeAsync("pattern", "last.*");
+        for (var n = 1; n <= 5; n++)
+        {
+            await Redis.PublishAsync("last.x", $"{n}");
+            await keeper.ReadAsync();
+        }
+        await using var site = await Site.StartAsync(
+            $"<!doctype html><title>Shop</title><script src=\"{app.Address}notifier.js\"></script>"
+            + "<notifier-toasts pattern=\"last.*\" seconds=0></notifier-toasts><notifier-list pattern=\"last.*\" last=3></notifier-list>");
+        var page = await OpenAsync(site);
+        await Expect(page.Locator("notifier-list .text")).ToHaveTextAsync(["5", "4", "3"]);
+        await Eventually.IsAsync(() => app.Connections.Count == 3, "the toasts listen too");
+
+        await page.EvaluateAsync("document.querySelector('notifier-list').after(document.querySelector('notifier-list'))");
+        await Expect(page.Locator("notifier-list .text")).ToHaveTextAsync(["5", "4", "3"], new() { Timeout = 5_000 });
+        await Redis.PublishAsync("last.x", "6");
+
+        await Expect(page.Locator("notifier-list .text")).ToHaveTextAsync(["6", "5", "4", "3"]);
+        await Expect(page.Locator(Toasts).Locator(".text")).ToHaveTextAsync(["6"]);
+        await page.CloseAsync();
+    }
+
+    [Theory]
+    [InlineData(ReducedMotion.Reduce, "none")]
+    [InlineData(ReducedMotion.NoPreference, "come")]
+    public async Task A_toast_moves_only_where_motion_is_welcome(ReducedMotion motion, string animation)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var site = await Site.StartAsync(
+            $"<!doctype html><title>Shop</title><script src=\"{app.Address}notifier.js\" data-pattern=\"motion.*\" data-toast></script>");
+        var page = await browser.NewPageAsync(new() { ReducedMotion = motion });
+        await page.GotoAsync(site.Address);
+        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
+
+        await Redis.PublishAsync("motion.x", "hello");
+
+        await Expect(page.Locator(Toasts)).ToHaveCSSAsync("animation-name", animation);
+        await page.CloseAsync();
+    }
+
     [Fact]
     public async Task A_strict_policy_allows_all_that_it_does_also_with_integrity()
     {
@@ -98,7 +140,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture)
         using var http = new HttpClient();
         using var snippets = System.Text.Json.JsonDocument.Parse(await http.GetStringAsync(new Uri(app.Address, "notifier.json")));
         var script = snippets.RootElement.GetProperty("notifier.js");
-        await using var site = await SiteAsync(
+        await using var site = await Site.StartAsync(
             $"<!doctype html><title>Shop</title><script src=\"{app.Address}{script.GetProperty("src")}\" integrity=\"{script.GetProperty("integrity")}\""
             + " crossorigin data-pattern=\"strict.*\" data-toast></script>",
             $"default-src 'none'; script-src {app.Address}; connect-src {app.Address} ws://{app.Address.Authority}");
@@ -106,7 +148,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture)
         var page = await browser.NewPageAsync();
         page.Console += (_, message) => complaints.Add(message.Text);
         page.PageError += (_, error) => complaints.Add(error);
-        await page.GotoAsync(Address(site));
+        await page.GotoAsync(site.Address);
         await Eventually.IsAsync(() => app.Connections.Count == 1, "the page connects");
         await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
 
@@ -122,7 +164,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture)
     public async Task A_module_has_it_too()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
-        await using var site = await SiteAsync(
+        await using var site = await Site.StartAsync(
             $"<!doctype html><title>Shop</title><p></p><script type=module>import {{ Notifier }} from '{app.Address}notifier.mjs';"
             + $"new Notifier('{app.Address}').channel('module.x', message => document.querySelector('p').textContent = message.json().text)</script>");
         var page = await OpenAsync(site);
@@ -134,28 +176,10 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture)
         await page.CloseAsync();
     }
 
-    private async Task<IPage> OpenAsync(WebApplication site)
+    private async Task<IPage> OpenAsync(Site site)
     {
         var page = await browser.NewPageAsync();
-        await page.GotoAsync(Address(site));
+        await page.GotoAsync(site.Address);
         return page;
-    }
-
-    private static string Address(WebApplication site) => $"http://localhost:{new Uri(site.Urls.First()).Port}/";
-
-    /// <summary>A web server with one page.</summary>
-    private static async Task<WebApplication> SiteAsync(string html, string? policy = null)
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        var site = builder.Build();
-        site.MapGet("/", (HttpResponse response) =>
-        {
-            response.Headers.ContentSecurityPolicy = policy;
-            return Results.Content(html, "text/html");
-        });
-        await site.StartAsync();
-        return site;
     }
 }

@@ -1,5 +1,7 @@
 // The page is made with the client that it advertises: one connection for all names (see notifier.js and docs/embedding.md).
 const kept = 200; // notifications in the list
+const latest = 20; // that are shown when a name is asked for
+const atOnce = 500; // ms in which those come
 const longest = 4000; // characters shown of one payload, which may be half a megabyte
 const minute = 60; // seconds in the chart
 
@@ -10,10 +12,10 @@ const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const notifier = new Notifier();
 const subscriptions = new Map();
 const rates = Array(minute).fill(0); // messages of each second
-let subscribed = 0, received = 0, receivedBefore = 0, arrived = [], pinged, pinnedScript;
+let subscribed = 0, received = 0, ofThisSecond = 0, arrived = [], pinged, pinnedScript, toasts;
 
 class Subscription {
-  #held; #reason = make("span", "reason");
+  #held; #since; #reason = make("span", "reason");
 
   constructor(name) {
     this.name = name;
@@ -31,7 +33,18 @@ class Subscription {
   ask() {
     this.#held?.close();
     this.become("connecting");
-    this.#held = notifier[this.kind](this.name, message => receive(this, message));
+    this.#held = notifier[this.kind](this.name, message => receive(this, message), { last: latest });
+  }
+
+  begin() {
+    this.#since ??= Date.now(); // later ones are what was missed
+    this.become("connected");
+  }
+
+  /** Whether what comes now is of before, and its time nobody's knowledge. */
+  get isBeginning() {
+    const age = Date.now() - this.#since;
+    return age >= 0 && age < atOnce;
   }
 
   leave() {
@@ -63,7 +76,7 @@ function subscribe(name) {
 const of = ({ detail }) => subscriptions.get(detail.pattern ?? detail.channel);
 const refuse = event => of(event)?.become("refused", `${event.detail.message} (${event.detail.code})`);
 
-notifier.addEventListener("subscribed", event => of(event)?.become("connected"));
+notifier.addEventListener("subscribed", event => of(event)?.begin());
 notifier.addEventListener("unsubscribed", refuse);
 notifier.addEventListener("error", event => {
   if (event.detail.channel ?? event.detail.pattern) refuse(event);
@@ -90,8 +103,10 @@ function showStatus() {
 
 // Shown once a frame, however many arrive: thousands a second must not freeze the page, nor pile up in a hidden one.
 function receive(subscription, { channel, data }) {
+  const isEarlier = subscription.isBeginning;
   received++;
-  add({ subscription, channel, data });
+  if (!isEarlier) ofThisSecond++;
+  add({ subscription, channel, data, isEarlier });
 }
 
 function mark(subscription, { code, lost }) {
@@ -111,11 +126,11 @@ function draw() {
   count.textContent = received.toLocaleString();
 }
 
-function notification({ subscription: { name, kind, hue }, channel, data, gap, at }) {
+function notification({ subscription: { name, kind, hue }, channel, data, gap, at, isEarlier }) {
   const item = make("li", gap ? "gap" : "");
   item.style.setProperty("--hue", hue);
-  const time = make("time", "", clock.format(at));
-  time.dateTime = at.toISOString();
+  const time = make("time", "", isEarlier ? "earlier" : clock.format(at));
+  if (!isEarlier) time.dateTime = at.toISOString();
   const text = gap ? make("p", "payload no-text", gap) : payload(data);
   const names = make("span", "names");
   if (kind === "pattern" && channel !== undefined) names.append(make("span", "channel", channel));
@@ -136,6 +151,7 @@ function formatting(text, data) {
     try {
       text.textContent = isFormatted ? plain : JSON.stringify(JSON.parse(data), null, 2).slice(0, longest);
       button.textContent = isFormatted ? "Format" : "Plain";
+      text.tabIndex = text.scrollHeight > text.clientHeight ? 0 : -1; // what can be scrolled can be by keyboard
     } catch {
       button.remove();
     }
@@ -164,9 +180,23 @@ function showSnippets() {
   const said = { pattern: [], channel: [] };
   for (const { name, kind, state } of subscriptions.values()) if (state !== "refused" && !name.includes(" ")) said[kind].push(name);
   const data = Object.entries(said).filter(([, all]) => all.length).map(([kind, all]) => `\n  data-${kind}="${escape(all.join(" "))}"`).join("");
+  for (const [kind, all] of Object.entries(said)) toasts?.setAttribute(kind, all.join(" "));
   show("snippet", `<script src="${new URL("notifier.js", location.href)}"${data}\n  data-toast></script>`);
   show("pinned", pinnedScript && `<script src="${new URL(pinnedScript.src, location.href)}"\n  integrity="${pinnedScript.integrity}"\n  crossorigin${data}\n  data-toast></script>`);
 }
+
+// The toasts of the snippet, on this page and on its connection.
+const preview = document.getElementById("preview");
+
+preview.onclick = async () => {
+  preview.ariaPressed = preview.ariaPressed !== "true";
+  if (!document.getElementById("elements"))
+    document.head.append(Object.assign(document.createElement("script"), { id: "elements", src: "notifier-elements.js" }));
+  await customElements.whenDefined("notifier-toasts");
+  toasts ??= Object.assign(document.createElement("notifier-toasts"), { notifier });
+  preview.ariaPressed === "true" ? document.body.append(toasts) : toasts.remove();
+  showSnippets();
+};
 
 function escape(text) {
   return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
@@ -175,8 +205,8 @@ function escape(text) {
 // Once a second: how many came, and how long a ping takes.
 function measure() {
   rates.shift();
-  rates.push(received - receivedBefore);
-  receivedBefore = received;
+  rates.push(ofThisSecond);
+  ofThisSecond = 0;
   const most = Math.max(...rates), points = rates.map((rate, second) => `${second},${19 - 18 * rate / Math.max(most, 1)}`).join(" ");
   document.getElementById("line").setAttribute("points", points);
   document.getElementById("area").setAttribute("points", `0,20 ${points} 59,20`);

@@ -23,7 +23,7 @@
     li { display: flex; gap: 0.75rem; align-items: start; margin-top: 0.5rem; padding: 0.75rem 0.5rem 0.75rem 1rem;
       pointer-events: auto; background: var(--surface); border: 1px solid var(--line); border-left: 0.25rem solid var(--accent);
       border-radius: var(--notifier-radius, 0.5rem); box-shadow: 0 0.25rem 1rem rgb(0 0 0 / 0.18); }
-    .text { flex: 1; max-height: 8rem; overflow: hidden; }
+    .text { flex: 1; max-height: 8rem; overflow: hidden; padding-block: 0.1875rem; }
     button { flex: none; width: 1.75rem; height: 1.75rem; border: 0; border-radius: 50%; background: none; color: var(--muted);
       font: inherit; font-size: 1.125rem; line-height: 1; cursor: pointer; }
     button:focus-visible { outline: 2px solid var(--accent); }

@@ -33,6 +33,10 @@ public sealed class AccessibilityTests(BrowserFixture browser, RedisFixture fixt
         await demo.Page.ClickAsync("#publish button");
         await Assertions.Expect(demo.Page.Locator("#published")).ToHaveTextAsync("Published on notifications.new-user");
         await Assertions.Expect(demo.Payloads).ToHaveCountAsync(4);
+        await demo.Page.ClickAsync("#preview");
+        await Assertions.Expect(demo.Page.Locator("notifier-toasts")).ToBeAttachedAsync();
+        await demo.ShowAsync("notifications.order", "Order 42 has been paid");
+        await Assertions.Expect(demo.Page.Locator("notifier-toasts li")).ToHaveCountAsync(1);
 
         await demo.Page.EvaluateAsync(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "Assets", "axe.min.js")));
         var found = await demo.Page.EvaluateAsync<JsonElement>("async () => (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`)");

@@ -149,6 +149,43 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture)
     }
 
     [Fact]
+    public async Task A_page_that_is_opened_later_shows_the_latest_and_gives_them_no_time()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var page = await OpenAsync(app);
+        await page.IsLiveAsync();
+        for (var n = 1; n <= 25; n++)
+            await Redis.PublishAsync("notifications.x", $"{n}");
+        await Expect(page.Notifications).ToHaveCountAsync(25);
+
+        await page.Page.ReloadAsync();
+
+        await Expect(page.Payloads).ToHaveTextAsync([.. Enumerable.Range(6, 20).Reverse().Select(n => $"{n}")]);
+        await Expect(page.Notifications.Locator("time")).ToHaveTextAsync([.. Enumerable.Repeat("earlier", 20)]);
+        await Expect(page.Page.Locator("#rate")).ToHaveTextAsync("0");
+        page.Errors.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task It_can_show_its_own_toasts_on_the_same_connection()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var page = await OpenAsync(app);
+        await page.IsLiveAsync();
+        var toasts = page.Page.Locator("notifier-toasts li .text");
+
+        await page.Page.ClickAsync("#preview");
+        await Expect(page.Page.Locator("notifier-toasts")).ToBeAttachedAsync();
+        await page.ShowAsync("notifications.new-user", "Mathias signed up");
+        await Expect(toasts).ToHaveTextAsync("Mathias signed up");
+        app.Connections.Count.Should().Be(1);
+
+        await page.Page.ClickAsync("#preview");
+        await Expect(toasts).ToHaveCountAsync(0);
+        page.ConsoleErrors.Should().BeEmpty();
+    }
+
+    [Fact]
     public async Task Publishing_that_is_not_allowed_names_the_key_to_set()
     {
         await using var app = await NotifierApp.StartAsync(

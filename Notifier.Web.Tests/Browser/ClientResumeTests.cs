@@ -132,6 +132,31 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
         await page.CloseAsync();
     }
 
+    /// <summary>As when a telephone leaves the network: neither end is told.</summary>
+    [Fact]
+    public async Task A_connection_that_dies_without_a_word_under_traffic_is_left_when_the_network_is_back_and_nothing_is_missed()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var network = new RedisProxy(app.Address.Port);
+        await using var site = await Site.StartAsync(
+            Page(app, "channel('dead.numbers'", "").Replace(app.Address.ToString(), $"http://{network.Configuration}/", StringComparison.Ordinal));
+        var page = await OpenAsync(site);
+        await using var traffic = new Traffic(Redis, "dead.numbers");
+        await HasHeardAsync(page, 10);
+
+        network.BlackHole();
+        var heard = (await HeardAsync(page)).Length;
+        await Eventually.IsAsync(() => traffic.Published > heard + 200, "some is missed");
+        await page.EvaluateAsync("dispatchEvent(new Event('online'))");
+
+        await HasHeardAsync(page, heard + 200);
+        var published = await traffic.EndAsync();
+        await HasHeardAsync(page, published);
+        (await HeardAsync(page)).Should().Equal(Enumerable.Range(1, published));
+        (await page.EvaluateAsync<string?>("sessionStorage.gaps")).Should().BeNull();
+        await page.CloseAsync();
+    }
+
     /// <summary>A tab that reloads beside another that has the name, and goes on hearing it: what the one missed cannot be had from the other.</summary>
     [Fact]
     public async Task Of_two_tabs_with_one_connection_the_reloaded_one_misses_nothing_or_is_told()

@@ -67,22 +67,28 @@ internal sealed class EventsEndpoint(
     private ProblemHttpResult? Refusal(HttpContext context, Grant grant, out List<AskedName> names)
     {
         names = [];
-        if (!NamesInQuery.TryRead(context.Request.QueryString, out var asked, out var after))
+        if (!NamesInQuery.TryRead(context.Request.QueryString, out var asked, out var after, out var last))
             return TypedResults.Problem("a name in the address is not UTF-8", statusCode: StatusCodes.Status400BadRequest);
+        if (last.Exists(static count => count.Length > 0 && !TryReadCount(count, out _)))
+            return TypedResults.Problem("last is a number of messages: 0, 1, 2 …", statusCode: StatusCodes.Status400BadRequest);
         if (RefusalOfAll(asked, grant) is { } refused)
             return TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind));
         var byDefault = defaults.Where(name => grant.Check(name) is null && !asked.Contains(name));
-        // The nth "after" belongs to the nth name of the address. A name that is there twice is one name.
+        // The nth "after", and the nth "last", belong to the nth name of the address. A name that is there twice is one name.
         names = [
-            .. asked.Select((name, n) => new AskedName(name, new Replay(n < after.Count && after[n].Length > 0 ? after[n] : null))).DistinctBy(one => one.Name),
+            .. asked.Select((name, n) => new AskedName(name, new Replay(Nth(after, n), TryReadCount(Nth(last, n), out var count) ? count : null))).DistinctBy(one => one.Name),
             .. byDefault.Select(name => new AskedName(name, default))];
         if (names.Count == 0)
             return TypedResults.Problem("say what to hear: /events?channel=… or ?pattern=…", statusCode: StatusCodes.Status400BadRequest);
         // It is later than what the address says: a browser sends it when it comes back by itself.
-        if (names.Count == 1 && context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } last)
-            names[0] = names[0] with { Replay = new(last) };
+        if (names.Count == 1 && context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } lastId)
+            names[0] = names[0] with { Replay = names[0].Replay with { After = lastId } };
         return null;
     }
+
+    private static string? Nth(List<string> values, int n) => n < values.Count && values[n].Length > 0 ? values[n] : null;
+
+    private static bool TryReadCount(string? text, out int count) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count);
 
     /// <summary>
     /// Why none of the names can be had, with the first one's reason; null where one can. Then the others are told of in the stream, each by
@@ -173,6 +179,7 @@ internal static class EventsRoute
             .WithParameter(ParameterLocation.Query, "channel", "A channel to hear; as often as wanted.", isRepeated: true)
             .WithParameter(ParameterLocation.Query, "pattern", "A pattern to hear; as often as wanted.", isRepeated: true)
             .WithParameter(ParameterLocation.Query, "after", "The position of the nth name, or empty.", isRepeated: true)
+            .WithParameter(ParameterLocation.Query, "last", "How many of the latest messages of the nth name, or empty.", isRepeated: true)
             .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status401Unauthorized)

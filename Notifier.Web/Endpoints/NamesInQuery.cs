@@ -11,15 +11,15 @@ internal static class NamesInQuery
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <returns>False when one is not UTF-8: ASP.NET Core would leave it undecoded, and another name would be subscribed.</returns>
-    public static bool TryRead(QueryString query, out List<Name> names) => TryRead(query, out names, out _);
+    public static bool TryRead(QueryString query, out List<Name> names) => TryRead(query, out names, out _, out _);
 
     /// <param name="query">The query.</param>
     /// <param name="names">The names, in their order.</param>
     /// <param name="after">The values of <c>after=…</c>, in their order; the nth belongs to the nth name.</param>
-    public static bool TryRead(QueryString query, out List<Name> names, out List<string> after)
+    /// <param name="last">Likewise those of <c>last=…</c>.</param>
+    public static bool TryRead(QueryString query, out List<Name> names, out List<string> after, out List<string> last)
     {
-        names = [];
-        after = [];
+        (names, after, last) = ([], [], []);
         foreach (var pair in new QueryStringEnumerable(query.Value))
         {
             NameKind? kind = pair.EncodedName.Span switch
@@ -30,6 +30,8 @@ internal static class NamesInQuery
             };
             if (pair.EncodedName.Span is "after")
                 after.Add(pair.DecodeValue().ToString());
+            else if (pair.EncodedName.Span is "last")
+                last.Add(pair.DecodeValue().ToString());
             if (kind is null)
                 continue;
             var bytes = Encoding.ASCII.GetBytes(pair.EncodedValue.ToString());

@@ -31,9 +31,9 @@
   // EventSource sends no token and tells no status.
   function overEvents(base, on, token, names, positions) {
     const stop = new AbortController(), url = new URL("events", base), asked = [...names.keys()];
-    for (const key of asked) {
-      for (const [kind, text] of Object.entries(JSON.parse(key))) url.searchParams.append(kind, text);
-      url.searchParams.append("after", positions.get(key) ?? "");
+    for (const [key, { last }] of names) {
+      const after = positions.get(key) ?? "";
+      for (const pair of Object.entries({ ...JSON.parse(key), after, last: after ? "" : last ?? "" })) url.searchParams.append(...pair);
     }
     (async () => {
       const headers = token ? { Authorization: `Bearer ${token}` } : {};

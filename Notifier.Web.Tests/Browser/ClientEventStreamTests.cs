@@ -22,14 +22,14 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         await client.DoAsync("chance = 0.01; observe(new Notifier(undefined, { token: 'secret' })); notifier.channel('a', hear); notifier.pattern('b.*', hear)");
 
         var stream = await fake.AcceptAsync();
-        (stream.Query, stream.Authorization).Should().Be(("?channel=a&after=&pattern=b.*&after=", "Bearer secret"));
+        (stream.Query, stream.Authorization).Should().Be(("?channel=a&after=&last=&pattern=b.*&after=&last=", "Bearer secret"));
         await client.LogsAsync("state connected");
         await stream.SendAsync(new { type = "message", pattern = "b.*", channel = "b.1", data = "two\nlines", position = "p1" });
         await client.LogsAsync("b.1: two\nlines");
 
         await client.DoAsync("notifier.channel('c', hear)");
         var next = await fake.AcceptAsync();
-        next.Query.Should().Be("?channel=a&after=&pattern=b.*&after=p1&channel=c&after=");
+        next.Query.Should().Be("?channel=a&after=&last=&pattern=b.*&after=p1&last=&channel=c&after=&last=");
         await stream.Ended.Task.WaitAsync(Eventually.Limit);
 
         await next.SendAsync("retry: 30\n\n");
@@ -68,12 +68,12 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         fake.Token = "t2";
         await stream.SendAsync(new { type = "expiring", @in = 60 });
         stream = await fake.AcceptAsync();
-        (stream.Query, stream.Authorization).Should().Be(("?channel=a&after=p1", "Bearer t2"));
+        (stream.Query, stream.Authorization).Should().Be(("?channel=a&after=p1&last=", "Bearer t2"));
 
         fake.Token = "t3";      // it has ended before anybody said so
         stream.Ended.TrySetResult();
         stream = await fake.AcceptAsync();
-        (stream.Query, stream.Authorization).Should().Be(("?channel=a&after=p1", "Bearer t3"));
+        (stream.Query, stream.Authorization).Should().Be(("?channel=a&after=p1&last=", "Bearer t3"));
 
         fake.Token = "nobody has it";
         stream.Ended.TrySetResult();

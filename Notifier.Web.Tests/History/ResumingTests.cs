@@ -202,6 +202,23 @@ public sealed class ResumingTests(RedisFixture fixture)
     }
 
     [Fact]
+    public async Task An_event_stream_begins_with_the_last_messages_of_each_name_that_it_wants_them_of()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        await using var keeper = await JsonClient.ConnectAsync(app);
+        await keeper.SubscribeAsync("channel", "resume.sselast");
+        await PublishAsync("resume.sselast", 0, 5);
+        await ReadAsync(keeper, 0, 5);
+
+        using var events = await EventClient.OpenAsync(app, "?channel=resume.none&channel=resume.sselast&last=&last=2");
+        var said = new[] { await events.NextAsync(), await events.NextAsync(), await events.NextAsync(), await events.NextAsync() };
+        said.Select(static one => (string?)one["data"]).Where(static data => data is not null).Should().Equal("3", "4");
+        using var wrong = await EventClient.OpenAsync(app, "?channel=resume.sselast&last=-1");
+        wrong.Response.StatusCode.Should().Be(System.Net.HttpStatusCode.BadRequest);
+        (await wrong.ReadAllAsync()).Should().Contain("last is a number of messages");
+    }
+
+    [Fact]
     public async Task When_the_node_may_keep_no_more_the_names_that_were_used_least_recently_give_up_theirs()
     {
         await using var app = await NotifierApp.StartAsync(

@@ -19,22 +19,25 @@ public sealed class ApiDescriptionTests(RedisFixture fixture)
 
         ((string?)document["openapi"]).Should().StartWith("3.");
         paths.Select(path => $"{path.Key} {string.Join(' ', path.Value!.AsObject().Select(operation => operation.Key))}")
-            .Should().BeEquivalentTo("/events get", "/publish post", "/publish/{channel} post", "/disconnect post");
+            .Should().BeEquivalentTo("/events get", "/publish post", "/publish/{channel} post", "/disconnect post",
+                "/history/{channel} get", "/position get", "/notifier.lua get");
         var one = paths["/publish/{channel}"]!["post"]!;
         var many = paths["/publish"]!["post"]!;
         var events = paths["/events"]!["get"]!;
         ((string?)one["parameters"]![0]!["name"], (string?)one["parameters"]![0]!["in"], (bool?)one["parameters"]![0]!["required"])
             .Should().Be(("channel", "path", true));
-        events["parameters"]!.AsArray().Select(parameter => (string?)parameter!["name"]).Should().Equal("channel", "pattern", "after");
+        events["parameters"]!.AsArray().Select(parameter => (string?)parameter!["name"]).Should().Equal("channel", "pattern", "after", "last");
         one["requestBody"]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("*/*");
         many["requestBody"]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("application/json");
         Statuses(one).Should().BeEquivalentTo("200", "400", "401", "403", "413", "503");
         Statuses(many).Should().BeEquivalentTo("200", "400", "401", "403", "413", "503");
         Statuses(events).Should().BeEquivalentTo("200", "400", "401", "403");
+        Statuses(paths["/history/{channel}"]!["get"]!).Should().BeEquivalentTo("200", "400", "401", "403", "404", "503");
+        Statuses(paths["/position"]!["get"]!).Should().BeEquivalentTo("200", "401", "403", "404", "503");
         foreach (var status in new[] { "400", "403", "413", "503" })
             one["responses"]![status]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("application/problem+json");
         var published = document["components"]!["schemas"]!["Published"]!["properties"]!.AsObject();
-        published.Select(property => property.Key).Should().BeEquivalentTo("channel", "redisReceivers");
+        published.Select(property => property.Key).Should().BeEquivalentTo("channel", "redisReceivers", "position", "repeated");
     }
 
     private static IEnumerable<string> Statuses(JsonNode operation) => operation["responses"]!.AsObject().Select(response => response.Key);

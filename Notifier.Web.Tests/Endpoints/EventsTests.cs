@@ -45,7 +45,7 @@ public sealed class EventsTests(RedisFixture fixture)
 
         answers.Should().OnlyContain(answer => answer.Id == null);
         answers.Select(answer => answer.Json.Bare()).Should().BeEquivalentTo(
-            """{"type":"subscribed","channel":"events.a"}""", """{"type":"subscribed","pattern":"events.b*","recovered":false}""");
+            """{"type":"subscribed","channel":"events.a"}""", """{"type":"subscribed","pattern":"events.b*","code":"elsewhere","recovered":false}""");
     }
 
     [Theory]
@@ -103,7 +103,7 @@ public sealed class EventsTests(RedisFixture fixture)
         EventBlock[] answers = [await client.NextBlockAsync(), await client.NextBlockAsync()];
 
         answers.Should().OnlyContain(answer => answer.Id == null);
-        answers.Select(answer => answer.Json.Bare()).Should().Contain("""{"type":"subscribed","channel":"events.left","recovered":false}""");
+        answers.Select(answer => answer.Json.Bare()).Should().Contain("""{"type":"subscribed","channel":"events.left","code":"elsewhere","recovered":false}""");
     }
 
     [Fact]
@@ -221,7 +221,7 @@ public sealed class EventsTests(RedisFixture fixture)
         {
             preflight.Should().Contain("Access-Control-Allow-Origin: https://shop.example\r\n").And.Contain("Access-Control-Allow-Credentials: true\r\n")
                 .And.Contain("Access-Control-Allow-Methods: GET, POST\r\n")
-                .And.Contain("Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID\r\n");
+                .And.Contain("Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, Last-Event-ID\r\n");
         }
         else
             preflight.Should().NotContain("Access-Control-Allow");

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 using Notifier.Messages;
 using Notifier.Tests.Support;
@@ -90,6 +91,15 @@ internal sealed partial class ExampleStage : IAsyncDisposable
     {
         if (example.Kind == "plain")
             await WhenNamesAreLiveAsync();
+        if (example.Lines.Any(line => line.Text.Contains("\"after\":", StringComparison.Ordinal)))
+        {
+            // The client is away, so nothing else says when the server has it.
+            await using var neighbour = await JsonClient.ConnectAsync(App);
+            await neighbour.SubscribeAsync("channel", Encoding.UTF8.GetString(arguments[0]));
+            await redis.Connection.GetSubscriber().PublishAsync(RedisChannel.Literal(arguments[0]), arguments[1]);
+            await neighbour.ReadAsync();
+            return;
+        }
         await redis.Connection.GetSubscriber().PublishAsync(RedisChannel.Literal(arguments[0]), arguments[1]);
     }
 

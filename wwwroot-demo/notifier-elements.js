@@ -55,9 +55,9 @@
     return connections.get(key);
   }
 
-  // channel and pattern (each may hold several names, with spaces between), src, shared, last, max, field (of a JSON payload).
+  // channel and pattern (each may hold several names, with spaces between), src, shared, last, after, max, field (of a JSON payload).
   class Listening extends HTMLElement {
-    static observedAttributes = ["channel", "pattern", "src", "shared", "last"];
+    static observedAttributes = ["channel", "pattern", "src", "shared", "last", "after"];
     #stop; #waiting = []; #shown; #notifier; #earlier = 0;
 
     constructor(css, role) {
@@ -98,15 +98,15 @@
       this.#stop = new AbortController();
       const { signal } = this.#stop, hear = message => this.#hear(message);
       const url = new URL(this.getAttribute("src") ?? script?.src ?? ".", document.baseURI).href;
-      const shared = this.hasAttribute("shared"), last = +this.getAttribute("last") || undefined;
-      // A connection of its own for the last messages: they are not for the toasts of the same name.
-      const notifier = this.#notifier ?? (last ? new Notifier(url, { shared, signal }) : connection(url, shared));
+      const shared = this.hasAttribute("shared"), last = +this.getAttribute("last") || undefined, after = this.getAttribute("after");
+      // A connection of its own for earlier messages: they are not for the toasts of the same name.
+      const notifier = this.#notifier ?? (last || after ? new Notifier(url, { shared, signal }) : connection(url, shared));
       if (last) {
         this.items.replaceChildren();
         notifier.addEventListener("subscribed", () => this.#earlier = performance.now() + 500, { signal });
       }
       for (const kind of ["channel", "pattern"])
-        for (const name of this.getAttribute(kind)?.split(" ").filter(Boolean) ?? []) notifier[kind](name, hear, { signal, last });
+        for (const name of this.getAttribute(kind)?.split(" ").filter(Boolean) ?? []) notifier[kind](name, hear, { signal, last, after });
     }
 
     // Drawn once a frame, and never more than is shown: thousands a second must not freeze the page.

@@ -69,9 +69,11 @@ export interface NotifierListening {
   signal?: AbortSignal;
   /**
    * First so many of the latest messages, where no position is known yet. For whoever is the first on this connection to ask for the name;
-   * who comes later hears what comes then. Event streams have none.
+   * who comes later hears what comes then.
    */
   last?: number;
+  /** A position that was rendered into the page (GET /position): first what came after it. Also for the first who asks for the name. */
+  after?: string;
 }
 
 export declare class Notifier extends EventTarget implements Disposable {

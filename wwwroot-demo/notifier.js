@@ -177,7 +177,7 @@
       const isRefused = /^44/.test(code);
       this.#become(isRefused ? "refused" : "waiting");
       if (isRefused) return this.#receive({ type: "error", code, message: reason });
-      // A server that is away or overloaded is not helped by event streams.
+      // Event streams do not help a server that is overloaded.
       if (didNotOpen) {
         const url = new URL("healthz/ready", this.#base);
         const { ok } = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(CHECK) }).catch(() => ({}));
@@ -267,7 +267,7 @@
       const { signal } = this.#stop, life = new Promise(resolve => signal.onabort = resolve);
       // By it the leader knows that this tab lives.
       navigator.locks.request(this.#lock + this.#id, () => {
-        this.#isKnown = true;
+        this.#isKnown = 1;
         this.#tell();
         return life;
       });
@@ -302,7 +302,7 @@
       this.#leader ? this.#leader[method](argument) : this.#post({ method, argument });
     }
 
-    // All of them: nothing is lost with a leader.
+    // All: nothing is lost with a leader.
     #tell() {
       const names = [...this.#names].map(([key, { last }]) => ({ key, last, position: this.#positions.get(key) }));
       if (this.#leader) this.#holds(this.#id, names);
@@ -310,7 +310,8 @@
     }
 
     #heard({ isNew, tab, names, method, argument, frame, forget }) {
-      if (frame) return !this.#isKnown || tab && tab !== this.#id || this.#receive(frame);
+      if (tab === this.#id) this.#isKnown = 2; // before, some may be missing
+      if (frame) return (tab ? tab === this.#id : this.#isKnown > 1) && this.#receive(frame);
       if (forget) this.#positions.delete(forget);
       else if (isNew) this.#tell();
       else if (!this.#leader) return;
@@ -319,7 +320,7 @@
         const before = this.#held.get(tab);
         if (!before) {
           navigator.locks.request(this.#lock + tab, () => this.#holds(tab, []));
-          this.#post({ frame: this.#said.get("{}") });
+          this.#post({ tab, frame: this.#said.get("{}") });
         }
         for (const { key, position } of names) {
           const known = this.#positions.get(key), said = this.#said.get(key);
@@ -368,7 +369,7 @@
       base.protocol = base.protocol.replace("ws", "http");
       base.search = base.hash = "";
       base.pathname = base.pathname.replace(/\/(ws|[^/]*\.m?js)?$/, "") + "/";
-      if (shared && !navigator.locks) console.warn("Notifier: shared needs https; each tab has a connection");
+      if (shared && !navigator.locks) console.warn("Notifier: shared needs https");
       if (persist) {
         const place = `notifier ${base}`;
         this.#positions = new Map(JSON.parse(sessionStorage[place] ?? "[]"));
@@ -406,7 +407,7 @@
       this.close();
     }
 
-    #listen(name, listener, { signal, last } = {}) {
+    #listen(name, listener, { signal, last, after } = {}) {
       const key = keyOf(name), entry = { listener };
       const close = () => {
         const all = this.#names.get(key)?.listeners;
@@ -415,7 +416,10 @@
         this.#link.changed(key);
       };
       if (this.state !== "closed" && !signal?.aborted) {
-        if (!this.#names.has(key)) this.#names.set(key, { last, listeners: new Set(), seen: new Set() });
+        if (!this.#names.has(key)) {
+          this.#names.set(key, { last, listeners: new Set(), seen: new Set() });
+          if (after) this.#positions.set(key, after);
+        }
         this.#names.get(key).listeners.add(entry);
         this.#link.changed();
         signal?.addEventListener("abort", close, { once: true });
@@ -436,7 +440,7 @@
     }
 
     #deliver({ channel, channelBase64, pattern, data, base64, position }, name) {
-      if (!name || name.seen.has(position)) return; // a tab that now leads may have read less
+      if (!name || name.seen.has(position)) return;
       if (position && name.seen.add(position).size > 1000) name.seen.delete(name.seen.values().next().value);
       const message = {
         channel: channel ?? new TextDecoder().decode(bytesOf(channelBase64)),

@@ -1,8 +1,8 @@
-using System.Globalization;
 using FluentAssertions;
 using Microsoft.Playwright;
 using Notifier.Tests.Support;
 using Xunit;
+using static Notifier.Tests.Browser.NumbersPage;
 
 namespace Notifier.Tests.Browser;
 
@@ -21,7 +21,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var site = await Site.StartAsync(Page(app, name, options));
         var page = await OpenAsync(site);
-        await using var traffic = new Traffic(Redis, "reload.numbers");
+        await using var traffic = new Traffic(n => Redis.PublishAsync("reload.numbers", n));
 
         for (var reload = 0; reload < 10; reload++)
         {
@@ -141,7 +141,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
         await using var site = await Site.StartAsync(
             Page(app, "channel('dead.numbers'", "").Replace(app.Address.ToString(), $"http://{network.Configuration}/", StringComparison.Ordinal));
         var page = await OpenAsync(site);
-        await using var traffic = new Traffic(Redis, "dead.numbers");
+        await using var traffic = new Traffic(n => Redis.PublishAsync("dead.numbers", n));
         await HasHeardAsync(page, 10);
 
         network.BlackHole();
@@ -166,7 +166,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
         await using var context = await browser.NewContextAsync();
         var leader = await OpenAsync(site, context);
         var page = await OpenAsync(site, context);
-        await using var traffic = new Traffic(Redis, "tabs.numbers");
+        await using var traffic = new Traffic(n => Redis.PublishAsync("tabs.numbers", n));
 
         for (var reload = 0; reload < 25; reload++)
         {
@@ -192,63 +192,5 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
         await page.GotoAsync(site.Address);
         await IsLiveAsync(page);
         return page;
-    }
-
-    private static Task IsLiveAsync(IPage page) => Eventually.IsAsync(() => page.EvaluateAsync<bool>("globalThis.live > 0"), "the page listens");
-
-    /// <summary>Waits for a number, which may have come before.</summary>
-    private static Task HasHeardAsync(IPage page, int number) => Eventually.IsAsync(
-        async () => (await HeardAsync(page)).LastOrDefault() >= number, $"the page hears {number}");
-
-    private static async Task<int[]> HeardAsync(IPage page) =>
-        [.. (await page.EvaluateAsync<string?>("sessionStorage.heard") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
-
-    /// <summary>What it hears outlives it.</summary>
-    private static string Page(NotifierApp app, string name, string options, string ask = "{}") =>
-        $$"""
-        <!doctype html><title>Shop</title><script src="{{app.Address}}notifier.js"></script>
-        <script>
-          const add = (key, text) => sessionStorage[key] = `${sessionStorage[key] ?? ""}${text} `;
-          const notifier = new Notifier(undefined, { {{options}} });
-          notifier.addEventListener("gap", ({ detail }) => add("gaps", detail.code));
-          notifier.addEventListener("subscribed", () => globalThis.live = 1);
-          const held = notifier.{{name}}, message => add("heard", message.data), {{ask}});
-        </script>
-        """;
-
-    /// <summary>Publishes 1, 2, 3 … until it is ended.</summary>
-    private sealed class Traffic : IAsyncDisposable
-    {
-        private readonly CancellationTokenSource enough = new();
-        private readonly Task publishing;
-        private int published;
-
-        public Traffic(RedisServer redis, string channel) => publishing = PublishAsync(redis, channel);
-
-        public int Published => Volatile.Read(ref published);
-
-        public async Task<int> EndAsync()
-        {
-            await enough.CancelAsync();
-            await publishing;
-            return Published;
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await EndAsync();
-            enough.Dispose();
-        }
-
-        private async Task PublishAsync(RedisServer redis, string channel)
-        {
-            using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
-            while (!enough.IsCancellationRequested)
-            {
-                await redis.PublishAsync(channel, (Published + 1).ToString(CultureInfo.InvariantCulture));
-                Interlocked.Increment(ref published);
-                await pace.WaitForNextTickAsync(CancellationToken.None);
-            }
-        }
     }
 }

@@ -1,0 +1,66 @@
+using Microsoft.Playwright;
+using Notifier.Tests.Support;
+
+namespace Notifier.Tests.Browser;
+
+/// <summary>A page that writes down the numbers that it hears, where they outlive it, and the traffic of such numbers.</summary>
+internal static class NumbersPage
+{
+    public static Task IsLiveAsync(IPage page) => Eventually.IsAsync(() => page.EvaluateAsync<bool>("globalThis.live > 0"), "the page listens");
+
+    /// <summary>Waits for a number, which may have come before.</summary>
+    public static Task HasHeardAsync(IPage page, int number) => Eventually.IsAsync(
+        async () => (await HeardAsync(page)).LastOrDefault() >= number, $"the page hears {number}");
+
+    public static async Task<int[]> HeardAsync(IPage page) =>
+        [.. (await page.EvaluateAsync<string?>("sessionStorage.heard") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
+
+    /// <summary>What it hears outlives it.</summary>
+    public static string Page(NotifierApp app, string name, string options, string ask = "{}") =>
+        $$"""
+        <!doctype html><title>Shop</title><script src="{{app.Address}}notifier.js"></script>
+        <script>
+          const add = (key, text) => sessionStorage[key] = `${sessionStorage[key] ?? ""}${text} `;
+          const notifier = new Notifier(undefined, { {{options}} });
+          notifier.addEventListener("gap", ({ detail }) => add("gaps", detail.code));
+          notifier.addEventListener("subscribed", () => globalThis.live = 1);
+          const held = notifier.{{name}}, message => add("heard", message.data), {{ask}});
+        </script>
+        """;
+
+    /// <summary>Publishes 1, 2, 3 … until it is ended.</summary>
+    internal sealed class Traffic : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource enough = new();
+        private readonly Task publishing;
+        private int published;
+
+        public Traffic(Func<int, Task> publish) => publishing = PublishAsync(publish);
+
+        public int Published => Volatile.Read(ref published);
+
+        public async Task<int> EndAsync()
+        {
+            await enough.CancelAsync();
+            await publishing;
+            return Published;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await EndAsync();
+            enough.Dispose();
+        }
+
+        private async Task PublishAsync(Func<int, Task> publish)
+        {
+            using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
+            while (!enough.IsCancellationRequested)
+            {
+                await publish(Published + 1);
+                Interlocked.Increment(ref published);
+                await pace.WaitForNextTickAsync(CancellationToken.None);
+            }
+        }
+    }
+}

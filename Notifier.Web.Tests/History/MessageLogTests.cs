@@ -2,7 +2,9 @@ using System.Text;
 using FluentAssertions;
 using Microsoft.Extensions.Time.Testing;
 using Notifier.History;
+using Notifier.Hub;
 using Notifier.Messages;
+using Notifier.Tests.Support;
 using Xunit;
 
 namespace Notifier.Tests.History;
@@ -102,6 +104,22 @@ public sealed class MessageLogTests
         log.Append(MessageOf("2"));
 
         log.Invoking(it => it.Copy(1, new Message[1], 100)).Should().Throw<ArgumentOutOfRangeException>();
+    }
+
+    [Fact]
+    public void Ten_thousand_quiet_names_with_a_message_each_take_less_than_two_KiB_each()
+    {
+        const int names = 10_000;
+        var traits = Audience.Traits(new RecentOptions());
+        var all = new Subscription[names];
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+
+        for (var n = 0; n < names; n++)
+            (all[n] = new Subscription(Name.Channel($"user.{n}.orders"), traits)).Pass([Message.Of(null, new byte[128])]);
+
+        var each = (GC.GetTotalMemory(forceFullCollection: true) - before) / names;
+        GC.KeepAlive(all);
+        each.Should().BeInRange(200, 2048);
     }
 
     private static Message MessageOf(string text) => Message.Of(null, Encoding.UTF8.GetBytes(text));

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Text;
 using Notifier.History;
 using Notifier.Messages;
 
@@ -18,7 +17,6 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
     /// <summary>More than this waiting for Redis are dropped, and fetched.</summary>
     private const int MostHeld = 100_000;
 
-    private readonly byte[] ownChannel = Encoding.UTF8.GetBytes(subscription.Name.Text);
     private readonly Lock gate = new();
     private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private List<Message> held = [];
@@ -39,16 +37,12 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
 
     private List<Message> working = [];
     private readonly List<Message> accepted = [];
-    private SeenMessage? latest;
 
     /// <summary>So many of those that are held came before the latest look at the journal: no epoch is newer than that.</summary>
     private int judged;
 
-    /// <summary>The journal could not be read: the next durable message is taken whatever was before it.</summary>
-    private bool isBlind;
-    private long followed;
+    private readonly JournalSequence sequence = new(subscription.Name, reader.Journal.Channels);
     private long inLog;
-    private JournalEpoch epoch = JournalEpoch.None;
 
     // ------------------------------------------------------------------------------------------------------------------
 
@@ -61,7 +55,7 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
     /// <summary>All durable messages up to this id are in the log, or were before it.</summary>
     public long Followed => Volatile.Read(ref inLog);
 
-    public JournalEpoch Epoch => Volatile.Read(ref epoch);
+    public JournalEpoch Epoch => sequence.Epoch;
 
     /// <summary>Redis delivers the name from now on. May be called by everybody who subscribes.</summary>
     public void Begin()
@@ -152,7 +146,18 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
                 _ = FetchAsync();
                 return;
             }
-            PassOnWorking();
+            try
+            {
+                PassOnWorking();
+            }
+            catch (Exception error)
+            {
+                // A mistake of ours must not make the name deaf.
+                traits.ReportFailure(subscription.Name, error);
+                accepted.Clear();
+                working.Clear();
+                NoteGap(GapCode.Internal);
+            }
         }
     }
 
@@ -160,52 +165,32 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
     private void PassOnWorking()
     {
         var passed = 0;
-        var isDoubt = false;
-        while (passed < working.Count && TryAccept(working[passed], isJudged: passed < judged, out isDoubt))
-            passed++;
+        var verdict = Verdict.Accepted;
+        for (; passed < working.Count; passed++)
+        {
+            verdict = sequence.Judge(working[passed], isJudged: passed < judged, out var message);
+            if (verdict is Verdict.Missing or Verdict.Doubtful)
+                break;
+            if (verdict == Verdict.Accepted)
+                accepted.Add(traits.Limit(subscription.Name, message));
+        }
         judged = Math.Max(0, judged - passed);
         if (accepted.Count > 0)
             subscription.PassOn(CollectionsMarshal.AsSpan(accepted));
         accepted.Clear();
-        Volatile.Write(ref inLog, followed);
-        if (latest is not null)
-            reader.Journal.NoteSeen(latest);
-        latest = null;
+        Volatile.Write(ref inLog, sequence.Followed);
+        if (sequence.TakeLatest() is { } seen)
+            reader.Journal.NoteSeen(seen);
         if (passed < working.Count)
         {
             lock (gate)
             {
                 held.InsertRange(0, CollectionsMarshal.AsSpan(working)[passed..]);
-                isOnlyDoubt = isDoubt && !isDue;
+                isOnlyDoubt = verdict == Verdict.Doubtful && !isDue;
                 isDue = true;
             }
         }
         working.Clear();
-    }
-
-    /// <param name="message">The next one.</param>
-    /// <param name="isJudged">Whether the epoch was asked for since it came.</param>
-    /// <param name="isDoubt">Whether the journal has to be asked for its epoch only.</param>
-    /// <returns>False when the journal has to be asked first.</returns>
-    private bool TryAccept(Message message, bool isJudged, out bool isDoubt)
-    {
-        isDoubt = false;
-        var isLine = message.Gap == GapCode.None && (message.Channel.IsEmpty || reader.Journal.Channels.Have(message.Channel.Span));
-        if (!isLine || JournalLine.Of(message.Payload.Span) is not { } line || (line.Epoch != epoch.Text && isJudged))
-        {
-            accepted.Add(traits.Limit(subscription.Name, message) with { JournalId = followed });
-            return true;
-        }
-        isDoubt = line.Epoch != epoch.Text;
-        if (isDoubt || (line.Previous > followed && !isBlind))
-            return false;
-        if (line.Id <= followed)
-            return true;    // it was fetched
-        isBlind = false;
-        followed = line.Id;
-        accepted.Add(traits.Limit(subscription.Name, message.WithoutBeginning(line.Length)) with { JournalId = line.Id });
-        latest = new(epoch, message.Channel.IsEmpty ? ownChannel : message.Channel, line.Id);
-        return true;
     }
 
     private async Task FetchAsync()
@@ -232,7 +217,7 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
         {
             // A mistake of ours must not make the name deaf.
             traits.ReportFailure(subscription.Name, error);
-            isBlind = true;
+            sequence.GoOnBlindly();
         }
         lock (gate)
             judged = heldBefore;
@@ -243,35 +228,35 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
 
     private async Task FetchAllAsync(bool isDoubt)
     {
-        if (epoch == JournalEpoch.None)
+        if (sequence.Epoch == JournalEpoch.None)
         {
             if (await reader.LookAsync() is { } head)
                 BeginAt(head);
             return;
         }
-        if (isDoubt && (await reader.LookAsync())?.Epoch == epoch)
+        if (isDoubt && (await reader.LookAsync())?.Epoch == sequence.Epoch)
             return;     // so it is a forged one
         while (true)
         {
-            if (await reader.ReadAsync(subscription.Name, followed) is not { } page)
+            if (await reader.ReadAsync(subscription.Name, sequence.Followed) is not { } page)
             {
                 // Redis refuses, and not because it is away.
-                isBlind = true;
-                subscription.PassOn([Message.GapOf(GapCode.Redis) with { JournalId = followed }]);
+                sequence.GoOnBlindly();
+                PassOnGap(GapCode.Redis);
                 return;
             }
-            if (page.Epoch != epoch)
+            if (page.Epoch != sequence.Epoch)
             {
                 Turn(page.Epoch);
-                subscription.PassOn([Message.GapOf(GapCode.Reset) with { JournalId = followed }]);
+                PassOnGap(GapCode.Reset);
                 continue;
             }
             if (!page.IsWhole)
-                subscription.PassOn([Message.GapOf(GapCode.Trimmed) with { JournalId = followed }]);
-            followed = Math.Max(followed, page.UpTo);
+                PassOnGap(GapCode.Trimmed);
+            sequence.Advance(page.UpTo);
             if (page.Messages.Length > 0)
                 subscription.PassOn(page.Messages);
-            Volatile.Write(ref inLog, followed);
+            Volatile.Write(ref inLog, sequence.Followed);
             if (page.IsLast)
                 return;
         }
@@ -280,25 +265,18 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
     private void BeginAt(JournalHead head)
     {
         Turn(head.Epoch);
-        var start = head.Id;
         lock (gate)
-        {
-            // What has come since Redis confirmed the name is for those who were first, though the journal has it already.
-            foreach (var message in held)
-            {
-                if (JournalLine.Of(message.Payload.Span) is { } line && line.Epoch == epoch.Text)
-                    start = Math.Min(start, line.Id - 1);
-            }
-        }
-        subscription.BeginAfter(followed = start);
-        Volatile.Write(ref inLog, start);
+            sequence.Begin(head.Id, held);
+        subscription.BeginAfter(sequence.Followed);
+        Volatile.Write(ref inLog, sequence.Followed);
     }
 
     private void Turn(JournalEpoch now)
     {
-        Volatile.Write(ref epoch, now);
-        followed = now.Since - 1;
-        Volatile.Write(ref inLog, followed);
+        sequence.Turn(now);
+        Volatile.Write(ref inLog, sequence.Followed);
         subscription.Source.Journal = now;
     }
+
+    private void PassOnGap(GapCode code) => subscription.PassOn([Message.GapOf(code) with { JournalId = sequence.Followed }]);
 }

@@ -29,7 +29,11 @@ public sealed class VisitRaceTests
             });
             sweep.Start();
             start.SignalAndWait();
-            Thread.SpinWait(round % 50);
+            // On a busy machine the other one comes late.
+            if (closes < renewals / 4)
+                Thread.Yield();
+            else
+                Thread.SpinWait(round % 50);
             var isRenewed = visit.TryRenew(Until(Now.AddHours(1)));
             sweep.Join();
 

@@ -166,7 +166,7 @@ public sealed class AuthorityTests(RedisFixture fixture)
         answer.SetResult();
 
         closes.Should().AllSatisfy(close => (close.CloseCode, close.CloseText).Should().Be((4503, Unreachable)));
-        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(9), "the time is 5 s, once and not for each");
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(40), "the time is 5 s, once and not for each, which would take 100 s");
     }
 
     private Task<NotifierApp> StartAsync(string authority, params string[] settings) => StartAsync(authority, TimeProvider.System, settings);

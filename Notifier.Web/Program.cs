@@ -47,10 +47,12 @@ internal static class Server
         Configure(builder);
         Register(builder.Services);
         builder.AddReadiness();
+        builder.AddTelemetry();
         adapt?.Invoke(builder);
 
         var app = builder.Build();
         app.Services.GetRequiredService<IStartupValidator>().Validate();    // all of it, before Map asks for some of it
+        app.BeginTelemetry();
         KestrelSetup.Limit(app.Services);
         Map(app);
         return app;
@@ -112,6 +114,7 @@ internal static class Server
 
         services.AddSingleton<RedisLocator>();
         services.AddSingleton<RedisNames>();
+        services.AddSingleton<RedisMetrics>();
         services.AddSingleton<RedisBackplane>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisBackplane>());
 
@@ -121,10 +124,12 @@ internal static class Server
         services.AddSingleton<RedisPublisher>();
         services.AddSingleton<DurableChannels>();
         services.AddSingleton<Journal>();
+        services.AddSingleton<HistoryMetrics>();
         services.AddSingleton<Publisher>();
 
         services.AddSingleton<Admission>();
         services.AddSingleton<ConnectionRegistry>();
+        services.AddSingleton<ConnectionMetrics>();
         services.AddHostedService<Liveness>();
 
         services.AddSingleton<HubMetrics>();
@@ -138,12 +143,14 @@ internal static class Server
         services.AddSingleton<EventsEndpoint>();
         services.AddSingleton<PublishEndpoint>();
         services.AddSingleton<HistoryEndpoint>();
+        services.AddSingleton<StatsEndpoint>();
         services.AddSingleton<ClientScripts>();
         services.AddHostedService<Disconnections>();
         services.AddOpenApi(ApiDescription.Configure);
         services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Insert(0, PublishJson.Default));
         services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Add(DisconnectJson.Default));
         services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Add(HistoryJson.Default));
+        services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Add(StatsJson.Default));
 
         services.AddHostedService<Shutdown>();
         services.AddHostedService<StartupReport>();
@@ -174,6 +181,8 @@ internal static class Server
         app.MapHistory();
         app.MapClientSnippets();
         app.MapDisconnect();
+        app.MapStats();
+        app.MapMetrics();
         app.MapOpenApi();
         app.MapHealth();
     }

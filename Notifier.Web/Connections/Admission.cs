@@ -7,7 +7,8 @@ namespace Notifier.Connections;
 /// <param name="Status">The HTTP status.</param>
 /// <param name="RetryAfter">Seconds (RFC 9110, 10.2.3).</param>
 /// <param name="Text">For people: what is full, and the key to set.</param>
-internal sealed record AdmissionRefusal(int Status, int RetryAfter, string Text);
+/// <param name="Reason">For counting: one of <see cref="Admission.Reasons"/>.</param>
+internal sealed record AdmissionRefusal(int Status, int RetryAfter, string Text, int Reason);
 
 /// <summary>
 /// Lets clients in, as many as the limits say: of the node, of one address, and a second. Before the handshake is answered, for
@@ -15,6 +16,8 @@ internal sealed record AdmissionRefusal(int Status, int RetryAfter, string Text)
 /// </summary>
 internal sealed partial class Admission : IDisposable
 {
+    public static readonly string[] Reasons = ["draining", "memory", "rate", "connections", "address"];
+
     private const int PerAddressBehindKnownProxies = 1_000;
 
     private readonly LimitsOptions limits;
@@ -26,6 +29,7 @@ internal sealed partial class Admission : IDisposable
 
     private readonly Lock gate = new();
     private readonly Dictionary<ClientAddress, int> addresses = [];
+    private readonly long[] refused = new long[Reasons.Length];
     private int connections;
     private volatile bool isDraining;
 
@@ -48,6 +52,8 @@ internal sealed partial class Admission : IDisposable
     public AdmissionRefusal? TryEnter(ClientAddress address)
     {
         var refusal = CheckDrain() ?? CheckMemory() ?? CheckRate() ?? CheckRoom(address);
+        if (refusal is not null)
+            Interlocked.Increment(ref refused[refusal.Reason]);
         if (refusal is not null && refusals.IsDue(out var since))
             Log.Refused(logger, since, refusal.Text);
         return refusal;
@@ -66,31 +72,34 @@ internal sealed partial class Admission : IDisposable
     /// <summary>From now on nobody comes in: the process ends.</summary>
     public void Drain() => isDraining = true;
 
+    /// <summary>How many were refused, for each of <see cref="Reasons"/>.</summary>
+    public long[] Refusals => [.. refused];
+
     public bool IsDraining => isDraining;
 
     public void Dispose() => handshakes?.Dispose();
 
-    private AdmissionRefusal? CheckDrain() => isDraining ? Busy("this server is going away") : null;
+    private AdmissionRefusal? CheckDrain() => isDraining ? Busy(0, "this server is going away") : null;
 
     private AdmissionRefusal? CheckMemory() => memory.IsHigh
-        ? Busy($"this server uses more than {limits.MemoryShare:0.##} of its memory (Limits:MemoryShare)")
+        ? Busy(1, $"this server uses more than {limits.MemoryShare:0.##} of its memory (Limits:MemoryShare)")
         : null;
 
     private AdmissionRefusal? CheckRate() => handshakes is null || handshakes.TryTake()
         ? null
-        : Busy($"more than {limits.HandshakesPerSecond} handshakes a second (Limits:HandshakesPerSecond)");
+        : Busy(2, $"more than {limits.HandshakesPerSecond} handshakes a second (Limits:HandshakesPerSecond)");
 
     private AdmissionRefusal? CheckRoom(ClientAddress address)
     {
         lock (gate)
         {
             if (connections >= limits.Connections)
-                return Busy($"this server has its {limits.Connections} connections (Limits:Connections)");
+                return Busy(3, $"this server has its {limits.Connections} connections (Limits:Connections)");
             if (!address.IsNobody)
             {
                 var ofAddress = addresses.GetValueOrDefault(address);
                 if (ofAddress >= perAddress)
-                    return TooMany($"one address may have {perAddress} connections (Limits:ConnectionsPerAddress)");
+                    return TooMany(4, $"one address may have {perAddress} connections (Limits:ConnectionsPerAddress)");
                 addresses[address] = ofAddress + 1;
             }
             connections++;
@@ -98,9 +107,9 @@ internal sealed partial class Admission : IDisposable
         }
     }
 
-    private static AdmissionRefusal Busy(string text) => new(StatusCodes.Status503ServiceUnavailable, RetryAfter(), text);
+    private static AdmissionRefusal Busy(int reason, string text) => new(StatusCodes.Status503ServiceUnavailable, RetryAfter(), text, reason);
 
-    private static AdmissionRefusal TooMany(string text) => new(StatusCodes.Status429TooManyRequests, RetryAfter(), text);
+    private static AdmissionRefusal TooMany(int reason, string text) => new(StatusCodes.Status429TooManyRequests, RetryAfter(), text, reason);
 
     /// <summary>Spread, so that not all who were refused come back at once.</summary>
     private static int RetryAfter() => Random.Shared.Next(1, 11);

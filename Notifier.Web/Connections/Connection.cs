@@ -40,6 +40,15 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
 
     public WireFormat Format => format;
 
+    /// <summary>How it came. Told by what it was made of, for a field would cost memory in each.</summary>
+    public Transport Transport => lane is SocketLane ? Transport.WebSocket : format is EventStream ? Transport.EventStream : Transport.WebSocketStream;
+
+    /// <summary>What it has been sent. Anybody may read it.</summary>
+    public Sent Sent => writer.Sent;
+
+    /// <summary>How much of that has been counted. For the tally, under its lock.</summary>
+    public Sent Counted { get; set; }
+
     /// <summary>Whom it counts for; nobody, where addresses tell nothing. Set before anybody knows of it.</summary>
     public ClientAddress Address { get; init; }
 
@@ -50,9 +59,9 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     public CloseReason? CloseAsked => closing?.Reason;
 
     /// <summary>Completes when the close was sent, or never will be.</summary>
-    public Task Closed => Sent.Task;
+    public Task Closed => CloseSent.Task;
 
-    private TaskCompletionSource Sent => LazyInitializer.EnsureInitialized(
+    private TaskCompletionSource CloseSent => LazyInitializer.EnsureInitialized(
         ref closed, static () => new(TaskCreationOptions.RunContinuationsAsynchronously));
 
     /// <summary>How long the close has been asked for; zero when it has not.</summary>
@@ -82,7 +91,7 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
                 continue;
             }
             if (isClosed)
-                Sent.TrySetResult();
+                CloseSent.TrySetResult();
             if (state.TryRelease())
                 return;
             if (state.Took(Wish.Errand))
@@ -217,7 +226,7 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
             return Closed;
         Ask(Wish.Close);
         if (Volatile.Read(ref retired) is not null)
-            Sent.TrySetResult();    // too late: nobody will send it
+            CloseSent.TrySetResult();    // too late: nobody will send it
         return Closed;
     }
 
@@ -247,7 +256,7 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
         }
         Ask(Wish.Retire);
         if (closing is not null)
-            Sent.TrySetResult();
+            CloseSent.TrySetResult();
         return end.Task;
     }
 

@@ -11,6 +11,9 @@ internal sealed class ConnectionRegistry
     private TaskCompletionSource? emptied;
     private int opened;
 
+    /// <summary>What they add up to.</summary>
+    public ConnectionTally Tally { get; } = new();
+
     public int Count
     {
         get
@@ -30,12 +33,15 @@ internal sealed class ConnectionRegistry
             roster.Add(connection);
             close = closing;
         }
+        Tally.Add(connection);
         if (close is not null)
             Close(connection, close());
     }
 
+    /// <summary>After it was retired.</summary>
     public void Remove(Connection connection)
     {
+        Tally.Remove(connection);
         lock (gate)
         {
             roster.Remove(connection);

@@ -16,6 +16,12 @@ internal sealed class FrameWriter(Lane lane, WireFormat format)
     /// <summary>…then these, which are shared.</summary>
     private ReadOnlyMemory<byte> sharedRest;
 
+    private long messages;
+    private long bytes;
+
+    /// <summary>What it was given to send, over all time. Anybody may read it.</summary>
+    public Sent Sent => new(Volatile.Read(ref messages), Volatile.Read(ref bytes));
+
     /// <summary>Whether the lane stands between two frames and takes the next one.</summary>
     public bool IsReady => rest.IsEmpty && sharedRest.IsEmpty && lane.IsReady;
 
@@ -32,9 +38,13 @@ internal sealed class FrameWriter(Lane lane, WireFormat format)
         if (!batch.Payload.IsEmpty)
         {
             WriteLarge(batch, taken);
+            Count(batch.Count, batch.Bytes.Length + batch.Payload.Length);
             return batch.Count;
         }
-        return taken == batch.Bytes.Length ? batch.Count : KeepRest(batch.Bytes, taken);
+        var end = batch.Bytes.Length;
+        var begun = taken == end ? batch.Count : KeepRest(batch.Bytes, taken, out end);
+        Count(begun, end);
+        return begun;
     }
 
     /// <summary>The same for bytes that belong together, and of which none may be missing.</summary>
@@ -43,6 +53,7 @@ internal sealed class FrameWriter(Lane lane, WireFormat format)
         var taken = lane.Offer(bytes);
         if (taken < bytes.Length)
             rest = bytes[taken..];
+        Count(0, bytes.Length);
     }
 
     /// <summary>Waits until the frame that was begun is sent, and the lane takes the next one.</summary>
@@ -72,10 +83,10 @@ internal sealed class FrameWriter(Lane lane, WireFormat format)
     }
 
     /// <summary>Finds the frame in which the lane stopped, copies what is missing of it, and says how many were begun.</summary>
-    private int KeepRest(ReadOnlyMemory<byte> frames, int taken)
+    private int KeepRest(ReadOnlyMemory<byte> frames, int taken, out int end)
     {
         var begun = 0;
-        var end = 0;
+        end = 0;
         do
         {
             end += format.FrameLength(frames.Span[end..]);
@@ -86,4 +97,16 @@ internal sealed class FrameWriter(Lane lane, WireFormat format)
             rest = frames[taken..end].ToArray();
         return begun;
     }
+
+    /// <summary>Two plain fields of the holder's: a delivery has no time for more (see <see cref="ConnectionTally"/>).</summary>
+    private void Count(int begun, int length)
+    {
+        messages += begun;
+        bytes += length;
+    }
 }
+
+/// <summary>What a connection has been sent.</summary>
+/// <param name="Messages">Messages, and gaps where the format has a frame for them.</param>
+/// <param name="Bytes">Of all frames.</param>
+internal readonly record struct Sent(long Messages, long Bytes);

@@ -17,18 +17,36 @@ internal static class ApiDescription
     public static void MapPublish(this WebApplication app)
     {
         app.MapPost("/publish/{**channel}", static (HttpContext context, PublishEndpoint publish) => publish.PublishAsync(context))
+            .Traced("/publish/{channel}")
             .WithName("publish")
             .WithSummary("Publishes the body on a channel")
             .WithParameter(ParameterLocation.Path, "channel", "The channel: UTF-8, percent-encoded, slashes included.")
             .WithBody("The payload, whatever its type.", "*/*")
             .WithProblems();
         app.MapPost("/publish", static (HttpContext context, PublishEndpoint publish) => publish.PublishManyAsync(context))
+            .Traced("/publish")
             .WithName("publishMany")
             .WithSummary("Publishes many messages in their order, or, when one is refused, none")
             .WithBody("An array of objects with \"channel\" and \"data\", both strings.", "application/json")
             .WithProblems();
         app.MapMethods("/publish/{**channel}", [HttpMethods.Options], CrossOrigin.Preflight).ExcludeFromDescription();
     }
+
+    private static RouteHandlerBuilder Traced(this RouteHandlerBuilder route, string template) => route.AddEndpointFilter(async (invocation, next) =>
+    {
+        var span = Traces.Begin(invocation.HttpContext, template);
+        int? status = StatusCodes.Status500InternalServerError;
+        try
+        {
+            var answer = await next(invocation);
+            status = ((answer as INestedHttpResult)?.Result ?? answer) is IStatusCodeHttpResult result ? result.StatusCode : null;
+            return answer;
+        }
+        finally
+        {
+            span.End(status);
+        }
+    });
 
     /// <summary>One that no handler declares, for each reads its address as it was written.</summary>
     public static RouteHandlerBuilder WithParameter(

@@ -34,7 +34,7 @@ internal sealed class EventsEndpoint(
         var (visitor, unknown) = await visitors.IdentifyAsync(context);
         if (unknown is { Kind: AccessRefusalKind.Unavailable })
         {
-            await ComeBackAsync(context, new(StatusCodes.Status503ServiceUnavailable, AccessAnswers.RetryAfterSeconds, unknown.Message));
+            await ComeBackAsync(context, AccessAnswers.RetryAfterSeconds, unknown.Message);
             return;
         }
         if ((unknown ?? visitors.CheckNow(visitor!, visitor!.Subscribe)) is { } unidentified)
@@ -50,7 +50,7 @@ internal sealed class EventsEndpoint(
         var address = admission.AddressOf(context);
         if (admission.TryEnter(address) is { } full)
         {
-            await ComeBackAsync(context, full);
+            await ComeBackAsync(context, full.RetryAfter, full.Text);
             return;
         }
         try
@@ -110,12 +110,12 @@ internal sealed class EventsEndpoint(
         kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden;
 
     /// <summary>What the node cannot do now: EventSource would never come back after a 503, so it is told within a stream.</summary>
-    private static Task ComeBackAsync(HttpContext context, AdmissionRefusal refusal)
+    private static Task ComeBackAsync(HttpContext context, int retryAfter, string text)
     {
         BeginStream(context);
-        var error = EventStream.Format.Frame(new ServerObject { Type = ServerTypes.Error, Code = Codes.Overloaded, Message = refusal.Text });
+        var error = EventStream.Format.Frame(new ServerObject { Type = ServerTypes.Error, Code = Codes.Overloaded, Message = text });
         return context.Response.WriteAsync(
-            string.Create(CultureInfo.InvariantCulture, $"retry: {refusal.RetryAfter * 1000}\n{Encoding.UTF8.GetString(error)}"));
+            string.Create(CultureInfo.InvariantCulture, $"retry: {retryAfter * 1000}\n{Encoding.UTF8.GetString(error)}"));
     }
 
     private async Task StreamAsync(HttpContext context, Visitor visitor, List<AskedName> names, ClientAddress address)

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
 
@@ -7,17 +8,33 @@ namespace Notifier.Endpoints;
 internal static class OperatorAccess
 {
     /// <summary>For what changes something: an API key, shown by header.</summary>
-    public static RouteHandlerBuilder RequireApiKey(this RouteHandlerBuilder route) => route.Guard(static _ => false);
+    public static RouteHandlerBuilder RequireApiKey(this RouteHandlerBuilder route) => route.Guard(RefusalAsync);
 
-    /// <summary>For what only shows something: an API key, or a port that visitors do not reach (<c>Access:OperatorPort</c>).</summary>
-    public static RouteHandlerBuilder RequireOperator(this RouteHandlerBuilder route) => route.Guard(static context =>
-        context.RequestServices.GetRequiredService<IOptions<AccessOptions>>().Value.OperatorPort is { } port && context.Connection.LocalPort == port);
+    /// <summary>
+    /// For what only shows something: an API key, or a port that visitors do not reach (<c>Access:OperatorPort</c>); in Development also this
+    /// very machine.
+    /// </summary>
+    public static RouteHandlerBuilder RequireOperator(this RouteHandlerBuilder route) => route.Guard(CheckAsync);
 
-    private static RouteHandlerBuilder Guard(this RouteHandlerBuilder route, Func<HttpContext, bool> isOpen) => route
+    /// <summary>The same, for what is no handler. Null when it may be shown.</summary>
+    public static async Task<AccessRefusal?> CheckAsync(HttpContext context) =>
+        IsOperatorPort(context) || IsDeveloper(context) ? null : await RefusalAsync(context);
+
+    private static bool IsOperatorPort(HttpContext context) =>
+        context.RequestServices.GetRequiredService<IOptions<AccessOptions>>().Value.OperatorPort is { } port && context.Connection.LocalPort == port;
+
+    /// <summary>
+    /// Not what a tunnel relays, which comes from here too; and not a page of another site whose name was made to mean this machine (DNS rebinding).
+    /// </summary>
+    private static bool IsDeveloper(HttpContext context) =>
+        context.RequestServices.GetRequiredService<IHostEnvironment>().IsDevelopment()
+        && context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address)
+        && Origin.Parse($"http://{context.Request.Headers.Host}") is { IsLoopback: true }
+        && !context.Request.Headers.ContainsKey("X-Forwarded-For") && !context.Request.Headers.ContainsKey("Forwarded");
+
+    private static RouteHandlerBuilder Guard(this RouteHandlerBuilder route, Func<HttpContext, Task<AccessRefusal?>> check) => route
         .AddEndpointFilter(async (invocation, next) =>
-            isOpen(invocation.HttpContext) || await RefusalAsync(invocation.HttpContext) is not { } refusal
-                ? await next(invocation)
-                : refusal.ToProblem(invocation.HttpContext))
+            await check(invocation.HttpContext) is { } refusal ? refusal.ToProblem(invocation.HttpContext) : await next(invocation))
         .ProducesProblem(StatusCodes.Status401Unauthorized)
         .ProducesProblem(StatusCodes.Status403Forbidden);
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.Features;
@@ -6,6 +7,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
 using Notifier.History;
+using Notifier.Hub;
 using Notifier.Messages;
 using Notifier.Redis;
 
@@ -14,7 +16,8 @@ namespace Notifier.Endpoints;
 /// <summary>
 /// <c>POST /publish</c>: PUBLISH for backends without a client for Redis, and for whoever is granted it.
 /// </summary>
-internal sealed class PublishEndpoint(Publisher publisher, NameRules rules, Visitors visitors, OriginRules origins, IOptions<LimitsOptions> limits)
+internal sealed class PublishEndpoint(
+    Publisher publisher, HubMetrics metrics, NameRules rules, Visitors visitors, OriginRules origins, IOptions<LimitsOptions> limits)
 {
     private const string Prefix = "/publish/";
     private const int MostMessages = 1_000;
@@ -44,7 +47,7 @@ internal sealed class PublishEndpoint(Publisher publisher, NameRules rules, Visi
         if (await ReadAsync(context, MostBytes) is not { } payload)
             return TooLarge($"a payload may have {MostBytes} bytes (Limits:PayloadBytes)");
         var draft = new Draft(channel, payload, key);
-        var (receipts, failure) = await publisher.PublishAsync([draft]);
+        var (receipts, failure) = await PublishAsync([draft]);
         return failure is null ? TypedResults.Ok(Published.Of(draft, receipts[0])) : Failed(context, failure);
     }
 
@@ -71,10 +74,20 @@ internal sealed class PublishEndpoint(Publisher publisher, NameRules rules, Visi
                 return unusable;
         }
         Draft[] drafts = [.. messages.Select(static message => new Draft(message.Channel, Encoding.UTF8.GetBytes(message.Data), message.Key))];
-        var (receipts, failure) = await publisher.PublishAsync(drafts);
+        var (receipts, failure) = await PublishAsync(drafts);
         return failure is null
             ? TypedResults.Ok(drafts.Zip(receipts, Published.Of).ToArray())
             : Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" });
+    }
+
+    private Task<(List<Receipt> Receipts, PublishFailure? Failure)> PublishAsync(Draft[] drafts)
+    {
+        metrics.Latency.Follow(drafts[0].Channel, drafts[0].Payload);
+        Activity.Current?.SetTag("messaging.system", "redis")
+            .SetTag("messaging.operation.name", "publish")
+            .SetTag("messaging.destination.name", drafts[0].Channel)
+            .SetTag("messaging.batch.message_count", drafts.Length);
+        return publisher.PublishAsync(drafts);
     }
 
     private ProblemHttpResult? Check(Grant grant, string channel, string where = "")

@@ -50,13 +50,18 @@ internal sealed partial class WebSocketEndpoint(
         upgrade.Format = subprotocol == NotifierV1.Subprotocol ? NotifierV1.Format : PlainText.Format;
         Arrival arrival;
         WebSocket socket;
+        var span = Traces.Begin(context, context.Request.Path == "/" ? "/" : "/ws");
         try
         {
             arrival = await ArriveAsync(context, subprotocol);
             socket = await context.WebSockets.AcceptWebSocketAsync(subprotocol);
+            span?.SetTag("notifier.connection.transport", Transports.Names[(int)upgrade.Connection!.Transport])
+                .SetTag("notifier.close.code", arrival.Refusal?.Code);
+            span.End(context.Response.StatusCode);
         }
         catch (Exception error)
         {
+            span.End(StatusCodes.Status500InternalServerError);
             admission.Leave(upgrade.Address);
             if (!ClientMessages.IsLoss(error))
                 throw;

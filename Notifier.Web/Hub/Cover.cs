@@ -87,8 +87,10 @@ internal sealed class Cover(Name name, SubscriptionTraits traits) : Intake(name,
     {
         var taken = 0;
         var bytes = 0;
+        var payload = 0;
         do
         {
+            payload += (int)delivery.Message.Length();
             if (Traits.ChannelOf(delivery) is not { } channel)
                 continue;
             matching.Clear();
@@ -102,7 +104,7 @@ internal sealed class Cover(Name name, SubscriptionTraits traits) : Intake(name,
             }
         }
         while (++taken < PassScratch.MostMessages && bytes < FrameBatch.Full && queue.TryRead(out delivery));
-        return new(taken, taken == PassScratch.MostMessages || bytes >= FrameBatch.Full);
+        return new(taken, payload, taken == PassScratch.MostMessages || bytes >= FrameBatch.Full);
     }
 
     private List<Message> Waiting(Subscription subscription)

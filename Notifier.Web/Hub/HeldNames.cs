@@ -34,13 +34,19 @@ internal sealed class HeldNames(Connection connection, Grant grant, Subscription
     {
         added = default;
         if ((rules.Check(name) ?? grant.Check(name) ?? CheckRoom(name)) is { } refusal)
-            return refusal;
+            return Refuse(refusal);
         if (hub.TrySubscribe(connection, name, refused, replay, out added) is { } full)
-            return full;
+            return Refuse(full);
         held.Add(name, added);
         if (name.Kind == NameKind.Pattern)
             patterns++;
         return null;
+    }
+
+    private NameRefusal Refuse(NameRefusal refusal)
+    {
+        hub.NoteRefusal(refusal.Kind);
+        return refusal;
     }
 
     /// <summary>Lets go of a name, then runs what is to follow, as the holder. False when it is not held.</summary>

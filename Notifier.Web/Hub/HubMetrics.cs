@@ -1,27 +1,84 @@
 using System.Diagnostics.Metrics;
+using Notifier.Access;
 using Notifier.Messages;
 
 namespace Notifier.Hub;
 
-/// <summary>What the hub counts. The meter is <c>Notifier.Hub</c>.</summary>
+/// <summary>
+/// What the hub counts. The meter is <c>Notifier.Hub</c>. Once for each pass and never for each delivery: those are counted by the connections.
+/// </summary>
 internal sealed class HubMetrics
 {
-    private readonly Counter<long> gaps;
+    private const string ErrorType = "error.type";
 
-    public HubMetrics(IMeterFactory meters)
+    private static readonly KeyValuePair<string, object?>[] Gaps =
+        [.. new[] { "none", "redis", "overload", "too_large", "internal", "trimmed", "reset" }.Select(static code => Tag("notifier.gap.code", code))];
+
+    private static readonly KeyValuePair<string, object?>[] Refusals =
+        [.. new[] { "malformed", "forbidden", "overloaded" }.Select(static kind => Tag(ErrorType, kind))];
+
+    private readonly Meter meter;
+    private readonly Counter<long> gaps;
+    private readonly Counter<long> messages;
+    private readonly Counter<long> bytes;
+    private readonly Counter<long> refusals;
+    private readonly Histogram<int> batch;
+    private readonly Histogram<double> duration;
+
+    public HubMetrics(IMeterFactory meters, TimeProvider? time = null)
     {
-        var meter = meters.Create("Notifier.Hub");
+        meter = meters.Create("Notifier.Hub");
         gaps = meter.CreateCounter<long>("notifier.gaps", "{gap}", "Places in subscriptions where messages may have been lost.");
+        messages = meter.CreateCounter<long>("notifier.messages", "{message}", "Messages that Redis has delivered, once for each of this node's subscriptions in Redis.");
+        bytes = meter.CreateCounter<long>("notifier.message.io", "By", "Bytes of the payloads that Redis has delivered.");
+        refusals = meter.CreateCounter<long>("notifier.name.refusals", "{name}", "Names that connections asked for and did not get, by reason.");
+        batch = meter.CreateHistogram(
+            "notifier.pass.messages", "{message}", "Messages that were passed on together.",
+            advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] });
+        duration = meter.CreateHistogram(
+            "notifier.pass.duration", "s", "How long it took to give what came together to all subscribers of a name.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Durations });
+        var latency = meter.CreateHistogram(
+            "notifier.delivery.latency", "s", "From POST /publish on this node until its subscribers have been written to; of some messages.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Durations });
+        Latency = new(time ?? TimeProvider.System, took => latency.Record(took.TotalSeconds));
+        // A counter that begins with its first event hides that event from whoever looks for a change.
+        messages.Add(0);
+        bytes.Add(0);
+        foreach (var tag in Gaps.AsSpan(1))
+            gaps.Add(0, tag);
+        foreach (var tag in Refusals)
+            refusals.Add(0, tag);
     }
 
-    public void Gap(GapCode code) => gaps.Add(1, new KeyValuePair<string, object?>("notifier.gap.code", code switch
+    /// <summary>From POST /publish to the write.</summary>
+    public DeliveryLatency Latency { get; }
+
+    private static double[] Durations => [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+    /// <summary>What is looked up when somebody asks.</summary>
+    public void Observe(SubscriptionHub hub)
     {
-        GapCode.Redis => "redis",
-        GapCode.Overload => "overload",
-        GapCode.TooLarge => "too_large",
-        GapCode.Internal => "internal",
-        GapCode.Trimmed => "trimmed",
-        GapCode.Reset => "reset",
-        _ => "none",
-    }));
+        meter.CreateObservableUpDownCounter("notifier.name.count", () => hub.Census.Names, "{name}", "Names that are subscribed, lingering ones included.");
+        meter.CreateObservableUpDownCounter("notifier.subscriber.count", () => hub.Census.Subscribers, "{subscriber}", "Names of all connections, added up.");
+        meter.CreateObservableUpDownCounter(
+            "notifier.subscriber.behind", () => hub.CountBehind(), "{subscriber}", "Those that have not been sent what came more than a second ago.");
+        meter.CreateObservableUpDownCounter("notifier.log.usage", () => hub.LogBytes, "By", "What is kept of recent messages.");
+        meter.CreateObservableUpDownCounter("notifier.log.limit", () => hub.LogLimit, "By", "What may be kept of them (History:Recent:NodeBytes).");
+    }
+
+    public void Gap(GapCode code) => gaps.Add(1, Gaps[(int)code]);
+
+    public void Refused(RefusalKind kind) => refusals.Add(1, Refusals[(int)kind]);
+
+    /// <summary>What Redis had delivered is passed on. Called for each pass.</summary>
+    public void Passed(int count, int payload, TimeSpan took)
+    {
+        messages.Add(count);
+        bytes.Add(payload);
+        batch.Record(count);
+        duration.Record(took.TotalSeconds);
+    }
+
+    private static KeyValuePair<string, object?> Tag(string key, string value) => new(key, value);
 }

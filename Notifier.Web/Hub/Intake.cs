@@ -52,9 +52,11 @@ internal abstract class Intake(Name name, SubscriptionTraits traits)
             {
                 var began = traits.Time.GetTimestamp();
                 var passed = Pass(queue, delivery);
+                var took = traits.Time.GetElapsedTime(began);
+                traits.Metrics.Passed(passed.Messages, passed.Bytes, took);
                 if (passed.WasFull)
                     ShedOverload(queue);
-                else if (passed.Messages > 1 && traits.Time.GetElapsedTime(began) >= LongPass)
+                else if (passed.Messages > 1 && took >= LongPass)
                     await Task.Delay(Pause, traits.Time);
             }
             catch (Exception error)
@@ -88,6 +90,7 @@ internal abstract class Intake(Name name, SubscriptionTraits traits)
 
     /// <summary>What a pass has passed on.</summary>
     /// <param name="Messages">How many messages Redis had delivered.</param>
+    /// <param name="Bytes">Of their payloads.</param>
     /// <param name="WasFull">Whether there was no room for more, and more may be waiting.</param>
-    protected readonly record struct Passed(int Messages, bool WasFull);
+    protected readonly record struct Passed(int Messages, int Bytes, bool WasFull);
 }

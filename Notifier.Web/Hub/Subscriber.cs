@@ -35,6 +35,9 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
 
     public override bool IsBehind => hasBegun && (backlog is null ? cursor < subscription.Head : !isWaiting);
 
+    /// <summary>Whether it was given all messages before that number, as far as can be seen without holding it.</summary>
+    public bool HasSentUpTo(long number) => !hasBegun || Volatile.Read(ref cursor) >= number;
+
     /// <summary>Why Redis does not allow the name, or no longer; null while it does.</summary>
     public string? Refusal { get; private set; }
 
@@ -57,6 +60,8 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     public void Join(Replay replay = default)
     {
         Standing = subscription.Admit(this, replay);
+        if (Standing is { Recovered: { } isWhole, NeedsJournal: false })
+            subscription.NoteReplay(ReplaySource.Recent, isWhole);
         connection.Run(Follow);
     }
 
@@ -67,6 +72,8 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     public void Settle(Standing standing, long? after, Backlog? backlog)
     {
         Standing = standing;
+        if (standing.Recovered is { } isWhole)
+            subscription.NoteReplay(ReplaySource.Durable, isWhole);
         connection.Run(() =>
         {
             this.backlog = backlog;

@@ -19,6 +19,7 @@ internal sealed class Subscription : Intake
     private long usedAt;
     private Crowd? crowds;
     private long head = 1;
+    private readonly Pace pace = new();
 
     public Subscription(Name name, SubscriptionTraits traits) : base(name, traits)
     {
@@ -76,6 +77,7 @@ internal sealed class Subscription : Intake
             if (crowd.Members.Count > 0)
                 Pass(messages, number, crowd);
         }
+        Traits.Metrics.Latency.Look(Name, messages);
     }
 
     private void Pass(ReadOnlySpan<Message> messages, long number, Crowd crowd)
@@ -95,16 +97,19 @@ internal sealed class Subscription : Intake
         var messages = PassScratch.OfThisThread.Messages;
         var count = 0;
         var bytes = 0;
+        var payload = 0;
         do
         {
-            if (TryAccept(delivery, out messages[count]))
-                bytes += messages[count++].Size;
+            if (!TryAccept(delivery, out messages[count]))
+                continue;
+            payload += messages[count].Payload.Length;
+            bytes += messages[count++].Size;
         }
         while (count < messages.Length && bytes < FrameBatch.Full && queue.TryRead(out delivery));
 
         Pass(messages.AsSpan(0, count));
         messages.AsSpan(0, count).Clear();
-        return new(count, count == messages.Length || bytes >= FrameBatch.Full);
+        return new(count, payload, count == messages.Length || bytes >= FrameBatch.Full);
     }
 
     /// <summary>
@@ -268,11 +273,36 @@ internal sealed class Subscription : Intake
         }
     }
 
-    /// <summary>Gives back what has grown too old in a name that went quiet. Called by the sweep.</summary>
-    public void TrimByAge()
+    // ---- each second, and when somebody watches ----------------------------------------------------------------------
+
+    /// <summary>Gives back what has grown too old in a name that went quiet, and takes its pace. Called by the sweep.</summary>
+    public void LookBySecond()
     {
         lock (gate)
             log.TrimByAge();
+        pace.Look(Head);
+    }
+
+    public void NoteReplay(ReplaySource source, bool isWhole) => Traits.NoteReplay(source, isWhole);
+
+    public NameFigures Figures(int subscribers) => new(Name, subscribers, Head - 1, pace.PerSecond);
+
+    /// <summary>
+    /// How many subscribers have not been sent what came before the last sweep. Not what came since: while a pass runs, that is everybody.
+    /// </summary>
+    public int CountBehind()
+    {
+        var behind = 0;
+        var room = new Subscriber[256];
+        for (var crowd = Volatile.Read(ref crowds); crowd is not null; crowd = crowd.Next)
+        {
+            foreach (var chunk in crowd.Members.InChunks(gate, room))
+            {
+                foreach (var subscriber in chunk)
+                    behind += subscriber.HasSentUpTo(pace.Head) ? 0 : 1;
+            }
+        }
+        return behind;
     }
 
     private Roster<Subscriber> CrowdOf(WireFormat format)

@@ -43,6 +43,7 @@ internal sealed partial class SubscriptionHub
         refusals = new Seldom(time);
         full = new Seldom(time);
         traits.Budget.Exceeded = MakeRoom;
+        traits.Metrics.Observe(this);
         backplane.Restored += NoteReturn;
         backplane.Reconfigured += Look;
 
@@ -69,6 +70,41 @@ internal sealed partial class SubscriptionHub
         lock (gate)
             return entries.TryGetValue(name, out var entry) ? entry.References : 0;
     }
+
+    // ---- watching ----------------------------------------------------------------------------------------------------
+
+    public Census Census
+    {
+        get
+        {
+            lock (gate)
+                return new(entries.Count, entries.Values.Sum(static entry => entry.References));
+        }
+    }
+
+    /// <summary>What all logs hold.</summary>
+    public long LogBytes => traits.Budget.Bytes;
+
+    /// <summary>What they may hold.</summary>
+    public long LogLimit => traits.Recent.NodeBytes;
+
+    /// <summary>How many subscribers have not been sent what came more than a second ago.</summary>
+    public int CountBehind()
+    {
+        List<Subscription> all;
+        lock (gate)
+            all = [.. entries.Values.Select(static entry => entry.Subscription)];
+        return all.Sum(static subscription => subscription.CountBehind());
+    }
+
+    public List<NameFigures> Figures()
+    {
+        lock (gate)
+            return [.. entries.Values.Select(static entry => entry.Subscription.Figures(entry.References))];
+    }
+
+    /// <summary>A connection did not get a name that it asked for.</summary>
+    public void NoteRefusal(RefusalKind kind) => traits.Metrics.Refused(kind);
 
     // ---- subscribing -------------------------------------------------------------------------------------------------
 
@@ -181,7 +217,7 @@ internal sealed partial class SubscriptionHub
             live = [.. entries.Values];
         }
         foreach (var entry in live)
-            entry.Subscription.TrimByAge();
+            entry.Subscription.LookBySecond();
         Look();
     }
 

@@ -10,7 +10,7 @@ namespace Notifier.Hub;
 /// <summary>What all subscriptions of a node have in common: bounds, and what they accept from Redis.</summary>
 internal sealed partial class SubscriptionTraits(
     IOptions<RecentOptions> recent, IOptions<LimitsOptions> limits, RedisNames names, HubMetrics metrics, TimeProvider time,
-    ILogger<Subscription> logger, JournalReader? journal = null)
+    ILogger<Subscription> logger, JournalReader? journal = null, HistoryMetrics? history = null)
 {
     public RecentOptions Recent { get; } = recent.Value;
 
@@ -21,6 +21,9 @@ internal sealed partial class SubscriptionTraits(
     public JournalReader? Journal { get; } = journal is { Journal.Channels.AreThere: true } ? journal : null;
 
     public HubMetrics Metrics => metrics;
+
+    /// <summary>A subscriber that gave a position has begun.</summary>
+    public void NoteReplay(ReplaySource source, bool isWhole) => history?.Replayed(source, isWhole);
 
     public TimeProvider Time => time;
 

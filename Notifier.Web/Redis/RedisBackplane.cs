@@ -15,6 +15,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     private static readonly TimeSpan SettledAfter = TimeSpan.FromSeconds(1);
 
     private readonly RedisLocator locator;
+    private readonly RedisMetrics metrics;
     private readonly TimeProvider time;
     private readonly ILogger<RedisBackplane> logger;
     private readonly TaskCompletionSource connecting = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -24,9 +25,10 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     private readonly ConcurrentDictionary<EndPoint, int> restorations = [];
     private long restoredAt;
 
-    public RedisBackplane(RedisLocator locator, TimeProvider time, ILogger<RedisBackplane> logger)
+    public RedisBackplane(RedisLocator locator, RedisMetrics metrics, TimeProvider time, ILogger<RedisBackplane> logger)
     {
         this.locator = locator;
+        this.metrics = metrics;
         this.time = time;
         this.logger = logger;
         Condition = new RedisCondition(logger, stopping.Token);
@@ -116,6 +118,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             static (_, old) => ((ConnectionMultiplexer)old!).Dispose(), deaf, CancellationToken.None,
             TaskContinuationOptions.None, TaskScheduler.Default);
         Interlocked.Exchange(ref restored, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        metrics.Reconnected(wasDeaf: true);
         Restored?.Invoke();
     }
 
@@ -212,8 +215,10 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             return;
         Interlocked.Exchange(ref restored, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
         // The library tells of the first time too: nothing was lost then.
-        if (number > 1)
-            Restored?.Invoke();
+        if (number <= 1)
+            return;
+        metrics.Reconnected(wasDeaf: false);
+        Restored?.Invoke();
     }
 
     private async Task<bool> TryPingSubscriptionsAsync(ConnectionMultiplexer multiplexer)

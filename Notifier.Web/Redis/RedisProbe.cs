@@ -28,7 +28,7 @@ internal enum Hearing
 /// more, though Redis has taken the message: the connection is deaf, and is replaced. After a fail-over of a hung primary that has
 /// happened to others for hours, under a green health check.
 /// </summary>
-internal sealed partial class RedisProbe(RedisBackplane backplane, TimeProvider time, ILogger<RedisProbe> logger) : BackgroundService
+internal sealed partial class RedisProbe(RedisBackplane backplane, RedisMetrics metrics, TimeProvider time, ILogger<RedisProbe> logger) : BackgroundService
 {
     public static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
     public static readonly TimeSpan EchoWithin = TimeSpan.FromSeconds(5);
@@ -42,6 +42,7 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, TimeProvider 
     private TimeSpan backOff = TimeSpan.Zero;
     private long rebuiltAt;
     private int number;
+    private long sentAt;
 
     public Hearing Hearing => hearing;
 
@@ -82,6 +83,7 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, TimeProvider 
         try
         {
             var listens = await TryListenAsync(connection);
+            sentAt = time.GetTimestamp();
             await connection.GetSubscriber().PublishAsync(channel, mine);
             if (!listens)
                 return Hearing.Deaf;    // Redis answers, only not on that connection
@@ -122,7 +124,10 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, TimeProvider 
     private void Hear(ConnectionMultiplexer connection, ChannelMessage delivery)
     {
         if (connection == backplane.Current && delivery.Message == Volatile.Read(ref number))
-            echo.TrySetResult();
+        {
+            if (echo.TrySetResult())
+                metrics.ProbeTook(time.GetElapsedTime(sentAt));
+        }
     }
 
     /// <summary>At once for the first time; a connection that goes deaf again and again is replaced less and less often.</summary>

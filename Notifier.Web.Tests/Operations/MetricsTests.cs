@@ -1,0 +1,170 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Operations;
+
+/// <summary>What Prometheus sees, of a process of its own: in this one, all applications count together.</summary>
+public sealed partial class MetricsTests
+{
+    private const string Key = "the operator's key of the tests";
+
+    [Fact]
+    public async Task What_happens_on_the_way_from_redis_to_a_browser_is_counted()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var program = await StartAsync(redis);
+        var server = program.Address();
+        await using (var one = await ConnectAsync(redis, server, "counted"))
+        await using (var two = await ConnectAsync(redis, server, "counted"))
+        {
+            for (var n = 0; n < 3; n++)
+                await redis.PublishAsync("counted", "12345");
+            foreach (var client in new[] { one, two })
+            {
+                for (var n = 0; n < 3; n++)
+                    await client.ReadTextAsync();
+            }
+
+            await Scrape.ShowsAsync(server, "notifier_messages_total", 3);
+            await Scrape.ShowsAsync(server, "notifier_deliveries_total", 6, "notifier_connection_transport=\"websocket\"");
+            await Scrape.ShowsAsync(server, "notifier_delivery_io_bytes_total", 6 * (2 + 5), "notifier_connection_transport=\"websocket\"");
+            var now = await Scrape.OfAsync(server);
+            now.Sum("notifier_message_io_bytes_total").Should().Be(15);
+            now.Sum("notifier_connection_count", "notifier_connection_transport=\"websocket\"").Should().Be(2);
+            now.Sum("notifier_name_count").Should().Be(1);
+            now.Sum("notifier_subscriber_count").Should().Be(2);
+            now.Sum("notifier_subscriber_behind").Should().Be(0);
+            now.Sum("notifier_log_usage_bytes").Should().BeGreaterThan(15);
+            now.Sum("notifier_pass_messages_sum").Should().Be(3);
+            now.Sum("notifier_pass_duration_seconds_count").Should().Be(now.Sum("notifier_pass_messages_count"));
+            now.Sum("notifier_redis_status", "notifier_redis_state=\"up\"").Should().Be(1);
+            now.Sum("notifier_redis_probe_duration_seconds_count").Should().BeGreaterThan(0);
+            await one.SendCloseAsync(1000);
+            await two.SendTextAsync("__refused");
+            (await two.ReadUntilCloseAsync()).CloseCode.Should().Be(4403);
+        }
+        await Scrape.ShowsAsync(server, "notifier_connection_count", 0);
+        var after = await Scrape.OfAsync(server);
+        after.Sum("notifier_connection_opens_total").Should().Be(2);
+        after.Sum("notifier_connection_closes_total").Should().Be(2);
+        after.Sum("notifier_connection_closes_total", "notifier_close_code=\"1000\"").Should().Be(1);
+        after.Sum("notifier_connection_closes_total", "notifier_close_code=\"4403\"").Should().Be(1);
+        after.Sum("notifier_name_refusals_total").Should().Be(1);
+        after.Sum("notifier_deliveries_total").Should().Be(6, "what was sent to those that are gone was sent");
+    }
+
+    [Fact]
+    public async Task A_node_that_is_full_counts_whom_it_refuses_and_a_lost_redis_is_a_state_a_reconnect_and_a_gap()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var program = await StartAsync(redis, "Limits:Connections=1");
+        var server = program.Address();
+        await using var client = await ConnectAsync(redis, server, "lost");
+        using var http = new HttpClient();
+        await http.GetAsync(new Uri(server, "/events?channel=other"));
+        await Scrape.ShowsAsync(server, "notifier_handshake_refusals_total", 1, "error_type=\"connections\"");
+
+        await redis.KillAsync();
+        await Scrape.ShowsAsync(server, "notifier_redis_status", 1, "notifier_redis_state=\"away\"");
+        await redis.StartHostAsync();
+
+        await Scrape.ShowsAsync(server, "notifier_redis_status", 1, "notifier_redis_state=\"up\"");
+        await Scrape.ShowsAsync(server, "notifier_redis_reconnects_total", 1, "notifier_redis_reconnect_reason=\"lost\"");
+        await Scrape.ShowsAsync(server, "notifier_gaps_total", 1, "notifier_gap_code=\"redis\"");
+    }
+
+    [Fact]
+    public async Task The_dashboard_uses_only_metrics_that_there_are()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var program = await StartAsync(redis);
+        var server = program.Address();
+        await using var client = await ConnectAsync(redis, server, "dashboard");
+        using var http = new HttpClient();
+        (await http.PostAsync(new Uri(server, "/publish/dashboard"), new StringContent("hello"))).StatusCode.Should().Be(HttpStatusCode.OK);
+        await client.ReadTextAsync();
+        await Scrape.ShowsAsync(server, "notifier_delivery_latency_seconds_count", 1);
+        GC.Collect();
+        var dashboard = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "grafana", "notifier.json")))!;
+        var queries = dashboard["panels"]!.AsArray().SelectMany(static panel => panel!["targets"]?.AsArray() ?? []).Select(static target => (string)target!["expr"]!)
+            .Append((string)dashboard["templating"]!["list"]![1]!["query"]!).ToList();
+        var used = queries.SelectMany(static query => MetricName().Matches(query)).Select(static match => match.Value).Distinct().ToList();
+        var labels = queries.SelectMany(static query => GroupedBy().Matches(query)).SelectMany(static match => match.Groups[1].Value.Split(", ")).Distinct();
+
+        await Eventually.IsAsync(async () => !used.Except((await Scrape.OfAsync(server)).Names).Any(), $"there are {string.Join(", ", used)}");
+        var text = await http.GetStringAsync(new Uri(server, "/metrics"));
+        used.Should().HaveCountGreaterThan(25);
+        labels.Where(label => label is not ("le" or "instance")).Should().OnlyContain(label => text.Contains(label + "=", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("/metrics")]
+    [InlineData("/stats")]
+    public async Task In_production_only_an_operator_sees_it_by_key_or_by_port(string path)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        var port = FreePort.Next();
+        var @public = FreePort.Next();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, settings:
+        [
+            "environment=Production", $"urls=http://127.0.0.1:{@public};http://127.0.0.1:{port}", $"Access:OperatorPort={port}",
+            "Access:ApiKeys:0:Name=operator", $"Access:ApiKeys:0:Secret={Key}",
+        ]);
+
+        (await GetAsync($"http://127.0.0.1:{@public}{path}")).Should().Be(HttpStatusCode.Unauthorized);
+        (await GetAsync($"http://127.0.0.1:{@public}{path}", ("X-Api-Key", "another one of those"))).Should().Be(HttpStatusCode.Unauthorized);
+        (await GetAsync($"http://127.0.0.1:{@public}{path}", ("X-Api-Key", Key))).Should().Be(HttpStatusCode.OK);
+        (await GetAsync($"http://127.0.0.1:{port}{path}")).Should().Be(HttpStatusCode.OK);
+    }
+
+    [Theory]
+    [InlineData("/metrics")]
+    [InlineData("/stats")]
+    public async Task In_development_it_is_open_to_this_machine_but_not_to_what_is_relayed_or_to_a_page_with_another_name(string path)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        var address = new Uri(app.Address, path).ToString();
+
+        (await GetAsync(address)).Should().Be(HttpStatusCode.OK);
+        (await GetAsync(address, ("Host", "localhost"))).Should().Be(HttpStatusCode.OK);
+        (await GetAsync(address, ("X-Forwarded-For", "203.0.113.5"))).Should().Be(HttpStatusCode.Unauthorized);
+        (await GetAsync(address, ("Host", "rebound.example"))).Should().Be(HttpStatusCode.Unauthorized);
+    }
+
+    private static async Task<NotifierProcess> StartAsync(RedisServer redis, params string[] settings)
+    {
+        var program = NotifierProcess.Start("Development", [$"Redis:Configuration={redis.Configuration}", .. settings]);
+        await program.PrintsAsync("Try: ");
+        return program;
+    }
+
+    private static async Task<RawWebSocket> ConnectAsync(RedisServer redis, Uri server, string channel)
+    {
+        var client = await RawWebSocket.ConnectAsync(new UriBuilder(new Uri(server, "/ws")) { Scheme = "ws" }.Uri);
+        await client.SendTextAsync(channel);
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync(channel) == 1, "it is subscribed");
+        await Scrape.ShowsAsync(server, "notifier_subscriber_count", (await Scrape.OfAsync(server)).Sum("notifier_connection_count")!.Value);
+        return client;
+    }
+
+    private static async Task<HttpStatusCode> GetAsync(string address, params (string Name, string Value)[] headers)
+    {
+        using var http = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, address);
+        foreach (var (name, value) in headers)
+            request.Headers.Add(name, value);
+        using var response = await http.SendAsync(request);
+        return response.StatusCode;
+    }
+
+    [GeneratedRegex(@"\b(notifier|http|dotnet)_[a-z0-9_]+(?=\{)|(?<=label_values\()\w+")]
+    private static partial Regex MetricName();
+
+    [GeneratedRegex(@"by \(([^)]*)\)")]
+    private static partial Regex GroupedBy();
+}

@@ -1,0 +1,69 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.OpenApi;
+using Notifier.Connections;
+using Notifier.Hub;
+using Notifier.Messages;
+using Notifier.Redis;
+
+namespace Notifier.Endpoints;
+
+/// <summary><c>GET /stats</c>: what this node does at this moment, for people; what it did before is in the metrics.</summary>
+internal sealed class StatsEndpoint(
+    SubscriptionHub hub, ConnectionRegistry connections, RedisBackplane backplane, RedisProbe probe, RedisMetrics redis, TimeProvider time)
+{
+    private const int UsualNames = 100;
+    private const int MostNames = 10_000;
+    private const int Talkers = 10;
+
+    private readonly long began = time.GetTimestamp();
+
+    public Results<Ok<Stats>, ProblemHttpResult> Read(HttpRequest request)
+    {
+        var asked = request.Query["names"].ToString();
+        var most = UsualNames;
+        if (asked.Length > 0 && !(int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out most) && most <= MostNames))
+            return TypedResults.Problem($"names is a number from 0 to {MostNames}", statusCode: StatusCodes.Status400BadRequest);
+        request.HttpContext.Response.Headers.CacheControl = "no-store";
+        return TypedResults.Ok(Look(most));
+    }
+
+    private Stats Look(int most)
+    {
+        var names = hub.Figures();
+        connections.ForEach(connections.Tally.Count);
+        var open = connections.Tally.Open;
+        var sent = connections.Tally.Sent;
+        return new(
+            ProductVersion.Text,
+            (long)time.GetElapsedTime(began).TotalSeconds,
+            new(open.Sum(), Transports.Names.Zip(open).ToDictionary(static one => one.First, static one => one.Second)),
+            new(names.Count, names.Sum(static name => name.Subscribers), hub.CountBehind(), Top(names, most, static name => name.Subscribers)),
+            Top(names.Where(static name => name.Messages > 0), Talkers, static name => name.PerSecond),
+            new(sent.Sum(static one => one.Messages), sent.Sum(static one => one.Bytes)),
+            new(hub.LogBytes, hub.LogLimit),
+            new(RedisMetrics.States[(int)RedisMetrics.StateOf(backplane, probe)], redis.LastProbe?.TotalMilliseconds));
+    }
+
+    private static List<NameStat> Top(IEnumerable<NameFigures> names, int most, Func<NameFigures, double> by) =>
+        [.. names.OrderByDescending(by).ThenByDescending(static name => name.Messages).Take(most).Select(Stat)];
+
+    private static NameStat Stat(NameFigures name) => new(
+        name.Name.Kind == NameKind.Channel ? name.Name.Text : null,
+        name.Name.Kind == NameKind.Pattern ? name.Name.Text : null,
+        name.Subscribers, name.Messages, Math.Round(name.PerSecond, 2));
+}
+
+internal static class StatsRoute
+{
+    public static void MapStats(this WebApplication app)
+    {
+        app.Services.GetRequiredService<StatsEndpoint>();       // its clock runs from now on
+        app.MapGet("/stats", static (HttpRequest request, StatsEndpoint stats) => stats.Read(request))
+            .WithName("stats")
+            .WithSummary("What this node does at this moment: connections, names, the busiest of them, Redis")
+            .WithParameter(ParameterLocation.Query, "names", "How many names at most, those with the most subscribers first: 0 to 10000, usually 100.")
+            .RequireOperator()
+            .ProducesProblem(StatusCodes.Status400BadRequest);
+    }
+}

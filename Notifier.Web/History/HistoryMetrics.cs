@@ -1,0 +1,39 @@
+using System.Diagnostics.Metrics;
+
+namespace Notifier.History;
+
+/// <summary>Where a subscriber's past comes from.</summary>
+internal enum ReplaySource
+{
+    /// <summary>What this node keeps.</summary>
+    Recent,
+
+    /// <summary>What Redis keeps.</summary>
+    Durable,
+}
+
+/// <summary>How often those who came back got all that they had missed. The meter is <c>Notifier.History</c>.</summary>
+internal sealed class HistoryMetrics
+{
+    private static readonly KeyValuePair<string, object?>[] Sources = [Source("recent"), Source("durable")];
+    private static readonly KeyValuePair<string, object?>[] Results = [Result("miss"), Result("hit")];
+
+    private readonly Counter<long> replays;
+
+    public HistoryMetrics(IMeterFactory meters)
+    {
+        replays = meters.Create("Notifier.History").CreateCounter<long>(
+            "notifier.history.replays", "{subscriber}", "Subscribers that came back with a position: all that they had missed was there (hit), or not (miss).");
+        foreach (var source in Sources)
+        {
+            foreach (var result in Results)
+                replays.Add(0, source, result);
+        }
+    }
+
+    public void Replayed(ReplaySource source, bool isWhole) => replays.Add(1, Sources[(int)source], Results[isWhole ? 1 : 0]);
+
+    private static KeyValuePair<string, object?> Source(string name) => new("notifier.history.source", name);
+
+    private static KeyValuePair<string, object?> Result(string name) => new("notifier.history.result", name);
+}

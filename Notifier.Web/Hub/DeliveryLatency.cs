@@ -1,0 +1,48 @@
+using System.Text;
+using Notifier.Messages;
+
+namespace Notifier.Hub;
+
+/// <summary>
+/// How long a message takes from <c>POST /publish</c> on this node, through Redis and back, until the last subscriber of a name was written to.
+/// Of messages that are published on Redis directly nobody knows when that was. One is followed at a time, so that a pass has but one field to
+/// look at. Thread-safe.
+/// </summary>
+/// <param name="time">The clock.</param>
+/// <param name="arrived">Told how long it took.</param>
+internal sealed class DeliveryLatency(TimeProvider time, Action<TimeSpan> arrived)
+{
+    /// <summary>Perhaps nobody subscribes to it here, and then it never arrives.</summary>
+    private static readonly TimeSpan GiveUpAfter = TimeSpan.FromSeconds(5);
+
+    private Followed? followed;
+
+    private sealed record Followed(string Channel, byte[] ChannelBytes, byte[] Payload, long At);
+
+    /// <summary>Follows a message that is about to be published, unless another is on its way.</summary>
+    public void Follow(string channel, byte[] payload)
+    {
+        var before = Volatile.Read(ref followed);
+        if (before is null || time.GetElapsedTime(before.At) > GiveUpAfter)
+            Interlocked.CompareExchange(ref followed, new(channel, Encoding.UTF8.GetBytes(channel), payload, time.GetTimestamp()), before);
+    }
+
+    /// <summary>These have been passed on to all subscribers of the name. Called for each pass.</summary>
+    public void Look(Name name, ReadOnlySpan<Message> messages)
+    {
+        if (Volatile.Read(ref followed) is not { } wanted)
+            return;
+        foreach (ref readonly var message in messages)
+        {
+            if (message.Gap != GapCode.None || !message.Payload.Span.SequenceEqual(wanted.Payload) || !IsOf(wanted, name, message))
+                continue;
+            if (Interlocked.CompareExchange(ref followed, null, wanted) == wanted)
+                arrived(time.GetElapsedTime(wanted.At));
+            return;
+        }
+    }
+
+    private static bool IsOf(Followed wanted, Name name, in Message message) => name.Kind == NameKind.Channel
+        ? name.Text == wanted.Channel
+        : message.Channel.Span.SequenceEqual(wanted.ChannelBytes);
+}

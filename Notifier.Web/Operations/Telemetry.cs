@@ -1,0 +1,62 @@
+using Notifier.Connections;
+using Notifier.Endpoints;
+using Notifier.History;
+using Notifier.Hub;
+using Notifier.Messages;
+using Notifier.Redis;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+
+namespace Notifier.Operations;
+
+/// <summary>
+/// Shows outside what each folder counts by itself: at <c>/metrics</c> to Prometheus, and by OTLP, with traces, to where
+/// <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says. OpenTelemetry's own variables are heeded (OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER …).
+/// </summary>
+internal static class Telemetry
+{
+    private const string Endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+    public static void AddTelemetry(this WebApplicationBuilder builder)
+    {
+        var hasCollector = !string.IsNullOrEmpty(builder.Configuration[Endpoint]);
+        var telemetry = builder.Services.AddOpenTelemetry()
+            .ConfigureResource(static resource => resource
+                .AddService("notifier", serviceVersion: ProductVersion.Text)
+                .AddEnvironmentVariableDetector())
+            .WithMetrics(metrics =>
+            {
+                metrics
+                    .AddMeter("Notifier.*", "Microsoft.AspNetCore.Hosting", "System.Runtime")
+                    .AddPrometheusExporter();
+                if (hasCollector)
+                    metrics.AddOtlpExporter();
+            });
+        if (hasCollector)
+            telemetry.WithTracing(static traces => traces.AddSource(Traces.SourceName).AddOtlpExporter());
+    }
+
+    /// <summary>Before anything else counts: OpenTelemetry does not know of what was counted before it listened.</summary>
+    public static void BeginTelemetry(this WebApplication app)
+    {
+        var services = app.Services;
+        services.GetRequiredService<MeterProvider>();
+        services.GetRequiredService<ConnectionMetrics>();
+        services.GetRequiredService<HistoryMetrics>();
+        services.GetRequiredService<SubscriptionHub>();
+        services.GetRequiredService<RedisMetrics>().Observe(services.GetRequiredService<RedisBackplane>(), services.GetRequiredService<RedisProbe>());
+    }
+
+    public static void MapMetrics(this WebApplication app)
+    {
+        var exporter = ((IApplicationBuilder)app).New().UseOpenTelemetryPrometheusScrapingEndpoint(static _ => true).Build();
+        app.MapGet("/metrics", async context =>
+        {
+            if (await OperatorAccess.CheckAsync(context) is { } refusal)
+                await refusal.ToProblem(context).ExecuteAsync(context);
+            else
+                await exporter(context);
+        }).ExcludeFromDescription();
+    }
+}

@@ -1,0 +1,72 @@
+using System.Diagnostics.Metrics;
+
+namespace Notifier.Redis;
+
+/// <summary>How the connection to Redis is.</summary>
+internal enum RedisState
+{
+    /// <summary>It answers, and this node hears it, or is about to find out.</summary>
+    Up,
+
+    /// <summary>It does not answer.</summary>
+    Away,
+
+    /// <summary>It answers with errors.</summary>
+    Refused,
+
+    /// <summary>It answers, and what is published is not heard here.</summary>
+    Deaf,
+}
+
+/// <summary>What the connection to Redis counts. The meter is <c>Notifier.Redis</c>.</summary>
+internal sealed class RedisMetrics
+{
+    public static readonly string[] States = ["up", "away", "refused", "deaf"];
+
+    private static readonly KeyValuePair<string, object?> Restored = new("notifier.redis.reconnect.reason", "lost");
+    private static readonly KeyValuePair<string, object?> Rebuilt = new("notifier.redis.reconnect.reason", "deaf");
+
+    private readonly Meter meter;
+    private readonly Counter<long> reconnects;
+    private readonly Histogram<double> probe;
+    private double lastProbe = double.NaN;
+
+    public RedisMetrics(IMeterFactory meters)
+    {
+        meter = meters.Create("Notifier.Redis");
+        reconnects = meter.CreateCounter<long>(
+            "notifier.redis.reconnects", "{connection}", "How often the connection that subscriptions share was lost and is back, or was replaced for being deaf.");
+        probe = meter.CreateHistogram(
+            "notifier.redis.probe.duration", "s", "From publishing on Redis until this node heard it.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] });
+        reconnects.Add(0, Restored);
+        reconnects.Add(0, Rebuilt);
+    }
+
+    /// <summary>What the latest probe took; null when none has come back yet.</summary>
+    public TimeSpan? LastProbe => Volatile.Read(ref lastProbe) is >= 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null;
+
+    public static RedisState StateOf(RedisBackplane backplane, RedisProbe probe) =>
+        backplane.Condition.IsRefused ? RedisState.Refused
+        : backplane.Connected is null || backplane.Condition.IsAway || probe.Hearing == Hearing.Away ? RedisState.Away
+        : probe.Hearing == Hearing.Deaf ? RedisState.Deaf
+        : RedisState.Up;
+
+    /// <summary>What is looked up when somebody asks.</summary>
+    public void Observe(RedisBackplane backplane, RedisProbe probe) => meter.CreateObservableUpDownCounter(
+        "notifier.redis.status",
+        () =>
+        {
+            var state = StateOf(backplane, probe);
+            return States.Select((name, n) => new Measurement<int>(n == (int)state ? 1 : 0, new KeyValuePair<string, object?>("notifier.redis.state", name)));
+        },
+        "{connection}", "1 for the state that the connection to Redis is in, 0 for all others.");
+
+    public void ProbeTook(TimeSpan time)
+    {
+        Volatile.Write(ref lastProbe, time.TotalSeconds);
+        probe.Record(time.TotalSeconds);
+    }
+
+    public void Reconnected(bool wasDeaf) => reconnects.Add(1, wasDeaf ? Rebuilt : Restored);
+}

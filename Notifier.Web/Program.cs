@@ -42,6 +42,7 @@ internal static class Server
             ContentRootPath = AppContext.BaseDirectory,
             WebRootPath = "wwwroot-demo",
         });
+        builder.AddLogFormat();
         SecretFiles.Read(builder.Configuration);
         Listen(builder);
         Configure(builder);
@@ -154,6 +155,8 @@ internal static class Server
 
         services.AddHostedService<Shutdown>();
         services.AddHostedService<StartupReport>();
+        services.AddSingleton<StartupWarnings>();
+        services.AddHostedService(provider => provider.GetRequiredService<StartupWarnings>());
     }
 
     private static void Map(WebApplication app)
@@ -161,10 +164,12 @@ internal static class Server
         app.UseSecurityHeaders();
         if (app.Services.GetRequiredService<IOptions<ProxyOptions>>().Value.AreKnown)
             app.UseForwardedHeaders();
+        var warnings = app.Services.GetRequiredService<StartupWarnings>();
         var time = app.Services.GetRequiredService<TimeProvider>();
         var connectionLog = app.Services.GetRequiredService<ILogger<Connection>>();
         app.Use((context, next) =>
         {
+            warnings.Look(context.Request);
             FrameUpgrade.Intercept(context, time, connectionLog);
             return next(context);
         });

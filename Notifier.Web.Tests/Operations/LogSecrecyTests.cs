@@ -66,9 +66,9 @@ public sealed class LogSecrecyTests : IDisposable
 
         foreach (var seen in new[]
         {
-            "trce: Microsoft.AspNetCore.Server.Kestrel.Http2", "dbug: Microsoft.AspNetCore.Server.Kestrel.Connections",
-            "dbug: Microsoft.AspNetCore.StaticFiles", "dbug: Microsoft.AspNetCore.Routing", "dbug: Notifier.Endpoints.WebSocketEndpoint",
-            "warn: Notifier.Hub.Subscription", "is dropped; Limits:PayloadBytes allows 1000",
+            "\"Trace\",\"Category\":\"Microsoft.AspNetCore.Server.Kestrel.Http2", "\"Debug\",\"Category\":\"Microsoft.AspNetCore.Server.Kestrel.Connections",
+            "\"Debug\",\"Category\":\"Microsoft.AspNetCore.StaticFiles", "\"Debug\",\"Category\":\"Microsoft.AspNetCore.Routing", "\"Debug\",\"Category\":\"Notifier.Endpoints.WebSocketEndpoint",
+            "\"Warning\",\"Category\":\"Notifier.Hub.Subscription", "is dropped; Limits:PayloadBytes allows 1000",
         })
             program.Output.Should().Contain(seen, "else the log is not as loud as it is meant to be");
         NothingPlantedIsIn(program.Output);
@@ -91,7 +91,7 @@ public sealed class LogSecrecyTests : IDisposable
         (await client.ReadTextAsync()).Should().Be(payload);
         (await program.TerminateAsync()).Should().Be(0, program.Output);
 
-        program.Output.Should().Contain(": Garnet");
+        program.Output.Should().Contain("\"Category\":\"Garnet");
         NothingPlantedIsIn(program.Output);
     }
 

@@ -29,7 +29,7 @@ public sealed class StartupTests
 
         (await program.TerminateAsync()).Should().Be(0, program.Output);
 
-        program.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().HaveCount(4, program.Output);
+        program.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().HaveCount(5, program.Output);
     }
 
     [Fact]

@@ -37,7 +37,7 @@ internal sealed class NotifierProcess : IAsyncDisposable
     }
 
     /// <summary>The first address of that scheme that it listens at, once it has printed that.</summary>
-    public Uri Address(string scheme = "http") => new(Regex.Match(Output, $@"Page: ({scheme}://\S+)").Groups[1].Value);
+    public Uri Address(string scheme = "http") => new(Regex.Match(Output, $@"Page: ({scheme}://[^\s""]+)").Groups[1].Value);
 
     /// <param name="environment">Development or Production.</param>
     /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>

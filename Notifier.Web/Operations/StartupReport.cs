@@ -8,7 +8,7 @@ using Notifier.Redis;
 
 namespace Notifier.Operations;
 
-/// <summary>The first lines of the log: which Redis is used, where the page is, and one command to try.</summary>
+/// <summary>The first lines of the log: which version this is, which Redis is used, where the page is, and one command to try.</summary>
 internal sealed partial class StartupReport(
     RedisBackplane backplane, RedisNames names, AnonymousAccess anonymous, IOptions<AccessOptions> access,
     IOptions<SubscriptionsOptions> subscriptions, IServer server, ILoggerFactory loggers) : IHostedLifecycleService
@@ -21,6 +21,7 @@ internal sealed partial class StartupReport(
         var addresses = server.Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
         if (access.Value.OperatorPort is { } port)
             CheckOperatorPort(port, [.. addresses.Select(static address => BindingAddress.Parse(address).Port).Distinct()]);
+        Log.Version(logger, ProductVersion.Text);
         var redis = backplane.Location!;
         Log.Redis(logger, redis.Description);
         foreach (var address in addresses)
@@ -78,6 +79,9 @@ internal sealed partial class StartupReport(
 
     private static partial class Log
     {
+        [LoggerMessage(7, LogLevel.Information, "Notifier {Version}")]
+        public static partial void Version(ILogger logger, string version);
+
         [LoggerMessage(1, LogLevel.Information, "Redis: {Redis}")]
         public static partial void Redis(ILogger logger, string redis);
 

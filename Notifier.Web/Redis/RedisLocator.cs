@@ -15,6 +15,9 @@ internal sealed class RedisLocation(ConfigurationOptions options, string descrip
 
     public string Description => description;
 
+    /// <summary>Whether it runs inside this process.</summary>
+    public bool IsEmbedded { get; init; }
+
     /// <summary>What <c>redis-cli</c> needs to reach the same one, each followed by a space.</summary>
     public string CliArguments => RedisConnectionString.CliArguments(options);
 }
@@ -62,7 +65,7 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
                 embedded = EmbeddedRedis.Start(port, loggers);
                 return new RedisLocation(
                     RedisConnectionString.Parse(address),
-                    $"an embedded one (Microsoft.Garnet) at {address}; for more than a small site set Redis:Configuration");
+                    $"an embedded one (Microsoft.Garnet) at {address}; for more than a small site set Redis:Configuration") { IsEmbedded = true };
         }
     }
 

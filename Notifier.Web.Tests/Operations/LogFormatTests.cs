@@ -1,0 +1,70 @@
+using System.Text.Json.Nodes;
+using FluentAssertions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Operations;
+
+/// <summary>The log, as the program itself prints it.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class LogFormatTests(RedisFixture fixture)
+{
+    [Fact]
+    public async Task In_production_each_line_is_a_json_object_with_the_names_of_what_it_tells()
+    {
+        await using var program = NotifierProcess.Start("Production", $"Redis:Configuration={fixture.Redis.Configuration}");
+        await program.PrintsAsync("Try: ");
+        (await program.TerminateAsync()).Should().Be(0, program.Output);
+
+        var lines = program.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonNode.Parse(line)!).ToList();
+
+        lines.Should().HaveCountGreaterThan(3);
+        lines.Should().OnlyContain(static line => (string?)line["Timestamp"] != null && (string?)line["LogLevel"] != null && (string?)line["Message"] != null);
+        lines.Should().Contain(static line => (string?)line["State"]!["Redis"] == "the one in Redis:Configuration");
+        program.Output.Should().Contain("\\\"Mathias signed up\\\"", "people read it too");
+    }
+
+    [Fact]
+    public async Task Whoever_configures_another_format_gets_it()
+    {
+        await using var program = NotifierProcess.Start(
+            "Production", $"Redis:Configuration={fixture.Redis.Configuration}", "Logging:Console:FormatterName=simple", "Logging:Console:FormatterOptions:TimestampFormat=[HH] ");
+        await program.PrintsAsync("Try: ");
+
+        program.Output.Should().MatchRegex(@"(?m)^\[\d\d\] info: Notifier\[1\] Redis: the one in");
+    }
+
+    [Fact]
+    public async Task The_first_line_tells_the_version_and_so_does_stats()
+    {
+        await using var program = NotifierProcess.Start("Development", $"Redis:Configuration={fixture.Redis.Configuration}");
+        await program.PrintsAsync("Try: ");
+        using var http = new HttpClient();
+        var stats = JsonNode.Parse(await http.GetStringAsync(new Uri(program.Address(), "/stats")))!;
+
+        program.Output.Split('\n')[0].Should().EndWith($"Notifier {stats["version"]}").And.MatchRegex(@"Notifier \d+\.\d+\.\d+");
+    }
+
+    [Fact]
+    public async Task A_level_is_changed_without_a_restart_by_editing_the_file()
+    {
+        var file = Path.Combine(AppContext.BaseDirectory, "appsettings.Edited.json");
+        await File.WriteAllTextAsync(file, "{}");
+        try
+        {
+            await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration, settings: "environment=Edited");
+            var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Notifier.Connections.Liveness");
+            logger.IsEnabled(LogLevel.Debug).Should().BeFalse();
+
+            await File.WriteAllTextAsync(file, """{ "Logging": { "LogLevel": { "Notifier.Connections": "Debug" } } }""");
+
+            await Eventually.IsAsync(() => logger.IsEnabled(LogLevel.Debug), "the file was read again");
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using FluentAssertions;
+using Microsoft.Extensions.Logging;
+using Notifier.Operations;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Operations;
+
+/// <summary>What a deployer trips over is one line at start, with the remedy; and not a word of it where all is well.</summary>
+public sealed class StartupWarningsTests
+{
+    private const string Durable = "History:Durable:Channels:0=orders.*";
+
+    [Fact]
+    public async Task A_redis_that_writes_nothing_to_disk_under_durable_history_and_has_a_small_buffer_is_told_of_with_the_remedy()
+    {
+        await using var redis = await RedisServer.StartAsync("--save", "", "--client-output-buffer-limit", "pubsub 1000000 500000 60");
+        await using var app = await StartAsync(redis, Durable);
+
+        await Eventually.IsAsync(() => app.Log.Says("CONFIG SET client-output-buffer-limit \"pubsub 33554432 8388608 60\""), "the buffer is told of");
+
+        app.Log.Says("CONFIG SET appendonly yes").Should().BeTrue();
+        app.Log.Says("when 1000000 bytes wait for it, or 500000 for long").Should().BeTrue();
+        await redis.Server.ExecuteAsync("CONFIG", "SET", "appendonly", "yes");
+        await redis.Server.ExecuteAsync("CONFIG", "SET", "client-output-buffer-limit", "pubsub 33554432 8388608 60");
+        await using var mended = await StartAsync(redis, Durable);
+        await SaysNothingOfRedisAsync(mended);
+    }
+
+    [Fact]
+    public async Task A_redis_as_it_comes_is_not_told_of_nor_one_that_keeps_config_to_itself()
+    {
+        await using var redis = await RedisServer.StartAsync("--save", "3600 1");
+        await using var app = await StartAsync(redis, Durable);
+        await SaysNothingOfRedisAsync(app);
+        await redis.Server.ExecuteAsync("ACL", "SETUSER", "reader", "on", ">pass", "~*", "&*", "+@all", "-config");
+        await using var restricted = await NotifierApp.StartAsync(
+            $"{redis.Configuration},user=reader,password=pass", settings: ["environment=Production", "Logging:LogLevel:Notifier=Debug", Durable]);
+        await SaysNothingOfRedisAsync(restricted);
+    }
+
+    [Fact]
+    public async Task Larger_payloads_need_a_larger_buffer()
+    {
+        await using var redis = await RedisServer.StartAsync("--save", "3600 1");
+        await using var app = await StartAsync(redis, "Limits:PayloadBytes=1048576");
+
+        await Eventually.IsAsync(() => app.Log.Says("\"pubsub 67108864 16777216 60\""), "it is told how large");
+    }
+
+    [Fact]
+    public async Task Fewer_open_files_than_connections_are_told_of_with_the_number_that_is_needed()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        var files = OpenFiles.Limit ?? long.MaxValue;
+        var connections = (int)Math.Min(files, 10_000_000);
+        await using var many = await StartAsync(redis, $"Limits:Connections={connections}");
+        await using var few = await StartAsync(redis, "Limits:Connections=10");
+
+        await Eventually.IsAsync(
+            () => many.Log.Says($"raise that to {connections + OpenFiles.Others} (systemd: LimitNOFILE={connections + OpenFiles.Others}") == (files < connections + OpenFiles.Others),
+            "it is told");
+        few.Log.Says("LimitNOFILE").Should().BeFalse();
+    }
+
+    [Theory]
+    [InlineData("Limit   Soft Limit  Hard Limit  Units\nMax open files            1024                 524288               files     \n", 1024L)]
+    [InlineData("Max open files            unlimited            unlimited            files     \n", null)]
+    [InlineData("", null)]
+    public void The_soft_limit_is_the_one_in_force(string limits, long? files) => OpenFiles.Parse(limits).Should().Be(files);
+
+    [Fact]
+    public async Task The_embedded_redis_in_production_is_told_of()
+    {
+        await using var app = await NotifierApp.StartAsync("", settings: ["environment=Production", "Redis:Embedded=true", $"Redis:EmbeddedPort={FreePort.Next()}"]);
+
+        await Eventually.IsAsync(() => app.Log.Says("The embedded Redis serves this process only"), "it is told of");
+    }
+
+    [Fact]
+    public async Task A_proxy_that_is_not_known_is_told_of_once_and_one_that_is_known_never()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await StartAsync(redis);
+        await using var knowing = await StartAsync(redis, "ForwardedHeaders:KnownProxies:0=127.0.0.1");
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Add("X-Forwarded-For", "203.0.113.5");
+
+        foreach (var one in new[] { app, app, knowing })
+            await http.GetAsync(new Uri(one.Address, "/healthz/live"));
+
+        app.Log.Lines.Count(static line => line.Text.Contains("ForwardedHeaders:KnownProxies", StringComparison.Ordinal)).Should().Be(1);
+        knowing.Log.Says("ForwardedHeaders:KnownProxies").Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task In_development_nothing_of_this_is_said()
+    {
+        await using var redis = await RedisServer.StartAsync("--save", "", "--client-output-buffer-limit", "pubsub 1000000 500000 60");
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: [Durable]);
+        await app.RedisIsAtRestAsync();
+
+        app.Log.Lines.Where(static line => line.Level == LogLevel.Warning).Should().ContainSingle().Which.Text.Should().Contain("this is Development");
+    }
+
+    private static Task<NotifierApp> StartAsync(RedisServer redis, params string[] settings) =>
+        NotifierApp.StartAsync(redis.Configuration, settings: ["environment=Production", "Logging:LogLevel:Notifier=Debug", .. settings]);
+
+    private static async Task SaysNothingOfRedisAsync(NotifierApp app)
+    {
+        await Eventually.IsAsync(() => app.Log.Says("How Redis is configured was looked at"), "it has looked");
+        app.Log.Says("CONFIG SET").Should().BeFalse();
+    }
+}

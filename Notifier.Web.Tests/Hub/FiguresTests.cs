@@ -1,0 +1,76 @@
+using FluentAssertions;
+using Microsoft.Extensions.Time.Testing;
+using Notifier.Hub;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Hub;
+
+/// <summary>What is told of names to those who watch.</summary>
+public sealed class FiguresTests
+{
+    [Fact]
+    public void Who_has_not_been_sent_what_came_before_the_last_sweep_is_behind_and_nobody_else()
+    {
+        var audience = new Audience([new OpenLane(), new OpenLane(), new OpenLane()]);
+        audience.Connections[0].TryHold();
+        audience.Subscription.Pass([Message.Of(null, [1])]);
+        audience.Subscription.CountBehind().Should().Be(0, "it may only be its turn");
+
+        audience.Subscription.LookBySecond();
+
+        audience.Subscription.CountBehind().Should().Be(1);
+        ((IThreadPoolWorkItem)audience.Connections[0]).Execute();
+        audience.Subscription.CountBehind().Should().Be(0);
+    }
+
+    [Fact]
+    public void A_pace_is_that_of_the_last_ten_seconds_or_so()
+    {
+        var pace = new Pace();
+        pace.Look(1);
+        for (var second = 1; second <= 60; second++)
+            pace.Look(1 + (second * 100));
+
+        pace.PerSecond.Should().BeApproximately(100, 1);
+        for (var second = 1; second <= 60; second++)
+            pace.Look(6001);
+        pace.PerSecond.Should().BeLessThan(1);
+    }
+
+    [Fact]
+    public void The_way_of_a_message_that_was_posted_is_measured_once_and_of_no_other()
+    {
+        var time = new FakeTimeProvider();
+        var took = new List<TimeSpan>();
+        var latency = new DeliveryLatency(time, took.Add);
+        latency.Follow("orders", [1, 2]);
+        latency.Follow("orders", [9]);
+        time.Advance(TimeSpan.FromMilliseconds(3));
+
+        latency.Look(Name.Channel("orders"), [Message.Of(null, [9]), Message.GapOf(GapCode.Redis)]);
+        latency.Look(Name.Channel("others"), [Message.Of(null, [1, 2])]);
+        latency.Look(Name.Pattern("o*"), [Message.Of("others"u8.ToArray(), [1, 2])]);
+        took.Should().BeEmpty();
+        latency.Look(Name.Pattern("o*"), [Message.Of("orders"u8.ToArray(), [1, 2])]);
+        latency.Look(Name.Channel("orders"), [Message.Of(null, [1, 2])]);
+
+        took.Should().Equal(TimeSpan.FromMilliseconds(3));
+    }
+
+    [Fact]
+    public void A_message_that_never_arrives_is_given_up_for_the_next()
+    {
+        var time = new FakeTimeProvider();
+        var took = new List<TimeSpan>();
+        var latency = new DeliveryLatency(time, took.Add);
+        latency.Follow("nobody", [1]);
+        time.Advance(TimeSpan.FromSeconds(6));
+        latency.Follow("orders", [2]);
+
+        latency.Look(Name.Channel("orders"), [Message.Of(null, [2])]);
+
+        took.Should().ContainSingle();
+    }
+}

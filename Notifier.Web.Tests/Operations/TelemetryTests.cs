@@ -1,0 +1,56 @@
+using System.Text;
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Operations;
+
+/// <summary>What a collector gets, of a process of its own.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class TelemetryTests(RedisFixture fixture)
+{
+    private const string Trace = "0af7651916cd43dd8448eb211c80319c";
+    private const string Parent = "b7ad6b7169203331";
+
+    [Fact]
+    public async Task Metrics_and_the_spans_of_publish_and_handshake_go_to_the_collector_below_the_callers_trace()
+    {
+        await using var collector = await Collector.StartAsync();
+        await using var program = NotifierProcess.Start("Development", [$"Redis:Configuration={fixture.Redis.Configuration}", .. collector.Settings]);
+        await program.PrintsAsync("Try: ");
+        var traceparent = $"00-{Trace}-{Parent}-01";
+        using var http = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(program.Address(), "/publish/traced.channel")) { Content = new StringContent("hello") };
+        request.Headers.Add("traceparent", traceparent);
+        (await http.SendAsync(request)).EnsureSuccessStatusCode();
+        await using var client = await RawWebSocket.ConnectAsync(
+            new UriBuilder(new Uri(program.Address(), "/ws")) { Scheme = "ws" }.Uri, headers: $"traceparent: {traceparent}\r\n");
+
+        await Eventually.IsAsync(() => collector.Has("metrics", Text("notifier.connection.count"), Text("notifier.messages")), "metrics come");
+        await Eventually.IsAsync(
+            () => collector.Has("traces", Convert.FromHexString(Trace), Convert.FromHexString(Parent), Text("POST /publish/{channel}"), Text("traced.channel")),
+            "the span of the publish comes");
+        await Eventually.IsAsync(
+            () => collector.Has("traces", Convert.FromHexString(Trace), Convert.FromHexString(Parent), Text("GET /ws"), Text("notifier.connection.transport")),
+            "that of the handshake comes, while its connection lives");
+        collector.Has("traces", Text("hello")).Should().BeFalse("payloads are nobody's business");
+    }
+
+    [Fact]
+    public async Task Without_an_endpoint_nothing_is_sent_anywhere_and_a_traceparent_disturbs_nothing()
+    {
+        await using var collector = await Collector.StartAsync();
+        await using var program = NotifierProcess.Start("Development", $"Redis:Configuration={fixture.Redis.Configuration}", "OTEL_METRIC_EXPORT_INTERVAL=200");
+        await program.PrintsAsync("Try: ");
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Add("traceparent", "00-not-a-trace");
+
+        (await http.PostAsync(new Uri(program.Address(), "/publish/untraced"), new StringContent("hello"))).EnsureSuccessStatusCode();
+
+        (await program.TerminateAsync()).Should().Be(0, "all would have been sent by then");
+        collector.HasAny("metrics").Should().BeFalse();
+        collector.HasAny("traces").Should().BeFalse();
+    }
+
+    private static byte[] Text(string text) => Encoding.UTF8.GetBytes(text);
+}

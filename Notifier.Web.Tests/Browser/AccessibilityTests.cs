@@ -38,12 +38,40 @@ public sealed class AccessibilityTests(BrowserFixture browser, RedisFixture fixt
         await demo.ShowAsync("notifications.order", "Order 42 has been paid");
         await Assertions.Expect(demo.Page.Locator("notifier-toasts li")).ToHaveCountAsync(1);
 
+        await NothingIsWrongAsync(demo, $"page-{name}");
+        demo.ConsoleErrors.Should().BeEmpty();
+    }
+
+    [Theory]
+    [InlineData("desktop", 1280, 900, ColorScheme.Light, "Development")]
+    [InlineData("dark", 1280, 900, ColorScheme.Dark, "Development")]
+    [InlineData("phone", 390, 844, ColorScheme.Light, "Development")]
+    [InlineData("locked", 1280, 900, ColorScheme.Light, "Production")]
+    public async Task Axe_finds_nothing_on_the_tab_for_operators(string name, int width, int height, ColorScheme scheme, string environment)
+    {
+        await using var app = await NotifierApp.StartAsync(
+            fixture.Redis.Configuration, settings: [$"environment={environment}", "Access:Anonymous:Subscribe:0=*", "Access:Anonymous:Publish:0=*"]);
+        await using var demo = await DemoPage.OpenAsync(browser, fixture.Redis, app, new()
+        {
+            ViewportSize = new() { Width = width, Height = height },
+            ColorScheme = scheme,
+            ReducedMotion = ReducedMotion.Reduce,
+        });
+        await demo.IsLiveAsync();
+        await demo.ShowAsync("notifications.a-name-that-is-rather-long-for-a-column-of-a-table-on-a-telephone", "hello");
+        await demo.Page.ClickAsync("#operations-tab");
+        await Assertions.Expect(demo.Page.Locator(environment == "Production" ? "#locked" : "#talkers tbody th").First).ToBeVisibleAsync();
+
+        await NothingIsWrongAsync(demo, $"operations-{name}");
+    }
+
+    private static async Task NothingIsWrongAsync(DemoPage demo, string picture)
+    {
         await demo.Page.EvaluateAsync(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "Assets", "axe.min.js")));
         var found = await demo.Page.EvaluateAsync<JsonElement>("async () => (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`)");
 
-        await demo.Page.ScreenshotAsync(new() { Path = Path.Combine(AppContext.BaseDirectory, $"page-{name}.png"), FullPage = name == "phone" });
+        await demo.Page.ScreenshotAsync(new() { Path = Path.Combine(AppContext.BaseDirectory, $"{picture}.png"), FullPage = picture.EndsWith("phone", StringComparison.Ordinal) });
         found.EnumerateArray().Select(each => each.GetString()).Should().BeEmpty();
         (await demo.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth")).Should().BeTrue("nothing is to be scrolled sideways");
-        demo.ConsoleErrors.Should().BeEmpty();
     }
 }

@@ -48,7 +48,7 @@ public sealed class ContentSecurityPolicyTests(BrowserFixture browser, RedisFixt
         await Expect(page.Names).ToHaveCountAsync(3);
 
         // The style sheet and the colours that the script gives.
-        await Expect(page.Page.Locator("main")).ToHaveCSSAsync("display", "grid");
+        await Expect(page.Page.Locator("#page")).ToHaveCSSAsync("display", "grid");
         await Expect(page.Names.First).ToHaveCSSAsync("--hue", "302.5");
         page.ConsoleErrors.Should().BeEmpty();
         page.Errors.Should().BeEmpty();

@@ -4,7 +4,7 @@ const [tabs, figures, locked, why, unlock, key, node] =
   ["[role=tablist]", "#figures", "#locked", "#why", "#unlock", "#key", "#node"].map(selector => document.querySelector(selector));
 const [page, operations] = ["page-tab", "operations-tab"].map(id => document.getElementById(id));
 const number = new Intl.NumberFormat(), compact = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const columns = { Name: name, Subscribers: of => number.format(of.subscribers), Messages: of => number.format(of.messages), "a second": of => compact.format(of.messagesPerSecond) };
+const columns = { Name: name, Subscribers: of => number.format(of.subscribers), Messages: of => number.format(of.messages), "Per second": of => compact.format(of.messagesPerSecond) };
 let before, timer;
 
 // Tabs as the ARIA Authoring Practices have them: arrows move, one of them is in the tab order.

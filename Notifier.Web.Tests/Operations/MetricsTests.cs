@@ -83,12 +83,7 @@ public sealed partial class MetricsTests
         await using var redis = await RedisServer.StartAsync();
         await using var program = await StartAsync(redis);
         var server = program.Address();
-        await using var client = await ConnectAsync(redis, server, "dashboard");
-        using var http = new HttpClient();
-        (await http.PostAsync(new Uri(server, "/publish/dashboard"), new StringContent("hello"))).StatusCode.Should().Be(HttpStatusCode.OK);
-        await client.ReadTextAsync();
-        await Scrape.ShowsAsync(server, "notifier_delivery_latency_seconds_count", 1);
-        GC.Collect();
+        using var http = await HaveEverythingCountedAsync(redis, server);
         var dashboard = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "grafana", "notifier.json")))!;
         var queries = dashboard["panels"]!.AsArray().SelectMany(static panel => panel!["targets"]?.AsArray() ?? []).Select(static target => (string)target!["expr"]!)
             .Append((string)dashboard["templating"]!["list"]![1]!["query"]!).ToList();
@@ -99,6 +94,22 @@ public sealed partial class MetricsTests
         var text = await http.GetStringAsync(new Uri(server, "/metrics"));
         used.Should().HaveCountGreaterThan(25);
         labels.Where(label => label is not ("le" or "instance")).Should().OnlyContain(label => text.Contains(label + "=", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_page_for_operators_lists_the_metrics_that_there_are_and_no_others()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var program = await StartAsync(redis);
+        using var http = await HaveEverythingCountedAsync(redis, program.Address());
+        var page = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "docs", "operations.md"));
+        var listed = page.Split('\n').Where(static line => line.StartsWith("| `notifier_", StringComparison.Ordinal))
+            .SelectMany(static line => ListedName().Matches(line.Split('|')[1])).Select(static match => match.Value);
+
+        var text = await http.GetStringAsync(new Uri(program.Address(), "/metrics"));
+
+        var shown = text.Split('\n').Where(static line => line.StartsWith("# TYPE notifier_", StringComparison.Ordinal)).Select(static line => line.Split(' ')[2]);
+        shown.Should().BeEquivalentTo(listed);
     }
 
     [Theory]
@@ -136,6 +147,18 @@ public sealed partial class MetricsTests
         (await GetAsync(address, ("Host", "rebound.example"))).Should().Be(HttpStatusCode.Unauthorized);
     }
 
+    /// <summary>A histogram is shown once it has something in it.</summary>
+    private static async Task<HttpClient> HaveEverythingCountedAsync(RedisServer redis, Uri server)
+    {
+        await using var client = await ConnectAsync(redis, server, "everything");
+        var http = new HttpClient();
+        (await http.PostAsync(new Uri(server, "/publish/everything"), new StringContent("hello"))).StatusCode.Should().Be(HttpStatusCode.OK);
+        await client.ReadTextAsync();
+        await Scrape.ShowsAsync(server, "notifier_delivery_latency_seconds_count", 1);
+        await Eventually.IsAsync(async () => (await Scrape.OfAsync(server)).Sum("notifier_redis_probe_duration_seconds_count") > 0, "a probe is back");
+        return http;
+    }
+
     private static async Task<NotifierProcess> StartAsync(RedisServer redis, params string[] settings)
     {
         var program = NotifierProcess.Start("Development", [$"Redis:Configuration={redis.Configuration}", .. settings]);
@@ -164,6 +187,9 @@ public sealed partial class MetricsTests
 
     [GeneratedRegex(@"\b(notifier|http|dotnet)_[a-z0-9_]+(?=\{)|(?<=label_values\()\w+")]
     private static partial Regex MetricName();
+
+    [GeneratedRegex("notifier_[a-z_]+")]
+    private static partial Regex ListedName();
 
     [GeneratedRegex(@"by \(([^)]*)\)")]
     private static partial Regex GroupedBy();

@@ -97,6 +97,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
         await Eventually.IsAsync(async () => await PublishAsync("quiet", "") == 1, "it is subscribed");
 
         app.Log.Lines.Where(line => line.Level >= LogLevel.Information).Select(line => line.Text.Trim()).Should().Equal(
+            $"Notifier {ProductVersion.Text}",
             $"Redis: an embedded one (Microsoft.Garnet) at 127.0.0.1:{port}; for more than a small site set Redis:Configuration",
             $"Page: {app.Address}",
             $"Try: redis-cli -p {port} publish notifications.new-user \"Mathias signed up\"",

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.OpenApi;
 using Notifier.Connections;
 using Notifier.Hub;
 using Notifier.Messages;
@@ -59,11 +58,7 @@ internal static class StatsRoute
     public static void MapStats(this WebApplication app)
     {
         app.Services.GetRequiredService<StatsEndpoint>();       // its clock runs from now on
-        app.MapGet("/stats", static (HttpRequest request, StatsEndpoint stats) => stats.Read(request))
-            .WithName("stats")
-            .WithSummary("What this node does at this moment: connections, names, the busiest of them, Redis")
-            .WithParameter(ParameterLocation.Query, "names", "How many names at most, those with the most subscribers first: 0 to 10000, usually 100.")
-            .RequireOperator()
-            .ProducesProblem(StatusCodes.Status400BadRequest);
+        // For operators, as /metrics is: not of the API that backends call, which is what is described.
+        app.MapGet("/stats", static (HttpRequest request, StatsEndpoint stats) => stats.Read(request)).RequireOperator().ExcludeFromDescription();
     }
 }

@@ -65,7 +65,10 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
                 embedded = EmbeddedRedis.Start(port, loggers);
                 return new RedisLocation(
                     RedisConnectionString.Parse(address),
-                    $"an embedded one (Microsoft.Garnet) at {address}; for more than a small site set Redis:Configuration") { IsEmbedded = true };
+                    $"an embedded one (Microsoft.Garnet) at {address}; for more than a small site set Redis:Configuration")
+                {
+                    IsEmbedded = true,
+                };
         }
     }
 

@@ -200,8 +200,9 @@ def site(browsers, nodes, members=10, deliveries=0.5, churn=1 / 300, payload=100
 
 def sites():
     random.seed(1)
-    columns = [site(10_000, 2), site(1_000_000, 20), site(10_000_000, 100), site(10_000_000, 100, deliveries=1 / 60, churn=1 / 3600)]
-    heads = ["10 thousand", "1 million", "10 million", "10 million, quiet"]
+    quiet = {"deliveries": 1 / 60, "churn": 1 / 3600}
+    columns = [site(10_000, 2), site(1_000_000, 20, **quiet), site(1_000_000, 20), site(10_000_000, 100, **quiet), site(10_000_000, 100)]
+    heads = ["10 thousand, busy", "1 million, quiet", "1 million, busy", "10 million, quiet", "10 million, busy"]
     print(f"| simulated | {' | '.join(heads)} |\n| --- |{' --- |' * len(heads)}")
     for row in columns[0]:
         print(f"| {row} | {' | '.join(shown(column[row]) for column in columns)} |")

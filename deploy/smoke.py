@@ -187,6 +187,8 @@ def try_out(server, port, redis_port, figures):
         expect("to all", each.read()["data"], "to all")
 
     server.send_signal(signal.SIGTERM)
+    # It has the pattern open.*, so it heard those too.
+    expect("the rest", [visitor.read()["data"], visitor.read()["data"]], ["to a stream", "to all"])
     expect("the announcement", visitor.read()["type"], "closing")
     expect("the close", visitor.read(), ("close", 4601))
     expect("the exit status", server.wait(timeout=20), 0)

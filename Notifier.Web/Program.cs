@@ -152,6 +152,7 @@ internal static class Server
         services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Add(DisconnectJson.Default));
         services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Add(HistoryJson.Default));
         services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Add(StatsJson.Default));
+        services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Add(ApiJson.Default));
 
         services.AddHostedService<Shutdown>();
         services.AddHostedService<StartupReport>();

@@ -1,7 +1,13 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using FluentAssertions;
+using Microsoft.AspNetCore.Mvc.ApiExplorer;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Notifier.Tests.Support;
 using Xunit;
+using HttpJsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
+using ProblemDetails = Microsoft.AspNetCore.Mvc.ProblemDetails;
 
 namespace Notifier.Tests.Endpoints;
 
@@ -38,6 +44,21 @@ public sealed class ApiDescriptionTests(RedisFixture fixture)
             one["responses"]![status]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("application/problem+json");
         var published = document["components"]!["schemas"]!["Published"]!["properties"]!.AsObject();
         published.Select(property => property.Key).Should().BeEquivalentTo("channel", "redisReceivers", "position", "repeated");
+    }
+
+    /// <summary>As in a Native AOT build, where it was an error 500 for want of one type.</summary>
+    [Fact]
+    public async Task What_it_describes_the_serializer_knows_without_reflection()
+    {
+        await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
+        var serializer = app.Services.GetRequiredService<IOptions<HttpJsonOptions>>().Value.SerializerOptions;
+        var generated = serializer.TypeInfoResolverChain.OfType<JsonSerializerContext>().ToList();
+        var described = app.Services.GetRequiredService<IApiDescriptionGroupCollectionProvider>().ApiDescriptionGroups.Items
+            .SelectMany(group => group.Items).SelectMany(route => route.SupportedResponseTypes).Select(response => response.Type).OfType<Type>()
+            .Where(type => type != typeof(void)).Distinct().ToList();
+
+        described.Should().Contain(typeof(ProblemDetails));
+        described.Should().OnlyContain(type => generated.Any(context => context.GetTypeInfo(type) != null));
     }
 
     private static IEnumerable<string> Statuses(JsonNode operation) => operation["responses"]!.AsObject().Select(response => response.Key);

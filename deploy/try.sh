@@ -40,7 +40,7 @@ try() {
     echo "$name: $size MB, $figures"
     rows+=("$(python3 -c 'import json, sys
 figures = json.loads(sys.argv[3])
-print("|", sys.argv[1], "|", sys.argv[2], "MB |", figures["seconds_to_live"], "s |", figures["seconds_to_ready"], "s |",
+print("|", sys.argv[1], "|", sys.argv[2], "MB |", figures["seconds_to_live"], "s |", figures["seconds_to_ready"], "s |", figures["cpu_seconds_to_ready"], "s |",
       round(figures["mib_at_start"]), "MiB |", round(figures["mib_with_1000_sockets"]), "MiB |")' "$title" "$size" "$figures")")
 }
 
@@ -94,7 +94,7 @@ done
 
 if [ ${#rows[@]} != 0 ]; then
     echo
-    echo '| build | size | answers after | ready after | memory at start | with 1,000 sockets |'
-    echo '| --- | --- | --- | --- | --- | --- |'
+    echo '| build | size | answers after | ready after | CPU until then | memory at start | with 1,000 sockets |'
+    echo '| --- | --- | --- | --- | --- | --- | --- |'
     printf '%s\n' "${rows[@]}"
 fi

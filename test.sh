@@ -1,9 +1,27 @@
 #!/usr/bin/env bash
-# Installs what the tests need and this machine lacks, builds once, runs every test, and ends with the line
-# "N passed, N failed". Arguments go to dotnet test: ./test.sh --filter FullyQualifiedName~PlainText
+# Installs what the tests need and this machine lacks, builds once, runs every test but the long faults, and ends with the line
+# "N passed, N failed".
+#   ./test.sh --filter FullyQualifiedName~PlainText       some of them (what is not known here goes to dotnet test)
+#   ./test.sh --faults [--repeat N] [--seed S]            the fault suite, with the long ones: see docs/reliability.md
 # shellcheck disable=SC2013,SC2046,SC2086 # what is unquoted are names of packages and numbers, to be split into words
 set -euo pipefail
 cd "$(dirname "$0")"
+
+# What takes minutes (a Redis that hangs for one, everything at once) is marked Faults=long.
+filter="" faults="" rest=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --faults) faults=yes ;;
+        --filter) filter=${2:?--filter needs an expression of dotnet test}; shift ;;
+        --repeat) export NOTIFIER_FAULTS_REPEAT=${2:?--repeat needs a number}; shift ;;
+        --seed) export NOTIFIER_FAULTS_SEED=${2:?--seed needs a number}; shift ;;
+        *) rest+=("$1") ;;
+    esac
+    shift
+done
+chosen="Faults!=long"
+if [ -n "$faults" ]; then chosen="FullyQualifiedName~Notifier.Tests.Faults"; fi
+if [ -n "$filter" ]; then chosen="($filter)&($chosen)"; fi
 
 # The names are those that the tests look for. Each is tried: Ubuntu's chromium-browser may only say that a snap is missing.
 has_browser() {
@@ -62,8 +80,11 @@ dotnet build -c Release
 
 results=TestResults
 rm -rf "$results"
+mkdir "$results"
+export NOTIFIER_FAULTS_ROWS="$PWD/$results/faults.tsv"
 status=0
-dotnet test --no-build -c Release --logger "console;verbosity=normal" --logger trx --results-directory "$results" "$@" || status=$?
+dotnet test --no-build -c Release --logger "console;verbosity=normal" --logger trx --results-directory "$results" --filter "$chosen" "${rest[@]}" \
+    || status=$?
 
 # The sum of one of the results' counters.
 count() {
@@ -80,6 +101,11 @@ echo
 if [ "$status" != 0 ] && [ "$failed" = 0 ]; then
     echo "dotnet test ended with status $status though no test says that it failed; that counts as one that did."
     failed=1
+fi
+if [ -z "$faults" ]; then
+    echo "Left out: the long faults, which take about 20 minutes. To run the whole fault suite: ./test.sh --faults"
+elif [ -e "$NOTIFIER_FAULTS_ROWS" ]; then
+    echo "What was counted is in $results/faults.tsv; Notifier.Web.Tests/Faults/table.sh puts it into docs/reliability.md."
 fi
 line="$passed passed, $failed failed"
 if [ "$skipped" != 0 ]; then line+=", $skipped skipped"; fi

@@ -1,0 +1,186 @@
+using Notifier.History;
+using StackExchange.Redis;
+
+namespace Notifier.Tests.Faults;
+
+/// <summary>
+/// Publishes numbered messages, plain ones and durable ones, and keeps which of them Redis has acknowledged. A plain one that was refused is
+/// given up, as a backend does that ignores it; a durable one is published again under its idempotency key until Redis has it.
+/// </summary>
+internal sealed class Backend : IAsyncDisposable
+{
+    private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(10);
+
+    private readonly Func<Task<ConnectionMultiplexer>> connect;
+    private readonly Random random;
+    private readonly string run;
+    private readonly CancellationTokenSource stopping = new();
+    private readonly List<bool> plain = [];
+    private volatile ConnectionMultiplexer redis;
+    private volatile int kept;
+    private volatile int plainPerSecond;
+    private Task publishing = Task.CompletedTask;
+
+    private Backend(Func<Task<ConnectionMultiplexer>> connect, ConnectionMultiplexer redis, int seed)
+    {
+        this.connect = connect;
+        this.redis = redis;
+        random = new Random(seed);
+        run = $"{seed}-{Guid.NewGuid():N}";
+    }
+
+    /// <summary>The channel of plain messages.</summary>
+    public const string Plain = "faults.plain";
+
+    /// <summary>The durable channel.</summary>
+    public const string Kept = "kept.faults";
+
+    /// <summary>Another connection takes the place of one that has failed: for Redis that may have moved.</summary>
+    public bool ConnectsAnew { get; init; }
+
+    /// <summary>How many plain messages were tried.</summary>
+    public int PlainCount
+    {
+        get
+        {
+            lock (plain)
+                return plain.Count;
+        }
+    }
+
+    /// <summary>How many durable messages Redis has; the next one may be in it, too.</summary>
+    public int KeptCount => kept;
+
+    /// <summary>How many plain messages Redis has acknowledged.</summary>
+    public int PlainAcknowledged
+    {
+        get
+        {
+            lock (plain)
+                return plain.Count(static acknowledged => acknowledged);
+        }
+    }
+
+    public static async Task<Backend> StartAsync(Func<Task<ConnectionMultiplexer>> connect, int seed, bool connectsAnew, int plainPerSecond)
+    {
+        var backend = new Backend(connect, await connect(), seed) { ConnectsAnew = connectsAnew, plainPerSecond = plainPerSecond };
+        backend.publishing = Task.WhenAll(Task.Run(backend.PublishPlainAsync), Task.Run(backend.PublishKeptAsync));
+        return backend;
+    }
+
+    public bool HasAcknowledged(int number)
+    {
+        lock (plain)
+            return plain[number];
+    }
+
+    /// <summary>Publishes faster or slower from now on.</summary>
+    public void Publish(int messagesPerSecond) => plainPerSecond = messagesPerSecond;
+
+    /// <summary>Ends with what was begun.</summary>
+    public async Task StopAsync()
+    {
+        await stopping.CancelAsync();
+        await publishing;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        await redis.DisposeAsync();
+        stopping.Dispose();
+    }
+
+    private async Task PublishPlainAsync()
+    {
+        using var beat = new PeriodicTimer(Beat);
+        while (!stopping.IsCancellationRequested && await NextAsync(beat))
+        {
+            var present = redis;
+            var first = PlainCount;
+            var batch = new List<Task<bool>>();
+            for (var n = 0; n < Math.Max(1, plainPerSecond * Beat.TotalSeconds); n++)
+            {
+                lock (plain)
+                    plain.Add(false);
+                batch.Add(TryAsync(() => present.GetSubscriber().PublishAsync(RedisChannel.Literal(Plain), Payload(first + n))));
+            }
+            var acknowledged = await Task.WhenAll(batch);
+            lock (plain)
+            {
+                for (var n = 0; n < acknowledged.Length; n++)
+                    plain[first + n] = acknowledged[n];
+            }
+            if (!acknowledged[^1])
+                await ConnectAnewAsync(present);
+        }
+    }
+
+    private async Task PublishKeptAsync()
+    {
+        using var beat = new PeriodicTimer(Beat);
+        while (!stopping.IsCancellationRequested && await NextAsync(beat))
+        {
+            var present = redis;
+            var payload = Payload(kept);
+            // What may have been published must be published again before anything else is, and before this ends.
+            while (!await TryAsync(() => present.GetDatabase().ScriptEvaluateAsync(
+                JournalScripts.Publish, ["{notifier}:journal"], [Kept, payload, $"{run}-{kept}"])))
+            {
+                await ConnectAnewAsync(present);
+                await Task.Delay(Beat);
+                present = redis;
+            }
+            kept++;
+        }
+    }
+
+    private async Task<bool> NextAsync(PeriodicTimer beat)
+    {
+        try
+        {
+            return await beat.WaitForNextTickAsync(stopping.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private static async Task<bool> TryAsync(Func<Task> publish)
+    {
+        try
+        {
+            await publish();
+            return true;
+        }
+        catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    private async Task ConnectAnewAsync(ConnectionMultiplexer failed)
+    {
+        if (!ConnectsAnew || failed != redis)
+            return;
+        try
+        {
+            var fresh = await connect();
+            if (Interlocked.CompareExchange(ref redis!, fresh, failed) == failed)
+                await failed.DisposeAsync();
+            else
+                await fresh.DisposeAsync();
+        }
+        catch (Exception error) when (error is RedisException or TimeoutException)
+        {
+            // Not there yet.
+        }
+    }
+
+    private string Payload(int number)
+    {
+        lock (random)
+            return $"{number} {new string('x', random.Next(200))}";
+    }
+}

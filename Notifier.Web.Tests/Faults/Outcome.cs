@@ -1,0 +1,37 @@
+using System.Globalization;
+
+namespace Notifier.Tests.Faults;
+
+/// <summary>What a run has counted: over all of its clients.</summary>
+/// <param name="Acknowledged">Plain messages that Redis has taken.</param>
+/// <param name="Tried">Plain messages that were to be published.</param>
+/// <param name="Durable">Durable messages.</param>
+/// <param name="Plain">What clients heard of the plain ones.</param>
+/// <param name="Kept">And of the durable ones.</param>
+/// <param name="Recovery">From the end of the fault until all clients had what was published after it.</param>
+internal sealed record Outcome(int Acknowledged, int Tried, int Durable, Account Plain, Account Kept, TimeSpan Recovery)
+{
+    /// <summary>What else was seen, in words.</summary>
+    public string Remark { get; init; } = "";
+
+    /// <summary>Of several runs of one fault: all their messages, and the slowest recovery.</summary>
+    public static Outcome operator +(Outcome one, Outcome other) => new(
+        one.Acknowledged + other.Acknowledged, one.Tried + other.Tried, one.Durable + other.Durable, one.Plain + other.Plain, one.Kept + other.Kept,
+        one.Recovery > other.Recovery ? one.Recovery : other.Recovery)
+    { Remark = other.Remark };
+
+    /// <summary>The cells of a row, as docs/reliability.md has them.</summary>
+    public string Cells(int runs)
+    {
+        var refused = Tried == Acknowledged ? "" : $", {Number(Tried - Acknowledged)} refused by Redis";
+        var late = Plain.LatestGap > TimeSpan.Zero ? $"; gap up to {Seconds(Plain.LatestGap)} behind" : "";
+        var repeated = runs == 1 ? "" : $"{runs} runs: ";
+        return $"{repeated}{Number(Acknowledged)} plain{refused}, {Number(Durable)} durable{(Remark.Length == 0 ? "" : "; ")}{Remark} "
+            + $"| {(Plain.Lost == 0 ? "0" : $"{Number(Plain.Lost)}, all told{late}")} / {Number(Kept.Lost)} | {Plain.Repeated} / {Kept.Repeated} "
+            + $"| {Plain.Reordered} / {Kept.Reordered} | {Seconds(Recovery)}";
+    }
+
+    private static string Number(int number) => number.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Seconds(TimeSpan time) => time.TotalSeconds.ToString(time.TotalSeconds < 10 ? "0.00" : "0", CultureInfo.InvariantCulture) + " s";
+}

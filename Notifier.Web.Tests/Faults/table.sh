@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Puts the rows of a run of the fault suite into the tables of docs/reliability.md: a row for each fault, the latest one of it,
+# in the order in which they stand there; new ones come last.
+set -euo pipefail
+rows=${1:-$(dirname "$0")/../../TestResults/faults.tsv}
+page=${2:-$(dirname "$0")/../../docs/reliability.md}
+
+awk -F '\t' '
+    function fault(row, cells) { split(row, cells, " [|] "); return cells[1] }
+    FNR == NR {
+        name = $1 "\t" fault($2)
+        if (!(name in latest)) order[++count] = name
+        latest[name] = $2
+        next
+    }
+    /^## / { chapter = substr($0, 4) }
+    chapter && /^[|]/ { inTable = 1 }
+    inTable && /^[|] / {
+        name = chapter "\t" fault($0)
+        if (name in latest) { print latest[name]; done[name] = 1; next }
+    }
+    inTable && !/^[|]/ {
+        for (n = 1; n <= count; n++)
+            if (index(order[n], chapter "\t") == 1 && !(order[n] in done)) { print latest[order[n]]; done[order[n]] = 1 }
+        inTable = 0
+    }
+    { print }
+' "$rows" "$page" > "$page.new"
+mv "$page.new" "$page"

@@ -2,7 +2,7 @@
 # Installs what the tests need and this machine lacks, builds once, runs every test but the long faults, and ends with the line
 # "N passed, N failed".
 #   ./test.sh --filter FullyQualifiedName~PlainText       some of them (what is not known here goes to dotnet test)
-#   ./test.sh --faults [--repeat N] [--seed S]            the fault suite, with the long ones: see docs/reliability.md
+#   ./test.sh --faults [--repeat N] [--seed S] [--minutes M]   the fault suite, with the long ones: see docs/reliability.md
 # shellcheck disable=SC2013,SC2046,SC2086 # what is unquoted are names of packages and numbers, to be split into words
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -14,6 +14,7 @@ while [ $# -gt 0 ]; do
         --faults) faults=yes ;;
         --filter) filter=${2:?--filter needs an expression of dotnet test}; shift ;;
         --repeat) export NOTIFIER_FAULTS_REPEAT=${2:?--repeat needs a number}; shift ;;
+        --minutes) export NOTIFIER_FAULTS_MINUTES=${2:?--minutes needs a number}; shift ;;
         --seed) export NOTIFIER_FAULTS_SEED=${2:?--seed needs a number}; shift ;;
         *) rest+=("$1") ;;
     esac
@@ -103,7 +104,7 @@ if [ "$status" != 0 ] && [ "$failed" = 0 ]; then
     failed=1
 fi
 if [ -z "$faults" ]; then
-    echo "Left out: the long faults, which take about 20 minutes. To run the whole fault suite: ./test.sh --faults"
+    echo "Left out: the long faults, which take about 40 minutes. To run the whole fault suite: ./test.sh --faults"
 elif [ -e "$NOTIFIER_FAULTS_ROWS" ]; then
     echo "What was counted is in $results/faults.tsv; Notifier.Web.Tests/Faults/table.sh puts it into docs/reliability.md."
 fi

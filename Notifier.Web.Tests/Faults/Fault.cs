@@ -14,10 +14,10 @@ internal sealed record Fault(string Chapter, string Name, string Promise, TimeSp
     public bool JournalIsLost { get; init; }
 
     /// <summary>
-    /// A primary that dies takes along what it had delivered and not yet replicated; a backend that then publishes it again, to be sure, is
-    /// heard twice.
+    /// Another Redis takes over. A primary that dies takes along what it had delivered and not yet replicated: a gap tells of it, and a backend that
+    /// publishes it again, to be sure, is heard twice.
     /// </summary>
-    public bool MayRepeatWhatWasNotReplicated { get; init; }
+    public bool FailsOver { get; init; }
 
     /// <summary>Clients lose their connection, and come back with their positions.</summary>
     public bool EndsConnections { get; init; }

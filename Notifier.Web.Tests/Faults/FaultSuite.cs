@@ -16,6 +16,9 @@ internal static class FaultSuite
     /// <summary>See <see cref="Kind"/>.</summary>
     public const string Long = "long";
 
+    /// <summary>How long everything at once goes on.</summary>
+    public static TimeSpan Everything => TimeSpan.FromMinutes(Setting("NOTIFIER_FAULTS_MINUTES") ?? 30);
+
     private static int Repeat => Setting("NOTIFIER_FAULTS_REPEAT") ?? 1;
 
     private static int? Setting(string name) =>

@@ -27,6 +27,8 @@ internal sealed class Stage : IAsyncDisposable
     /// <summary>A single Redis, unless it is something else.</summary>
     public RedisServer Redis { get; private init; } = null!;
 
+    public GarnetHost Embedded { get; private init; } = null!;
+
     public RedisProxy Proxy { get; private init; } = null!;
 
     /// <summary>One Redis that keeps on disk what it has acknowledged.</summary>
@@ -45,11 +47,12 @@ internal sealed class Stage : IAsyncDisposable
         return new(proxy.Configuration, single.connect, proxy, single) { Redis = single.Redis, Proxy = proxy };
     }
 
-    /// <summary>The Redis that is inside Notifier where none is configured, in memory.</summary>
-    public static Stage Garnet(int port)
+    /// <summary>The Redis that is inside Notifier where none is configured, in memory; and a proxy before it.</summary>
+    public static Stage Garnet()
     {
-        var garnet = EmbeddedRedis.Start(port, NullLoggerFactory.Instance);
-        return new($"127.0.0.1:{port}", () => ConnectAsync($"127.0.0.1:{port}"), new Embedded(garnet));
+        var garnet = new GarnetHost();
+        var proxy = new RedisProxy(garnet.Port);
+        return new(proxy.Configuration, () => ConnectAsync($"127.0.0.1:{garnet.Port}"), proxy, garnet) { Embedded = garnet, Proxy = proxy };
     }
 
     public static Stage Of(Sentinels sentinels) =>
@@ -57,6 +60,10 @@ internal sealed class Stage : IAsyncDisposable
 
     public static Stage Of(RedisCluster cluster) =>
         new(cluster.Configuration, () => ConnectAsync(cluster.Configuration, "asyncTimeout=1000"), cluster) { Moves = true };
+
+    /// <summary>The backend is another user of Redis than the node.</summary>
+    public Stage As(string user, string password) =>
+        new(Configuration, () => ConnectAsync($"{Redis.Configuration},user={user},password={password}"), this) { Redis = Redis };
 
     /// <summary>A connection of the backend's: it fails at once while Redis is away, and comes back soon.</summary>
     public Task<ConnectionMultiplexer> ConnectAsync() => connect();
@@ -101,13 +108,28 @@ internal sealed class Stage : IAsyncDisposable
             return ValueTask.CompletedTask;
         }
     }
+}
 
-    private sealed class Embedded(EmbeddedRedis server) : IAsyncDisposable
+/// <summary>The Redis that is inside Notifier, alone.</summary>
+internal sealed class GarnetHost : IAsyncDisposable
+{
+    private EmbeddedRedis server;
+
+    public GarnetHost() => server = EmbeddedRedis.Start(Port, NullLoggerFactory.Instance);
+
+    public int Port { get; } = FreePort.Next();
+
+    /// <summary>It ends, with all it has, and is there again after a while.</summary>
+    public async Task RestartAsync(TimeSpan after)
     {
-        public ValueTask DisposeAsync()
-        {
-            server.Dispose();
-            return ValueTask.CompletedTask;
-        }
+        server.Dispose();
+        await Task.Delay(after);
+        server = EmbeddedRedis.Start(Port, NullLoggerFactory.Instance);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        server.Dispose();
+        return ValueTask.CompletedTask;
     }
 }

@@ -12,6 +12,7 @@ namespace Notifier.Tests.Faults;
 internal sealed class Witness : IAsyncDisposable
 {
     private readonly Func<Uri> node;
+    private readonly Func<string?> token;
     private readonly string kind;
     private readonly string[] names;
     private readonly bool isStream;
@@ -28,9 +29,11 @@ internal sealed class Witness : IAsyncDisposable
     /// <param name="node">Where a node is, now.</param>
     /// <param name="number">Odd ones hold patterns, even ones channels.</param>
     /// <param name="isStream">An event stream, not a WebSocket.</param>
-    public Witness(Func<Uri> node, int number, bool isStream)
+    /// <param name="token">What it shows to be let in, or nothing.</param>
+    public Witness(Func<Uri> node, int number, bool isStream, Func<string?> token)
     {
         this.node = node;
+        this.token = token;
         this.isStream = isStream;
         kind = number % 2 == 0 ? "channel" : "pattern";
         names = number % 2 == 0 ? [Backend.Plain, Backend.Kept] : ["faults.*", "kept.*"];
@@ -89,7 +92,8 @@ internal sealed class Witness : IAsyncDisposable
     private async Task ReadSocketAsync()
     {
         await using var socket = await RawWebSocket.ConnectAsync(
-            new UriBuilder(new Uri(node(), "/ws")) { Scheme = "ws" }.Uri, headers: "Sec-WebSocket-Protocol: notifier.v1\r\n");
+            new UriBuilder(new Uri(node(), "/ws")) { Scheme = "ws" }.Uri,
+            headers: $"Sec-WebSocket-Protocol: notifier.v1\r\n{(token() is { } shown ? $"Authorization: Bearer {shown}\r\n" : "")}");
         await using var ending = stopping.Token.Register(socket.Abort);
         for (var name = 0; name < 2; name++)
         {
@@ -108,6 +112,8 @@ internal sealed class Witness : IAsyncDisposable
     private async Task ReadStreamAsync()
     {
         using var client = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
+        if (token() is { } shown)
+            client.DefaultRequestHeaders.Authorization = new("Bearer", shown);
         var query = string.Join('&', names.Select(name => $"{kind}={name}"));
         var after = positions[0] is null ? "" : string.Concat(positions.Select(position => $"&after={Uri.EscapeDataString(position ?? "")}"));
         using var answer = await client.GetAsync(new Uri(node(), $"/events?{query}{after}"), HttpCompletionOption.ResponseHeadersRead, stopping.Token);

@@ -1,0 +1,143 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Faults;
+
+/// <summary>
+/// The worst day: one fault after the other, and some together, for half an hour (<c>--minutes N</c> for another time). One node stays, so that it
+/// can be seen whether it grows; the other is killed and replaced again and again.
+/// </summary>
+public sealed class EverythingFaults(ITestOutputHelper output)
+{
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    [Trait(FaultSuite.Kind, FaultSuite.Long)]
+    public Task Everything_at_once()
+    {
+        var duration = FaultSuite.Everything;
+        return FaultSuite.RunAsync(
+            output,
+            new Fault(
+                "The node", "Everything at once: two nodes, clients that come and go and stall, Redis killed, hung, cut off and slow, nodes killed",
+                "plain: what is lost has a `gap`; durable: nothing is lost; the node that stays keeps its clients and its size (within 20 %)",
+                TimeSpan.FromSeconds(20))
+            { EndsConnections = true },
+            trial => RunAsync(trial, duration));
+    }
+
+    private async Task<string> RunAsync(Trial trial, TimeSpan duration)
+    {
+        var stage = await Stage.BehindProxyAsync();
+        var stays = await StartAsync(trial, stage);
+        trial.Nodes = 2;
+        var unharmed = new[] { trial.Add(stays.Address), trial.Add(stays.Address) };
+        var other = await StartAsync(trial, stage);
+        await trial.BeginAsync(stage, other.Address);
+        using var ending = new CancellationTokenSource();
+        var crowd = Task.WhenAll(Enumerable.Range(0, 20).Select(n => ComeAndGoAsync(stays.Address, new Random(trial.Seed + n), ending.Token)));
+
+        await Task.Delay(WarmUp);
+        var before = stays.ResidentBytes;
+        var until = DateTime.UtcNow + duration;
+        var counts = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        while (DateTime.UtcNow < until)
+        {
+            var faults = trial.Random.Next(4) == 0 ? 2 : 1;
+            for (var n = 0; n < faults; n++)
+            {
+                var (name, befall) = Choose(trial, stage);
+                counts[name] = counts.GetValueOrDefault(name) + 1;
+                if (name == "node killed")
+                    other = await ReplaceAsync(trial, stage, other);
+                else
+                    await befall();
+            }
+            await Task.Delay(trial.Random.Next(500, 4_000));
+        }
+        trial.FaultEnds();
+        await trial.RecoverAsync();
+        await ending.CancelAsync();
+        await crowd;
+        var after = stays.ResidentBytes;
+        output.WriteLine($"{string.Join(", ", counts.Select(static count => $"{count.Key} {count.Value}"))}; RSS {before / 1048576} to {after / 1048576} MiB");
+
+        unharmed.Should().OnlyContain(static witness => witness.Returns == 0, "the node that stays keeps its clients");
+        ((double)after).Should().BeLessThan(before * 1.2, "it does not grow");
+        return $"{duration.TotalMinutes:0} minutes, {counts.Values.Sum()} faults; RSS {before / 1048576} → {after / 1048576} MiB";
+    }
+
+    private static (string Name, Func<Task> Befall) Choose(Trial trial, Stage stage)
+    {
+        var random = trial.Random;
+        return random.Next(8) switch
+        {
+            0 => ("subscribers thrown out", () => stage.Redis.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub")),
+            1 => ("Redis paused", () => stage.Redis.Server.ExecuteAsync("CLIENT", "PAUSE", $"{random.Next(100, 1_000)}", "ALL")),
+            2 => ("Redis hung", () => WhileAsync(stage.Redis.FreezeAsync, random.Next(200, 3_000), stage.Redis.ThawAsync)),
+            3 => ("Redis killed", () => WhileAsync(stage.Redis.KillAsync, random.Next(100, 2_000), () => stage.Redis.StartHostAsync())),
+            4 => ("connections reset", () => Do(stage.Proxy.Reset)),
+            5 => ("single bytes", () => WhileAsync(() => Do(() => stage.Proxy.Slice = 1), 1_000, () => Do(() => stage.Proxy.Slice = int.MaxValue))),
+            6 => ("slow network", () => WhileAsync(
+                () => Do(() => stage.Proxy.Delay = TimeSpan.FromMilliseconds(100)), 2_000, () => Do(() => stage.Proxy.Delay = TimeSpan.Zero))),
+            _ => ("node killed", static () => Task.CompletedTask),
+        };
+    }
+
+    private static Task Do(Action action)
+    {
+        action();
+        return Task.CompletedTask;
+    }
+
+    private static async Task WhileAsync(Func<Task> begin, int milliseconds, Func<Task> end)
+    {
+        await begin();
+        await Task.Delay(milliseconds);
+        await end();
+    }
+
+    private static async Task<ServerProcess> ReplaceAsync(Trial trial, Stage stage, ServerProcess old)
+    {
+        var fresh = await StartAsync(trial, stage);
+        trial.Node(fresh.Address);
+        old.Signal(trial.Random.Next(2) == 0 ? "KILL" : "TERM");
+        await old.WaitForExitAsync(TimeSpan.FromSeconds(30));
+        return fresh;
+    }
+
+    private static async Task<ServerProcess> StartAsync(Trial trial, Stage stage)
+    {
+        var node = await ServerProcess.StartAsync(stage.Configuration, Listen.Plain, [.. Trial.NodeSettings, "Operations:DrainPeriod=00:00:01"]);
+        trial.Owns(node);
+        return node;
+    }
+
+    /// <summary>A visitor: comes, listens or does not read, goes in peace or without a word, and is back.</summary>
+    private static async Task ComeAndGoAsync(Uri node, Random random, CancellationToken ending)
+    {
+        while (!ending.IsCancellationRequested)
+        {
+            try
+            {
+                await using var socket = await RawWebSocket.ConnectAsync(
+                    new UriBuilder(new Uri(node, "/ws?channel=faults.plain&pattern=faults.*")) { Scheme = "ws" }.Uri, receiveBuffer: 4_096);
+                using var stay = CancellationTokenSource.CreateLinkedTokenSource(ending);
+                stay.CancelAfter(random.Next(200, 5_000));
+                if (random.Next(4) == 0)
+                    await Task.Delay(Timeout.Infinite, stay.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                while (!stay.IsCancellationRequested && await socket.ReadFrameAsync(TimeSpan.FromSeconds(5)) is { Opcode: not Frame.CloseOpcode })
+                {
+                }
+                if (random.Next(2) == 0)
+                    socket.Abort();
+            }
+            catch (Exception error) when (error is IOException or OperationCanceledException or System.Net.Sockets.SocketException)
+            {
+                // It was quiet, or closed.
+            }
+        }
+    }
+}

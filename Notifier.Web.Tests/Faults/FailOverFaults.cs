@@ -1,0 +1,76 @@
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Faults;
+
+/// <summary>There is more than one Redis, and another one takes over.</summary>
+public sealed class FailOverFaults(ITestOutputHelper output)
+{
+    private const string Chapter = "Redis";
+    private const string Told =
+        "plain: what is lost has a `gap`; durable: nothing is lost, but what Redis had not replicated (then a `gap`, or it comes twice)";
+
+    [Theory]
+    [Trait(FaultSuite.Kind, FaultSuite.Long)]
+    [InlineData("KILL", "killed", 15)]
+    [InlineData("STOP", "hung", 30)]
+    public Task A_primary_under_sentinel(string signal, string how, int seconds) => FaultSuite.RunAsync(
+        output,
+        new Fault(Chapter, $"Sentinel: the primary is {how}", Told, TimeSpan.FromSeconds(seconds)) { FailsOver = true },
+        async trial =>
+        {
+            var sentinels = await Sentinels.StartAsync();
+            await trial.BeginAsync(Stage.Of(sentinels));
+            var first = await sentinels.PrimaryAsync();
+            sentinels.Signal(first, signal);
+            await Eventually.IsAsync(
+                async () => await sentinels.PrimaryAsync() != first, "the Sentinels have chosen another", TimeSpan.FromSeconds(60));
+            trial.FaultEnds();
+            await trial.RecoverAsync();
+        });
+
+    [Fact]
+    [Trait(FaultSuite.Kind, FaultSuite.Long)]
+    public Task The_node_of_a_cluster_that_is_subscribed_to_is_killed() => FaultSuite.RunAsync(
+        output,
+        new Fault(Chapter, "Cluster (3 primaries, 3 replicas): the node subscribed to is killed", Told, TimeSpan.FromSeconds(20)) { FailsOver = true },
+        async trial =>
+        {
+            var cluster = await RedisCluster.StartAsync(replicas: 1);
+            await trial.BeginAsync(Stage.Of(cluster));
+            var killed = await SubscribedToAsync(cluster);
+            await cluster.KillAsync(killed);
+            await cluster.IsCompleteAsync();
+            trial.FaultEnds();
+            await trial.RecoverAsync();
+            output.WriteLine($"{killed} was killed.");
+        });
+
+    [Fact]
+    [Trait(FaultSuite.Kind, FaultSuite.Long)]
+    public Task A_cluster_that_is_resharded() => FaultSuite.RunAsync(
+        output,
+        new Fault(
+            Chapter, "Cluster: the slot of the durable messages, and that of a channel, move to other primaries", "nothing is lost", TimeSpan.FromSeconds(15)),
+        async trial =>
+        {
+            var cluster = await RedisCluster.StartAsync(replicas: 1);
+            await trial.BeginAsync(Stage.Of(cluster));
+            await cluster.MoveSlotAsync("{notifier}:journal");
+            await cluster.MoveSlotAsync(Backend.Plain);
+            trial.FaultEnds();
+        });
+
+    /// <summary>The port of the node that has the node's subscription to the plain channel.</summary>
+    private static async Task<int> SubscribedToAsync(RedisCluster cluster)
+    {
+        foreach (var port in cluster.Ports)
+        {
+            await using var client = await PlainRedisClient.ConnectAsync(port);
+            if ((await client.AskAsync("PUBSUB", "NUMSUB", Backend.Plain)).EndsWith(" 1", StringComparison.Ordinal))
+                return port;
+        }
+        throw new InvalidOperationException("No node has a subscription.");
+    }
+}

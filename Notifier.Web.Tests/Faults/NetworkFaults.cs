@@ -1,0 +1,78 @@
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Faults;
+
+/// <summary>The network between the node and Redis is bad; that between the backend and Redis is not.</summary>
+public sealed class NetworkFaults(ITestOutputHelper output)
+{
+    private const string Chapter = "Redis";
+    private const string Told = "plain: what is lost has a `gap`; durable: nothing is lost; browsers stay connected";
+
+    [Fact]
+    public Task Bytes_that_come_one_by_one() => RunAsync(
+        "The network hands over single bytes, for 3 s", "nothing is lost", TimeSpan.FromSeconds(10), losesNothing: true,
+        async (trial, proxy) =>
+        {
+            trial.Backend.Publish(100);
+            proxy.Slice = 1;
+            await Task.Delay(3_000);
+            proxy.Slice = int.MaxValue;
+        });
+
+    [Fact]
+    public Task A_network_that_takes_its_time() => RunAsync(
+        "The network delays everything by 300 ms, each way, for 5 s", "nothing is lost", TimeSpan.FromSeconds(5), losesNothing: true,
+        async (trial, proxy) =>
+        {
+            proxy.Delay = TimeSpan.FromMilliseconds(300);
+            await Task.Delay(5_000);
+            proxy.Delay = TimeSpan.Zero;
+        });
+
+    [Fact]
+    [Trait(FaultSuite.Kind, FaultSuite.Long)]
+    public Task A_black_hole() => RunAsync(
+        "The network swallows everything on the connections there are (half-open)", Told, TimeSpan.FromSeconds(25), losesNothing: false,
+        (_, proxy) =>
+        {
+            proxy.BlackHole();
+            return Task.CompletedTask;
+        });
+
+    [Fact]
+    [Trait(FaultSuite.Kind, FaultSuite.Long)]
+    public Task Connections_that_are_reset_every_two_seconds() => RunAsync(
+        "The network resets all connections every 2 s, for 20 s", Told, TimeSpan.FromSeconds(5), losesNothing: false,
+        async (trial, proxy) =>
+        {
+            for (var time = 0; time < 10; time++)
+            {
+                proxy.Reset();
+                await Task.Delay(2_000 + trial.Random.Next(-100, 100));
+            }
+        });
+
+    [Fact]
+    [Trait(FaultSuite.Kind, FaultSuite.Long)]
+    public Task A_narrow_network() => RunAsync(
+        "The network carries 20 KB/s, a tenth of the load, for 20 s", Told, TimeSpan.FromSeconds(30), losesNothing: false,
+        async (trial, proxy) =>
+        {
+            proxy.BytesPerSecond = 20_000;
+            await Task.Delay(20_000);
+            proxy.BytesPerSecond = int.MaxValue;
+        });
+
+    private Task RunAsync(string name, string promise, TimeSpan recoversWithin, bool losesNothing, Func<Trial, RedisProxy, Task> befall) =>
+        FaultSuite.RunAsync(
+            output,
+            new Fault(Chapter, name, promise, recoversWithin) { PlainLosesNothing = losesNothing },
+            async trial =>
+            {
+                await trial.BeginAsync(await Stage.BehindProxyAsync());
+                await befall(trial, trial.Stage.Proxy);
+                trial.FaultEnds();
+            });
+}

@@ -1,0 +1,154 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Faults;
+
+/// <summary>A node of Notifier ends, or has no time, or a wrong one.</summary>
+public sealed class NodeFaults(ITestOutputHelper output)
+{
+    private const string Chapter = "The node";
+    private const string OnAnother =
+        "plain: a `gap`, for another node has not heard what this one has; durable: nothing is lost, with the position that the client has";
+
+    [Fact]
+    public Task A_node_that_is_told_to_end() => FaultSuite.RunAsync(
+        output,
+        new Fault(Chapter, "SIGTERM under load, with a second node (`DrainPeriod` 2 s)", OnAnother, TimeSpan.FromSeconds(10)) { EndsConnections = true },
+        async trial =>
+        {
+            var stage = await Stage.SingleAsync();
+            var node = await StartAsync(trial, stage, "Operations:DrainPeriod=00:00:02");
+            var other = await StartAsync(trial, stage);
+            await trial.BeginAsync(stage, node.Address);
+            trial.Node(other.Address);
+            node.Terminate();
+            (await node.WaitForExitAsync(TimeSpan.FromSeconds(15))).Should().Be(0, node.Output);
+            trial.FaultEnds();
+        });
+
+    [Fact]
+    public Task A_node_that_is_killed_and_started_anew() => FaultSuite.RunAsync(
+        output,
+        new Fault(Chapter, "The only node killed (`kill -9`) under load, another started", OnAnother, TimeSpan.FromSeconds(10)) { EndsConnections = true },
+        async trial =>
+        {
+            var stage = await Stage.SingleAsync();
+            var node = await StartAsync(trial, stage);
+            await trial.BeginAsync(stage, node.Address);
+            node.Signal("KILL");
+            trial.Node((await StartAsync(trial, stage)).Address);
+            trial.FaultEnds();
+        });
+
+    [Fact]
+    public Task One_of_two_nodes_that_is_killed() => FaultSuite.RunAsync(
+        output,
+        new Fault(
+            Chapter, "Two nodes, one killed (`kill -9`) under load", $"{OnAnother}; the clients of the other notice nothing", TimeSpan.FromSeconds(10))
+        { EndsConnections = true },
+        async trial =>
+        {
+            var stage = await Stage.SingleAsync();
+            var node = await StartAsync(trial, stage);
+            var other = await StartAsync(trial, stage);
+            var unharmed = trial.Add(other.Address);
+            await trial.BeginAsync(stage, node.Address);
+            trial.Node(other.Address);
+            node.Signal("KILL");
+            trial.FaultEnds();
+            await trial.RecoverAsync();
+            unharmed.Returns.Should().Be(0);
+            unharmed.Heard(0).Should().NotContain(static one => one.Number == Heard.Gap);
+        });
+
+    [Fact]
+    public Task A_thread_pool_that_is_starved() => FaultSuite.RunAsync(
+        output,
+        new Fault(Chapter, "All threads of the pool blocked for 5 s", "nothing is lost, no client is aborted", TimeSpan.FromSeconds(10)),
+        async trial =>
+        {
+            await trial.BeginAsync(await Stage.SingleAsync());
+            using var freed = new ManualResetEventSlim();
+            for (var n = 0; n < 500; n++)
+                ThreadPool.UnsafeQueueUserWorkItem(_ => freed.Wait(), null);
+            // A thread of its own: the pool has none.
+            await Task.Factory.StartNew(
+                () =>
+                {
+                    Thread.Sleep(5_000);
+                    trial.FaultEnds();
+                    freed.Set();
+                },
+                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            await trial.RecoverAsync();
+        });
+
+    [Fact]
+    public Task A_processor_that_is_busy() => FaultSuite.RunAsync(
+        output,
+        new Fault(Chapter, "Every processor busy for 5 s", "nothing is lost, no client is aborted", TimeSpan.FromSeconds(10)),
+        async trial =>
+        {
+            await trial.BeginAsync(await Stage.SingleAsync());
+            var until = DateTime.UtcNow.AddSeconds(5);
+            var threads = Enumerable.Range(0, 4 * Environment.ProcessorCount).Select(_ => new Thread(() =>
+            {
+                while (DateTime.UtcNow < until)
+                {
+                }
+            })).ToList();
+            threads.ForEach(static thread => thread.Start());
+            await Task.Run(() => threads.ForEach(static thread => thread.Join()));
+            trial.FaultEnds();
+        });
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(-1)]
+    public Task A_clock_that_is_stepped(int hours) => FaultSuite.RunAsync(
+        output,
+        new Fault(Chapter, $"The clock is stepped by an hour {(hours > 0 ? "forwards" : "back")}", "nothing is lost, no client is aborted", TimeSpan.FromSeconds(3))
+        { PlainLosesNothing = true },
+        async trial =>
+        {
+            var clock = new SteppedClock();
+            await trial.BeginAsync(await Stage.SingleAsync(), time: clock);
+            clock.Step = TimeSpan.FromHours(hours);
+            await Task.Delay(2_500);    // the sweep has looked
+            trial.FaultEnds();
+        });
+
+    [Fact]
+    public Task Tokens_that_expire() => FaultSuite.RunAsync(
+        output,
+        new Fault(
+            Chapter, "The token of each client expires every 3 s, for 12 s", "closed with 4401; back with a fresh token and its position, nothing is lost",
+            TimeSpan.FromSeconds(8))
+        { PlainLosesNothing = true, EndsConnections = true },
+        async trial =>
+        {
+            trial.Token = static () => TestToken.Of(DateTimeOffset.UtcNow.AddSeconds(3), "faults.*", "kept.*");
+            await trial.BeginAsync(await Stage.SingleAsync(), settings: [.. TestToken.Settings]);
+            await Task.Delay(12_000);
+            trial.FaultEnds();
+            await trial.RecoverAsync();
+            trial.Witnesses.Should().OnlyContain(static witness => witness.Returns >= 2);
+        });
+
+    private static async Task<ServerProcess> StartAsync(Trial trial, Stage stage, params string[] settings)
+    {
+        var node = await ServerProcess.StartAsync(stage.Configuration, Listen.Plain, [.. Trial.NodeSettings, .. settings]);
+        trial.Owns(node);
+        return node;
+    }
+
+    /// <summary>Its wall clock is set by somebody; what measures time goes on as before.</summary>
+    private sealed class SteppedClock : TimeProvider
+    {
+        public TimeSpan Step { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + Step;
+    }
+}

@@ -1,0 +1,90 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Faults;
+
+/// <summary>Redis is there, and not as it was: full, emptied, under another password, and impatient with slow readers.</summary>
+public sealed class RedisStateFaults(ITestOutputHelper output)
+{
+    private const string Chapter = "Redis";
+
+    [Fact]
+    public Task A_redis_that_drops_a_subscriber_whose_output_buffer_is_full() => FaultSuite.RunAsync(
+        output,
+        new Fault(
+            Chapter, "Redis drops the node as too slow (`client-output-buffer-limit pubsub 128kb`, the node's link is narrow)",
+            "plain: what is lost has a `gap`; durable: nothing is lost", TimeSpan.FromSeconds(15)),
+        async trial =>
+        {
+            await trial.BeginAsync(await Stage.BehindProxyAsync("--client-output-buffer-limit", "pubsub 128kb 128kb 0"));
+            trial.Stage.Proxy.BytesPerSecond = 20_000;
+            trial.Backend.Publish(8_000);
+            await Eventually.IsAsync(() => trial.App!.Log.Says("Redis does not answer"), "Redis has dropped it", TimeSpan.FromSeconds(60));
+            trial.Backend.Publish(500);
+            trial.Stage.Proxy.BytesPerSecond = int.MaxValue;
+            trial.FaultEnds();
+        });
+
+    [Fact]
+    public Task A_redis_that_is_emptied() => FaultSuite.RunAsync(
+        output,
+        new Fault(
+            Chapter, "`FLUSHALL`", "plain: nothing is lost; durable: what Redis kept is gone, and a `gap` (`reset`) says so", TimeSpan.FromSeconds(5))
+        { PlainLosesNothing = true, JournalIsLost = true },
+        async trial =>
+        {
+            await trial.BeginAsync(await Stage.SingleAsync());
+            await trial.Stage.Redis.Server.ExecuteAsync("FLUSHALL");
+            trial.FaultEnds();
+            await trial.RecoverAsync();
+            trial.Witnesses.Should().OnlyContain(static witness => witness.Heard(1).Any(static one => one.Number == Heard.Gap));
+        });
+
+    [Fact]
+    public Task A_redis_that_is_full() => FaultSuite.RunAsync(
+        output,
+        new Fault(
+            Chapter, "Redis is full (`maxmemory`, `noeviction`) for 2 s",
+            "plain: nothing is lost; durable: refused, and kept once there is room", TimeSpan.FromSeconds(3))
+        { PlainLosesNothing = true },
+        async trial =>
+        {
+            await trial.BeginAsync(await Stage.SingleAsync());
+            await trial.Stage.Redis.Server.ExecuteAsync("CONFIG", "SET", "maxmemory", "1");
+            await Task.Delay(50);       // one that was begun may end
+            var kept = trial.Backend.KeptCount;
+            await Task.Delay(2_000);
+            trial.Backend.KeptCount.Should().BeLessThanOrEqualTo(kept + 1, "Redis has no room");
+            await trial.Stage.Redis.Server.ExecuteAsync("CONFIG", "SET", "maxmemory", "0");
+            trial.FaultEnds();
+        });
+
+    /// <summary>The backend has a user of its own, so that it goes on publishing to nobody.</summary>
+    [Fact]
+    public Task A_redis_whose_password_is_changed() => FaultSuite.RunAsync(
+        output,
+        new Fault(
+            Chapter, "Redis' password is changed and the node thrown out; 2 s later it is the old one again",
+            "unready, and the log says why; then as after a restart of Redis: a `gap`, nothing durable lost", TimeSpan.FromSeconds(5)),
+        async trial =>
+        {
+            var stage = await Stage.SingleAsync();
+            await stage.Redis.Server.ExecuteAsync("ACL", "SETUSER", "backend", "on", ">own", "~*", "&*", "+@all");
+            await trial.BeginAsync(stage.As("backend", "own"));
+            await using var operators = await trial.Stage.ConnectAsync();
+            var server = operators.GetServers().Single();
+            await server.ExecuteAsync("CONFIG", "SET", "requirepass", "another");
+            await server.ExecuteAsync("CLIENT", "KILL", "USER", "default");
+            await Eventually.IsAsync(() => trial.App!.Log.Says("Redis refuses to let Notifier in"), "it says why");
+            using var http = new HttpClient();
+            ((int)(await http.GetAsync(new Uri(trial.App!.Address, "/healthz/ready"))).StatusCode).Should().Be(503);
+            await Task.Delay(2_000);
+            await server.ExecuteAsync("CONFIG", "SET", "requirepass", "");
+            trial.FaultEnds();
+            await trial.RecoverAsync();
+            await Eventually.IsAsync(
+                async () => (int)(await http.GetAsync(new Uri(trial.App!.Address, "/healthz/ready"))).StatusCode == 200, "it is ready again");
+        });
+}

@@ -6,6 +6,11 @@ rows=${1:-$(dirname "$0")/../../TestResults/faults.tsv}
 page=${2:-$(dirname "$0")/../../docs/reliability.md}
 
 awk -F '\t' '
+    # The rows that the table does not have yet.
+    function rest(chapter, n) {
+        for (n = 1; n <= count; n++)
+            if (index(order[n], chapter "\t") == 1 && !(order[n] in done)) { print latest[order[n]]; done[order[n]] = 1 }
+    }
     function fault(row, cells) { split(row, cells, " [|] "); return cells[1] }
     FNR == NR {
         name = $1 "\t" fault($2)
@@ -19,11 +24,8 @@ awk -F '\t' '
         name = chapter "\t" fault($0)
         if (name in latest) { print latest[name]; done[name] = 1; next }
     }
-    inTable && !/^[|]/ {
-        for (n = 1; n <= count; n++)
-            if (index(order[n], chapter "\t") == 1 && !(order[n] in done)) { print latest[order[n]]; done[order[n]] = 1 }
-        inTable = 0
-    }
+    inTable && !/^[|]/ { rest(chapter); inTable = 0 }
     { print }
+    END { if (inTable) rest(chapter) }
 ' "$rows" "$page" > "$page.new"
 mv "$page.new" "$page"

@@ -103,7 +103,7 @@ internal sealed class Backend : IAsyncDisposable
             {
                 lock (plain)
                     plain.Add(false);
-                batch.Add(TryAsync(() => present.GetSubscriber().PublishAsync(RedisChannel.Literal(Plain), Payload(first + n))));
+                batch.Add(TryAsync(() => PublishAsync(present, Payload(first + n))));
             }
             var acknowledged = await Task.WhenAll(batch);
             lock (plain)
@@ -115,6 +115,10 @@ internal sealed class Backend : IAsyncDisposable
                 await ConnectAnewAsync(present);
         }
     }
+
+    /// <summary>Always to one server of a Cluster: two of them keep no order between them.</summary>
+    private static Task<RedisResult> PublishAsync(ConnectionMultiplexer redis, string payload) =>
+        (redis.GetServers().FirstOrDefault(static server => server.IsConnected) ?? redis.GetServers()[0]).ExecuteAsync("PUBLISH", Plain, payload);
 
     private async Task PublishKeptAsync()
     {

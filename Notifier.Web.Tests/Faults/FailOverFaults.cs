@@ -13,20 +13,20 @@ public sealed class FailOverFaults(ITestOutputHelper output)
 
     [Theory]
     [Trait(FaultSuite.Kind, FaultSuite.Long)]
-    [InlineData("KILL", "killed", 15)]
-    [InlineData("STOP", "hung", 30)]
+    [InlineData("KILL", "killed", 20)]
+    [InlineData("STOP", "hung", 40)]
     public Task A_primary_under_sentinel(string signal, string how, int seconds) => FaultSuite.RunAsync(
         output,
-        new Fault(Chapter, $"Sentinel: the primary is {how}", Told, TimeSpan.FromSeconds(seconds)) { FailsOver = true },
+        new Fault(Chapter, $"Sentinel (`down-after-milliseconds 2000`): the primary is {how}", Told, TimeSpan.FromSeconds(seconds)) { FailsOver = true },
         async trial =>
         {
             var sentinels = await Sentinels.StartAsync();
             await trial.BeginAsync(Stage.Of(sentinels));
             var first = await sentinels.PrimaryAsync();
             sentinels.Signal(first, signal);
+            trial.FaultEnds();      // what follows is the Sentinels' time, and ours
             await Eventually.IsAsync(
                 async () => await sentinels.PrimaryAsync() != first, "the Sentinels have chosen another", TimeSpan.FromSeconds(60));
-            trial.FaultEnds();
             await trial.RecoverAsync();
         });
 
@@ -34,17 +34,17 @@ public sealed class FailOverFaults(ITestOutputHelper output)
     [Trait(FaultSuite.Kind, FaultSuite.Long)]
     public Task The_node_of_a_cluster_that_is_subscribed_to_is_killed() => FaultSuite.RunAsync(
         output,
-        new Fault(Chapter, "Cluster (3 primaries, 3 replicas): the node subscribed to is killed", Told, TimeSpan.FromSeconds(20)) { FailsOver = true },
+        new Fault(Chapter, "Cluster (3 primaries, 3 replicas; `cluster-node-timeout 2000`): the node subscribed to is killed", Told, TimeSpan.FromSeconds(20)) { FailsOver = true },
         async trial =>
         {
             var cluster = await RedisCluster.StartAsync(replicas: 1);
             await trial.BeginAsync(Stage.Of(cluster));
             var killed = await SubscribedToAsync(cluster);
             await cluster.KillAsync(killed);
+            trial.FaultEnds();      // what follows is the Cluster's time, and ours
+            await cluster.NoticesAsync(killed);
             await cluster.IsCompleteAsync();
-            trial.FaultEnds();
             await trial.RecoverAsync();
-            output.WriteLine($"{killed} was killed.");
         });
 
     [Fact]

@@ -116,7 +116,6 @@ internal sealed class Trial : IAsyncDisposable
         while (last >= 0 && !Backend.HasAcknowledged(last))
             last--;
         await HearAllAsync(last, Backend.KeptCount - 1, "the last messages are heard");
-        await CheckSubscribedAsync();
         var plain = Sum(0, Backend.HasAcknowledged, Backend.PlainCount);
         var kept = Sum(1, static _ => true, Backend.KeptCount);
         var outcome = new Outcome(Backend.PlainAcknowledged, Backend.PlainCount, Backend.KeptCount, plain, kept, recovery);
@@ -132,6 +131,7 @@ internal sealed class Trial : IAsyncDisposable
         if (!fault.EndsConnections)
             witnesses.SelectMany(static witness => witness.Ends.Select(end => $"{witness.Name}: {end}")).Should().BeEmpty("clients stay connected");
         recovery.Should().BeLessThan(fault.RecoversWithin);
+        await CheckSubscribedAsync();
         await LeaveAsync();
         return outcome;
     }
@@ -168,9 +168,7 @@ internal sealed class Trial : IAsyncDisposable
     /// <summary>Redis and the hub are of one mind.</summary>
     private async Task CheckSubscribedAsync()
     {
-        await Eventually.IsAsync(
-            async () => await Stage.SubscribedAsync(Backend.Plain, Backend.Kept) == $"{Backend.Plain} {Nodes} {Backend.Kept} {Nodes} patterns {2 * Nodes}",
-            "Redis has each name once for each node", Settles);
+        await IsSubscribedAsync($"{Backend.Plain} {Nodes} {Backend.Kept} {Nodes} patterns {2 * Nodes}", "Redis has each name once for each node");
         if (App is null)
             return;
         App.Hub.Names.Should().Be(4);
@@ -192,9 +190,20 @@ internal sealed class Trial : IAsyncDisposable
                     return App.Connections.Count == 0 && App.Hub.Names == 0;
                 },
                 "no connection and no name is left", Settles);
-        await Eventually.IsAsync(
-            async () => await Stage.SubscribedAsync(Backend.Plain, Backend.Kept) == $"{Backend.Plain} 0 {Backend.Kept} 0 patterns 0",
-            "nothing is left subscribed in Redis", Settles);
+        await IsSubscribedAsync($"{Backend.Plain} 0 {Backend.Kept} 0 patterns 0", "nothing is left subscribed in Redis");
+    }
+
+    private async Task IsSubscribedAsync(string expected, string what)
+    {
+        var found = "";
+        try
+        {
+            await Eventually.IsAsync(async () => (found = await Stage.SubscribedAsync(Backend.Plain, Backend.Kept)) == expected, what, Settles);
+        }
+        catch (TimeoutException error)
+        {
+            throw new TimeoutException($"{error.Message} ({found}, not {expected})\n{string.Join('\n', App?.Log.Lines.TakeLast(20) ?? [])}");
+        }
     }
 
     private Account Sum(int name, Func<int, bool> isPromised, int published) => witnesses

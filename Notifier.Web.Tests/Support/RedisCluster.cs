@@ -74,6 +74,19 @@ internal sealed class RedisCluster : IAsyncDisposable
         await nodes[port].KillAsync();
     }
 
+    /// <summary>Waits until all that are left know that a node is gone.</summary>
+    public async Task NoticesAsync(int killed)
+    {
+        foreach (var port in Ports)
+        {
+            await using var client = await PlainRedisClient.ConnectAsync(port);
+            await Eventually.IsAsync(
+                async () => (await client.AskAsync("CLUSTER", "NODES")).Split('\n').Any(line =>
+                    line.Contains($"127.0.0.1:{killed}@", StringComparison.Ordinal) && line.Contains(",fail ", StringComparison.Ordinal)),
+                "the others notice", TimeSpan.FromSeconds(40));
+        }
+    }
+
     /// <summary>Gives a key's slot, with all that is in it, to another primary: the steps of <c>redis-cli --cluster reshard</c>.</summary>
     public async Task MoveSlotAsync(string key)
     {

@@ -1,0 +1,109 @@
+using System.Net.WebSockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Notifier.Connections;
+using Notifier.Messages;
+
+namespace Notifier.Tests.Faults;
+
+/// <summary>
+/// Sends back what it gets, so that a WebSocket conformance suite can be pointed at it. Everything below the messages is what <c>/ws</c> has:
+/// Kestrel's set-up, the wrapped upgrade, the switch out of HTTP, the connection that is held, the frame writer and its lane.
+/// </summary>
+internal static class EchoHost
+{
+    /// <summary>Conformance suites send up to 16 MiB.</summary>
+    private const int MostBytes = 64 * 1024 * 1024;
+
+    /// <param name="args">As Kestrel takes them: <c>--urls http://127.0.0.1:9001</c>.</param>
+    public static WebApplication Build(string[] args)
+    {
+        var builder = WebApplication.CreateSlimBuilder(args);
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(KestrelSetup.ForFrames);
+        builder.WebHost.UseSockets(KestrelSetup.ForFrames);
+        var app = builder.Build();
+        var log = app.Services.GetRequiredService<ILogger<Connection>>();
+        app.Use((context, next) =>
+        {
+            FrameUpgrade.Intercept(context, TimeProvider.System, log);
+            return next(context);
+        });
+        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.Zero });
+        app.Run(AnswerAsync);
+        return app;
+    }
+
+    private static async Task AnswerAsync(HttpContext context)
+    {
+        if (!context.WebSockets.IsWebSocketRequest)
+        {
+            context.Response.StatusCode = StatusCodes.Status426UpgradeRequired;
+            await context.Response.WriteAsync("This address speaks WebSocket, and sends back what it gets.\n");
+            return;
+        }
+        var socket = await context.WebSockets.AcceptWebSocketAsync();
+        await context.Features.Get<FrameUpgrade>()!.ServeAsync(socket, EchoAsync);
+    }
+
+    private static async Task EchoAsync(WebSocket socket, Connection connection)
+    {
+        try
+        {
+            if (await EchoUntilCloseAsync(socket, connection))
+                await connection.CloseAsync(CloseReason.Answering(socket.CloseStatus));
+        }
+        finally
+        {
+            await connection.RetireAsync();
+            socket.Dispose();
+        }
+    }
+
+    /// <returns>Whether the client closed; otherwise it is gone, or .NET has answered what it did wrong.</returns>
+    private static async Task<bool> EchoUntilCloseAsync(WebSocket socket, Connection connection)
+    {
+        var buffer = new byte[64 * 1024];
+        var message = new FrameBuffer();
+        while (true)
+        {
+            try
+            {
+                message.Clear();
+                ValueWebSocketReceiveResult part;
+                do
+                {
+                    part = await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None);
+                    if (part.MessageType == WebSocketMessageType.Close)
+                        return true;
+                    if (message.Length + part.Count > MostBytes)
+                        return false;
+                    buffer.AsSpan(0, part.Count).CopyTo(message.Append(part.Count));
+                }
+                while (!part.EndOfMessage);
+                await SendAsync(connection, part.MessageType == WebSocketMessageType.Text ? ServerFrame.Text : ServerFrame.Binary, message.Written.Span);
+            }
+            catch (Exception error) when (ClientMessages.IsLoss(error))
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Completes when the connection has taken the frame, so that a client which does not read is not read either.</summary>
+    private static Task SendAsync(Connection connection, byte opcode, ReadOnlySpan<byte> payload)
+    {
+        var frame = new byte[ServerFrame.HeaderLength(payload.Length) + payload.Length];
+        payload.CopyTo(frame.AsSpan(ServerFrame.WriteHeader(frame, opcode, payload.Length)));
+        var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        connection.Run(() =>
+        {
+            connection.Send(frame);
+            sent.SetResult();
+        });
+        return sent.Task;
+    }
+}

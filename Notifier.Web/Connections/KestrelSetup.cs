@@ -14,6 +14,12 @@ internal static class KestrelSetup
     /// </summary>
     public const int SendBufferSize = 128 * 1024;
 
+    /// <summary>
+    /// Connections that the kernel accepts before we do (it takes no more than net.core.somaxconn, mostly 4,096). When a server comes back all its
+    /// clients do, at once: beyond Kestrel's 512 they would be reset, or wait seconds for TCP to try again.
+    /// </summary>
+    private const int Backlog = 8_192;
+
     /// <summary>TCP connections beyond those that limits allow: they are told why, or load the page.</summary>
     private const int Spare = 1_000;
 
@@ -44,6 +50,7 @@ internal static class KestrelSetup
 
     public static void ForFrames(SocketTransportOptions transport)
     {
+        transport.Backlog = Backlog;
         transport.MaxWriteBufferSize = 1;
         // Sending in the thread that writes, without a hop for each write: the stream lane is half as fast again. Unsafe it would be if
         // anything in a request or a pass blocked; nothing may.

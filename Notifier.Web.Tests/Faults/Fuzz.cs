@@ -36,9 +36,9 @@ internal static class Fuzz
 
     /// <summary>A command, or nearly one.</summary>
     public static readonly Gen<byte[]> Command = Gen.Frequency(
-        (3, Object.Select(Encoding.UTF8.GetBytes)),
-        (2, Right.Select(Encoding.UTF8.GetBytes)),
-        (4, Damaged(Gen.OneOf(Object, Right).Select(Encoding.UTF8.GetBytes))),
+        (16, Object.Select(Encoding.UTF8.GetBytes)),
+        (8, Right.Select(Encoding.UTF8.GetBytes)),
+        (4, Damaged(Gen.OneOf(Object, Right).Select(Encoding.UTF8.GetBytes))),      // most of these close, and end what comes with them
         (1, Gen.Byte.Array[0, 64]),
         (1, Gen.String[0, 64].Select(static text => Encoding.UTF8.GetBytes(text))));
 

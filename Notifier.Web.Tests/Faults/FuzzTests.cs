@@ -11,7 +11,7 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Faults;
 
 /// <summary>Whatever comes, each command has its answer or its close, and the server says of itself only what it should.</summary>
-public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime
+public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime, IDisposable
 {
     private static readonly int[] Closes = [1007, 4400, 4403, 4413];
 
@@ -31,10 +31,11 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        aftermath.Dispose();
         await app.DisposeAsync();
         await redis.DisposeAsync();
     }
+
+    public void Dispose() => aftermath.Dispose();
 
     [Fact]
     public async Task Each_command_is_answered_once_or_closes_whatever_it_says()

@@ -27,11 +27,11 @@ internal static class Rfc6455
     /// <summary>5.2: reserved bits and opcodes mean nothing yet. Autobahn 3.x, 4.x.</summary>
     private static IEnumerable<Broken> Reserved =>
     [
-        .. from bits in new[] { 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70 } select new Broken($"text with the reserved bits {bits:X2}", 1002, First(Final | bits | Frame.TextOpcode)),
+        .. from bits in Enumerable.Range(1, 7) select new Broken($"text with the reserved bits {bits:b3}", 1002, First(Final | (bits << 4) | Frame.TextOpcode)),
         new("a ping with a reserved bit", 1002, First(Final | 0x40 | Frame.PingOpcode)),
         new("a close with a reserved bit", 1002, First(Final | 0x40 | Frame.CloseOpcode)),
         new("a continuation with a reserved bit", 1002, [.. Fragment(Frame.TextOpcode, "a"u8), .. First(Final | 0x40 | Continuation)]),
-        .. from opcode in new[] { 3, 4, 5, 6, 7, 11, 12, 13, 14, 15 } select new Broken($"opcode {opcode}", 1002, First(Final | opcode)),
+        .. from opcode in Enumerable.Range(3, 5).Concat(Enumerable.Range(11, 5)) select new Broken($"opcode {opcode}", 1002, First(Final | opcode)),
     ];
 
     /// <summary>5.4, 5.5: fragments, and control frames, which are whole and short. Autobahn 2.x, 5.x.</summary>

@@ -61,14 +61,14 @@ public sealed class CrowdFaultTests(ITestOutputHelper output) : IAsyncLifetime
 
     /// <summary>As many as this process may have files open, for the server is another one.</summary>
     [Fact]
-    public async Task Ten_thousand_connect_at_once_twice_and_all_of_them_are_served_and_nothing_of_the_first_is_left()
+    public async Task Ten_thousand_connect_at_once_again_and_again_and_all_of_them_are_served_and_nothing_of_them_is_left()
     {
         var count = Math.Min(10_000, OpenFiles() - 1_000);
         await using var server = await ServerProcess.StartAsync(redis.Configuration, Listen.Plain, "Redis:Linger=00:00:00");
         var address = server.WebSocketAddress("/ws?channel=at.once");
         var resident = new List<long>();
 
-        for (var time = 1; time <= 2; time++)
+        for (var time = 1; time <= 3; time++)
         {
             var started = Stopwatch.StartNew();
             var clients = await Task.WhenAll(Enumerable.Range(0, count).Select(_ => Task.Run(() => ArriveAsync(address)))).WaitAsync(Patience);
@@ -85,8 +85,8 @@ public sealed class CrowdFaultTests(ITestOutputHelper output) : IAsyncLifetime
             await clients.DisposeAllAsync();
             resident.Add(server.ResidentBytes);
         }
-        output.WriteLine($"RSS after the first {resident[0] >> 20} MiB, after the second {resident[1] >> 20} MiB.");
-        resident[1].Should().BeLessThan(resident[0] * 6 / 5);
+        output.WriteLine($"RSS afterwards: {string.Join(", ", resident.Select(static bytes => bytes >> 20))} MiB.");
+        resident[2].Should().BeLessThan(resident[1] * 6 / 5, "the first time takes memory that is used again; after that no more");
         turnedAway.Should().BeLessThan(count / 10);
         server.Output.Should().NotContain("fail:").And.NotContain("crit:");
     }

@@ -51,7 +51,9 @@ public sealed class CrowdFaultTests(ITestOutputHelper output) : IAsyncLifetime
             Frame frame;
             while ((frame = await client.ReadMessageAsync()).Opcode != Frame.CloseOpcode)
                 Number(frame.Text).Should().Be(received++);
-            (frame.CloseCode, frame.CloseText).Should().Be((4508, $"too slow: {messages - kept - received} messages behind what is kept"));
+            // How many a gap stands for nobody knows; on a machine that starves, the connection to Redis may have been lost for a moment.
+            var lost = app.Log.Says("Redis was away") ? "" : $"{messages - kept - received} ";
+            (frame.CloseCode, frame.CloseText).Should().BeOneOf((4508, $"too slow: {messages - kept - received} messages behind what is kept"), (4508, $"too slow: {lost}messages behind what is kept"));
         }
         await aftermath.RedisAndTheHubAgreeAsync(Name.Channel("burst"));
         await others.DisposeAllAsync();

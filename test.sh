@@ -36,6 +36,9 @@ has_browser() {
 missing() {
     if ! command -v redis-server >/dev/null; then echo redis-server; fi
     if ! has_browser; then echo chromium; fi
+    for proxy in nginx haproxy; do      # in /usr/sbin, which is not on the PATH of everybody
+        if ! PATH="$PATH:/usr/sbin" command -v $proxy >/dev/null; then echo $proxy; fi
+    done
 }
 
 give_up() {
@@ -60,17 +63,21 @@ install() {
         packages=("${packages[@]/%chromium/chromium-browser}")     # Ubuntu's name for it
     fi
     (
-        # A package's service starts at once unless this file forbids it, and nobody asked for a Redis at port 6379.
+        # A package's service starts at once unless this file forbids it, and nobody asked for a Redis at port 6379,
+        # nor for a web server at port 80.
         if [ ! -e "$policy" ]; then
             trap '"${as_root[@]}" rm -f "$policy"' EXIT
-            printf '#!/bin/sh\ncase "$*" in *redis*) exit 101 ;; esac\n' | "${as_root[@]}" tee "$policy" >/dev/null
+            printf '#!/bin/sh\ncase "$*" in *redis*|*nginx*|*haproxy*) exit 101 ;; esac\n' | "${as_root[@]}" tee "$policy" >/dev/null
             "${as_root[@]}" chmod +x "$policy"
         fi
         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
     )
-    if [[ " ${packages[*]} " == *" redis-server "* && -d /run/systemd/system ]]; then
-        "${as_root[@]}" systemctl disable --quiet redis-server      # nor when the machine starts the next time
-    fi
+    local service
+    for service in redis-server nginx haproxy; do
+        if [[ " ${packages[*]} " == *" $service "* && -d /run/systemd/system ]]; then
+            "${as_root[@]}" systemctl disable --quiet $service      # nor when the machine starts the next time
+        fi
+    done
     if [ -n "$(missing)" ]; then give_up "apt-get did not bring them (Ubuntu's chromium is a snap, which containers cannot run)."; fi
 }
 

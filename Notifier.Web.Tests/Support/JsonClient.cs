@@ -16,10 +16,16 @@ internal sealed class JsonClient(RawWebSocket socket) : IAsyncDisposable
     /// <param name="receiveBuffer">Bytes of the kernel's buffer.</param>
     /// <param name="headers">Further header lines, each with its line end.</param>
     /// <param name="more">What else is offered as a subprotocol, such as <c>, bearer.…</c></param>
-    public static async Task<JsonClient> ConnectAsync(NotifierApp app, string path = "/ws", int receiveBuffer = 0, string headers = "", string more = "")
+    public static Task<JsonClient> ConnectAsync(NotifierApp app, string path = "/ws", int receiveBuffer = 0, string headers = "", string more = "") =>
+        ConnectAsync(app.WebSocketAddress(path), receiveBuffer, headers, more);
+
+    /// <param name="address">Of a node, or of a proxy in front of it.</param>
+    /// <param name="receiveBuffer">Bytes of the kernel's buffer.</param>
+    /// <param name="headers">Further header lines, each with its line end.</param>
+    /// <param name="more">What else is offered as a subprotocol.</param>
+    public static async Task<JsonClient> ConnectAsync(Uri address, int receiveBuffer = 0, string headers = "", string more = "")
     {
-        var client = new JsonClient(await RawWebSocket.ConnectAsync(
-            app.WebSocketAddress(path), receiveBuffer, $"Sec-WebSocket-Protocol: notifier.v1{more}\r\n{headers}"));
+        var client = new JsonClient(await RawWebSocket.ConnectAsync(address, receiveBuffer, $"Sec-WebSocket-Protocol: notifier.v1{more}\r\n{headers}"));
         client.Welcome = await client.ReadAsync();
         return client;
     }

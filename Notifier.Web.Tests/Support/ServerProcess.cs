@@ -13,7 +13,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     private readonly ConcurrentQueue<string> output = [];
     private readonly TaskCompletionSource<Uri> address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private ServerProcess(string redis, Listen listen, string[] settings)
+    private ServerProcess(string redis, Listen listen, Dictionary<string, string> environment, string[] settings)
     {
         if (listen == Listen.Tls)
         {
@@ -36,6 +36,8 @@ internal sealed class ServerProcess : IAsyncDisposable
                 RedirectStandardError = true,
             },
         };
+        foreach (var (name, value) in environment)
+            process.StartInfo.Environment[name] = value;
         process.OutputDataReceived += (_, line) => Keep(line.Data);
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
     }
@@ -56,9 +58,15 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
-    public static async Task<ServerProcess> StartAsync(string redis, Listen listen, params string[] settings)
+    public static Task<ServerProcess> StartAsync(string redis, Listen listen, params string[] settings) => StartAsync(redis, listen, [], settings);
+
+    /// <param name="redis">A connection string.</param>
+    /// <param name="listen">Plain or TLS.</param>
+    /// <param name="environment">Environment variables.</param>
+    /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
+    public static async Task<ServerProcess> StartAsync(string redis, Listen listen, Dictionary<string, string> environment, params string[] settings)
     {
-        var server = new ServerProcess(redis, listen, settings);
+        var server = new ServerProcess(redis, listen, environment, settings);
         server.process.Start();
         server.process.BeginOutputReadLine();
         server.process.BeginErrorReadLine();

@@ -1,0 +1,111 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using FluentAssertions;
+using Notifier.Access;
+using Notifier.Operations;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Deployment;
+
+/// <summary>
+/// What can be known of the image, of compose.yaml and of the systemd unit without a Docker engine and without systemd.
+/// </summary>
+[Collection(UsesRedis.Name)]
+public sealed class ContainerTests(RedisFixture fixture)
+{
+    private static readonly JsonNode Compose = Deployed.Yaml("compose.yaml").Single();
+
+    [Fact]
+    public async Task The_image_s_health_check_passes_while_the_process_answers_and_fails_when_it_does_not()
+    {
+        await using var server = await ServerProcess.StartAsync(fixture.Redis.Configuration, Listen.Plain);
+
+        (await CheckAsync(server.Address.Port)).Should().Be(0);
+        (await CheckAsync(fixture.Redis.Port)).Should().NotBe(0, "that is no HTTP");
+        server.Terminate();
+        await server.WaitForExitAsync(Eventually.Limit);
+        (await CheckAsync(server.Address.Port)).Should().NotBe(0);
+    }
+
+    [Fact]
+    public void The_image_is_built_from_files_that_exist_and_lets_nothing_else_in()
+    {
+        var dockerfile = Deployed.Text("Dockerfile");
+        dockerfile.Should().Contain("-p:EmbeddedRedis=false").And.Contain("USER $APP_UID").And.Contain("""ENTRYPOINT ["dotnet", "Notifier.Web.dll"]""");
+        File.Exists(Path.Combine(AppContext.BaseDirectory, "Notifier.Web.dll")).Should().BeTrue();
+        var allowed = Regex.Matches(Deployed.Text("dockerignore"), "^!(.+)$", RegexOptions.Multiline).Select(match => match.Groups[1].Value);
+        allowed.Should().BeEquivalentTo(
+            "Directory.Build.props", "Directory.Packages.props", "global.json", "appsettings.json", "Notifier.Web", "wwwroot-demo");
+    }
+
+    [Theory]
+    [InlineData("notifier-1")]
+    [InlineData("notifier-2")]
+    public async Task The_program_starts_with_the_settings_that_compose_gives_each_node(string name)
+    {
+        var node = Service(name);
+        var settings = Deployed.AsSettings(node["environment"]!)
+            .Select(setting => setting == "Redis:Configuration=redis:6379" ? $"Redis:Configuration={fixture.Redis.Configuration}" : setting).ToArray();
+        await using var app = await NotifierApp.StartAsync("", settings: ["environment=Production", .. settings, "Operations:DrainPeriod=00:00:00"]);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?pattern=notifications.*"));
+        await Eventually.IsAsync(async () => await fixture.Redis.PatternsAsync() > 0, "it is subscribed");
+        await fixture.Redis.PublishAsync("notifications.compose", name);
+
+        (await client.ReadTextAsync()).Should().Be(name);
+        Text(node["read_only"]).Should().Be("true");
+        Text(node["cap_drop"]![0]).Should().Be("ALL");
+        Text(node["build"]!["dockerfile"]).Should().Be("deploy/Dockerfile");
+        settings.Should().Contain("Redis:Configuration=" + fixture.Redis.Configuration);
+        settings.Single(setting => setting.StartsWith("ForwardedHeaders:", StringComparison.Ordinal))
+            .Should().EndWith("=" + Text(Compose["networks"]!["inside"]!["ipam"]!["config"]![0]!["subnet"]));
+    }
+
+    [Fact]
+    public void The_proxy_of_compose_has_the_nodes_of_compose_behind_it()
+    {
+        var servers = Regex.Matches(Deployed.Text("proxies/nginx.conf"), @"server (\S+):8081").Select(match => match.Groups[1].Value);
+        servers.Should().Equal("notifier-1", "notifier-2");
+        Compose["services"]!.AsObject().Select(service => service.Key).Should().Contain(servers);
+        Text(Service("proxy")["volumes"]![0]).Should().StartWith("./proxies/nginx.conf:");
+        foreach (var node in servers)
+            Text(Service("proxy")["depends_on"]![node]!["condition"]).Should().Be("service_healthy");
+    }
+
+    [Fact]
+    public void Nobody_kills_it_before_it_has_drained_nor_gives_it_fewer_files_than_connections()
+    {
+        var drain = TimeSpan.Parse(Text(Service("notifier-1")["environment"]!["Operations__DrainPeriod"]), CultureInfo.InvariantCulture);
+        Seconds(Text(Service("notifier-1")["stop_grace_period"])).Should().BeGreaterThanOrEqualTo((int)(drain + Shutdown.Limit).TotalSeconds);
+        var unit = Deployed.Text("notifier.service");
+        Seconds(Setting(unit, "TimeoutStopSec")).Should().BeGreaterThanOrEqualTo((int)(TimeSpan.FromSeconds(10) + Shutdown.Limit).TotalSeconds);
+
+        var connections = new LimitsOptions().Connections;
+        int.Parse(Text(Service("notifier-1")["ulimits"]!["nofile"]), CultureInfo.InvariantCulture).Should().BeGreaterThan(connections);
+        int.Parse(Setting(unit, "LimitNOFILE"), CultureInfo.InvariantCulture).Should().BeGreaterThan(connections);
+        Setting(unit, "ExecStart").Should().EndWith("/Notifier.Web");
+    }
+
+    /// <summary>The command of HEALTHCHECK, at another port.</summary>
+    private static async Task<int> CheckAsync(int port)
+    {
+        var line = Regex.Match(Deployed.Text("Dockerfile"), @"HEALTHCHECK [^\n]*\\\n\s*CMD (\[.*\])").Groups[1].Value;
+        var command = JsonSerializer.Deserialize<string[]>(line)!;
+        command[2].Should().Contain("/8081");
+        var script = command[2].Replace("/8081", $"/{port}", StringComparison.Ordinal);
+        using var check = Process.Start(new ProcessStartInfo(command[0], [command[1], script]) { RedirectStandardError = true })!;
+        await check.WaitForExitAsync().WaitAsync(Eventually.Limit);
+        return check.ExitCode;
+    }
+
+    private static JsonNode Service(string name) => Compose["services"]![name]!;
+
+    private static string Text(JsonNode? value) => value!.ToString();
+
+    private static string Setting(string unit, string key) => Regex.Match(unit, $"^{key}=(.*)$", RegexOptions.Multiline).Groups[1].Value;
+
+    private static int Seconds(string text) => int.Parse(text.TrimEnd('s'), CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,166 @@
+using System.Net;
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Deployment;
+
+/// <summary>Two nodes, as processes, behind the load balancers that deploy/proxies has files for.</summary>
+[Collection(UsesRedis.Name)]
+public sealed class FrontProxyTests(RedisFixture fixture)
+{
+    private const int Visitors = 20;
+
+    private static readonly string[] Settings =
+    [
+        "environment=Production", "Access:Anonymous:Subscribe:0=front.*", "Access:Anonymous:Publish:0=front.*",
+        "ForwardedHeaders:KnownProxies:0=127.0.0.1", "Operations:DrainPeriod=00:00:02",
+    ];
+
+    [Theory]
+    [InlineData(FrontKind.Nginx)]
+    [InlineData(FrontKind.HAProxy)]
+    [InlineData(FrontKind.Yarp)]
+    public async Task Visitors_are_spread_hear_each_message_once_and_when_a_node_goes_away_all_come_to_the_other(FrontKind kind)
+    {
+        await using var first = await StartAsync();
+        await using var second = await StartAsync();
+        await using var front = await FrontProxy.StartAsync(kind, first.Address, second.Address);
+        var channel = $"front.{kind}";
+        var visitors = await ConnectAsync(front, channel);
+        await Eventually.IsAsync(async () => await fixture.Redis.SubscribersAsync(channel) == 2, "visitors are on both nodes");
+
+        await PublishAsync(first, channel, "one");
+        await ReadAllAsync(visitors, "one");
+        await PublishAsync(second, channel, "two");
+        await ReadAllAsync(visitors, "two");
+
+        first.Terminate();
+        await Eventually.IsAsync(async () => await StatusAsync(first, "/healthz/ready") != HttpStatusCode.OK, "the first goes away");
+        var ends = visitors.Select(EndAsync).ToList();
+        // All the while new visitors come in, and see nothing of it. YARP asks no second node: until it has noticed they are told to come again.
+        while (await StatusAsync(first, "/healthz/live") == HttpStatusCode.OK)
+            (await ComesInAsync(front) || kind == FrontKind.Yarp).Should().BeTrue();
+        await Eventually.IsAsync(() => ComesInAsync(front), "it has noticed");
+        (await first.WaitForExitAsync(TimeSpan.FromSeconds(10))).Should().Be(0, first.Output);
+        var back = await ConnectAsync(front, channel);
+        await PublishAsync(second, channel, "three");
+        await ReadAllAsync(back, "three");
+        var last = await Task.WhenAll(ends);
+
+        last.Should().OnlyContain(end => end == "three" || end.StartsWith("The server has closed the connection: 4601", StringComparison.Ordinal));
+        last.Count(end => end != "three").Should().BeInRange(Visitors / 4, Visitors - 1, "both nodes had visitors");
+        foreach (var visitor in visitors.Concat(back))
+            await visitor.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(FrontKind.Nginx)]
+    [InlineData(FrontKind.HAProxy)]
+    [InlineData(FrontKind.Yarp)]
+    public async Task The_own_page_is_let_in_and_another_is_not_whatever_it_says_was_forwarded(FrontKind kind)
+    {
+        await using var first = await StartAsync();
+        await using var second = await StartAsync();
+        await using var front = await FrontProxy.StartAsync(kind, first.Address, second.Address);
+        var address = front.WebSocketAddress("/ws");
+
+        await using var own = await RawWebSocket.ConnectAsync(address, headers: "Origin: https://shop.example\r\n", host: "shop.example");
+        await own.SendTextAsync("elsewhere");
+        (await own.ReadUntilCloseAsync()).CloseText.Should().Be("not allowed: elsewhere", "the page was let in, the name was not");
+
+        await using var other = await RawWebSocket.ConnectAsync(
+            address, headers: "Origin: https://evil.example\r\nX-Forwarded-Host: evil.example\r\n", host: "shop.example");
+        (await other.ReadUntilCloseAsync()).CloseText.Should().Be("origin https://evil.example is not allowed: see Access:AllowedOrigins");
+    }
+
+    [Theory]
+    [InlineData(FrontKind.Nginx)]
+    [InlineData(FrontKind.HAProxy)]
+    public async Task What_backends_use_is_not_there_for_visitors(FrontKind kind)
+    {
+        await using var first = await StartAsync();
+        await using var second = await StartAsync();
+        await using var front = await FrontProxy.StartAsync(kind, first.Address, second.Address);
+        using var http = new HttpClient();
+
+        foreach (var path in new[] { "/publish", "/publish/front.x", "/disconnect", "/metrics", "/stats" })
+        {
+            using var content = new StringContent("x");
+            (await http.PostAsync(new Uri(front.Address, path), content)).StatusCode.Should().Be(HttpStatusCode.Forbidden, path);
+        }
+        (await http.GetAsync(new Uri(front.Address, "/notifier.js"))).StatusCode.Should().Be(HttpStatusCode.OK);
+    }
+
+    private async Task<ServerProcess> StartAsync()
+    {
+        var node = await ServerProcess.StartAsync(fixture.Redis.Configuration, Listen.Plain, Settings);
+        await Eventually.IsAsync(async () => await StatusAsync(node, "/healthz/ready") == HttpStatusCode.OK, "it is ready");
+        return node;
+    }
+
+    /// <returns>Whether the handshake was answered by a node that has room; else it was a 503.</returns>
+    private static async Task<bool> ComesInAsync(FrontProxy front)
+    {
+        try
+        {
+            await using var visitor = await JsonClient.ConnectAsync(front.WebSocketAddress("/ws"));
+            return true;
+        }
+        catch (InvalidOperationException refusal) when (refusal.Message.Contains("503 Service Unavailable", StringComparison.Ordinal))
+        {
+            return false;
+        }
+    }
+
+    private static Task<JsonClient[]> ConnectAsync(FrontProxy front, string channel) => Task.WhenAll(Enumerable.Range(0, Visitors).Select(async _ =>
+    {
+        var visitor = await JsonClient.ConnectAsync(front.WebSocketAddress("/ws"));
+        await visitor.SubscribeAsync("channel", channel);
+        return visitor;
+    }));
+
+    private static async Task ReadAllAsync(JsonClient[] visitors, string expected)
+    {
+        foreach (var visitor in visitors)
+            ((string?)(await visitor.ReadAsync())["data"]).Should().Be(expected);
+    }
+
+    /// <summary>The next message, or how the connection ended.</summary>
+    private static async Task<string> EndAsync(JsonClient visitor)
+    {
+        try
+        {
+            while (true)
+            {
+                var said = await visitor.ReadAsync();
+                if ((string?)said["type"] != "closing")
+                    return (string?)said["data"] ?? said.ToJsonString();
+            }
+        }
+        catch (IOException end)
+        {
+            return end.Message;
+        }
+    }
+
+    private static async Task PublishAsync(ServerProcess node, string channel, string payload)
+    {
+        using var http = new HttpClient();
+        using var content = new StringContent(payload);
+        (await http.PostAsync(new Uri(node.Address, $"/publish/{channel}"), content)).StatusCode.Should().Be(HttpStatusCode.OK);
+    }
+
+    private static async Task<HttpStatusCode?> StatusAsync(ServerProcess node, string path)
+    {
+        using var http = new HttpClient();
+        try
+        {
+            return (await http.GetAsync(new Uri(node.Address, path))).StatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+using System.Text.RegularExpressions;
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Deployment;
+
+/// <summary>The workflow runs what there is. (That GitHub takes it, GitHub has to say.)</summary>
+public sealed class WorkflowTests
+{
+    [Fact]
+    public void It_runs_the_tests_and_builds_the_image_from_the_files_that_are_there()
+    {
+        var workflow = Deployed.Yaml("test.yml").Single();
+        var steps = workflow["jobs"]!.AsObject().SelectMany(job => job.Value!["steps"]!.AsArray()).ToList();
+        var runs = steps.Select(step => (string?)step!["run"] ?? "").ToList();
+
+        runs.Should().Contain("./test.sh").And.Contain("docker build -f deploy/Dockerfile -t notifier .");
+        var files = runs.SelectMany(run => Regex.Matches(run, @"deploy/[\w./]+").Select(match => match.Value["deploy/".Length..])).Distinct().ToList();
+        files.Should().Contain("compose.yaml").And.OnlyContain(file => File.Exists(Deployed.Path(file)));
+        steps.Select(step => (string?)step!["uses"]).OfType<string>().Should().OnlyContain(action => Regex.IsMatch(action, @"^actions/[\w-]+@v\d+$"));
+    }
+}

@@ -1,0 +1,50 @@
+using FluentAssertions;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Growth;
+
+/// <summary>Nodes know nothing of each other: what they share is Redis.</summary>
+public sealed class NodesTests
+{
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task What_is_published_on_any_node_or_on_redis_reaches_the_subscribers_of_every_node_once(int count)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var nodes = await Nodes.StartAsync(count, redis.Configuration);
+        await using var visitors = await nodes.SubscribeAsync("grow.items", "grow.*");
+
+        var sent = await nodes.PublishAsync("grow.items", each: 50);
+        for (var n = 0; n < 50; n++)
+        {
+            await redis.PublishAsync("grow.items", $"redis {n}");
+            sent.Add($"redis {n}");
+        }
+
+        await visitors.ShouldHearAsync(sent, () => redis.PublishAsync("grow.items", Visitors.End));
+        (await redis.SubscribersAsync("grow.items")).Should().Be(count, "Redis sends to nodes, not to visitors");
+        (await redis.PatternsAsync()).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_node_that_is_killed_takes_nothing_along_that_another_needs()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var nodes = await Nodes.StartAsync(2, redis.Configuration, "History:Durable:Channels:0=kept.*");
+        var visitor = await JsonClient.ConnectAsync(nodes[0].WebSocketAddress());
+        await visitor.SubscribeAsync("channel", "kept.a");
+        await nodes.PostAsync(0, "kept.a", "seen");
+        var position = (string?)(await visitor.ReadAsync())["position"];
+
+        nodes[0].Signal("KILL");
+        await visitor.DisposeAsync();
+        await nodes.PostAsync(1, "kept.a", "missed");
+        await using var back = await JsonClient.ConnectAsync(nodes[1].WebSocketAddress());
+        var answer = await back.AskAsync($$"""{"type":"subscribe","channel":"kept.a","after":"{{position}}"}""");
+
+        ((bool?)answer["recovered"]).Should().BeTrue();
+        ((string?)(await back.ReadAsync())["data"]).Should().Be("missed");
+    }
+}

@@ -1,0 +1,99 @@
+using System.Net;
+using FluentAssertions;
+using Notifier.Tests.Support;
+using StackExchange.Redis;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Growth;
+
+/// <summary>Two nodes on what operators run in place of one plain Redis, each by its connection string alone.</summary>
+public sealed class RedisSetupsTests(ITestOutputHelper output)
+{
+    [Fact]
+    public async Task On_a_cluster_of_three_primaries_each_message_reaches_the_visitors_of_both_nodes_once()
+    {
+        await using var cluster = await RedisCluster.StartAsync();
+        await using var nodes = await Nodes.StartAsync(2, cluster.Configuration);
+        // Names of all three primaries, if they were keys.
+        foreach (var channel in new[] { "cluster.a", "cluster.b", "cluster.c" })
+        {
+            await using var visitors = await nodes.SubscribeAsync(channel, $"{channel}*");
+            var sent = await nodes.PublishAsync(channel, each: 50);
+            foreach (var port in cluster.Ports)
+            {
+                await using var client = await PlainRedisClient.ConnectAsync(port);
+                await client.AskAsync("PUBLISH", channel, $"primary{port} 0");
+                sent.Add($"primary{port} 0");
+            }
+            await visitors.ShouldHearAsync(sent, () => nodes.PostAsync(0, channel, Visitors.End));
+        }
+    }
+
+    [Fact]
+    public async Task After_sentinels_fail_over_messages_of_either_node_reach_the_visitors_of_both_once()
+    {
+        await using var redis = await Sentinels.StartAsync();
+        await using var nodes = await Nodes.StartAsync(2, redis.Configuration);
+        await using var visitors = await nodes.SubscribeAsync("failover.a", "failover.*");
+        await nodes.PostAsync(0, "failover.a", "before");
+        (await visitors.HearUntilAsync("before")).Should().OnlyContain(heard => heard.Count == 1);
+
+        var first = await redis.PrimaryAsync();
+        redis.Signal(first, "KILL");
+        await Eventually.IsAsync(async () => await redis.PrimaryAsync() != first, "the Sentinels have chosen another", TimeSpan.FromSeconds(60));
+        // Either node may still hold on to the old one; each says 503 until it has the new one.
+        var answers = new List<HttpStatusCode>();
+        for (var node = 0; node < 2; node++)
+        {
+            var n = 0;
+            await Eventually.IsAsync(
+                async () =>
+                {
+                    answers.Add(await nodes.TryPostAsync(node, "failover.a", $"node{node}-try{n++}"));
+                    return answers[^1] == HttpStatusCode.OK && await nodes.IsReadyAsync(nodes[0]) && await nodes.IsReadyAsync(nodes[1]);
+                },
+                "a message is taken, and both nodes are ready", TimeSpan.FromSeconds(60));
+        }
+        await nodes.PostAsync(0, "failover.a", "from 0");
+        await nodes.PostAsync(1, "failover.a", "from 1");
+        var all = await visitors.HearUntilAsync("from 1");
+
+        output.WriteLine($"Publishing was answered: {string.Join(", ", answers.CountBy(answer => (int)answer))}; heard {string.Join(" | ", all[0])}");
+        answers.Should().OnlyContain(answer => answer == HttpStatusCode.OK || answer == HttpStatusCode.ServiceUnavailable);
+        foreach (var heard in all)
+        {
+            heard.Should().OnlyHaveUniqueItems();
+            heard.TakeLast(2).Should().Equal("from 0", "from 1");
+        }
+    }
+
+    [Fact]
+    public async Task Over_TLS_as_a_user_who_may_do_no_more_than_is_needed()
+    {
+        await using var redis = await TlsRedis.StartAsync();
+        // What docs/deploying.md gives.
+        await redis.Server.ExecuteAsync(
+            "ACL", "SETUSER", "notifier", "on", ">opensesame", "resetchannels", "&news.*", "&notifier:*", "resetkeys", "-@all", "+@connection", "+@pubsub", "+info");
+        var configuration = $"localhost:{redis.Port},ssl=true,user=notifier,password=opensesame";
+        await using var nodes = await Nodes.StartAsync(2, configuration, new Dictionary<string, string> { ["SSL_CERT_FILE"] = redis.Authority });
+        await using var visitors = await nodes.SubscribeAsync("news.today", "news.*");
+
+        var sent = await nodes.PublishAsync("news.today", each: 20);
+        await visitors.ShouldHearAsync(sent, () => nodes.PostAsync(1, "news.today", Visitors.End));
+
+        (await nodes.TryPostAsync(0, "secrets", "x")).Should().Be(HttpStatusCode.Forbidden);
+        nodes[0].Output.Should().NotContain("opensesame").And.NotContain("does not allow the channel notifier:probe", "the probe is allowed");
+    }
+
+    [Fact]
+    public async Task A_redis_whose_certificate_nobody_vouches_for_is_not_believed()
+    {
+        await using var redis = await TlsRedis.StartAsync();
+        await using var node = await ServerProcess.StartAsync($"localhost:{redis.Port},ssl=true", Listen.Plain);
+        using var http = new HttpClient();
+
+        await Eventually.IsAsync(() => node.Output.Contains("does not answer", StringComparison.Ordinal), "it is told");
+        (await http.GetAsync(new Uri(node.Address, "/healthz/ready"))).StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+    }
+}

@@ -1,0 +1,145 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>A load balancer of another make.</summary>
+public enum FrontKind
+{
+    Nginx,
+    HAProxy,
+    Yarp,
+}
+
+/// <summary>A real load balancer with two nodes behind it, set up by the file in <c>deploy/proxies</c>: only addresses are put in.</summary>
+internal sealed class FrontProxy : IAsyncDisposable
+{
+    /// <summary>Of which each has a folder, which would be the system's.</summary>
+    private static readonly string[] NginxTemporaries = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+
+    private readonly string folder = Directory.CreateTempSubdirectory("notifier-front-").FullName;
+    private readonly ConcurrentQueue<string> output = [];
+    private Process? process;
+    private WebApplication? yarp;
+
+    private FrontProxy(int port) => Address = new Uri($"http://127.0.0.1:{port}");
+
+    public Uri Address { get; }
+
+    public static async Task<FrontProxy> StartAsync(FrontKind kind, Uri first, Uri second)
+    {
+        var front = new FrontProxy(FreePort.Next());
+        if (kind == FrontKind.Nginx)
+            front.StartNginx(first, second);
+        else if (kind == FrontKind.HAProxy)
+            front.StartHAProxy(first, second);
+        else
+            await front.StartYarpAsync(first, second);
+        await Eventually.IsAsync(front.AcceptsAsync, $"{kind} listens");
+        return front;
+    }
+
+    public Uri WebSocketAddress(string path) => new UriBuilder(new Uri(Address, path)) { Scheme = "ws" }.Uri;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (yarp is not null)
+            await yarp.DisposeAsync();
+        if (process is not null)
+        {
+            process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync();
+            process.Dispose();
+        }
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private void StartNginx(Uri first, Uri second)
+    {
+        var site = Put(Deployed.Text("proxies/nginx.conf"), "listen 80;", $"listen {Address.Authority};");
+        site = Put(site, "server notifier-1:8081", $"server {first.Authority}");
+        var path = Write("site.conf", Put(site, "server notifier-2:8081", $"server {second.Authority}"));
+        var paths = string.Concat(NginxTemporaries.Select(kind => $"{kind}_temp_path {folder}/{kind}; "));
+        var main = Write("nginx.conf", $$"""
+            {{(Environment.IsPrivilegedProcess ? "user root;" : "")}} daemon off; pid {{folder}}/pid; worker_processes 1;
+            events { worker_connections 2048; }
+            http { access_log off; {{paths}} include {{path}}; }
+            """);
+        Start("nginx", "-e", "stderr", "-c", main);
+    }
+
+    private void StartHAProxy(Uri first, Uri second)
+    {
+        var text = Put(Deployed.Text("proxies/haproxy.cfg"), "bind :80", $"bind {Address.Authority}");
+        text = Put(text, "server notifier-1 notifier-1:8081", $"server notifier-1 {first.Authority}");
+        text = Put(text, "server notifier-2 notifier-2:8081", $"server notifier-2 {second.Authority}");
+        // Those of a machine with few open files.
+        Start("haproxy", "-db", "-f", Write("haproxy.cfg", Put(text, "maxconn 200000", "maxconn 2000")));
+    }
+
+    private async Task StartYarpAsync(Uri first, Uri second)
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Logging.ClearProviders();
+        builder.Configuration.AddJsonFile(Deployed.Path("proxies/yarp.json")).AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["ReverseProxy:Clusters:notifier:Destinations:notifier-1:Address"] = first.ToString(),
+            ["ReverseProxy:Clusters:notifier:Destinations:notifier-2:Address"] = second.ToString(),
+        });
+        builder.Services.AddReverseProxy().LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"));
+        builder.WebHost.UseUrls(Address.ToString());
+        yarp = builder.Build();
+        yarp.MapReverseProxy();
+        await yarp.StartAsync();
+    }
+
+    private void Start(string program, params string[] arguments)
+    {
+        // Debian has them in /usr/sbin, which is not on the PATH of everybody.
+        var path = $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/usr/local/sbin".Split(':')
+            .Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists)
+            ?? throw new InvalidOperationException($"{program} is not installed: apt-get install {program} (./test.sh does).");
+        process = new Process { StartInfo = new ProcessStartInfo(path, arguments) { RedirectStandardError = true, RedirectStandardOutput = true } };
+        process.ErrorDataReceived += (_, line) => output.Enqueue(line.Data ?? "");
+        process.OutputDataReceived += (_, line) => output.Enqueue(line.Data ?? "");
+        process.Start();
+        process.BeginErrorReadLine();
+        process.BeginOutputReadLine();
+    }
+
+    /// <summary>Replaces what must be there, once.</summary>
+    private static string Put(string text, string old, string @new) =>
+        Regex.Count(text, Regex.Escape(old)) == 1
+            ? text.Replace(old, @new, StringComparison.Ordinal)
+            : throw new InvalidOperationException($"There is not one \"{old}\" in the file.");
+
+    private string Write(string name, string text)
+    {
+        var path = Path.Combine(folder, name);
+        File.WriteAllText(path, text);
+        return path;
+    }
+
+    private async Task<bool> AcceptsAsync()
+    {
+        if (process is { HasExited: true })
+            throw new InvalidOperationException($"It ended:\n{string.Join('\n', output)}");
+        using var probe = new TcpClient();
+        try
+        {
+            await probe.ConnectAsync(Address.Host, Address.Port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using StackExchange.Redis;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>A redis-server that speaks TLS only, as localhost, with a certificate that no machine trusts by itself.</summary>
+internal sealed class TlsRedis : IAsyncDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("notifier-tls-").FullName;
+    private ProcessRedisHost host = null!;
+    private ConnectionMultiplexer connection = null!;
+
+    public int Port { get; } = FreePort.Next();
+
+    /// <summary>A file that vouches for it: for <c>SSL_CERT_FILE</c>.</summary>
+    public string Authority => Path.Combine(folder, "redis.crt");
+
+    public IServer Server => connection.GetServers().Single();
+
+    public static async Task<TlsRedis> StartAsync()
+    {
+        var redis = new TlsRedis();
+        var key = Path.Combine(redis.folder, "redis.key");
+        using var privateKey = NotifierApp.Certificate.Value.GetRSAPrivateKey()!;
+        await File.WriteAllTextAsync(redis.Authority, NotifierApp.Certificate.Value.ExportCertificatePem());
+        await File.WriteAllTextAsync(key, privateKey.ExportPkcs8PrivateKeyPem());
+        redis.host = new ProcessRedisHost(redis.Port, [
+            "--port", "0", "--tls-port", $"{redis.Port}", "--tls-cert-file", redis.Authority, "--tls-key-file", key, "--tls-ca-cert-file", redis.Authority,
+            "--tls-auth-clients", "no"]);
+        await redis.host.StartAsync();
+        var options = ConfigurationOptions.Parse($"localhost:{redis.Port},ssl=true,allowAdmin=true");
+        options.CertificateValidation += static (_, certificate, _, _) => certificate?.GetCertHashString() == NotifierApp.Certificate.Value.GetCertHashString();
+        redis.connection = await ConnectionMultiplexer.ConnectAsync(options);
+        return redis;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await connection.DisposeAsync();
+        await host.KillAsync();
+        await host.DisposeAsync();
+        Directory.Delete(folder, recursive: true);
+    }
+}

@@ -46,7 +46,8 @@ internal static class FaultSuite
                 await using (var trial = new Trial(fault, seed))
                 {
                     var remark = await befall(trial);
-                    outcome = await trial.EndAsync() with { Remark = remark };
+                    outcome = await trial.EndAsync();
+                    outcome = outcome with { Remark = remark + outcome.Remark };
                 }
                 CollectForgottenTasks();
                 lock (forgotten)

@@ -18,7 +18,7 @@ internal sealed record Outcome(int Acknowledged, int Tried, int Durable, Account
     public static Outcome operator +(Outcome one, Outcome other) => new(
         one.Acknowledged + other.Acknowledged, one.Tried + other.Tried, one.Durable + other.Durable, one.Plain + other.Plain, one.Kept + other.Kept,
         one.Recovery > other.Recovery ? one.Recovery : other.Recovery)
-    { Remark = other.Remark };
+    { Remark = other.Remark.Length > 0 ? other.Remark : one.Remark };
 
     /// <summary>The cells of a row, as docs/reliability.md has them.</summary>
     public string Cells(int runs)

@@ -68,7 +68,7 @@ internal sealed class Stage : IAsyncDisposable
     /// <summary>A connection of the backend's: it fails at once while Redis is away, and comes back soon.</summary>
     public Task<ConnectionMultiplexer> ConnectAsync() => connect();
 
-    /// <summary>How many nodes of Notifier have these channels, and how many patterns there are, in all of Redis.</summary>
+    /// <summary>How many nodes of Notifier have these channels, and how many patterns there are (each counts once a server), in all of Redis.</summary>
     public async Task<string> SubscribedAsync(params string[] channels)
     {
         await using var connection = await connect();

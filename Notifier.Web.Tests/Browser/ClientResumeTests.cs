@@ -173,6 +173,8 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
             await HasHeardAsync(page, traffic.Published);
             await page.ReloadAsync();
         }
+        // What passes it by while it comes is told, not had: something has to come after that.
+        await HasHeardAsync(page, traffic.Published);
         var published = await traffic.EndAsync();
         await HasHeardAsync(page, published);
         await HasHeardAsync(leader, published);

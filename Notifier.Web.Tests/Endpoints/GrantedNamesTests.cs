@@ -92,5 +92,6 @@ public sealed class GrantedNamesTests(RedisFixture fixture)
         app.Log.Says("Visitors do not get granted.default").Should().BeFalse();
     }
 
-    private Task<NotifierApp> StartAsync(params string[] settings) => NotifierApp.StartAsync(Redis.Configuration, settings: settings);
+    private Task<NotifierApp> StartAsync(params string[] settings) => NotifierApp.StartAsync(
+        Redis.Configuration, settings: ["Limits:Connections=100", .. settings]);     // few open files are enough, so none are warned of
 }

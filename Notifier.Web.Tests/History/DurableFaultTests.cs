@@ -122,12 +122,18 @@ public sealed class DurableFaultTests
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SubscribeAsync("channel", "fault.dropped");
         await redis.Connection.PublishDurablyAsync("fault.dropped", 0, 1);
-        await ReadAsync(client, 0, 1);
+        var position = (string)(await ReadAsync(client, 0, 1))["position"]!;
         proxy.BlackHole();
         await redis.Connection.PublishDurablyAsync("fault.dropped", 1, 21);
 
         (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"fault.dropped","code":"trimmed"}""");
         await ReadAsync(client, 16, 21);
+        // As from another node: of this one's numbers it knows nothing.
+        await using var returning = await JsonClient.ConnectAsync(app);
+        (await returning.AskAsync(Subscribe("channel", "fault.dropped", position[position.IndexOf('~')..]))).Bare()
+            .Should().Be("""{"type":"subscribed","channel":"fault.dropped","code":"gap","recovered":false}""");
+        (await returning.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"fault.dropped","code":"trimmed"}""");
+        await ReadAsync(returning, 16, 21);
     }
 
     [Theory]

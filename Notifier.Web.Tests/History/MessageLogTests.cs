@@ -122,6 +122,26 @@ public sealed class MessageLogTests
         each.Should().BeInRange(200, 2048);
     }
 
+    [Fact]
+    public void Who_comes_by_a_durable_message_goes_on_with_the_next_one_or_with_the_gap_before_it()
+    {
+        var log = new MessageLog(new RecentOptions(), time) { JournalIdBefore = 10 };
+        log.Append(MessageOf("plain") with { JournalId = 10 });                         // 1
+        log.Append(Message.GapOf(GapCode.Reset) with { JournalId = 10 });               // 2
+        log.Append(MessageOf("durable") with { JournalId = 20 });                       // 3
+        log.Append(MessageOf("plain") with { JournalId = 20 });                         // 4
+        log.Append(Message.GapOf(GapCode.TooLarge) with { JournalId = 30 });            // 5, durable itself
+        log.Append(Message.GapOf(GapCode.Trimmed) with { JournalId = 30 });             // 6
+        log.Append(MessageOf("durable") with { JournalId = 40 });                       // 7
+
+        log.NumberAfter(9).Should().BeNull("it may have been lost");
+        log.NumberAfter(10).Should().Be(2);
+        log.NumberAfter(20).Should().Be(5);
+        log.NumberAfter(30).Should().Be(6);
+        log.NumberAfter(40).Should().Be(8);
+        log.JournalIdOfGap.Should().Be(30);
+    }
+
     private static Message MessageOf(string text) => Message.Of(null, Encoding.UTF8.GetBytes(text));
 
     private static IEnumerable<string> Texts(MessageLog log, long from)

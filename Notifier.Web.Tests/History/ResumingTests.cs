@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using FluentAssertions;
-using Microsoft.Extensions.DependencyInjection;
-using Notifier.Hub;
 using Notifier.Tests.Support;
 using Xunit;
 
@@ -218,58 +216,6 @@ public sealed class ResumingTests(RedisFixture fixture)
         using var wrong = await EventClient.OpenAsync(app, "?channel=resume.sselast&last=-1");
         wrong.Response.StatusCode.Should().Be(System.Net.HttpStatusCode.BadRequest);
         (await wrong.ReadAllAsync()).Should().Contain("last is a number of messages");
-    }
-
-    [Fact]
-    public async Task When_the_node_may_keep_no_more_the_names_that_were_used_least_recently_give_up_theirs()
-    {
-        await using var app = await NotifierApp.StartAsync(
-            Redis.Configuration, settings: ["History:Recent:NodeBytes=2100000", "History:Recent:Bytes=2000000", "Limits:PayloadBytes=100000"]);
-        await using var client = await JsonClient.ConnectAsync(app);
-        var old = (string)(await client.SubscribeAsync("channel", "resume.budget.old"))["position"]!;
-        await Redis.PublishAsync("resume.budget.old", new string('o', 50_000));
-        await client.ReadAsync();
-        string recent = "";
-        for (var n = 0; n < 50; n++)
-        {
-            recent = (string)(await client.SubscribeAsync("channel", $"resume.budget.{n}"))["position"]!;
-            await Redis.PublishAsync($"resume.budget.{n}", new string('n', 50_000));
-            await client.ReadAsync();
-        }
-        await using var returning = await JsonClient.ConnectAsync(app);
-
-        ((bool?)(await returning.AskAsync(Subscribe("channel", "resume.budget.old", $"\"after\":\"{old}\"")))["recovered"]).Should().BeFalse();
-        ((bool?)(await returning.AskAsync(Subscribe("channel", "resume.budget.49", $"\"after\":\"{recent}\"")))["recovered"]).Should().BeTrue();
-        app.Log.Says("take all of History:Recent:NodeBytes").Should().BeTrue();
-    }
-
-    [Fact]
-    public async Task Ten_thousand_names_together_keep_no_more_than_the_node_may_and_the_latest_of_them_all()
-    {
-        const int names = 10_000;
-        await using var app = await NotifierApp.StartAsync(
-            Redis.Configuration,
-            settings: ["History:Recent:NodeBytes=3000000", "History:Recent:Bytes=2000000", "Limits:PayloadBytes=100000", "Redis:Covers:0=resume.each.*",
-                $"Limits:NamesPerConnection={names}", $"Limits:CommandBurst={2 * names}", $"Limits:CommandsPerSecond={names}"]);
-        await using var client = await JsonClient.ConnectAsync(app);
-        string first = "", last = "";
-        for (var n = 0; n < names; n++)
-        {
-            await client.SendAsync($$"""{"type":"subscribe","channel":"resume.each.{{n}}"}""");
-            var position = (string)(await client.ReadAsync())["position"]!;
-            (first, last) = (n == 0 ? position : first, position);
-        }
-        for (var n = 0; n < names; n++)
-            await Redis.PublishAsync($"resume.each.{n}", new string('x', 500));
-        var heard = new HashSet<string>();
-        for (var n = 0; n < names; n++)
-            heard.Add((string)(await client.ReadAsync())["channel"]!);
-        heard.Should().HaveCount(names);
-
-        app.Services.GetRequiredService<SubscriptionTraits>().Budget.Bytes.Should().BeLessThanOrEqualTo(3_000_000);
-        await using var returning = await JsonClient.ConnectAsync(app);
-        (await returning.AskAsync(Subscribe("channel", "resume.each.0", $"\"after\":\"{first}\""))).Bare().Should().Contain("\"code\":\"trimmed\"");
-        ((bool?)(await returning.AskAsync(Subscribe("channel", $"resume.each.{names - 1}", $"\"after\":\"{last}\"")))["recovered"]).Should().BeTrue();
     }
 
     /// <summary>Comes with its last position, reads some, and is gone in the middle of it, again and again.</summary>

@@ -39,6 +39,9 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
     /// </summary>
     public long JournalIdBefore { get; set; }
 
+    /// <summary>Where the latest gap is in the journal: who has not come past that id has lost something. Below zero when there was none.</summary>
+    public long JournalIdOfGap { get; private set; } = -1;
+
     /// <summary>What it holds, in <see cref="Message.Size"/>.</summary>
     public long Bytes => bytes;
 
@@ -55,7 +58,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         bytes += message.Size;
         budget?.Add(message.Size);
         if (message.Gap != GapCode.None)
-            LastGap = Next;
+            (LastGap, JournalIdOfGap) = (Next, message.JournalId);
         Next++;
     }
 
@@ -95,7 +98,10 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         return number;
     }
 
-    /// <summary>The number of the first message that came after the durable one of that id; null when it may be gone.</summary>
+    /// <summary>
+    /// The number of the first durable message after that id, or of a gap before that; null when it may be gone. What is not durable and
+    /// came between was for those who were there.
+    /// </summary>
     public long? NumberAfter(long journalId)
     {
         if (journalId < JournalIdBefore)
@@ -104,17 +110,25 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         while (low < high)
         {
             var middle = low + ((high - low) / 2);
-            if (ring[middle & (ring.Length - 1)].Message.JournalId > journalId)
+            if (JournalIdAt(middle) > journalId)
                 high = middle;
             else
                 low = middle + 1;
         }
-        return low;
+        var start = low;
+        for (; low > First && JournalIdAt(low - 1) == journalId; low--)
+        {
+            // The first one of that id is the durable message itself, unless it is no longer in here.
+            var isLater = journalId == JournalIdBefore || (low - 1 > First && JournalIdAt(low - 2) == journalId);
+            if (isLater && ring[(low - 1) & (ring.Length - 1)].Message.Gap != GapCode.None)
+                start = low - 1;
+        }
+        return start;
     }
 
     /// <summary>Where a client stands that has got all up to here.</summary>
     public Position PositionAt(long number) => number >= First && number < Next
-        ? new(number, ring[number & (ring.Length - 1)].Message.JournalId)
+        ? new(number, JournalIdAt(number))
         : new(number, number == First - 1 ? JournalIdBefore : 0);
 
     /// <summary>Gives all back: the node needs the memory.</summary>
@@ -136,6 +150,8 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         if (Count == 0)
             ring = [];
     }
+
+    private long JournalIdAt(long number) => ring[number & (ring.Length - 1)].Message.JournalId;
 
     private void DropOldest()
     {

@@ -25,6 +25,7 @@ if not state[1] or has_lost() then
   redis.call('HSET', journal, 'epoch', fresh, 'mark', mark, 'since', id, 'id', id)
 end
 if state[5] ~= messages or state[6] ~= seconds then
-  redis.call('HSET', journal, 'messages', messages, 'seconds', seconds)
+  -- A replica cannot: what it has goes on, and can be read.
+  redis.pcall('HSET', journal, 'messages', messages, 'seconds', seconds)
 end
 return {state[1], state[2], state[3], state[4], now}

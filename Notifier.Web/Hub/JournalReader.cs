@@ -17,8 +17,9 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
 
     public Journal Journal => journal;
 
-    /// <returns>Null when Redis refuses.</returns>
-    public async Task<JournalHead?> LookAsync() => await TryAsync(async () => (JournalHead?)await journal.LookAsync());
+    /// <returns>Null when Redis refuses; also a replica that has no journal, and cannot begin one.</returns>
+    public Task<JournalHead?> LookAsync() =>
+        TryAsync(async () => (JournalHead?)await journal.LookAsync(), static answer => IsPassing(answer) && !answer.StartsWith("READONLY", StringComparison.Ordinal));
 
     /// <returns>Null when Redis refuses.</returns>
     public async Task<JournalPage?> ReadAsync(Name name, long after)
@@ -39,7 +40,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     /// <returns>Null when Redis refuses.</returns>
     public Task<JournalPage?> ReadLastAsync(Name name, int count) => TryAsync(async () => (JournalPage?)await journal.ReadLastAsync(name, count));
 
-    private async Task<T?> TryAsync<T>(Func<Task<T?>> read)
+    private async Task<T?> TryAsync<T>(Func<Task<T?>> read, Predicate<string>? isPassing = null)
     {
         while (true)
         {
@@ -48,7 +49,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
             {
                 return await read();
             }
-            catch (RedisServerException error) when (!IsPassing(error.Message))
+            catch (RedisServerException error) when (!(isPassing ?? IsPassing)(error.Message))
             {
                 if (refusals.IsDue(out _))
                     Log.Refused(logger, error.Message);

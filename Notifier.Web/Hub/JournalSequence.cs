@@ -27,6 +27,10 @@ internal sealed class JournalSequence(Name name, DurableChannels channels)
     private JournalEpoch epoch = JournalEpoch.None;
     private SeenMessage? latest;
 
+    /// <summary>The epoch before: what Redis delivered of it last may still wait here when it has ended.</summary>
+    private JournalEpoch former = JournalEpoch.None;
+    private long formerFollowed;
+
     /// <summary>The next durable message is taken whatever was before it.</summary>
     private bool isBlind;
 
@@ -44,6 +48,14 @@ internal sealed class JournalSequence(Name name, DurableChannels channels)
         var mayBeLine = message.Gap == GapCode.None && (message.Channel.IsEmpty || channels.Have(message.Channel.Span));
         if (!mayBeLine || JournalLine.Of(message.Payload.Span) is not { } line)
             return Verdict.Accepted;
+        if (line.Epoch == former.Text)
+        {
+            // What it says was published, and is no longer kept.
+            if (line.Id <= formerFollowed)
+                return Verdict.Repeated;
+            accepted = message.WithoutBeginning(line.Length) with { JournalId = Followed };
+            return Verdict.Accepted;
+        }
         if (line.Epoch != epoch.Text)
             return isJudged ? Verdict.Accepted : Verdict.Doubtful;
         if (line.Id <= Followed)
@@ -82,6 +94,7 @@ internal sealed class JournalSequence(Name name, DurableChannels channels)
     /// <summary>The journal has begun anew.</summary>
     public void Turn(JournalEpoch now)
     {
+        (former, formerFollowed) = (epoch, Followed);
         Volatile.Write(ref epoch, now);
         Followed = now.Since - 1;
     }

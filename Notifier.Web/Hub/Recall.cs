@@ -22,16 +22,14 @@ internal sealed class Recall(Subscription subscription, JournalTail tail, Journa
     }
 
     /// <summary>The page after that one, for a subscriber whose log does not go back so far yet.</summary>
-    public async Task GoOnAsync(Subscriber subscriber, long after)
-    {
-        var page = await ReadAsync(after);
-        subscriber.Take(page);
-    }
+    public async Task GoOnAsync(Subscriber subscriber, long after) => subscriber.Take(await ReadAsync(after));
+
+    private Task<JournalPage?> ReadAsync(long after) => MeetAsync(reader.ReadAsync(subscription.Name, after));
 
     /// <returns>Null when it is not to be had, or of another epoch.</returns>
-    private async Task<JournalPage?> ReadAsync(long after)
+    private async Task<JournalPage?> MeetAsync(Task<JournalPage?> reading)
     {
-        var page = await reader.ReadAsync(subscription.Name, after);
+        var page = await reading;
         // What the page has must not come once more, from the log.
         if (page?.UpTo > tail.Followed)
             await tail.CatchUpAsync();
@@ -48,6 +46,8 @@ internal sealed class Recall(Subscription subscription, JournalTail tail, Journa
             code = tail.IsWhole ? null : Codes.Elsewhere;
             if (subscription.NumberAfter(position.Id) is not null)
             {
+                if (subscription.HasGapAfter(position.Id))
+                    code ??= Codes.Gap;
                 subscriber.Settle(new(code is null, code), position.Id, backlog: null);
                 return;
             }
@@ -60,7 +60,7 @@ internal sealed class Recall(Subscription subscription, JournalTail tail, Journa
             }
             code = Codes.Unavailable;
         }
-        if (replay.Last is { } last && await reader.ReadLastAsync(subscription.Name, last) is { } latest)
+        if (replay.Last is { } last && await MeetAsync(reader.ReadLastAsync(subscription.Name, last)) is { } latest)
             subscriber.Settle(new(replay.After is null ? null : false, code), latest.After, new(latest));
         else
             subscriber.Settle(new(replay.After is null ? null : false, code), after: null, backlog: null);

@@ -15,15 +15,16 @@ internal sealed class Subscription : Intake
     /// <summary>Guards the log and the subscribers. Never held while framing, sending or logging.</summary>
     private readonly Lock gate = new();
     private readonly MessageLog log;
+    private readonly Crowds crowds;
     private readonly Recall? recall;
     private long usedAt;
-    private Crowd? crowds;
     private long head = 1;
     private readonly Pace pace = new();
 
     public Subscription(Name name, SubscriptionTraits traits) : base(name, traits)
     {
         log = new(traits.Recent, traits.Time, traits.Budget);
+        crowds = new(gate);
         usedAt = traits.Time.GetTimestamp();
         Pattern = name.Kind == NameKind.Pattern ? RedisPattern.Parse(name.Text) : null;
         Source = new(name);
@@ -72,7 +73,7 @@ internal sealed class Subscription : Intake
             Traits.Metrics.Gap(messages[0].Gap);
         var number = Append(messages);
         Traits.Budget.Keep();
-        for (var crowd = Volatile.Read(ref crowds); crowd is not null; crowd = crowd.Next)
+        for (var crowd = crowds.First; crowd is not null; crowd = crowd.Next)
         {
             if (crowd.Members.Count > 0)
                 Pass(messages, number, crowd);
@@ -193,7 +194,7 @@ internal sealed class Subscription : Intake
             var problem = replay.After is null ? null : !isKnown ? Codes.Elsewhere : start > after + 1 ? Codes.Trimmed : log.LastGap >= start ? Codes.Gap : null;
             var needsJournal = Tail is not null && (problem is Codes.Elsewhere or Codes.Trimmed || (replay is { After: null, Last: { } wanted } && log.Next - start < wanted));
             subscriber.StandAt(needsJournal ? log.Next : start);
-            CrowdOf(subscriber.Connection.Format).Add(subscriber);
+            crowds.Add(subscriber);
             usedAt = Traits.Time.GetTimestamp();
             return new(replay.After is null ? null : problem is null, problem, needsJournal);
         }
@@ -206,11 +207,18 @@ internal sealed class Subscription : Intake
             log.JournalIdBefore = journalId;
     }
 
-    /// <summary>The number of the first message after that durable one; null when the log does not go back so far.</summary>
+    /// <summary>The number of the first durable message, or gap, after that one; null when the log does not go back so far.</summary>
     public long? NumberAfter(long journalId)
     {
         lock (gate)
             return log.NumberAfter(journalId);
+    }
+
+    /// <summary>Whether messages may have been lost since that durable one.</summary>
+    public bool HasGapAfter(long journalId)
+    {
+        lock (gate)
+            return log.JournalIdOfGap >= journalId;
     }
 
     /// <summary>Where a client stands that has got all messages up to a number.</summary>
@@ -230,7 +238,7 @@ internal sealed class Subscription : Intake
     public void Dismiss(Subscriber subscriber)
     {
         lock (gate)
-            CrowdOf(subscriber.Connection.Format).Remove(subscriber);
+            crowds.Remove(subscriber);
     }
 
     /// <summary>The frames from <paramref name="cursor"/> on, one batch of them; valid until this thread asks for the next.</summary>
@@ -260,18 +268,7 @@ internal sealed class Subscription : Intake
         return batch;
     }
 
-    public override void Refuse(string reason)
-    {
-        var room = new Subscriber[256];
-        for (var crowd = Volatile.Read(ref crowds); crowd is not null; crowd = crowd.Next)
-        {
-            foreach (var chunk in crowd.Members.InChunks(gate, room))
-            {
-                foreach (var subscriber in chunk)
-                    subscriber.Refuse(reason);
-            }
-        }
-    }
+    public override void Refuse(string reason) => crowds.Visit(subscriber => subscriber.Refuse(reason));
 
     // ---- each second, and when somebody watches ----------------------------------------------------------------------
 
@@ -293,26 +290,7 @@ internal sealed class Subscription : Intake
     public int CountBehind()
     {
         var behind = 0;
-        var room = new Subscriber[256];
-        for (var crowd = Volatile.Read(ref crowds); crowd is not null; crowd = crowd.Next)
-        {
-            foreach (var chunk in crowd.Members.InChunks(gate, room))
-            {
-                foreach (var subscriber in chunk)
-                    behind += subscriber.HasSentUpTo(pace.Head) ? 0 : 1;
-            }
-        }
+        crowds.Visit(subscriber => behind += subscriber.HasSentUpTo(pace.Head) ? 0 : 1);
         return behind;
-    }
-
-    private Roster<Subscriber> CrowdOf(WireFormat format)
-    {
-        for (var crowd = crowds; crowd is not null; crowd = crowd.Next)
-        {
-            if (crowd.Format == format)
-                return crowd.Members;
-        }
-        Volatile.Write(ref crowds, new Crowd(format, crowds));
-        return crowds.Members;
     }
 }

@@ -2,11 +2,12 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.RegularExpressions;
 
 namespace Notifier.Tests.Support;
 
 /// <summary>The application as a process of its own: for its signals, its exit code and its memory.</summary>
-internal sealed class ServerProcess : IAsyncDisposable
+internal sealed partial class ServerProcess : IAsyncDisposable
 {
     private readonly Process process;
     private readonly string? certificate;
@@ -112,7 +113,11 @@ internal sealed class ServerProcess : IAsyncDisposable
             return;
         }
         output.Enqueue(line);
-        if (line.IndexOf("Page: ", StringComparison.Ordinal) is var at and >= 0)
-            address.TrySetResult(new Uri(line[(at + "Page: ".Length)..]));
+        if (PageLine().Match(line) is { Success: true } page)
+            address.TrySetResult(new Uri(page.Groups["address"].Value));
     }
+
+    /// <summary>In Production the line is JSON, and something follows.</summary>
+    [GeneratedRegex("Page: (?<address>[^\\s\"]+)")]
+    private static partial Regex PageLine();
 }

@@ -30,7 +30,7 @@ public sealed class DurableFaultTests
             }
         });
 
-        await ReadAsync(client, 0, 3_000);
+        await client.ReadNumbersAsync(0, 3_000);
         await publishing;
     }
 
@@ -43,16 +43,16 @@ public sealed class DurableFaultTests
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SubscribeAsync("channel", "fault.restart");
         await redis.Connection.PublishDurablyAsync("fault.restart", 0, 3);
-        var position = (string)(await ReadAsync(client, 0, 3))["position"]!;
+        var position = (string)(await client.ReadNumbersAsync(0, 3))["position"]!;
 
         await redis.KillAsync();
         await redis.StartHostAsync();
         await redis.Connection.PublishDurablyAsync("fault.restart", 3, 6);
-        await ReadAsync(client, 3, 6);
+        await client.ReadNumbersAsync(3, 6);
         await using (var returning = await JsonClient.ConnectAsync(app))
         {
             ((bool?)(await returning.AskAsync(Subscribe("channel", "fault.restart", position)))["recovered"]).Should().BeTrue();
-            await ReadAsync(returning, 3, 6);
+            await returning.ReadNumbersAsync(3, 6);
         }
 
         await redis.KillAsync();
@@ -60,7 +60,7 @@ public sealed class DurableFaultTests
         await redis.StartHostAsync();
         await redis.Connection.PublishDurablyAsync("fault.restart", 6, 8);
         (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"fault.restart","code":"reset"}""");
-        await ReadAsync(client, 6, 8);
+        await client.ReadNumbersAsync(6, 8);
         folder.Delete(recursive: true);
     }
 
@@ -75,7 +75,7 @@ public sealed class DurableFaultTests
         await redis.Connection.PublishDurablyAsync("fault.older", 0, 2);
         await redis.Server.ExecuteAsync("SAVE");
         await redis.Connection.PublishDurablyAsync("fault.older", 2, 4);
-        var position = (string)(await ReadAsync(client, 0, 4))["position"]!;
+        var position = (string)(await client.ReadNumbersAsync(0, 4))["position"]!;
 
         await redis.KillAsync();
         await redis.StartHostAsync();
@@ -101,7 +101,7 @@ public sealed class DurableFaultTests
             await json.ReadAsync();
             await json.SubscribeAsync("channel", "fault.killed");
             await redis.Connection.PublishDurablyAsync("fault.killed", 0, 10);
-            position = (string)(await ReadAsync(json, 0, 10))["position"]!;
+            position = (string)(await json.ReadNumbersAsync(0, 10))["position"]!;
             node.Signal("STOP");
             await redis.Connection.PublishDurablyAsync("fault.killed", 10, 50);
             node.Signal("KILL");
@@ -110,7 +110,7 @@ public sealed class DurableFaultTests
         await using var returning = await JsonClient.ConnectAsync(next);
 
         ((bool?)(await returning.AskAsync(Subscribe("channel", "fault.killed", position)))["recovered"]).Should().BeTrue();
-        await ReadAsync(returning, 10, 50);
+        await returning.ReadNumbersAsync(10, 50);
     }
 
     [Fact]
@@ -122,18 +122,18 @@ public sealed class DurableFaultTests
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SubscribeAsync("channel", "fault.dropped");
         await redis.Connection.PublishDurablyAsync("fault.dropped", 0, 1);
-        var position = (string)(await ReadAsync(client, 0, 1))["position"]!;
+        var position = (string)(await client.ReadNumbersAsync(0, 1))["position"]!;
         proxy.BlackHole();
         await redis.Connection.PublishDurablyAsync("fault.dropped", 1, 21);
 
         (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"fault.dropped","code":"trimmed"}""");
-        await ReadAsync(client, 16, 21);
+        await client.ReadNumbersAsync(16, 21);
         // As from another node: of this one's numbers it knows nothing.
         await using var returning = await JsonClient.ConnectAsync(app);
         (await returning.AskAsync(Subscribe("channel", "fault.dropped", position[position.IndexOf('~')..]))).Bare()
             .Should().Be("""{"type":"subscribed","channel":"fault.dropped","code":"gap","recovered":false}""");
         (await returning.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"fault.dropped","code":"trimmed"}""");
-        await ReadAsync(returning, 16, 21);
+        await returning.ReadNumbersAsync(16, 21);
     }
 
     [Theory]
@@ -153,26 +153,15 @@ public sealed class DurableFaultTests
             answer.Status.Should().Be(200, answer.Body);
             position = n == 4 ? (string)answer.Json["position"]! : position;
         }
-        await ReadAsync(before, 0, 20);
+        await before.ReadNumbersAsync(0, 20);
         await using var client = await JsonClient.ConnectAsync(other);
 
         ((bool?)(await client.AskAsync(Subscribe(kind, name, position)))["recovered"]).Should().BeTrue();
         await other.PostAsync("/publish/fault.cluster", "20");
-        await ReadAsync(client, 5, 21);
+        await client.ReadNumbersAsync(5, 21);
     }
 
     private static string Subscribe(string kind, string name, string? position) => position is null
         ? $$"""{"type":"subscribe","{{kind}}":"{{name}}"}"""
         : $$"""{"type":"subscribe","{{kind}}":"{{name}}","after":"{{position}}"}""";
-
-    private static async Task<JsonObject> ReadAsync(JsonClient client, int from, int to)
-    {
-        JsonObject said = [];
-        for (var n = from; n < to; n++)
-        {
-            said = await client.ReadAsync();
-            ((string?)said["data"]).Should().Be(n.ToString(CultureInfo.InvariantCulture), said.ToJsonString());
-        }
-        return said;
-    }
 }

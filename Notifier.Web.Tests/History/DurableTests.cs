@@ -44,17 +44,17 @@ public sealed class DurableTests
             await using var before = await JsonClient.ConnectAsync(app);
             await before.SubscribeAsync(nameKind, name);
             await redis.Connection.PublishDurablyAsync("durable.restart", 0, 3);
-            position = (string)(await ReadAsync(before, 0, 3))["position"]!;
+            position = (string)(await before.ReadNumbersAsync(0, 3))["position"]!;
         }
         await redis.Connection.PublishDurablyAsync("durable.restart", 3, 2_500);        // more than a page
 
         await using var after = await redis.StartAppAsync("durable.*");
         await using var client = await JsonClient.ConnectAsync(after);
-        var subscribed = await client.AskAsync(Subscribe(nameKind, name, $"\"after\":\"{position}\""));
+        var subscribed = await client.AskAsync(Json.Subscribe(nameKind, name, $"\"after\":\"{position}\""));
         await redis.Connection.PublishDurablyAsync("durable.restart", 2_500, 2_510);
 
         ((bool?)subscribed["recovered"]).Should().BeTrue(subscribed.ToJsonString());
-        await ReadAsync(client, 3, 2_510);
+        await client.ReadNumbersAsync(3, 2_510);
     }
 
     [Theory]
@@ -70,7 +70,7 @@ public sealed class DurableTests
         await redis.Connection.PublishDurablyAsync("other.1", "not of it");
         await using var client = await JsonClient.ConnectAsync(app);
 
-        ((bool?)(await client.AskAsync(Subscribe("pattern", "many.*", $"\"after\":\"{position}\"")))["recovered"]).Should().BeTrue();
+        ((bool?)(await client.AskAsync(Json.Subscribe("pattern", "many.*", $"\"after\":\"{position}\"")))["recovered"]).Should().BeTrue();
         for (var n = 0; n < 300; n++)
         {
             var said = await client.ReadAsync();
@@ -78,8 +78,8 @@ public sealed class DurableTests
             ((string?)said["channel"]).Should().Be($"many.{n * 7 % 40}");
         }
         await using var last = await JsonClient.ConnectAsync(app);
-        await last.AskAsync(Subscribe("pattern", "many.*", "\"last\":100"));
-        await ReadAsync(last, 200, 300);
+        await last.AskAsync(Json.Subscribe("pattern", "many.*", "\"last\":100"));
+        await last.ReadNumbersAsync(200, 300);
     }
 
     [Fact]
@@ -91,18 +91,18 @@ public sealed class DurableTests
         await using var before = await JsonClient.ConnectAsync(one);
         await before.SubscribeAsync("pattern", "mixed.*");
         await redis.Connection.PublishDurablyAsync("mixed.durable", 0, 1);
-        var position = (string)(await ReadAsync(before, 0, 1))["position"]!;
+        var position = (string)(await before.ReadNumbersAsync(0, 1))["position"]!;
         await redis.Connection.PublishDurablyAsync("mixed.durable", 1, 4);
-        await ReadAsync(before, 1, 4);
+        await before.ReadNumbersAsync(1, 4);
 
         await using var here = await JsonClient.ConnectAsync(one);
-        (await here.AskAsync(Subscribe("pattern", "mixed.*", $"\"after\":\"{position}\""))).Bare()
+        (await here.AskAsync(Json.Subscribe("pattern", "mixed.*", $"\"after\":\"{position}\""))).Bare()
             .Should().Be("""{"type":"subscribed","pattern":"mixed.*","recovered":true}""");
-        await ReadAsync(here, 1, 4);
+        await here.ReadNumbersAsync(1, 4);
         await using var there = await JsonClient.ConnectAsync(other);
-        (await there.AskAsync(Subscribe("pattern", "mixed.*", $"\"after\":\"{position}\""))).Bare()
+        (await there.AskAsync(Json.Subscribe("pattern", "mixed.*", $"\"after\":\"{position}\""))).Bare()
             .Should().Be("""{"type":"subscribed","pattern":"mixed.*","code":"elsewhere","recovered":false}""");
-        await ReadAsync(there, 1, 4);
+        await there.ReadNumbersAsync(1, 4);
     }
 
     [Theory]
@@ -116,9 +116,9 @@ public sealed class DurableTests
         foreach (var (last, first) in new[] { (0, 30), (1, 29), (20, 10), (1000, 0) })
         {
             await using var client = await JsonClient.ConnectAsync(app);
-            var subscribed = await client.AskAsync(Subscribe("channel", "durable.last", $"\"last\":{last}"));
+            var subscribed = await client.AskAsync(Json.Subscribe("channel", "durable.last", $"\"last\":{last}"));
             subscribed["recovered"].Should().BeNull();
-            await ReadAsync(client, first, 30);
+            await client.ReadNumbersAsync(first, 30);
             (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
         }
     }
@@ -139,10 +139,10 @@ public sealed class DurableTests
         await using var node = await redis.StartAppAsync("durable.*", "History:Durable:Messages=10");
         await using var client = await JsonClient.ConnectAsync(node);
 
-        var subscribed = await client.AskAsync(Subscribe("channel", "durable.trimmed", $"\"after\":\"{position}\""));
+        var subscribed = await client.AskAsync(Json.Subscribe("channel", "durable.trimmed", $"\"after\":\"{position}\""));
 
         subscribed.Bare().Should().Be("""{"type":"subscribed","channel":"durable.trimmed","code":"trimmed","recovered":false}""");
-        await ReadAsync(client, 5, 15);
+        await client.ReadNumbersAsync(5, 15);
     }
 
     [Theory]
@@ -161,9 +161,9 @@ public sealed class DurableTests
         await redis.Connection.GetSubscriber().PublishAsync(RedisChannel.Literal("durable.forged"), forged);
         await redis.Connection.PublishDurablyAsync("durable.forged", 2, 4);
 
-        await ReadAsync(client, 0, 2);
+        await client.ReadNumbersAsync(0, 2);
         ((string?)(await client.ReadAsync())["data"]).Should().Be(forged);
-        await ReadAsync(client, 2, 4);
+        await client.ReadNumbersAsync(2, 4);
     }
 
     [Fact]
@@ -174,28 +174,15 @@ public sealed class DurableTests
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SubscribeAsync("channel", "durable.wiped");
         var position = await redis.Connection.PublishDurablyAsync("durable.wiped", "0");
-        await ReadAsync(client, 0, 1);
+        await client.ReadNumbersAsync(0, 1);
         await redis.Connection.GetServers().Single().FlushAllDatabasesAsync();
         await redis.Connection.PublishDurablyAsync("durable.wiped", 1, 3);
 
         (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"durable.wiped","code":"reset"}""");
-        await ReadAsync(client, 1, 3);
+        await client.ReadNumbersAsync(1, 3);
         await using var later = await JsonClient.ConnectAsync(app);
-        (await later.AskAsync(Subscribe("channel", "durable.wiped", $"\"after\":\"{position}\",\"last\":1"))).Bare()
+        (await later.AskAsync(Json.Subscribe("channel", "durable.wiped", $"\"after\":\"{position}\",\"last\":1"))).Bare()
             .Should().Be("""{"type":"subscribed","channel":"durable.wiped","code":"reset","recovered":false}""");
-        await ReadAsync(later, 2, 3);
-    }
-
-    private static string Subscribe(string kind, string name, string replay) => $$"""{"type":"subscribe","{{kind}}":"{{name}}",{{replay}}}""";
-
-    private static async Task<JsonObject> ReadAsync(JsonClient client, int from, int to)
-    {
-        JsonObject said = [];
-        for (var n = from; n < to; n++)
-        {
-            said = await client.ReadAsync();
-            ((string?)said["data"]).Should().Be(n.ToString(CultureInfo.InvariantCulture), said.ToJsonString());
-        }
-        return said;
+        await later.ReadNumbersAsync(2, 3);
     }
 }

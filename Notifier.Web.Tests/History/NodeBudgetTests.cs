@@ -30,8 +30,8 @@ public sealed class NodeBudgetTests(RedisFixture fixture)
         }
         await using var returning = await JsonClient.ConnectAsync(app);
 
-        ((bool?)(await returning.AskAsync(Subscribe("channel", "resume.budget.old", $"\"after\":\"{old}\"")))["recovered"]).Should().BeFalse();
-        ((bool?)(await returning.AskAsync(Subscribe("channel", "resume.budget.49", $"\"after\":\"{recent}\"")))["recovered"]).Should().BeTrue();
+        ((bool?)(await returning.AskAsync(Json.Subscribe("channel", "resume.budget.old", $"\"after\":\"{old}\"")))["recovered"]).Should().BeFalse();
+        ((bool?)(await returning.AskAsync(Json.Subscribe("channel", "resume.budget.49", $"\"after\":\"{recent}\"")))["recovered"]).Should().BeTrue();
         app.Log.Says("take all of History:Recent:NodeBytes").Should().BeTrue();
     }
 
@@ -60,9 +60,7 @@ public sealed class NodeBudgetTests(RedisFixture fixture)
 
         app.Services.GetRequiredService<SubscriptionTraits>().Budget.Bytes.Should().BeLessThanOrEqualTo(3_000_000);
         await using var returning = await JsonClient.ConnectAsync(app);
-        (await returning.AskAsync(Subscribe("channel", "resume.each.0", $"\"after\":\"{first}\""))).Bare().Should().Contain("\"code\":\"trimmed\"");
-        ((bool?)(await returning.AskAsync(Subscribe("channel", $"resume.each.{names - 1}", $"\"after\":\"{last}\"")))["recovered"]).Should().BeTrue();
+        (await returning.AskAsync(Json.Subscribe("channel", "resume.each.0", $"\"after\":\"{first}\""))).Bare().Should().Contain("\"code\":\"trimmed\"");
+        ((bool?)(await returning.AskAsync(Json.Subscribe("channel", $"resume.each.{names - 1}", $"\"after\":\"{last}\"")))["recovered"]).Should().BeTrue();
     }
-
-    private static string Subscribe(string kind, string name, string replay) => $$"""{"type":"subscribe","{{kind}}":"{{name}}",{{replay}}}""";
 }

@@ -23,21 +23,21 @@ public sealed class ResumingTests(RedisFixture fixture)
         {
             await before.SubscribeAsync(kind, name);
             await PublishAsync("resume.one", 0, 3);
-            position = (string)(await ReadAsync(before, 0, 3))["position"]!;
+            position = (string)(await before.ReadNumbersAsync(0, 3))["position"]!;
         }
         await Eventually.IsAsync(() => app.Connections.Count == 0, "it is gone");
         await PublishAsync("resume.one", 3, 100);
         await using var witness = await JsonClient.ConnectAsync(app);
-        (await witness.AskAsync(Subscribe(kind, name, $"\"last\":1")))["recovered"].Should().BeNull("it gave no position");
+        (await witness.AskAsync(Json.Subscribe(kind, name, $"\"last\":1")))["recovered"].Should().BeNull("it gave no position");
         ((string?)(await witness.ReadAsync())["data"]).Should().Be("99", "all have arrived");
 
         await using var client = await JsonClient.ConnectAsync(app);
-        var subscribed = await client.AskAsync(Subscribe(kind, name, $"\"after\":\"{position}\""));
+        var subscribed = await client.AskAsync(Json.Subscribe(kind, name, $"\"after\":\"{position}\""));
         await PublishAsync("resume.one", 100, 110);
 
         ((bool?)subscribed["recovered"]).Should().BeTrue();
         ((string?)subscribed["position"]).Should().Be(position);
-        await ReadAsync(client, 3, 110);
+        await client.ReadNumbersAsync(3, 110);
     }
 
     [Fact]
@@ -72,13 +72,13 @@ public sealed class ResumingTests(RedisFixture fixture)
         await using var keeper = await JsonClient.ConnectAsync(app);
         await keeper.SubscribeAsync("channel", "resume.last");
         await PublishAsync("resume.last", 0, 5);
-        await ReadAsync(keeper, 0, 5);
+        await keeper.ReadNumbersAsync(0, 5);
 
         foreach (var (last, first) in new[] { (0, 5), (1, 4), (3, 2), (5, 0), (100, 0) })
         {
             await using var client = await JsonClient.ConnectAsync(app);
-            await client.AskAsync(Subscribe("channel", "resume.last", $"\"last\":{last}"));
-            await ReadAsync(client, first, 5);
+            await client.AskAsync(Json.Subscribe("channel", "resume.last", $"\"last\":{last}"));
+            await client.ReadNumbersAsync(first, 5);
             (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
         }
     }
@@ -92,18 +92,18 @@ public sealed class ResumingTests(RedisFixture fixture)
         {
             await before.SubscribeAsync("channel", "resume.lives");
             await PublishAsync("resume.lives", 0, 3);
-            position = (string)(await ReadAsync(before, 0, 3))["position"]!;
+            position = (string)(await before.ReadNumbersAsync(0, 3))["position"]!;
         }
         await Eventually.IsAsync(() => app.Hub.Names == 0, "the name has left");
         await using var keeper = await JsonClient.ConnectAsync(app);
         await keeper.SubscribeAsync("channel", "resume.lives");
         await PublishAsync("resume.lives", 0, 5);
-        var beyond = ((string)(await ReadAsync(keeper, 0, 5))["position"]!).Split('.')[0] + ".6";
+        var beyond = ((string)(await keeper.ReadNumbersAsync(0, 5))["position"]!).Split('.')[0] + ".6";
 
         foreach (var after in new[] { position, beyond, "nonsense", "a.b", ".1", "", beyond.Split('.')[0] + ".-1", beyond.Split('.')[0] + ".99999999999999999999" })
         {
             await using var client = await JsonClient.ConnectAsync(app);
-            var subscribed = await client.AskAsync(Subscribe("channel", "resume.lives", $"\"after\":\"{after}\""));
+            var subscribed = await client.AskAsync(Json.Subscribe("channel", "resume.lives", $"\"after\":\"{after}\""));
             ((bool?)subscribed["recovered"]).Should().BeFalse(after);
             (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
         }
@@ -116,12 +116,12 @@ public sealed class ResumingTests(RedisFixture fixture)
         await using var keeper = await JsonClient.ConnectAsync(app);
         await keeper.SubscribeAsync("channel", "resume.both");
         await PublishAsync("resume.both", 0, 5);
-        await ReadAsync(keeper, 0, 5);
+        await keeper.ReadNumbersAsync(0, 5);
         await using var client = await JsonClient.ConnectAsync(app);
 
-        ((bool?)(await client.AskAsync(Subscribe("channel", "resume.both", "\"after\":\"x.1\",\"last\":2")))["recovered"]).Should().BeFalse();
+        ((bool?)(await client.AskAsync(Json.Subscribe("channel", "resume.both", "\"after\":\"x.1\",\"last\":2")))["recovered"]).Should().BeFalse();
 
-        await ReadAsync(client, 3, 5);
+        await client.ReadNumbersAsync(3, 5);
     }
 
     [Fact]
@@ -131,12 +131,12 @@ public sealed class ResumingTests(RedisFixture fixture)
         await using var keeper = await JsonClient.ConnectAsync(app);
         var position = (string)(await keeper.SubscribeAsync("channel", "resume.trimmed"))["position"]!;
         await PublishAsync("resume.trimmed", 0, 15);
-        await ReadAsync(keeper, 0, 15);
+        await keeper.ReadNumbersAsync(0, 15);
         await using var client = await JsonClient.ConnectAsync(app);
 
-        ((bool?)(await client.AskAsync(Subscribe("channel", "resume.trimmed", $"\"after\":\"{position}\"")))["recovered"]).Should().BeFalse();
+        ((bool?)(await client.AskAsync(Json.Subscribe("channel", "resume.trimmed", $"\"after\":\"{position}\"")))["recovered"]).Should().BeFalse();
 
-        await ReadAsync(client, 5, 15);
+        await client.ReadNumbersAsync(5, 15);
     }
 
     [Fact]
@@ -154,10 +154,10 @@ public sealed class ResumingTests(RedisFixture fixture)
         await using var client = await JsonClient.ConnectAsync(app);
         await using var later = await JsonClient.ConnectAsync(app);
 
-        ((bool?)(await client.AskAsync(Subscribe("channel", "resume.gap", $"\"after\":\"{position}\"")))["recovered"]).Should().BeFalse();
+        ((bool?)(await client.AskAsync(Json.Subscribe("channel", "resume.gap", $"\"after\":\"{position}\"")))["recovered"]).Should().BeFalse();
         (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"resume.gap","code":"redis"}""");
         ((string?)(await client.ReadAsync())["data"]).Should().Be("after");
-        ((bool?)(await later.AskAsync(Subscribe("channel", "resume.gap", $"\"after\":\"{after}\"")))["recovered"]).Should().BeTrue("that is behind it");
+        ((bool?)(await later.AskAsync(Json.Subscribe("channel", "resume.gap", $"\"after\":\"{after}\"")))["recovered"]).Should().BeTrue("that is behind it");
     }
 
     [Fact]
@@ -171,8 +171,8 @@ public sealed class ResumingTests(RedisFixture fixture)
         await PublishAsync("resume.reload", 0, 20);
 
         await using var after = await JsonClient.ConnectAsync(app);
-        ((bool?)(await after.AskAsync(Subscribe("channel", "resume.reload", $"\"after\":\"{position}\"")))["recovered"]).Should().BeTrue();
-        await ReadAsync(after, 0, 20);
+        ((bool?)(await after.AskAsync(Json.Subscribe("channel", "resume.reload", $"\"after\":\"{position}\"")))["recovered"]).Should().BeTrue();
+        await after.ReadNumbersAsync(0, 20);
     }
 
     [Fact]
@@ -183,7 +183,7 @@ public sealed class ResumingTests(RedisFixture fixture)
         var one = (string)(await keeper.SubscribeAsync("channel", "resume.sse1"))["position"]!;
         await keeper.SubscribeAsync("channel", "resume.sse2");
         await PublishAsync("resume.sse1", 0, 3);
-        await ReadAsync(keeper, 0, 3);
+        await keeper.ReadNumbersAsync(0, 3);
         using var http = new HttpClient();
 
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(app.Address, "/events?channel=resume.sse1"));
@@ -208,7 +208,7 @@ public sealed class ResumingTests(RedisFixture fixture)
         await using var keeper = await JsonClient.ConnectAsync(app);
         await keeper.SubscribeAsync("channel", "resume.sselast");
         await PublishAsync("resume.sselast", 0, 5);
-        await ReadAsync(keeper, 0, 5);
+        await keeper.ReadNumbersAsync(0, 5);
 
         using var events = await EventClient.OpenAsync(app, "?channel=resume.none&channel=resume.sselast&last=&last=2");
         var said = new[] { await events.NextAsync(), await events.NextAsync(), await events.NextAsync(), await events.NextAsync() };
@@ -226,7 +226,7 @@ public sealed class ResumingTests(RedisFixture fixture)
         for (var time = 0; time < times; time++)
         {
             await using var client = await JsonClient.ConnectAsync(app);
-            var subscribed = await client.AskAsync(Subscribe("channel", "resume.traffic", position is null ? "\"last\":0" : $"\"after\":\"{position}\""));
+            var subscribed = await client.AskAsync(Json.Subscribe("channel", "resume.traffic", position is null ? "\"last\":0" : $"\"after\":\"{position}\""));
             if (position is not null)
                 ((bool?)subscribed["recovered"]).Should().BeTrue();
             for (var reading = random.Next(1, 40); reading > 0; reading--)
@@ -240,20 +240,6 @@ public sealed class ResumingTests(RedisFixture fixture)
             if (random.Next(2) == 0)
                 client.Socket.Abort();
         }
-    }
-
-    private static string Subscribe(string kind, string name, string replay) => $$"""{"type":"subscribe","{{kind}}":"{{name}}",{{replay}}}""";
-
-    /// <returns>The last of them.</returns>
-    private static async Task<JsonObject> ReadAsync(JsonClient client, int from, int to)
-    {
-        JsonObject said = [];
-        for (var n = from; n < to; n++)
-        {
-            said = await client.ReadAsync();
-            ((string?)said["data"]).Should().Be($"{n}");
-        }
-        return said;
     }
 
     private static async Task<List<string>> ReadEventsAsync(HttpResponseMessage answer, int count)

@@ -59,7 +59,7 @@ internal static class DurablePublishing
     /// <summary>As a backend publishes what is to be kept: by the script.</summary>
     /// <returns>The message's position.</returns>
     public static async Task<string> PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, RedisValue payload, string key = "") =>
-        (string)((RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(JournalScripts.Publish, ["{notifier}:journal"], [channel, payload, key]))!)[0]!;
+        (string)((RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(JournalScripts.Publish, [JournalScripts.State], [channel, payload, key]))!)[0]!;
 
     /// <summary>Numbers, in this order.</summary>
     public static Task PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, int from, int to) =>

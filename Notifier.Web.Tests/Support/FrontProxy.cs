@@ -7,6 +7,8 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Yarp.ReverseProxy;
+using Yarp.ReverseProxy.Model;
 
 namespace Notifier.Tests.Support;
 
@@ -98,6 +100,11 @@ internal sealed class FrontProxy : IAsyncDisposable
         yarp = builder.Build();
         yarp.MapReverseProxy();
         await yarp.StartAsync();
+        // Until then it sends all visitors to the one that it has asked.
+        var clusters = yarp.Services.GetRequiredService<IProxyStateLookup>();
+        await Eventually.IsAsync(
+            () => clusters.TryGetCluster("notifier", out var cluster) && cluster.Destinations.Values.All(static node => node.Health.Active == DestinationHealth.Healthy),
+            "it knows both nodes");
     }
 
     private void Start(string program, params string[] arguments)

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using FluentAssertions;
 
 namespace Notifier.Tests.Support;
 
@@ -70,11 +72,27 @@ internal sealed class JsonClient(RawWebSocket socket) : IAsyncDisposable
         }
     }
 
+    /// <summary>Reads messages with these numbers, one after the other, and nothing between them.</summary>
+    /// <returns>The last of them.</returns>
+    public async Task<JsonObject> ReadNumbersAsync(int from, int to)
+    {
+        JsonObject said = [];
+        for (var n = from; n < to; n++)
+        {
+            said = await ReadAsync();
+            ((string?)said["data"]).Should().Be(n.ToString(CultureInfo.InvariantCulture), said.ToJsonString());
+        }
+        return said;
+    }
+
     public ValueTask DisposeAsync() => socket.DisposeAsync();
 }
 
 internal static class Json
 {
+    /// <summary>A command that wants something of the messages before.</summary>
+    public static string Subscribe(string kind, string name, string replay) => $$"""{"type":"subscribe","{{kind}}":"{{name}}",{{replay}}}""";
+
     /// <summary>Without the position, which no test can know: and is there.</summary>
     public static string Bare(this JsonObject said)
     {

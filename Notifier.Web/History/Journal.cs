@@ -24,7 +24,6 @@ internal sealed class Journal(
     /// <summary>How many channels are asked for at once, where a pattern has many.</summary>
     private const int ChannelsAtOnce = 32;
 
-    private static readonly RedisKey State = "{notifier}:journal";
     private static readonly RedisKey ByLatest = "{notifier}:channels";
 
     private SeenMessage? seen;
@@ -43,7 +42,7 @@ internal sealed class Journal(
     {
         var latest = Volatile.Read(ref seen);
         var found = (RedisResult[])(await redis.ScriptEvaluateAsync(
-            JournalScripts.Look, [State],
+            JournalScripts.Look, [JournalScripts.State],
             [
                 Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)),
                 durable.Value.Messages, (long)durable.Value.Age.TotalSeconds,
@@ -86,9 +85,7 @@ internal sealed class Journal(
             logs.Add(await ReadAsync(redis, InRedis(name.Text), label: null, 0, count, last: true));
         else
         {
-            // Each has one of them at least, so more channels are of no use.
-            var recentFirst = await redis.SortedSetRangeByRankAsync(ByLatest, 0, -1, Order.Descending);
-            foreach (var some in Matching(name, recentFirst).Take(count).Chunk(ChannelsAtOnce))
+            foreach (var some in (await LatestAsync(redis, name, count)).Chunk(ChannelsAtOnce))
                 logs.AddRange(await Task.WhenAll(some.Select(one => ReadAsync(redis, one.InRedis, one.Channel, 0, count, last: true))));
         }
         var all = logs.SelectMany(static log => log.Messages).Where(message => name.Kind == NameKind.Channel || message.JournalId <= head.Id);
@@ -97,10 +94,26 @@ internal sealed class Journal(
         return new(head.Epoch, messages.Length > 0 ? messages[0].JournalId - 1 : end, end, IsWhole: true, IsLast: true, messages);
     }
 
+    /// <summary>The channels of a name that had a message last: each has one at least, so for so many messages no more are needed.</summary>
+    private async Task<List<(RedisValue InRedis, byte[] Channel)>> LatestAsync(IDatabase redis, Name name, int most)
+    {
+        var found = new List<(RedisValue, byte[])>();
+        RedisValue[] some;
+        var at = 0;
+        do
+        {
+            some = await redis.SortedSetRangeByRankAsync(ByLatest, at, at + MostMessages - 1, Order.Descending);
+            found.AddRange(Matching(name, some).Take(most - found.Count));
+            at += some.Length;
+        }
+        while (some.Length == MostMessages && found.Count < most);
+        return found;
+    }
+
     private async Task<ChannelLog> ReadAsync(IDatabase redis, RedisValue channel, byte[]? label, long after, int most, bool last = false)
     {
         var found = (RedisResult[])(await redis.ScriptEvaluateAsync(
-            JournalScripts.Messages, [State], [channel, after, most, recent.Value.Bytes, last ? 1 : 0]))!;
+            JournalScripts.Messages, [JournalScripts.State], [channel, after, most, recent.Value.Bytes, last ? 1 : 0]))!;
         var entries = (byte[][])found[2]!;
         if (last)
             Array.Reverse(entries);

@@ -1,8 +1,13 @@
+using StackExchange.Redis;
+
 namespace Notifier.History;
 
 /// <summary>The scripts that Redis runs for the journal: each is one step that nothing comes between.</summary>
 internal static class JournalScripts
 {
+    /// <summary>Of each script the one key that it is given; it makes the others, which are in the same slot.</summary>
+    public static RedisKey State { get; } = "{notifier}:journal";
+
     /// <summary>Publishes; for backends too.</summary>
     public static string Publish { get; } = Read("notifier.lua");
 

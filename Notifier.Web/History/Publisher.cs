@@ -20,8 +20,6 @@ internal readonly record struct Receipt(long? Receivers, string? Position, bool 
 /// <summary>Publishes on Redis: durable channels by the script that keeps what it publishes, others as they are. Thread-safe.</summary>
 internal sealed class Publisher(RedisPublisher redis, RedisNames names, DurableChannels durable)
 {
-    private static readonly RedisKey State = "{notifier}:journal";
-
     public bool IsDurable(string channel) => durable.Contain(Name.Channel(channel));
 
     /// <summary>Publishes in this order. Never waits for a Redis that is away.</summary>
@@ -37,7 +35,7 @@ internal sealed class Publisher(RedisPublisher redis, RedisNames names, DurableC
     private Func<ConnectionMultiplexer, Task<Receipt>> Durable(Draft draft) => async redis =>
     {
         var answer = (RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(
-            JournalScripts.Publish, [State], [names.ToRedis(Name.Channel(draft.Channel)).ToString(), draft.Payload, draft.Key ?? ""]))!;
+            JournalScripts.Publish, [JournalScripts.State], [names.ToRedis(Name.Channel(draft.Channel)).ToString(), draft.Payload, draft.Key ?? ""]))!;
         var isRepeated = (int)answer[2] == 1;
         return new(isRepeated ? null : long.Parse((string)answer[1]!, CultureInfo.InvariantCulture), (string)answer[0]!, isRepeated);
     };

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
 using FluentAssertions;
 using Notifier.Tests.Support;
 using Xunit;
@@ -25,5 +28,84 @@ public sealed class RedisClusterTests
         ((string?)(await client.ReadAsync())["data"]).Should().Be("first");
         for (var n = 0; n < 500; n++)
             ((string?)(await client.ReadAsync())["data"]).Should().Be($"{n}");
+    }
+
+    [Fact]
+    public async Task Each_name_is_on_one_server_from_the_start_on_and_after_that_server_is_killed()
+    {
+        await using var cluster = await RedisCluster.StartAsync(replicas: 1);
+        await using var app = await NotifierApp.StartAsync(cluster.Configuration, settings: ["Redis:Linger=00:00:00"]);
+        await using var client = await JsonClient.ConnectAsync(app);
+        // Asked for while the library is still connecting to all six: that is when it asked two of them.
+        var names = Enumerable.Range(0, 100).Select(static n => $"cluster.{n}").ToArray();
+        foreach (var name in names)
+            await client.SendAsync($$"""{"type":"subscribe","channel":"{{name}}"}""");
+        foreach (var _ in names)
+            ((string?)(await client.ReadAsync())["type"]).Should().Be("subscribed");
+        var first = await HolderAsync(cluster, names);
+
+        await cluster.KillAsync(first);
+        // It is told when the server is given up, and again where a name is heard anew.
+        var told = new HashSet<string>();
+        while (told.Count < names.Length)
+        {
+            var said = await client.ReadAsync();
+            ((string?)said["type"]).Should().Be("gap");
+            told.Add((string)said["channel"]!);
+        }
+        var second = await HolderAsync(cluster, names);
+
+        second.Should().NotBe(first);
+        await using var redis = await PlainRedisClient.ConnectAsync(cluster.Ports.First(port => port != second));
+        foreach (var name in names)
+            await redis.AskAsync("PUBLISH", name, name);
+        await redis.AskAsync("PUBLISH", names[0], "end");
+        var heard = new List<string>();
+        for (JsonObject said; (string?)(said = await client.ReadAsync())["data"] != "end";)
+        {
+            if (said["data"] is { } data)
+                heard.Add((string)data!);
+        }
+        heard.Should().BeEquivalentTo(names, "each comes once");
+    }
+
+    [Fact]
+    public async Task A_cluster_that_comes_later_than_the_names_has_each_on_one_server_too()
+    {
+        await using var cluster = await RedisCluster.StartAsync();
+        await cluster.FreezeAsync();
+        await using var app = await NotifierApp.StartAsync(cluster.Configuration);
+        await using var client = await JsonClient.ConnectAsync(app);
+        var names = Enumerable.Range(0, 100).Select(static n => $"cluster.{n}").ToArray();
+        foreach (var name in names)
+            await client.SendAsync($$"""{"type":"subscribe","channel":"{{name}}"}""");
+        await Eventually.IsAsync(() => app.Log.Lines.Any(static line => line.Text.Contains("does not answer", StringComparison.Ordinal)), "it is noticed");
+
+        await cluster.ThawAsync();
+
+        foreach (var _ in names)
+            ((string?)(await client.ReadAsync())["type"]).Should().Be("subscribed");
+        await HolderAsync(cluster, names);
+    }
+
+    /// <summary>The port of the one server that has them all, each once, as soon as that is so.</summary>
+    private static async Task<int> HolderAsync(RedisCluster cluster, string[] names)
+    {
+        var holder = 0;
+        await Eventually.IsAsync(
+            async () =>
+            {
+                var counts = new Dictionary<int, int>();
+                foreach (var port in cluster.Ports)
+                {
+                    await using var server = await PlainRedisClient.ConnectAsync(port);
+                    await server.SendAsync(["PUBSUB", "NUMSUB", .. names]);
+                    counts[port] = (await server.ReadAsync()).Where(static (_, n) => n % 2 == 1).Sum(static count => int.Parse(Encoding.UTF8.GetString(count), CultureInfo.InvariantCulture));
+                }
+                holder = counts.MaxBy(static count => count.Value).Key;
+                return counts.Values.Sum() == names.Length && counts[holder] == names.Length;
+            },
+            "each name is on one server, all on the same");
+        return holder;
     }
 }

@@ -74,6 +74,11 @@ internal sealed class RedisCluster : IAsyncDisposable
         await nodes[port].KillAsync();
     }
 
+    /// <summary>All its servers, gone for a while.</summary>
+    public Task FreezeAsync() => Task.WhenAll(Ports.Select(port => nodes[port].FreezeAsync()));
+
+    public Task ThawAsync() => Task.WhenAll(Ports.Select(port => nodes[port].ThawAsync()));
+
     /// <summary>Waits until all that are left know that a node is gone.</summary>
     public async Task NoticesAsync(int killed)
     {

@@ -30,7 +30,7 @@ internal sealed class Publisher(RedisPublisher redis, RedisNames names, DurableC
     }
 
     private Func<ConnectionMultiplexer, Task<Receipt>> Plain(Draft draft) => async redis =>
-        new(await redis.GetSubscriber().PublishAsync(names.ToRedis(Name.Channel(draft.Channel)), draft.Payload), null, IsRepeated: false);
+        new(await redis.GetSubscriber().PublishAsync(names.ToPublish(draft.Channel), draft.Payload), null, IsRepeated: false);
 
     private Func<ConnectionMultiplexer, Task<Receipt>> Durable(Draft draft) => async redis =>
     {

@@ -1,17 +1,15 @@
-using System.Collections.Concurrent;
-using System.Net;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
 /// <summary>
 /// The one shared connection to Redis. It never keeps the process from starting: it heals by itself when Redis comes, or
-/// comes back, and says so. Where the library does not heal, a new connection takes the place of the old one.
+/// comes back, and says so. Where the library does not heal, a new connection takes the place of the old one. On a Cluster there are two: one for
+/// commands, which knows all servers, and one that listens to one of them (<see cref="ClusterListening"/>).
 /// </summary>
 internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
-    private static readonly EndPoint NoEndPoint = new IPEndPoint(0, 0);
     private static readonly TimeSpan SettledAfter = TimeSpan.FromSeconds(1);
 
     private readonly RedisLocator locator;
@@ -21,8 +19,10 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     private readonly TaskCompletionSource connecting = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource stopping = new();
     private volatile TaskCompletionSource restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ClusterListening cluster;
+    private readonly SemaphoreSlim replacing = new(1);
     private ConnectionMultiplexer? current;
-    private readonly ConcurrentDictionary<EndPoint, int> restorations = [];
+    private ConnectionMultiplexer? commands;
     private long restoredAt;
 
     public RedisBackplane(RedisLocator locator, RedisMetrics metrics, TimeProvider time, ILogger<RedisBackplane> logger)
@@ -32,6 +32,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         this.time = time;
         this.logger = logger;
         Condition = new RedisCondition(logger, stopping.Token);
+        cluster = new ClusterListening(this, time);
     }
 
     /// <summary>
@@ -56,11 +57,14 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         return Current!.GetSubscriber();
     }
 
-    /// <summary>The connection in use; null until the first attempt to connect has ended.</summary>
+    /// <summary>The connection that listens; null until the first attempt to connect has ended.</summary>
     public ConnectionMultiplexer? Current => Volatile.Read(ref current);
 
-    /// <summary>Null while Redis is away.</summary>
-    public ConnectionMultiplexer? Connected => Current is { IsConnected: true } multiplexer ? multiplexer : null;
+    /// <summary>The connection for commands. Null while Redis is away.</summary>
+    public ConnectionMultiplexer? Connected => Volatile.Read(ref commands) is { IsConnected: true } multiplexer ? multiplexer : null;
+
+    /// <summary>False as long as Redis is known to be a Cluster, and not yet which of its servers to listen to.</summary>
+    public bool IsListening => Current is { } listens && (listens != Volatile.Read(ref commands) || !ClusterListening.IsCluster(listens));
 
     /// <summary>Whether it serves.</summary>
     public RedisCondition Condition { get; }
@@ -95,32 +99,96 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await stopping.CancelAsync();
-        if (Interlocked.Exchange(ref current, null) is { } last)
-            await last.DisposeAsync();
+        var (listens, talks) = (Interlocked.Exchange(ref current, null), Interlocked.Exchange(ref commands, null));
+        if (listens is not null)
+            await listens.DisposeAsync();
+        if (talks is not null && talks != listens)
+            await talks.DisposeAsync();
     }
 
     /// <summary>
-    /// Puts a new connection in place of the present one, which has gone deaf: all names are subscribed anew on it, and each has a gap in
-    /// its log. Called by the probe alone.
+    /// Puts a new connection in place of one that listens and has gone deaf, or whose server of a Cluster is gone: all names are subscribed anew on it, and each
+    /// has a gap in its log. Nothing happens when that has been done already.
     /// </summary>
-    public async Task RebuildAsync()
+    /// <param name="deaf">The connection that listened so far.</param>
+    /// <param name="wasDeaf">Whether it looked well; for those who count.</param>
+    public async Task ReplaceAsync(ConnectionMultiplexer deaf, bool wasDeaf)
     {
-        var fresh = await ConnectionMultiplexer.ConnectAsync(Location!.Options);
-        Follow(fresh);
-        if (await TryPingSubscriptionsAsync(fresh))
+        await replacing.WaitAsync(Stopping);
+        try
+        {
+            if (deaf != Current)
+                return;
+            var all = commands!;
+            var isCluster = ClusterListening.IsCluster(all);
+            var fresh = isCluster
+                ? await ClusterListening.ConnectAsync(Location!.Options, all, deaf == all ? null : deaf.GetEndPoints().FirstOrDefault())
+                : await ConnectionMultiplexer.ConnectAsync(Location!.Options);
+            await TakeAsync(fresh);
+            if (!isCluster)
+                Volatile.Write(ref commands, fresh);
+            if (deaf != commands)
+                LetGo(deaf);
+        }
+        finally
+        {
+            replacing.Release();
+        }
+        NoteRestoration(isReconnect: connecting.Task.IsCompleted, wasDeaf);
+    }
+
+    /// <summary>Called by the connection that listens: it was lost, and perhaps is back already.</summary>
+    public void NoteLoss(bool isBack)
+    {
+        Condition.ReportAway(Location!.Description);
+        if (isBack)
             Condition.ReportBack();
-        Volatile.Write(ref restoredAt, time.GetTimestamp());
-        var deaf = Interlocked.Exchange(ref current, fresh);
-        if (Stopping.IsCancellationRequested)
-            await fresh.DisposeAsync();
-        // It may be waiting for a Redis that hangs; nobody waits for it. What it still delivers, nobody listens to any more.
-        _ = deaf!.CloseAsync(allowCommandsToComplete: false).ContinueWith(
-            static (_, old) => ((ConnectionMultiplexer)old!).Dispose(), deaf, CancellationToken.None,
-            TaskContinuationOptions.None, TaskScheduler.Default);
+        else if (Current is { } lost && lost != Volatile.Read(ref commands))
+            _ = cluster.FailOverAsync(lost);
+    }
+
+    /// <summary>Called by the connection that listens.</summary>
+    public void NoteReconfiguration() => Reconfigured?.Invoke();
+
+    /// <summary>Called by the connection that listens, before the library has asked for all names again.</summary>
+    public void NoteReturnBegins() => Volatile.Write(ref restoredAt, time.GetTimestamp());
+
+    /// <summary>Called by the connection that listens, when Redis answers.</summary>
+    /// <param name="hasNames">Whether this is of the part of the connection that has the names.</param>
+    /// <param name="wasLost">Whether it was there before: the library tells of the first time too.</param>
+    public async Task NoteReturnAsync(bool hasNames, bool wasLost)
+    {
+        Condition.ReportBack();
+        // It was away when this process started, and nobody knew that it is a Cluster.
+        if (!IsListening && await cluster.TryBeginAsync(Current!))
+            return;
+        if (hasNames)
+            NoteRestoration(isReconnect: wasLost, wasDeaf: false);
+    }
+
+    private void NoteRestoration(bool isReconnect, bool wasDeaf)
+    {
         Interlocked.Exchange(ref restored, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
-        metrics.Reconnected(wasDeaf: true);
+        if (!isReconnect)
+            return;
+        metrics.Reconnected(wasDeaf);
         Restored?.Invoke();
     }
+
+    private async Task TakeAsync(ConnectionMultiplexer fresh)
+    {
+        if (await new RedisConnection(this, fresh, time).TryPingAsync())
+            Condition.ReportBack();
+        NoteReturnBegins();
+        Volatile.Write(ref current, fresh);
+        if (Stopping.IsCancellationRequested)
+            await fresh.DisposeAsync();
+    }
+
+    /// <summary>It may be waiting for a Redis that hangs; nobody waits for it. What it still delivers, nobody listens to any more.</summary>
+    private static void LetGo(ConnectionMultiplexer deaf) => deaf.CloseAsync(allowCommandsToComplete: false).ContinueWith(
+        static (_, old) => ((ConnectionMultiplexer)old!).Dispose(), deaf, CancellationToken.None,
+        TaskContinuationOptions.None, TaskScheduler.Default);
 
     private async Task ConnectAsync(ConfigurationOptions options)
     {
@@ -141,103 +209,25 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         }
     }
 
-    private void Follow(ConnectionMultiplexer multiplexer)
-    {
-        multiplexer.ConnectionFailed += (_, _) => OnFailed(multiplexer);
-        multiplexer.ConfigurationChanged += (_, _) => OnReconfigured(multiplexer);
-        multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(multiplexer, restored.EndPoint ?? NoEndPoint, restored.ConnectionType);
-    }
-
     private async Task BeginAsync(ConnectionMultiplexer multiplexer)
     {
+        var connection = new RedisConnection(this, multiplexer, time);
+        Volatile.Write(ref commands, multiplexer);
         Volatile.Write(ref current, multiplexer);
-        Follow(multiplexer);
         if (multiplexer.IsConnected)
             Log.Connected(logger, Location!.Description);
         else
             Condition.ReportAway(Location!.Description);
-        // The library would open the connection for subscriptions when it is first used, and then ask twice for each name
-        // that waits for it.
-        if (!await TryPingSubscriptionsAsync(multiplexer) && multiplexer.IsConnected && Condition.IsRefused)
-            _ = AwaitAnswerAsync(multiplexer);
+        if (ClusterListening.IsCluster(multiplexer))
+            await cluster.TryBeginAsync(multiplexer);
+        else if (!await connection.TryPingAsync() && multiplexer.IsConnected && Condition.IsRefused)
+        {
+            Condition.ReportAway(Location!.Description);
+            _ = connection.AwaitAnswerAsync();
+        }
         connecting.SetResult();
         if (Stopping.IsCancellationRequested)
             await multiplexer.DisposeAsync();
-    }
-
-    private void OnFailed(ConnectionMultiplexer multiplexer)
-    {
-        if (multiplexer != Current)
-            return;
-        Condition.ReportAway(Location!.Description);
-        // The library tells each event on a thread of its own: this one may come after that of the return.
-        if (multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected())
-            Condition.ReportBack();
-    }
-
-    private void OnReconfigured(ConnectionMultiplexer multiplexer)
-    {
-        if (multiplexer == Current)
-            Reconfigured?.Invoke();
-    }
-
-    /// <summary>It is connected, and answers with errors: it loads its data, for instance. No event tells when that is over.</summary>
-    private async Task AwaitAnswerAsync(ConnectionMultiplexer multiplexer)
-    {
-        Condition.ReportAway(Location!.Description);
-        do
-            await Task.Delay(LookAgainAfter, time, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        while (!Stopping.IsCancellationRequested && multiplexer == Current && !await TryPingSubscriptionsAsync(multiplexer));
-        if (!Stopping.IsCancellationRequested && multiplexer == Current)
-            Condition.ReportBack();
-    }
-
-    private async Task OnRestoredAsync(ConnectionMultiplexer multiplexer, EndPoint server, ConnectionType type)
-    {
-        if (multiplexer != Current)
-            return;     // of one that is being replaced, or was
-        // Each server of a Cluster, and each replica, is connected to for a first time: nothing was lost then. (What moves there, see Reception.)
-        var number = type == ConnectionType.Subscription
-            ? restorations.AddOrUpdate(server, 1, static (_, before) => before + 1)
-            : restorations.GetValueOrDefault(server);
-        if (number > 1)
-            Volatile.Write(ref restoredAt, time.GetTimestamp());
-        // The library has asked for all its names again before this ping, on the same connection: its answer says that
-        // Redis has confirmed them. And it opens that connection, if the other one was first.
-        while (!await TryPingSubscriptionsAsync(multiplexer))
-        {
-            await Task.Delay(LookAgainAfter, time, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (Stopping.IsCancellationRequested || number != restorations.GetValueOrDefault(server))
-                return;     // lost again meanwhile, and back
-        }
-        Condition.ReportBack();
-        if (type != ConnectionType.Subscription)
-            return;
-        Interlocked.Exchange(ref restored, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
-        // The library tells of the first time too: nothing was lost then.
-        if (number <= 1)
-            return;
-        metrics.Reconnected(wasDeaf: false);
-        Restored?.Invoke();
-    }
-
-    private async Task<bool> TryPingSubscriptionsAsync(ConnectionMultiplexer multiplexer)
-    {
-        try
-        {
-            await multiplexer.GetSubscriber().PingAsync();
-            return true;
-        }
-        catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))
-        {
-            return true;    // an answer too: its ACL has no PING for us
-        }
-        catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
-        {
-            if (multiplexer.IsConnected)
-                Condition.Report(error);
-            return false;
-        }
     }
 
     private static partial class Log

@@ -17,6 +17,9 @@ internal sealed class RedisNames(IOptions<RedisOptions> options)
         ? RedisChannel.Literal(prefix + name.Text)
         : RedisChannel.Pattern(escapedPrefix + name.Text);
 
+    /// <summary>On a Cluster all messages of a channel go to one server, as if it were a key: two servers keep no order.</summary>
+    public RedisChannel ToPublish(string channel) => ToRedis(Name.Channel(channel)).WithKeyRouting();
+
     /// <summary>
     /// The channel as browsers know it, or null when it must not reach them: what is reserved stays so with the prefix and
     /// without it.

@@ -40,7 +40,7 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, RedisMetrics 
     private TaskCompletionSource echo = new();
     private volatile Hearing hearing;
     private TimeSpan backOff = TimeSpan.Zero;
-    private long rebuiltAt;
+    private long replacedAt;
     private int number;
     private long sentAt;
 
@@ -65,12 +65,13 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, RedisMetrics 
     {
         await backplane.SubscriberAsync();      // once there is a connection
         var before = hearing;
-        hearing = await ProbeAsync(backplane.Current!);
+        var connection = backplane.Current!;
+        hearing = await ProbeAsync(connection);
         if (hearing == Hearing.Hears)
             backOff = TimeSpan.Zero;
         else if (hearing == Hearing.NotAllowed)
             Log.NotAllowed(logger);
-        else if (hearing == Hearing.Deaf && await TryRebuildAsync())
+        else if (hearing == Hearing.Deaf && await TryReplaceAsync(connection))
             hearing = await ProbeAsync(backplane.Current!);
         if (before == Hearing.Deaf && hearing == Hearing.Hears)
             Log.Hears(logger);
@@ -84,7 +85,8 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, RedisMetrics 
         {
             var listens = await TryListenAsync(connection);
             sentAt = time.GetTimestamp();
-            await connection.GetSubscriber().PublishAsync(channel, mine);
+            // On a Cluster from another server than the one that is listened to: what passes between them is tried, too.
+            await (backplane.Connected ?? connection).GetSubscriber().PublishAsync(channel, mine);
             if (!listens)
                 return Hearing.Deaf;    // Redis answers, only not on that connection
             await heard.Task.WaitAsync(EchoWithin, time, backplane.Stopping);
@@ -131,20 +133,20 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, RedisMetrics 
     }
 
     /// <summary>At once for the first time; a connection that goes deaf again and again is replaced less and less often.</summary>
-    private async Task<bool> TryRebuildAsync()
+    private async Task<bool> TryReplaceAsync(ConnectionMultiplexer deaf)
     {
-        if (backOff > TimeSpan.Zero && time.GetElapsedTime(rebuiltAt) < backOff)
+        if (backOff > TimeSpan.Zero && time.GetElapsedTime(replacedAt) < backOff)
             return false;
         Log.Deaf(logger);
         try
         {
-            await backplane.RebuildAsync();
+            await backplane.ReplaceAsync(deaf, wasDeaf: true);
         }
         catch (Exception error) when (error is RedisException or TimeoutException)
         {
-            Log.NotRebuilt(logger, error.Message);
+            Log.NotReplaced(logger, error.Message);
         }
-        rebuiltAt = time.GetTimestamp();
+        replacedAt = time.GetTimestamp();
         backOff = backOff == TimeSpan.Zero ? Every : backOff * 2 < LongestBackOff ? backOff * 2 : LongestBackOff;
         return true;
     }
@@ -159,7 +161,7 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, RedisMetrics 
         public static partial void Hears(ILogger logger);
 
         [LoggerMessage(LogLevel.Warning, "The connection to Redis could not be replaced; trying again: {Error}")]
-        public static partial void NotRebuilt(ILogger logger, string error);
+        public static partial void NotReplaced(ILogger logger, string error);
 
         [LoggerMessage(LogLevel.Warning, "Redis' ACL does not allow the channel notifier:probe:* to this user: whether this node hears Redis is "
             + "not watched. To allow it: ACL SETUSER <user> &notifier:probe:*")]

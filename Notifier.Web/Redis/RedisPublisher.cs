@@ -26,12 +26,12 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
     public async Task<(long?[] Receivers, PublishFailure? Failure)> PublishAsync(IReadOnlyList<(string Channel, byte[] Payload)> messages)
     {
         var (counts, failure) = await SendAsync(messages.Select(message =>
-            (Func<ConnectionMultiplexer, Task<long>>)(redis => redis.GetSubscriber().PublishAsync(names.ToRedis(Name.Channel(message.Channel)), message.Payload))));
+            (Func<ConnectionMultiplexer, Task<long>>)(redis => redis.GetSubscriber().PublishAsync(names.ToPublish(message.Channel), message.Payload))));
         return ([.. counts.Select(count => IsCluster ? (long?)null : count)], failure);
     }
 
     /// <summary>Whether what Redis counts is only what one of its servers knows.</summary>
-    public bool IsCluster => backplane.Connected?.GetServers().Any(static server => server.ServerType == ServerType.Cluster) ?? false;
+    public bool IsCluster => backplane.Connected is { } redis && ClusterListening.IsCluster(redis);
 
     /// <summary>Has all of them sent in this order, and then waits for the answers.</summary>
     /// <returns>The answers that came, and why not more.</returns>

@@ -129,7 +129,7 @@ internal sealed partial class RedisSubscription
                     inDoubt = false;
                 }
                 // While Redis is away each attempt would wait for its limit, and leave a queue in the library.
-                if (subscriber.IsConnected(channel))
+                if (backplane.IsListening && subscriber.IsConnected(channel))
                 {
                     var queue = await subscriber.SubscribeAsync(channel);
                     if (!inDoubt)

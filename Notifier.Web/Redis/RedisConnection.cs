@@ -1,0 +1,101 @@
+using System.Collections.Concurrent;
+using System.Net;
+using StackExchange.Redis;
+
+namespace Notifier.Redis;
+
+/// <summary>
+/// Hears what the library tells of one of its connections, sorts out what that means, and passes it on to the backplane as long as that one listens by it.
+/// </summary>
+internal sealed class RedisConnection
+{
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
+    private static readonly EndPoint NoEndPoint = new IPEndPoint(0, 0);
+
+    private readonly RedisBackplane backplane;
+    private readonly ConnectionMultiplexer multiplexer;
+    private readonly TimeProvider time;
+    private readonly ConcurrentDictionary<EndPoint, int> restorations = [];
+
+    public RedisConnection(RedisBackplane backplane, ConnectionMultiplexer multiplexer, TimeProvider time)
+    {
+        this.backplane = backplane;
+        this.multiplexer = multiplexer;
+        this.time = time;
+        multiplexer.ConnectionFailed += (_, _) => OnFailed();
+        multiplexer.ConfigurationChanged += (_, _) => OnReconfigured();
+        multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(restored.EndPoint ?? NoEndPoint, restored.ConnectionType);
+    }
+
+    private bool IsInUse => multiplexer == backplane.Current && !backplane.Stopping.IsCancellationRequested;
+
+    /// <summary>
+    /// Whether Redis answers on the connection for subscriptions. The library opens it when it is first used, and would then ask twice for each name that
+    /// waits for it: so this comes before.
+    /// </summary>
+    public async Task<bool> TryPingAsync()
+    {
+        try
+        {
+            await multiplexer.GetSubscriber().PingAsync();
+            return true;
+        }
+        catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))
+        {
+            return true;    // an answer too: its ACL has no PING for us
+        }
+        catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            if (multiplexer.IsConnected)
+                backplane.Condition.Report(error);
+            return false;
+        }
+    }
+
+    /// <summary>It is connected, and answers with errors: it loads its data, for instance. No event tells when that is over.</summary>
+    public async Task AwaitAnswerAsync()
+    {
+        do
+            await LookAgainAsync();
+        while (IsInUse && !await TryPingAsync());
+        if (IsInUse)
+            backplane.Condition.ReportBack();
+    }
+
+    private void OnFailed()
+    {
+        // The library tells each event on a thread of its own: this one may come after that of the return.
+        if (IsInUse)
+            backplane.NoteLoss(isBack: multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected());
+    }
+
+    private void OnReconfigured()
+    {
+        if (IsInUse)
+            backplane.NoteReconfiguration();
+    }
+
+    private async Task OnRestoredAsync(EndPoint server, ConnectionType type)
+    {
+        // Each server, and each replica, is connected to for a first time: nothing was lost then. (What moves there, see Reception.)
+        var number = type == ConnectionType.Subscription
+            ? restorations.AddOrUpdate(server, 1, static (_, before) => before + 1)
+            : restorations.GetValueOrDefault(server);
+        if (!IsInUse)
+            return;     // it is being replaced, or was
+        if (number > 1)
+            backplane.NoteReturnBegins();
+        // The library has asked for all its names again before this ping, on the same connection: its answer says that
+        // Redis has confirmed them. And it opens that connection, if the other one was first.
+        while (!await TryPingAsync())
+        {
+            await LookAgainAsync();
+            if (!IsInUse || number != restorations.GetValueOrDefault(server))
+                return;     // lost again meanwhile, and back
+        }
+        await backplane.NoteReturnAsync(hasNames: type == ConnectionType.Subscription, wasLost: number > 1);
+    }
+
+    private async Task LookAgainAsync() =>
+        await Task.Delay(LookAgainAfter, time, backplane.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+}

@@ -21,7 +21,13 @@ while [ $# -gt 0 ]; do
     shift
 done
 chosen="Faults!=long"
-if [ -n "$faults" ]; then chosen="FullyQualifiedName~Notifier.Tests.Faults"; fi
+settings=()
+if [ -n "$faults" ]; then
+    chosen="FullyQualifiedName~Notifier.Tests.Faults"
+    # One after the other: times are the fault's own then, and so is what happens to the memory.
+    export NOTIFIER_FAULTS_ALONE=yes
+    settings=(-- xUnit.ParallelizeTestCollections=false)
+fi
 if [ -n "$filter" ]; then chosen="($filter)&($chosen)"; fi
 
 # The names are those that the tests look for. Each is tried: Ubuntu's chromium-browser may only say that a snap is missing.
@@ -91,7 +97,7 @@ rm -rf "$results"
 mkdir "$results"
 export NOTIFIER_FAULTS_ROWS="$PWD/$results/faults.tsv"
 status=0
-dotnet test --no-build -c Release --logger "console;verbosity=normal" --logger trx --results-directory "$results" --filter "$chosen" "${rest[@]}" \
+dotnet test --no-build -c Release --logger "console;verbosity=normal" --logger trx --results-directory "$results" --filter "$chosen" "${rest[@]}" "${settings[@]}" \
     || status=$?
 
 # The sum of one of the results' counters.

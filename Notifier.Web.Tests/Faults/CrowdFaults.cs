@@ -11,15 +11,14 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Faults;
 
 /// <summary>Many clients at their worst, all at once. These take long: <c>./test.sh --faults</c> runs them.</summary>
-[Trait("Faults", "long")]
-public sealed class CrowdFaultTests(ITestOutputHelper output) : IAsyncLifetime
+public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     private RedisServer redis = null!;
     private int turnedAway;
 
-    public async Task InitializeAsync() => redis = await RedisServer.StartAsync();
+    public async Task InitializeAsync() => redis = await (isEmbedded ? RedisServer.StartEmbeddedAsync() : RedisServer.StartAsync());
 
     public async Task DisposeAsync() => await redis.DisposeAsync();
 
@@ -241,3 +240,11 @@ public sealed class CrowdFaultTests(ITestOutputHelper output) : IAsyncLifetime
         return int.TryParse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[3], CultureInfo.InvariantCulture, out var files) ? files : int.MaxValue;
     }
 }
+
+/// <summary>On Redis.</summary>
+[Trait("Faults", "long")]
+public sealed class CrowdFaultTests(ITestOutputHelper output) : CrowdFaults(output, isEmbedded: false);
+
+/// <summary>On the Redis inside Notifier.</summary>
+[Trait("Faults", "long")]
+public sealed class EmbeddedCrowdFaultTests(ITestOutputHelper output) : CrowdFaults(output, isEmbedded: true);

@@ -19,12 +19,6 @@ internal sealed record Fault(string Chapter, string Name, string Promise, TimeSp
     /// </summary>
     public bool FailsOver { get; init; }
 
-    /// <summary>
-    /// A known mistake: on a Cluster with replicas StackExchange.Redis may subscribe a name on two nodes when this process starts, and then every
-    /// plain message of it comes twice. It is counted, and said in the row.
-    /// </summary>
-    public bool MayStaySubscribedTwice { get; init; }
-
     /// <summary>Clients lose their connection, and come back with their positions.</summary>
     public bool EndsConnections { get; init; }
 

@@ -47,7 +47,7 @@ internal static class FaultSuite
                 {
                     var remark = await befall(trial);
                     outcome = await trial.EndAsync();
-                    outcome = outcome with { Remark = remark + outcome.Remark };
+                    outcome = outcome with { Remark = string.Join("; ", new[] { remark, outcome.Remark }.Where(static said => said.Length > 0)) };
                 }
                 CollectForgottenTasks();
                 lock (forgotten)

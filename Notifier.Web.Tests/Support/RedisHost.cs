@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using DotNet.Testcontainers.Builders;
+using Microsoft.Extensions.Logging.Abstractions;
+using Notifier.Redis;
 using Testcontainers.Redis;
 
 namespace Notifier.Tests.Support;
@@ -102,6 +104,34 @@ internal sealed class ProcessRedisHost(int port, string[] arguments) : IRedisHos
         if (process is { HasExited: false })
             process.Kill();
         process?.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>The Redis that Notifier starts where none is configured. It lives in this process, so it cannot hang.</summary>
+internal sealed class EmbeddedRedisHost(int port) : IRedisHost
+{
+    private EmbeddedRedis? server;
+
+    public Task StartAsync()
+    {
+        server = EmbeddedRedis.Start(port, NullLoggerFactory.Instance);
+        return Task.CompletedTask;
+    }
+
+    public Task KillAsync()
+    {
+        server!.Dispose();
+        return Task.CompletedTask;
+    }
+
+    public Task FreezeAsync() => throw new NotSupportedException("It is a part of this process.");
+
+    public Task ThawAsync() => throw new NotSupportedException("It is a part of this process.");
+
+    public ValueTask DisposeAsync()
+    {
+        server?.Dispose();
         return ValueTask.CompletedTask;
     }
 }

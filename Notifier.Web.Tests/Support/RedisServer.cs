@@ -37,6 +37,15 @@ internal sealed class RedisServer : IAsyncDisposable
         return redis;
     }
 
+    /// <summary>The Redis that is inside Notifier (Microsoft.Garnet), alone. It cannot hang.</summary>
+    public static async Task<RedisServer> StartEmbeddedAsync()
+    {
+        var port = FreePort.Next();
+        var redis = new RedisServer(new EmbeddedRedisHost(port), port);
+        await redis.StartHostAsync();
+        return redis;
+    }
+
     /// <summary>One that is not running yet.</summary>
     public static async Task<RedisServer> CreateAsync(params string[] arguments)
     {

@@ -1,0 +1,133 @@
+using System.Globalization;
+using FluentAssertions;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using StackExchange.Redis;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Notifier.Tests.Faults;
+
+/// <summary>Clients at their worst, while others want what they always want: every message, once and in order. Whatever Redis it is.</summary>
+public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : IAsyncLifetime
+{
+    private protected static readonly string[] NoLinger = ["Redis:Linger=00:00:00"];
+
+    private protected RedisServer redis = null!;
+
+    public async Task InitializeAsync() => redis = await (isEmbedded ? RedisServer.StartEmbeddedAsync() : RedisServer.StartAsync());
+
+    public async Task DisposeAsync() => await redis.DisposeAsync();
+
+    [Fact]
+    public async Task One_of_two_hundred_stops_reading_and_is_told_exactly_how_much_it_has_lost_and_the_others_lose_nothing()
+    {
+        const int messages = 1_000;
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: [.. NoLinger, "History:Recent:Messages=200"]);
+        using var aftermath = new Aftermath(app, redis);
+        await using var stalled = await JsonClient.ConnectAsync(app, receiveBuffer: 4096);
+        await stalled.SubscribeAsync("channel", "one.stops");
+        var others = await Clients.ConnectAsync(app, 199, "/ws?channel=one.stops");
+        await redis.WhenChannelIsLiveAsync(app, "one.stops", 200);
+
+        await PublishInStepAsync("one.stops", messages, burst: 100, others);
+
+        var (next, lost) = (0, 0);
+        while (next < messages)
+        {
+            var said = await stalled.ReadAsync();
+            if ((string?)said["type"] == "gap")
+                next += lost = (int)said["lost"]!;
+            else
+                Number((string)said["data"]!).Should().Be(next++);
+        }
+        output.WriteLine($"The one that had stopped was told of {lost} lost messages.");
+        lost.Should().BePositive("it has to fall out of the log, or this shows nothing");
+        await aftermath.RedisAndTheHubAgreeAsync(Name.Channel("one.stops"));
+        await stalled.DisposeAsync();
+        await others.DisposeAllAsync();
+        await aftermath.NothingIsLeftAsync();
+    }
+
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task Fifty_of_two_hundred_are_half_open_under_traffic_and_gone_within_forty_seconds_and_the_others_lose_nothing(Listen listen)
+    {
+        await using var app = await SweptApp.StartAsync(redis.Configuration, listen, NoLinger);
+        using var aftermath = new Aftermath(app.App, redis);
+        var clients = await Clients.ConnectAsync(app.App, 200, "/ws?channel=half.open");
+        await redis.WhenChannelIsLiveAsync(app.App, "half.open", 200);
+        var (dead, alive) = (clients[..50], clients[50..]);
+        await PublishInStepAsync("half.open", 1, 1, clients);
+
+        foreach (var client in dead)
+            client.GoHalfOpen();
+        var next = 1;
+        await app.AdvanceAsync(40, () => PublishInStepAsync("half.open", 1, 1, alive, first: next++));
+
+        await app.WhenThereAreAsync(alive.Length);
+        await Eventually.IsAsync(() => app.App.Hub.References(Name.Channel("half.open")) == alive.Length, "their names are let go of");
+        await aftermath.RedisAndTheHubAgreeAsync(Name.Channel("half.open"));
+        await clients.DisposeAllAsync();
+        await app.WhenThereAreAsync(0);
+    }
+
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task A_flood_of_pings_costs_one_waiting_pong_and_delays_nobody(Listen listen)
+    {
+        const int pings = 100_000;      // of 131 bytes: more than all buffers on the way have room for
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, listen, settings: NoLinger);
+        using var aftermath = new Aftermath(app, redis);
+        await using var flooder = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), receiveBuffer: 4096);
+        await using var neighbour = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=flood"));
+        await redis.WhenChannelIsLiveAsync(app, "flood");
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+
+        var flooding = Task.Run(async () =>
+        {
+            foreach (var some in Enumerable.Range(0, pings).Chunk(1_000))
+                await flooder.SendRawAsync([.. some.SelectMany(static n => RawWebSocket.Masked(Frame.PingOpcode, [.. BitConverter.GetBytes(n), .. new byte[121]]))]);
+        });
+        await PublishInStepAsync("flood", 500, burst: 1, [neighbour]);
+        await flooding.WaitAsync(Eventually.Limit);
+        var cost = GC.GetTotalMemory(forceFullCollection: true) - before;
+
+        // It has read nothing so far. What came while its socket was full has been replaced by what came later (RFC 6455, 5.5.3).
+        var (pongs, last) = (0, -1);
+        while (last < pings - 1)
+        {
+            var pong = await flooder.ReadMessageAsync();    // the server's own ping may come, too
+            pong.Opcode.Should().Be(Frame.PongOpcode);
+            BitConverter.ToInt32(pong.Payload).Should().BeGreaterThan(last);
+            (pongs, last) = (pongs + 1, BitConverter.ToInt32(pong.Payload));
+        }
+        output.WriteLine($"{pings} pings, {pongs} pongs, {cost / 1024} KiB.");
+        pongs.Should().BeLessThan(pings, "it has to be full, or this shows nothing");
+        cost.Should().BeLessThan(4 * 1024 * 1024);
+        await neighbour.DisposeAsync();
+        await flooder.DisposeAsync();
+        await aftermath.NothingIsLeftAsync();
+    }
+
+    /// <summary>Numbered messages, no faster than they are read; each client must get every one, in order.</summary>
+    private async Task PublishInStepAsync(string channel, int count, int burst, RawWebSocket[] clients, int first = 0)
+    {
+        for (var n = first; n < first + count; n += burst)
+        {
+            await redis.PublishAllAsync(channel, Enumerable.Range(n, burst).Select(Payload));
+            await Task.WhenAll(clients.Select(async client =>
+            {
+                for (var expected = n; expected < n + burst; expected++)
+                    Number(await client.ReadTextAsync()).Should().Be(expected);
+            }));
+        }
+    }
+
+    /// <summary>1,000 bytes.</summary>
+    private static RedisValue Payload(int number) => number.ToString(CultureInfo.InvariantCulture).PadRight(1_000);
+
+    private static int Number(string payload) => int.Parse(payload, NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
+}

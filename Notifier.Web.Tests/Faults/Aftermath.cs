@@ -13,6 +13,7 @@ internal sealed class Aftermath : IDisposable
     private readonly NotifierApp app;
     private readonly RedisServer redis;
     private readonly List<Exception> unobserved = [];
+    private readonly Residence residence = new();
 
     public Aftermath(NotifierApp app, RedisServer redis)
     {
@@ -47,6 +48,7 @@ internal sealed class Aftermath : IDisposable
             "the hub has no name");
         await redis.IsEmptyAsync();
         NothingFailedUnseen();
+        residence.Check();
     }
 
     private void NothingFailedUnseen()

@@ -11,6 +11,9 @@ namespace Notifier.Tests.Faults;
 /// <param name="Recovery">From the end of the fault until all clients had what was published after it.</param>
 internal sealed record Outcome(int Acknowledged, int Tried, int Durable, Account Plain, Account Kept, TimeSpan Recovery)
 {
+    /// <summary>How long it may take.</summary>
+    public TimeSpan RecoversWithin { get; init; }
+
     /// <summary>What else was seen, in words.</summary>
     public string Remark { get; init; } = "";
 
@@ -18,7 +21,7 @@ internal sealed record Outcome(int Acknowledged, int Tried, int Durable, Account
     public static Outcome operator +(Outcome one, Outcome other) => new(
         one.Acknowledged + other.Acknowledged, one.Tried + other.Tried, one.Durable + other.Durable, one.Plain + other.Plain, one.Kept + other.Kept,
         one.Recovery > other.Recovery ? one.Recovery : other.Recovery)
-    { Remark = other.Remark.Length > 0 ? other.Remark : one.Remark };
+    { RecoversWithin = other.RecoversWithin, Remark = other.Remark.Length > 0 ? other.Remark : one.Remark };
 
     /// <summary>The cells of a row, as docs/reliability.md has them.</summary>
     public string Cells(int runs)
@@ -28,7 +31,7 @@ internal sealed record Outcome(int Acknowledged, int Tried, int Durable, Account
         var repeated = runs == 1 ? "" : $"{runs} runs: ";
         return $"{repeated}{Number(Acknowledged)} plain{refused}, {Number(Durable)} durable{(Remark.Length == 0 ? "" : "; ")}{Remark} "
             + $"| {(Plain.Lost == 0 ? "0" : $"{Number(Plain.Lost)}, all told{late}")} / {Number(Kept.Lost)} | {Plain.Repeated} / {Kept.Repeated} "
-            + $"| {Plain.Reordered} / {Kept.Reordered} | {Seconds(Recovery)}";
+            + $"| {Plain.Reordered} / {Kept.Reordered} | {Seconds(Recovery)} of {RecoversWithin.TotalSeconds:0} s";
     }
 
     private static string Number(int number) => number.ToString("N0", CultureInfo.InvariantCulture);

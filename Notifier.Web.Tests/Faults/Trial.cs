@@ -136,7 +136,7 @@ internal sealed class Trial : IAsyncDisposable
         recovery.Should().BeLessThan(fault.RecoversWithin);
         await CheckSubscribedAsync();
         await LeaveAsync();
-        return outcome with { Remark = residence.Check() };
+        return outcome with { RecoversWithin = fault.RecoversWithin, Remark = residence.Check() };
     }
 
     public async ValueTask DisposeAsync()

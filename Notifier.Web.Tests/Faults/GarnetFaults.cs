@@ -39,37 +39,4 @@ public sealed class GarnetFaults(ITestOutputHelper output)
             await trial.RecoverAsync();
             trial.Witnesses.Should().OnlyContain(static witness => witness.Heard(1).Any(static one => one.Number == Heard.Gap));
         });
-
-    [Fact]
-    public Task Its_connections_are_reset() => RunAsync(
-        "The connections to it are reset, 5 times", "plain: what is lost has a `gap`; durable: nothing is lost", losesNothing: false,
-        async (trial, proxy) =>
-        {
-            for (var time = 0; time < 5; time++)
-            {
-                proxy.Reset();
-                await Task.Delay(trial.Random.Next(100, 800));
-            }
-        });
-
-    [Fact]
-    public Task Bytes_come_from_it_one_by_one() => RunAsync(
-        "Single bytes, for 2 s", "nothing is lost", losesNothing: true,
-        async (trial, proxy) =>
-        {
-            trial.Backend.Publish(100);
-            proxy.Slice = 1;
-            await Task.Delay(2_000);
-            proxy.Slice = int.MaxValue;
-        });
-
-    private Task RunAsync(string name, string promise, bool losesNothing, Func<Trial, RedisProxy, Task> befall) => FaultSuite.RunAsync(
-        output,
-        new Fault(Chapter, name, promise, TimeSpan.FromSeconds(10)) { PlainLosesNothing = losesNothing },
-        async trial =>
-        {
-            await trial.BeginAsync(Stage.Garnet());
-            await befall(trial, trial.Stage.Proxy);
-            trial.FaultEnds();
-        });
 }

@@ -4,10 +4,9 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Faults;
 
-/// <summary>The network between the node and Redis is bad; that between the backend and Redis is not.</summary>
-public sealed class NetworkFaults(ITestOutputHelper output)
+/// <summary>The network between the node and Redis, whichever it is, is bad; that between the backend and Redis is not.</summary>
+public abstract class NetworkFaults(ITestOutputHelper output, bool isEmbedded)
 {
-    private const string Chapter = "Redis";
     private const string Told = "plain: what is lost has a `gap`; durable: nothing is lost; browsers stay connected";
 
     [Fact]
@@ -68,11 +67,17 @@ public sealed class NetworkFaults(ITestOutputHelper output)
     private Task RunAsync(string name, string promise, TimeSpan recoversWithin, bool losesNothing, Func<Trial, RedisProxy, Task> befall) =>
         FaultSuite.RunAsync(
             output,
-            new Fault(Chapter, name, promise, recoversWithin) { PlainLosesNothing = losesNothing },
+            new Fault(isEmbedded ? "The embedded Redis" : "Redis", name, promise, recoversWithin) { PlainLosesNothing = losesNothing },
             async trial =>
             {
-                await trial.BeginAsync(await Stage.BehindProxyAsync());
+                await trial.BeginAsync(isEmbedded ? Stage.Garnet() : await Stage.BehindProxyAsync());
                 await befall(trial, trial.Stage.Proxy);
                 trial.FaultEnds();
             });
 }
+
+/// <summary>On Redis.</summary>
+public sealed class RedisNetworkFaults(ITestOutputHelper output) : NetworkFaults(output, isEmbedded: false);
+
+/// <summary>On the Redis inside Notifier.</summary>
+public sealed class EmbeddedNetworkFaults(ITestOutputHelper output) : NetworkFaults(output, isEmbedded: true);

@@ -50,3 +50,13 @@ internal sealed class Audience
         return subscriber;
     }
 }
+
+internal static class SubscriberExtensions
+{
+    /// <summary>As the hub has it join.</summary>
+    public static void Join(this Subscriber subscriber)
+    {
+        subscriber.Enter();
+        subscriber.Start();
+    }
+}

@@ -54,16 +54,18 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     public bool HasLeft => hasLeft;
 
     /// <summary>
-    /// Joins, at the log's head or where it wants to begin: what comes from now on is for it, also while its connection is busy. Called by
-    /// whoever subscribes, before anybody else knows of it.
+    /// Takes its place, at the log's head or where it wants to begin: what comes from now on is for it, also while its connection is busy. Called by
+    /// whoever subscribes, before anybody else knows of it; <see cref="Start"/> follows.
     /// </summary>
-    public void Join(Replay replay = default)
+    public void Enter(Replay replay = default)
     {
         Standing = subscription.Admit(this, replay);
         if (Standing is { Recovered: { } isWhole, NeedsJournal: false })
             subscription.NoteReplay(ReplaySource.Recent, isWhole);
-        connection.Run(Follow);
     }
+
+    /// <summary>Has the connection send what it has not got yet. Called once.</summary>
+    public void Start() => connection.Run(Follow);
 
     /// <summary>Where it begins has been found in the journal.</summary>
     /// <param name="standing">How.</param>

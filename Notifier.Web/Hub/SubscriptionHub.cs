@@ -123,23 +123,29 @@ internal sealed partial class SubscriptionHub
     public NameRefusal? TrySubscribe(Connection connection, Name name, Action<Subscriber, string> refused, Replay replay, out HeldName held)
     {
         held = default;
-        if (Acquire(name, connection.Address, out var entry) is { } full)
+        Subscriber? first = null;
+        if (Acquire(name, connection.Address, opened => (first = new(connection, opened, refused)).Enter(replay), out var entry) is { } full)
         {
             if (refusals.IsDue(out var count))
                 Log.Full(logger, count, full.Message);
             return full;
         }
-        var subscriber = new Subscriber(connection, entry!.Subscription, refused);
-        // At once, not when Redis has confirmed the name: between the two somebody may publish.
-        subscriber.Join(replay);
+        var subscriber = first ?? new(connection, entry!.Subscription, refused);
+        if (first is null)
+            subscriber.Enter(replay);
+        subscriber.Start();
         // Those who had joined were told when Redis refused the name; this one may have come between that and its removal.
-        if (entry.Reception.Refusal is { } reason)
+        if (entry!.Reception.Refusal is { } reason)
             subscriber.Refuse(reason);
         held = new(subscriber, entry.Subscription.StandAsync(entry.Reception.Live, subscriber, replay));
         return null;
     }
 
-    private NameRefusal? Acquire(Name name, ClientAddress address, out NameEntry? entry)
+    /// <param name="name">The name.</param>
+    /// <param name="address">Of the connection that is to hold it.</param>
+    /// <param name="opening">Called when nobody has the name, before Redis is asked for it: somebody may publish as soon as that is done.</param>
+    /// <param name="entry">Null when there is no room.</param>
+    private NameRefusal? Acquire(Name name, ClientAddress address, Action<Subscription> opening, out NameEntry? entry)
     {
         var cover = covers.Of(name);
         lock (gate)
@@ -147,7 +153,7 @@ internal sealed partial class SubscriptionHub
             var counts = entries.TryGetValue(name, out entry) ? quota.Has(entry) : Counts(name, cover);
             if (counts && CheckPatterns(address, entry) is { } full)
                 return full;
-            entry ??= Open(name, cover, counts);
+            entry ??= Open(name, cover, counts, opening);
             if (++entry.References == 1)
                 unwanted.Remove(entry);
             quota.Hold(address, entry);
@@ -172,9 +178,10 @@ internal sealed partial class SubscriptionHub
     private bool Counts(Name name, Name? cover) => name.Kind == NameKind.Pattern
         && (cover is null || receptions.Cover(cover.Value)?.CountAlike(RedisPattern.Of(name)) >= PatternQuota.FreeUnderCover);
 
-    private NameEntry Open(Name name, Name? cover, bool counts)
+    private NameEntry Open(Name name, Name? cover, bool counts, Action<Subscription> opening)
     {
         var subscription = new Subscription(name, traits);
+        opening(subscription);
         var entry = new NameEntry(subscription, receptions.Open(subscription, cover));
         entries.Add(name, entry);
         if (counts)

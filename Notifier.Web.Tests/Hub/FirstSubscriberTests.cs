@@ -1,0 +1,67 @@
+using System.Text;
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using Notifier.Connections;
+using Notifier.Hub;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Hub;
+
+/// <summary>
+/// A name that nobody has yet: Redis was asked for it first, and who wanted it took its place in the log then. What was published in between was
+/// counted by Redis as received, and reached nobody. It was seen in the first moments of a busy process, where each step takes its time.
+/// </summary>
+public sealed class FirstSubscriberTests
+{
+    [Fact]
+    public async Task It_has_its_place_before_redis_is_asked_so_that_what_redis_says_to_have_passed_on_reaches_it()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        var lane = new ScriptedLane();
+        // The thread that subscribes is held up on its way to its place, until a message has come; or, where none can come yet, not at all.
+        var format = new SlowFormat(() =>
+        {
+            if (app.Hub.References(Name.Channel("first")) > 0)
+                SpinWait.SpinUntil(() => app.Hub.LogBytes > 0, Eventually.Limit);
+        });
+        var connection = new Connection(lane, format, static () => { }, TimeProvider.System, NullLogger.Instance);
+
+        var publishing = Eventually.IsAsync(async () => await redis.PublishAsync("first", "hello") == 1, "the name is subscribed");
+        app.Hub.TrySubscribe(connection, Name.Channel("first"), static (_, _) => { }, default, out var held).Should().BeNull();
+        await publishing;
+
+        await Eventually.IsAsync(() => Encoding.UTF8.GetString(lane.Taken).Contains("hello", StringComparison.Ordinal), "it has what Redis passed on");
+        connection.Run(() => app.Hub.Unsubscribe(held.Subscriber));
+    }
+
+    /// <summary>Plain text, that takes its time when a subscriber asks what it can say.</summary>
+    private sealed class SlowFormat(Action waiting) : WireFormat
+    {
+        public override bool Confirms
+        {
+            get
+            {
+                waiting();
+                return false;
+            }
+        }
+
+        public override byte[] KeepAlive => PlainText.Format.KeepAlive;
+
+        public override byte[] Close(CloseReason reason) => reason.ToFrame();
+
+        public override int FrameLength(ReadOnlySpan<byte> frames) => ServerFrame.Length(frames);
+
+        protected override void WriteFrame(FrameBuffer into, in Message message, MessageSource source, Position position)
+        {
+            ServerFrame.WriteHeader(into.Append(ServerFrame.HeaderLength(message.Payload.Length)), ServerFrame.Text, message.Payload.Length);
+            into.Append(message.Payload.Span);
+        }
+
+        protected override FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, MessageSource source, Position position) =>
+            throw new NotSupportedException("There is no large one.");
+    }
+}

@@ -33,8 +33,8 @@ public sealed class RedisConnectionStringTests
     [InlineData("redis.example.com:6380,ssl=true", "-h redis.example.com -p 6380 --tls ")]
     [InlineData("cache,user=app,password=s3cret", "-h cache --user app --askpass ")]
     [InlineData("!/run/redis.sock", "-s /run/redis.sock ")]
-    [InlineData("sentinel:26379,serviceName=main", "")]
-    public void The_command_to_try_reaches_the_same_redis(string text, string arguments) =>
+    [InlineData("sentinel:26379,serviceName=main", null)]
+    public void The_command_to_try_reaches_the_same_redis_and_there_is_none_behind_sentinels(string text, string? arguments) =>
         RedisConnectionString.CliArguments(RedisConnectionString.Parse(text)).Should().Be(arguments);
 
     [Fact]

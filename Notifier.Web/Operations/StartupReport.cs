@@ -26,8 +26,11 @@ internal sealed partial class StartupReport(
         Log.Redis(logger, redis.Description);
         foreach (var address in addresses)
             Log.Page(logger, Browsable(address));
-        var channel = (string)names.ToRedis(Name.Channel("notifications.new-user"))!;
-        Log.Try(logger, $"redis-cli {redis.CliArguments}publish {ForShell(channel)} \"Mathias signed up\"");
+        if (redis.CliArguments is { } arguments)
+        {
+            var channel = (string)names.ToRedis(Name.Channel("notifications.new-user"))!;
+            Log.Try(logger, $"redis-cli {arguments}publish {ForShell(channel)} \"Mathias signed up\"");
+        }
         ReportAccess();
         return Task.CompletedTask;
     }

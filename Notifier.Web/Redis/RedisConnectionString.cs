@@ -44,11 +44,14 @@ internal static class RedisConnectionString
         return options;
     }
 
-    /// <summary>What <c>redis-cli</c> needs to reach the same Redis, each followed by a space; a password it asks for.</summary>
-    public static string CliArguments(ConfigurationOptions options)
+    /// <summary>
+    /// What <c>redis-cli</c> needs to reach the same Redis, each followed by a space; a password it asks for. Null behind Sentinels: the primary is
+    /// now this one, now that.
+    /// </summary>
+    public static string? CliArguments(ConfigurationOptions options)
     {
         if (options.ServiceName is not null)
-            return "";      // these are Sentinels
+            return null;
         var (host, port) = options.EndPoints[0] switch
         {
             DnsEndPoint dns => (dns.Host, dns.Port),

@@ -18,8 +18,8 @@ internal sealed class RedisLocation(ConfigurationOptions options, string descrip
     /// <summary>Whether it runs inside this process.</summary>
     public bool IsEmbedded { get; init; }
 
-    /// <summary>What <c>redis-cli</c> needs to reach the same one, each followed by a space.</summary>
-    public string CliArguments => RedisConnectionString.CliArguments(options);
+    /// <summary>What <c>redis-cli</c> needs to reach the same one, each followed by a space; null behind Sentinels.</summary>
+    public string? CliArguments => RedisConnectionString.CliArguments(options);
 }
 
 /// <summary>Finds out which Redis to use, and starts the embedded one where there is none.</summary>

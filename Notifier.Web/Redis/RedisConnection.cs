@@ -9,7 +9,9 @@ namespace Notifier.Redis;
 /// </summary>
 internal sealed class RedisConnection
 {
-    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
+    /// <summary>Messages may flow already while a gap waits for an answer: it stands that much behind the hole.</summary>
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(100);
+
     private static readonly EndPoint NoEndPoint = new IPEndPoint(0, 0);
 
     private readonly RedisBackplane backplane;

@@ -52,6 +52,25 @@ public sealed class FailOverFaults(ITestOutputHelper output)
 
     [Fact]
     [Trait(FaultSuite.Kind, FaultSuite.Long)]
+    public Task The_node_of_a_cluster_that_is_subscribed_to_hangs() => FaultSuite.RunAsync(
+        output,
+        new Fault(
+            Chapter, "Cluster (3 primaries, 3 replicas; `cluster-node-timeout 2000`): the node subscribed to hangs", Told, TimeSpan.FromSeconds(40))
+        { FailsOver = true },
+        async trial =>
+        {
+            var cluster = await RedisCluster.StartAsync(replicas: 1);
+            await trial.BeginAsync(Stage.Of(cluster));
+            var hung = await SubscribedToAsync(cluster);
+            await cluster.FreezeAsync(hung);
+            trial.FaultEnds();      // what follows is the Cluster's time, and ours
+            await cluster.NoticesAsync(hung);
+            await cluster.IsCompleteAsync();
+            await trial.RecoverAsync();
+        });
+
+    [Fact]
+    [Trait(FaultSuite.Kind, FaultSuite.Long)]
     public Task A_cluster_that_is_resharded() => FaultSuite.RunAsync(
         output,
         new Fault(

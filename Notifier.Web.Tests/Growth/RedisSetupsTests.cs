@@ -86,6 +86,19 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
         nodes[0].Output.Should().NotContain("opensesame").And.NotContain("does not allow the channel notifier:probe", "the probe is allowed");
     }
 
+    /// <summary>Its servers are found by address, and their certificate has only the host of the connection string.</summary>
+    [Fact]
+    public async Task Over_TLS_on_a_cluster_of_which_only_the_host_is_certified()
+    {
+        await using var redis = await TlsRedis.StartClusterAsync();
+        await using var nodes = await Nodes.StartAsync(
+            2, $"localhost:{redis.Port},ssl=true", new Dictionary<string, string> { ["SSL_CERT_FILE"] = redis.Authority });
+        await using var visitors = await nodes.SubscribeAsync("news.today", "news.*");
+
+        var sent = await nodes.PublishAsync("news.today", each: 20);
+        await visitors.ShouldHearAsync(sent, () => nodes.PostAsync(1, "news.today", Visitors.End));
+    }
+
     [Fact]
     public async Task A_redis_whose_certificate_nobody_vouches_for_is_not_believed()
     {

@@ -74,6 +74,13 @@ internal sealed class RedisCluster : IAsyncDisposable
         await nodes[port].KillAsync();
     }
 
+    /// <summary>It hangs, for good.</summary>
+    public async Task FreezeAsync(int port)
+    {
+        Ports.Remove(port);
+        await nodes[port].FreezeAsync();
+    }
+
     /// <summary>All its servers, gone for a while.</summary>
     public Task FreezeAsync() => Task.WhenAll(Ports.Select(port => nodes[port].FreezeAsync()));
 

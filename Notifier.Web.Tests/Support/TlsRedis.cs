@@ -16,9 +16,19 @@ internal sealed class TlsRedis : IAsyncDisposable
     /// <summary>A file that vouches for it: for <c>SSL_CERT_FILE</c>.</summary>
     public string Authority => Path.Combine(folder, "redis.crt");
 
-    public IServer Server => connection.GetServers().Single();
+    public IServer Server => connection.GetServer("localhost", Port);
 
-    public static async Task<TlsRedis> StartAsync()
+    /// <summary>A Cluster of one, which calls itself by its address, as most do.</summary>
+    public static async Task<TlsRedis> StartClusterAsync()
+    {
+        var redis = await StartAsync("--cluster-enabled", "yes", "--tls-cluster", "yes", "--cluster-port", $"{FreePort.Next()}", "--cluster-announce-ip", "127.0.0.1");
+        await redis.Server.ExecuteAsync("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+        await Eventually.IsAsync(
+            async () => ((string)(await redis.Server.ExecuteAsync("CLUSTER", "INFO"))!).Contains("cluster_state:ok", StringComparison.Ordinal), "it has all slots");
+        return redis;
+    }
+
+    public static async Task<TlsRedis> StartAsync(params string[] arguments)
     {
         var redis = new TlsRedis();
         var key = Path.Combine(redis.folder, "redis.key");
@@ -27,7 +37,7 @@ internal sealed class TlsRedis : IAsyncDisposable
         await File.WriteAllTextAsync(key, privateKey.ExportPkcs8PrivateKeyPem());
         redis.host = new ProcessRedisHost(redis.Port, [
             "--port", "0", "--tls-port", $"{redis.Port}", "--tls-cert-file", redis.Authority, "--tls-key-file", key, "--tls-ca-cert-file", redis.Authority,
-            "--tls-auth-clients", "no"]);
+            "--tls-auth-clients", "no", "--dir", redis.folder, .. arguments]);
         await redis.host.StartAsync();
         var options = ConfigurationOptions.Parse($"localhost:{redis.Port},ssl=true,allowAdmin=true");
         options.CertificateValidation += static (_, certificate, _, _) => certificate?.GetCertHashString() == NotifierApp.Certificate.Value.GetCertHashString();

@@ -65,7 +65,10 @@ internal sealed class Reception
     /// <summary>Notices what nobody tells of. Called by one sweep.</summary>
     public void Look()
     {
-        if (Volatile.Read(ref redis).HasMoved())
+        // It was confirmed in the moment in which its connection was replaced: whoever told of that did not know of it.
+        if (Volatile.Read(ref redis).IsStranded)
+            NoteReturn();
+        else if (Volatile.Read(ref redis).HasMoved())
             Intake.NoteGap(GapCode.Redis);
     }
 

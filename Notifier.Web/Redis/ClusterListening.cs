@@ -4,38 +4,33 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>
-/// On a Cluster each server hears every PUBLISH, so a node listens to one of them, with all its names. The library would take its servers in turn,
-/// and when it looks again while it waits for one's answer (another has just been connected, or was lost), it asks a second: then each message
-/// of that name comes twice, for good, which was seen in one start of three. This connection knows of one server only.
+/// On a Cluster each server hears every PUBLISH, so a node listens to one of them, with all its names, on a connection that knows of no other. The library
+/// would take its servers in turn, and when it looks again while it waits for one's answer (another has just been connected, or was lost), it asks a
+/// second: then each message of that name comes twice, for good, which was seen in one start of three.
 /// </summary>
-internal sealed class ClusterListening(RedisBackplane backplane, TimeProvider time)
+internal sealed partial class ClusterListening(RedisBackplane backplane, TimeProvider time, ILogger logger)
 {
-    /// <summary>How long a server that is lost has to come back until another one is listened to.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>By which the library learns of other servers, and of the role of this one, which does not matter here: a replica hears all, too.</summary>
     private const string NotAsked = ",$CLUSTER=,$INFO=,$ROLE=,$CONFIG=,$GET=,$SET=";
 
-    private int isFailingOver;
+    private bool isSaid;
 
     public static bool IsCluster(ConnectionMultiplexer redis) => redis.GetServers().Any(static server => server.ServerType == ServerType.Cluster);
 
     /// <param name="options">Of the Cluster.</param>
     /// <param name="cluster">Knows which servers there are.</param>
-    /// <param name="lost">The server that is given up; it is not taken.</param>
+    /// <param name="lost">The server that is given up; it is taken when there is no other.</param>
     /// <exception cref="RedisConnectionException">None can be reached.</exception>
     public static async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions options, ConnectionMultiplexer cluster, EndPoint? lost)
     {
-        var servers = cluster.GetServers().Where(server => server.IsConnected && !server.EndPoint.Equals(lost)).ToArray();
+        var servers = cluster.GetServers().Where(static server => server.IsConnected).ToArray();
         // Nodes of Notifier, and their load, spread over the servers.
         Random.Shared.Shuffle(servers);
-        foreach (var server in servers.OrderBy(static server => server.IsReplica))
+        foreach (var server in servers.OrderBy(server => server.EndPoint.Equals(lost)).ThenBy(static server => server.IsReplica))
         {
-            var alone = options.Clone();
-            alone.EndPoints.Clear();
-            alone.EndPoints.Add(server.EndPoint);
-            alone.CommandMap = ConfigurationOptions.Parse(options.ToString(includePassword: false) + NotAsked).CommandMap;
-            var connection = await ConnectionMultiplexer.ConnectAsync(alone);
+            var connection = await ConnectionMultiplexer.ConnectAsync(Alone(options, server.EndPoint));
             if (connection.IsConnected)
                 return connection;
             await connection.DisposeAsync();
@@ -43,29 +38,69 @@ internal sealed class ClusterListening(RedisBackplane backplane, TimeProvider ti
         throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No server of the Cluster can be reached.");
     }
 
-    /// <summary>The server that is listened to does not answer. Told of it again, while it goes on, this does nothing.</summary>
-    public async Task FailOverAsync(ConnectionMultiplexer lost)
+    /// <summary>
+    /// Begins as soon as it is known that this is a Cluster, and moves on when the server that is listened to was away at two looks: the library does not tell of
+    /// every loss. Ends at once where it is none.
+    /// </summary>
+    public async Task WatchAsync()
     {
-        if (Interlocked.Exchange(ref isFailingOver, 1) == 1)
-            return;
-        do
-            await Task.Delay(Patience, time, backplane.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        while (!backplane.Stopping.IsCancellationRequested && !lost.GetSubscriber().IsConnected() && !await TryBeginAsync(lost));
-        Volatile.Write(ref isFailingOver, 0);
+        var missed = 0;
+        while (!backplane.Stopping.IsCancellationRequested)
+        {
+            try
+            {
+                if (backplane.Connected is { } redis && !IsCluster(redis))
+                    return;
+                if (backplane.Current is { } listens)
+                {
+                    var isAway = listens != backplane.Commands && !listens.GetSubscriber().IsConnected();
+                    missed = isAway ? missed + 1 : 0;
+                    if (!backplane.IsListening || missed > 1)
+                        await TryReplaceAsync(listens);
+                }
+            }
+            catch (ObjectDisposedException)
+            {
+                // It was replaced while it was looked at.
+            }
+            await Task.Delay(LookEvery, time, backplane.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     /// <summary>Puts a connection that listens to one server in place of another.</summary>
     /// <returns>False when none can be reached, or the process ends.</returns>
-    public async Task<bool> TryBeginAsync(ConnectionMultiplexer instead)
+    public async Task<bool> TryReplaceAsync(ConnectionMultiplexer instead)
     {
         try
         {
             await backplane.ReplaceAsync(instead, wasDeaf: false);
+            isSaid = false;
             return true;
         }
-        catch (Exception error) when (error is RedisException or TimeoutException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception error)
         {
+            if (!backplane.Stopping.IsCancellationRequested && !isSaid)
+                Log.NotListening(logger, error.Message);
+            isSaid = true;
             return false;
         }
+    }
+
+    private static ConfigurationOptions Alone(ConfigurationOptions options, EndPoint server)
+    {
+        var alone = options.Clone();
+        // A Cluster names its servers by address, certificates by host: the library takes the one of the connection string.
+        if (server is not DnsEndPoint)
+            alone.SslHost ??= options.Defaults.GetSslHostFromEndpoints(options.EndPoints);
+        alone.EndPoints.Clear();
+        alone.EndPoints.Add(server);
+        alone.CommandMap = ConfigurationOptions.Parse(options.ToString(includePassword: false) + NotAsked).CommandMap;
+        return alone;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "No server of the Redis Cluster can be listened to; trying until one can: {Error}")]
+        public static partial void NotListening(ILogger logger, string error);
     }
 }

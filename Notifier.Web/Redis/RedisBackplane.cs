@@ -32,7 +32,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         this.time = time;
         this.logger = logger;
         Condition = new RedisCondition(logger, stopping.Token);
-        cluster = new ClusterListening(this, time);
+        cluster = new ClusterListening(this, time, logger);
     }
 
     /// <summary>
@@ -60,11 +60,14 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     /// <summary>The connection that listens; null until the first attempt to connect has ended.</summary>
     public ConnectionMultiplexer? Current => Volatile.Read(ref current);
 
-    /// <summary>The connection for commands. Null while Redis is away.</summary>
-    public ConnectionMultiplexer? Connected => Volatile.Read(ref commands) is { IsConnected: true } multiplexer ? multiplexer : null;
+    /// <summary>The connection for commands; on a Cluster another one than that which listens.</summary>
+    public ConnectionMultiplexer? Commands => Volatile.Read(ref commands);
+
+    /// <summary>The same; null while Redis is away.</summary>
+    public ConnectionMultiplexer? Connected => Commands is { IsConnected: true } multiplexer ? multiplexer : null;
 
     /// <summary>False as long as Redis is known to be a Cluster, and not yet which of its servers to listen to.</summary>
-    public bool IsListening => Current is { } listens && (listens != Volatile.Read(ref commands) || !ClusterListening.IsCluster(listens));
+    public bool IsListening => Current is { } listens && (listens != Commands || !ClusterListening.IsCluster(listens));
 
     /// <summary>Whether it serves.</summary>
     public RedisCondition Condition { get; }
@@ -119,16 +122,27 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         {
             if (deaf != Current)
                 return;
-            var all = commands!;
+            var all = Commands!;
             var isCluster = ClusterListening.IsCluster(all);
             var fresh = isCluster
                 ? await ClusterListening.ConnectAsync(Location!.Options, all, deaf == all ? null : deaf.GetEndPoints().FirstOrDefault())
                 : await ConnectionMultiplexer.ConnectAsync(Location!.Options);
-            await TakeAsync(fresh);
+            var answers = await new RedisConnection(this, fresh, time).TryPingAsync();
+            if (isCluster && !answers)
+            {
+                await fresh.DisposeAsync();
+                throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "A server does not answer.");
+            }
+            NoteReturnBegins();
             if (!isCluster)
                 Volatile.Write(ref commands, fresh);
-            if (deaf != commands)
+            Volatile.Write(ref current, fresh);
+            if (answers)
+                Condition.ReportBack();
+            if (deaf != Commands)
                 LetGo(deaf);
+            if (Stopping.IsCancellationRequested)
+                await fresh.DisposeAsync();
         }
         finally
         {
@@ -138,30 +152,28 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     }
 
     /// <summary>Called by the connection that listens: it was lost, and perhaps is back already.</summary>
-    public void NoteLoss(bool isBack)
+    public void NoteLoss(ConnectionMultiplexer lost, bool isBack)
     {
         Condition.ReportAway(Location!.Description);
-        if (isBack)
+        // Or another one has taken its place meanwhile.
+        if (isBack || lost != Current)
             Condition.ReportBack();
-        else if (Current is { } lost && lost != Volatile.Read(ref commands))
-            _ = cluster.FailOverAsync(lost);
     }
 
     /// <summary>Called by the connection that listens.</summary>
     public void NoteReconfiguration() => Reconfigured?.Invoke();
 
-    /// <summary>Called by the connection that listens, before the library has asked for all names again.</summary>
+    /// <summary>Called before all names are asked for again.</summary>
     public void NoteReturnBegins() => Volatile.Write(ref restoredAt, time.GetTimestamp());
 
     /// <summary>Called by the connection that listens, when Redis answers.</summary>
     /// <param name="hasNames">Whether this is of the part of the connection that has the names.</param>
     /// <param name="wasLost">Whether it was there before: the library tells of the first time too.</param>
-    public async Task NoteReturnAsync(bool hasNames, bool wasLost)
+    public void NoteReturn(bool hasNames, bool wasLost)
     {
+        if (!IsListening)
+            return;     // Redis was away when this process started, and nobody knew that it is a Cluster
         Condition.ReportBack();
-        // It was away when this process started, and nobody knew that it is a Cluster.
-        if (!IsListening && await cluster.TryBeginAsync(Current!))
-            return;
         if (hasNames)
             NoteRestoration(isReconnect: wasLost, wasDeaf: false);
     }
@@ -173,16 +185,6 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             return;
         metrics.Reconnected(wasDeaf);
         Restored?.Invoke();
-    }
-
-    private async Task TakeAsync(ConnectionMultiplexer fresh)
-    {
-        if (await new RedisConnection(this, fresh, time).TryPingAsync())
-            Condition.ReportBack();
-        NoteReturnBegins();
-        Volatile.Write(ref current, fresh);
-        if (Stopping.IsCancellationRequested)
-            await fresh.DisposeAsync();
     }
 
     /// <summary>It may be waiting for a Redis that hangs; nobody waits for it. What it still delivers, nobody listens to any more.</summary>
@@ -219,13 +221,17 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         else
             Condition.ReportAway(Location!.Description);
         if (ClusterListening.IsCluster(multiplexer))
-            await cluster.TryBeginAsync(multiplexer);
+        {
+            if (!await cluster.TryReplaceAsync(multiplexer))
+                Condition.ReportAway(Location!.Description);
+        }
         else if (!await connection.TryPingAsync() && multiplexer.IsConnected && Condition.IsRefused)
         {
             Condition.ReportAway(Location!.Description);
             _ = connection.AwaitAnswerAsync();
         }
         connecting.SetResult();
+        _ = cluster.WatchAsync();
         if (Stopping.IsCancellationRequested)
             await multiplexer.DisposeAsync();
     }

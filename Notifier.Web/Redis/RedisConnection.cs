@@ -68,7 +68,7 @@ internal sealed class RedisConnection
     {
         // The library tells each event on a thread of its own: this one may come after that of the return.
         if (IsInUse)
-            backplane.NoteLoss(isBack: multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected());
+            backplane.NoteLoss(multiplexer, isBack: multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected());
     }
 
     private void OnReconfigured()
@@ -95,7 +95,8 @@ internal sealed class RedisConnection
             if (!IsInUse || number != restorations.GetValueOrDefault(server))
                 return;     // lost again meanwhile, and back
         }
-        await backplane.NoteReturnAsync(hasNames: type == ConnectionType.Subscription, wasLost: number > 1);
+        if (IsInUse)
+            backplane.NoteReturn(hasNames: type == ConnectionType.Subscription, wasLost: number > 1);
     }
 
     private async Task LookAgainAsync() =>

@@ -47,7 +47,7 @@ internal sealed class RedisMetrics
     public TimeSpan? LastProbe => Volatile.Read(ref lastProbe) is >= 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null;
 
     public static RedisState StateOf(RedisBackplane backplane, RedisProbe probe) =>
-        backplane.Condition.IsRefused ? RedisState.Refused
+        backplane.Condition is { IsAway: true, IsRefused: true } ? RedisState.Refused
         : backplane.Connected is null || backplane.Condition.IsAway || probe.Hearing == Hearing.Away ? RedisState.Away
         : probe.Hearing == Hearing.Deaf ? RedisState.Deaf
         : RedisState.Up;

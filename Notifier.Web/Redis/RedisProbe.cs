@@ -98,7 +98,8 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, RedisMetrics 
         }
         catch (TimeoutException error) when (error is not RedisTimeoutException)
         {
-            return connection.IsConnected ? Hearing.Deaf : Hearing.Away;
+            // What was published on another server, as on a Cluster, says enough.
+            return connection.IsConnected || connection != backplane.Connected ? Hearing.Deaf : Hearing.Away;
         }
         catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
         {

@@ -71,6 +71,9 @@ internal sealed partial class RedisSubscription
         return now is not null && !now.Equals(before);
     }
 
+    /// <summary>Whether it was confirmed on a connection that has been replaced meanwhile.</summary>
+    public bool IsStranded => live.Task is { IsCompletedSuccessfully: true, Result: null } && subscriber!.Multiplexer != backplane.Current;
+
     /// <summary>
     /// Leaves as soon as the name is confirmed. (What is unsubscribed before that stays in Redis for ever once it wakes.)
     /// </summary>
@@ -88,7 +91,7 @@ internal sealed partial class RedisSubscription
             seenAt = subscriber!.SubscribedEndpoint(channel);
             live.TrySetResult(null);
             await leaving.Task.WaitAsync(backplane.Stopping);
-            // A connection that was replaced has lost the name already.
+            // A connection that was replaced: nobody waits for its answer.
             if (subscriber!.Multiplexer == backplane.Current)
                 await UnsubscribeAsync(queue);
             else
@@ -129,7 +132,7 @@ internal sealed partial class RedisSubscription
                     inDoubt = false;
                 }
                 // While Redis is away each attempt would wait for its limit, and leave a queue in the library.
-                if (backplane.IsListening && subscriber.IsConnected(channel))
+                if (subscriber.IsConnected(channel) && backplane.IsListening)
                 {
                     var queue = await subscriber.SubscribeAsync(channel);
                     if (!inDoubt)

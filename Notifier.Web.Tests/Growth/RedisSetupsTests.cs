@@ -86,9 +86,8 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
         nodes[0].Output.Should().NotContain("opensesame").And.NotContain("does not allow the channel notifier:probe", "the probe is allowed");
     }
 
-    /// <summary>Its servers are found by address, and their certificate has only the host of the connection string.</summary>
     [Fact]
-    public async Task Over_TLS_on_a_cluster_of_which_only_the_host_is_certified()
+    public async Task Over_TLS_on_a_cluster_of_one()
     {
         await using var redis = await TlsRedis.StartClusterAsync();
         await using var nodes = await Nodes.StartAsync(

@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using FluentAssertions;
+using Notifier.Redis;
 using Notifier.Tests.Support;
 using Xunit;
 
@@ -67,6 +69,20 @@ public sealed class RedisClusterTests
                 heard.Add((string)data!);
         }
         heard.Should().BeEquivalentTo(names, "each comes once");
+    }
+
+    /// <summary>A Cluster names its servers by address; certificates are for hosts.</summary>
+    [Theory]
+    [InlineData("redis.example:6379,ssl=true", "redis.example")]
+    [InlineData("redis.example:6379,ssl=true,sslHost=other.example", "other.example")]
+    [InlineData("127.0.0.1:6379", null)]
+    public void The_server_that_is_listened_to_is_certified_by_the_host_of_the_connection_string_and_asked_for_no_others(string configuration, string? host)
+    {
+        var options = ClusterListening.Alone(RedisConnectionString.Parse(configuration), new IPEndPoint(IPAddress.Parse("192.0.2.1"), 7000));
+
+        options.SslHost.Should().Be(host);
+        options.EndPoints.Should().Equal(new IPEndPoint(IPAddress.Parse("192.0.2.1"), 7000));
+        options.ToString().Should().Contain("$CLUSTER=,");
     }
 
     [Fact]

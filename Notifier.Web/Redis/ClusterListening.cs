@@ -19,6 +19,19 @@ internal sealed partial class ClusterListening(RedisBackplane backplane, TimePro
 
     public static bool IsCluster(ConnectionMultiplexer redis) => redis.GetServers().Any(static server => server.ServerType == ServerType.Cluster);
 
+    /// <summary>How to connect to one of them, with no thought of the others.</summary>
+    public static ConfigurationOptions Alone(ConfigurationOptions options, EndPoint server)
+    {
+        var alone = options.Clone();
+        // A Cluster names its servers by address, certificates by host: the library takes the one of the connection string.
+        if (server is not DnsEndPoint)
+            alone.SslHost ??= options.Defaults.GetSslHostFromEndpoints(options.EndPoints);
+        alone.EndPoints.Clear();
+        alone.EndPoints.Add(server);
+        alone.CommandMap = ConfigurationOptions.Parse(options.ToString(includePassword: false) + NotAsked).CommandMap;
+        return alone;
+    }
+
     /// <param name="options">Of the Cluster.</param>
     /// <param name="cluster">Knows which servers there are.</param>
     /// <param name="lost">The server that is given up; it is taken when there is no other.</param>
@@ -84,18 +97,6 @@ internal sealed partial class ClusterListening(RedisBackplane backplane, TimePro
             isSaid = true;
             return false;
         }
-    }
-
-    private static ConfigurationOptions Alone(ConfigurationOptions options, EndPoint server)
-    {
-        var alone = options.Clone();
-        // A Cluster names its servers by address, certificates by host: the library takes the one of the connection string.
-        if (server is not DnsEndPoint)
-            alone.SslHost ??= options.Defaults.GetSslHostFromEndpoints(options.EndPoints);
-        alone.EndPoints.Clear();
-        alone.EndPoints.Add(server);
-        alone.CommandMap = ConfigurationOptions.Parse(options.ToString(includePassword: false) + NotAsked).CommandMap;
-        return alone;
     }
 
     private static partial class Log

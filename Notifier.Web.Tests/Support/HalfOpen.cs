@@ -11,12 +11,16 @@ internal static class HalfOpen
 {
     private const int SolSocket = 1;
     private const int SoAttachFilter = 26;
+    private const int IpProtoTcp = 6;
+    private const int TcpQuickAck = 12;
 
     /// <summary>BPF_RET | BPF_K, 0: keep no byte.</summary>
     private static readonly byte[] DropAll = [0x06, 0, 0, 0, 0, 0, 0, 0];
 
     public static void Make(Socket socket)
     {
+        // What it has taken is acknowledged now: a delayed ACK (40 ms) would come from the dead, many seconds later by a test's clock (tcp(7)).
+        socket.SetRawSocketOption(IpProtoTcp, TcpQuickAck, BitConverter.GetBytes(1));
         var filter = GCHandle.Alloc(DropAll, GCHandleType.Pinned);
         try
         {

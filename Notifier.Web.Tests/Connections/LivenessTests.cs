@@ -123,6 +123,7 @@ public sealed class LivenessTests(RedisFixture fixture)
         await using var client = await RawWebSocket.SubscribeAsync(app.App, channel, receiveBuffer: 16 * 1024);
         await Redis.WhenChannelIsLiveAsync(app.App, channel);
         await Redis.PublishAllAsync(channel, Enumerable.Repeat((RedisValue)new byte[8 * 1024], 500));
+        await app.WhenNothingMovesAsync();
 
         await app.AdvanceAsync(33);
         app.Connections.Should().Be(1);
@@ -140,6 +141,7 @@ public sealed class LivenessTests(RedisFixture fixture)
         await Redis.WhenChannelIsLiveAsync(app.App, "stall.http2");
         await Redis.WhenChannelIsLiveAsync(app.App, "lively.http2");
         await Redis.PublishAllAsync("stall.http2", Enumerable.Repeat((RedisValue)new byte[8 * 1024], 500));
+        await app.WhenNothingMovesAsync();
 
         await app.AdvanceAsync(40, async () =>
         {

@@ -87,6 +87,22 @@ internal sealed class SweptApp : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until no peer has taken a byte for a while: the clock runs faster than the kernel carries what is on its way.</summary>
+    public Task WhenNothingMovesAsync()
+    {
+        var (before, still) = (-1L, 0);
+        return Eventually.IsAsync(
+            () =>
+            {
+                var taken = 0L;
+                App.Connections.ForEach(connection => taken += connection == witness ? 0 : connection.Lane.Progress.Acknowledged);
+                still = taken == before ? still + 1 : 0;
+                before = taken;
+                return still == 20;
+            },
+            "nothing moves any more");
+    }
+
     /// <summary>Moves the clock as a pause of the whole process does: no timer comes meanwhile.</summary>
     public void Pause(TimeSpan pause) => time.Paused += pause;
 

@@ -136,7 +136,8 @@ internal sealed class Trial : IAsyncDisposable
         recovery.Should().BeLessThan(fault.RecoversWithin);
         await CheckSubscribedAsync();
         await LeaveAsync();
-        return outcome with { RecoversWithin = fault.RecoversWithin, Remark = residence.Check() };
+        // Nodes that are processes of their own are looked at by who starts them: here it would only be what clients have written down.
+        return outcome with { RecoversWithin = fault.RecoversWithin, Remark = App is null ? "" : residence.Check() };
     }
 
     public async ValueTask DisposeAsync()

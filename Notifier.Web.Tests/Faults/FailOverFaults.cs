@@ -30,41 +30,23 @@ public sealed class FailOverFaults(ITestOutputHelper output)
             await trial.RecoverAsync();
         });
 
-    [Fact]
+    [Theory]
     [Trait(FaultSuite.Kind, FaultSuite.Long)]
-    public Task The_node_of_a_cluster_that_is_subscribed_to_is_killed() => FaultSuite.RunAsync(
+    [InlineData("KILL", "is killed", 20)]
+    [InlineData("STOP", "hangs", 40)]
+    public Task The_node_of_a_cluster_that_is_subscribed_to(string signal, string how, int seconds) => FaultSuite.RunAsync(
         output,
         new Fault(
-            Chapter, "Cluster (3 primaries, 3 replicas; `cluster-node-timeout 2000`): the node subscribed to is killed",
-            Told, TimeSpan.FromSeconds(20))
+            Chapter, $"Cluster (3 primaries, 3 replicas; `cluster-node-timeout 2000`): the node subscribed to {how}", Told, TimeSpan.FromSeconds(seconds))
         { FailsOver = true },
         async trial =>
         {
             var cluster = await RedisCluster.StartAsync(replicas: 1);
             await trial.BeginAsync(Stage.Of(cluster));
-            var killed = await SubscribedToAsync(cluster);
-            await cluster.KillAsync(killed);
+            var lost = await SubscribedToAsync(cluster);
+            await (signal == "KILL" ? cluster.KillAsync(lost) : cluster.FreezeAsync(lost));
             trial.FaultEnds();      // what follows is the Cluster's time, and ours
-            await cluster.NoticesAsync(killed);
-            await cluster.IsCompleteAsync();
-            await trial.RecoverAsync();
-        });
-
-    [Fact]
-    [Trait(FaultSuite.Kind, FaultSuite.Long)]
-    public Task The_node_of_a_cluster_that_is_subscribed_to_hangs() => FaultSuite.RunAsync(
-        output,
-        new Fault(
-            Chapter, "Cluster (3 primaries, 3 replicas; `cluster-node-timeout 2000`): the node subscribed to hangs", Told, TimeSpan.FromSeconds(40))
-        { FailsOver = true },
-        async trial =>
-        {
-            var cluster = await RedisCluster.StartAsync(replicas: 1);
-            await trial.BeginAsync(Stage.Of(cluster));
-            var hung = await SubscribedToAsync(cluster);
-            await cluster.FreezeAsync(hung);
-            trial.FaultEnds();      // what follows is the Cluster's time, and ours
-            await cluster.NoticesAsync(hung);
+            await cluster.NoticesAsync(lost);
             await cluster.IsCompleteAsync();
             await trial.RecoverAsync();
         });

@@ -67,15 +67,18 @@ internal sealed class NotifierApp : IAsyncDisposable
     /// <param name="listen">Plain or TLS.</param>
     /// <param name="time">A clock of the test's.</param>
     /// <param name="port">Zero for a free one.</param>
+    /// <param name="replace">Puts something of the test's in place of what the application has.</param>
     /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
     public static async Task<NotifierApp> StartAsync(
-        string redis, Listen listen = Listen.Plain, TimeProvider? time = null, int port = 0, params string[] settings) =>
+        string redis, Listen listen = Listen.Plain, TimeProvider? time = null, int port = 0, Action<IServiceCollection>? replace = null,
+        params string[] settings) =>
         await StartAsync(
             redis,
             builder =>
             {
                 if (time is not null)
                     builder.Services.AddSingleton(time);
+                replace?.Invoke(builder.Services);
                 if (listen == Listen.Tls)
                     builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
                         System.Net.IPAddress.Loopback, port, endpoint => endpoint.UseHttps(Certificate.Value)));

@@ -1,7 +1,9 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Notifier.Connections;
 using Notifier.Messages;
+using Notifier.Redis;
 
 namespace Notifier.Tests.Support;
 
@@ -36,7 +38,9 @@ internal sealed class SweptApp : IAsyncDisposable
     {
         var time = new PausableTime();
         var app = new SweptApp(
-            await NotifierApp.StartAsync(redis, listen, time, settings:
+            // Redis has its own clock: by this one its echo would seem to take minutes, and the connection to be deaf.
+            await NotifierApp.StartAsync(redis, listen, time, replace: static services => services.AddSingleton(
+                static provider => ActivatorUtilities.CreateInstance<RedisProbe>(provider, TimeProvider.System)), settings:
                 ["History:Recent:Bytes=200000000", "History:Recent:Messages=100000", "History:Recent:Age=1.00:00:00", .. settings]),
             time,
             new SemaphoreSlim(0));

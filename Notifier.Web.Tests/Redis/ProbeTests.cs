@@ -15,6 +15,21 @@ public sealed class ProbeTests(ITestOutputHelper output)
     /// <summary>A probe every 5 s, 5 s for its echo, and what a slow machine needs.</summary>
     private static readonly TimeSpan FoundWithin = TimeSpan.FromSeconds(15);
 
+    /// <summary>After half an hour of faults a node said for ever that Redis was away, let go of no name, and heard every message.</summary>
+    [Fact]
+    public async Task Who_hears_redis_says_that_it_is_back_whatever_event_was_missed()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        await Eventually.IsAsync(async () => await ReadinessAsync(app) == 200, "it is ready");
+
+        app.Services.GetRequiredService<RedisBackplane>().Condition.ReportAway("by a test");
+
+        (await ReadinessAsync(app)).Should().Be(503);
+        await Eventually.IsAsync(async () => await ReadinessAsync(app) == 200, "the next probe is heard");
+        app.Log.Lines.Should().Contain(static line => line.Text.Contains("Redis is back", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task A_deaf_connection_is_found_and_replaced_and_nobody_loses_a_name_or_hears_anything_twice()
     {

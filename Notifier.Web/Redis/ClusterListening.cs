@@ -92,9 +92,13 @@ internal sealed partial class ClusterListening(RedisBackplane backplane, TimePro
         }
         catch (Exception error)
         {
-            if (!backplane.Stopping.IsCancellationRequested && !isSaid)
+            backplane.Condition.ReportAway(backplane.Location!.Description);
+            // Unless Redis has said itself what is wrong.
+            if (!backplane.Stopping.IsCancellationRequested && !backplane.Condition.IsRefused && !isSaid)
+            {
+                isSaid = true;
                 Log.NotListening(logger, error.Message);
-            isSaid = true;
+            }
             return false;
         }
     }

@@ -127,7 +127,8 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             var fresh = isCluster
                 ? await ClusterListening.ConnectAsync(Location!.Options, all, deaf == all ? null : deaf.GetEndPoints().FirstOrDefault())
                 : await ConnectionMultiplexer.ConnectAsync(Location!.Options);
-            var answers = await new RedisConnection(this, fresh, time).TryPingAsync();
+            var connection = new RedisConnection(this, fresh, time);
+            var answers = await connection.TryPingAsync();
             if (isCluster && !answers)
             {
                 await fresh.DisposeAsync();
@@ -139,6 +140,8 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             Volatile.Write(ref current, fresh);
             if (answers)
                 Condition.ReportBack();
+            else
+                _ = connection.AwaitAnswerAsync();      // what the library told of it while it was not in use is not told again
             if (deaf != Commands)
                 LetGo(deaf);
             if (Stopping.IsCancellationRequested)
@@ -220,12 +223,10 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             Log.Connected(logger, Location!.Description);
         else
             Condition.ReportAway(Location!.Description);
+        var answers = await connection.TryPingAsync();
         if (ClusterListening.IsCluster(multiplexer))
-        {
-            if (!await cluster.TryReplaceAsync(multiplexer))
-                Condition.ReportAway(Location!.Description);
-        }
-        else if (!await connection.TryPingAsync() && multiplexer.IsConnected && Condition.IsRefused)
+            await cluster.TryReplaceAsync(multiplexer);
+        else if (!answers && multiplexer.IsConnected && Condition.IsRefused)
         {
             Condition.ReportAway(Location!.Description);
             _ = connection.AwaitAnswerAsync();

@@ -12,6 +12,9 @@ internal sealed class RedisConnection
     /// <summary>Messages may flow already while a gap waits for an answer: it stands that much behind the hole.</summary>
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>The library's own limit is 2 s; where it forgets a ping, nobody may wait for ever.</summary>
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(10);
+
     private static readonly EndPoint NoEndPoint = new IPEndPoint(0, 0);
 
     private readonly RedisBackplane backplane;
@@ -39,7 +42,7 @@ internal sealed class RedisConnection
     {
         try
         {
-            await multiplexer.GetSubscriber().PingAsync();
+            await multiplexer.GetSubscriber().PingAsync().WaitAsync(AnswerWithin);
             return true;
         }
         catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))

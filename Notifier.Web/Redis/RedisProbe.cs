@@ -68,7 +68,11 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, RedisMetrics 
         var connection = backplane.Current!;
         hearing = await ProbeAsync(connection);
         if (hearing == Hearing.Hears)
+        {
             backOff = TimeSpan.Zero;
+            // Whatever event was missed: Redis takes messages, and this node hears them.
+            backplane.Condition.ReportBack();
+        }
         else if (hearing == Hearing.NotAllowed)
             Log.NotAllowed(logger);
         else if (hearing == Hearing.Deaf && await TryReplaceAsync(connection))

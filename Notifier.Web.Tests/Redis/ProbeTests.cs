@@ -15,7 +15,7 @@ public sealed class ProbeTests(ITestOutputHelper output)
     /// <summary>A probe every 5 s, 5 s for its echo, and what a slow machine needs.</summary>
     private static readonly TimeSpan FoundWithin = TimeSpan.FromSeconds(15);
 
-    /// <summary>After half an hour of faults a node said for ever that Redis was away, let go of no name, and heard every message.</summary>
+    /// <summary>After half an hour of faults a node let go of no name, and heard every message: it must have held Redis for away.</summary>
     [Fact]
     public async Task Who_hears_redis_says_that_it_is_back_whatever_event_was_missed()
     {

@@ -123,22 +123,27 @@ internal sealed partial class SubscriptionHub
     public NameRefusal? TrySubscribe(Connection connection, Name name, Action<Subscriber, string> refused, Replay replay, out HeldName held)
     {
         held = default;
-        Subscriber? first = null;
-        if (Acquire(name, connection.Address, opened => (first = new(connection, opened, refused)).Enter(replay), out var entry) is { } full)
+        Subscriber? subscriber = null;
+        if (Acquire(name, connection.Address, opened => subscriber = Enter(opened), out var entry) is { } full)
         {
             if (refusals.IsDue(out var count))
                 Log.Full(logger, count, full.Message);
             return full;
         }
-        var subscriber = first ?? new(connection, entry!.Subscription, refused);
-        if (first is null)
-            subscriber.Enter(replay);
+        subscriber ??= Enter(entry!.Subscription);
         subscriber.Start();
         // Those who had joined were told when Redis refused the name; this one may have come between that and its removal.
         if (entry!.Reception.Refusal is { } reason)
             subscriber.Refuse(reason);
         held = new(subscriber, entry.Subscription.StandAsync(entry.Reception.Live, subscriber, replay));
         return null;
+
+        Subscriber Enter(Subscription subscription)
+        {
+            var entering = new Subscriber(connection, subscription, refused);
+            entering.Enter(replay);
+            return entering;
+        }
     }
 
     /// <param name="name">The name.</param>

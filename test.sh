@@ -111,6 +111,18 @@ count() {
 passed=$(count ' passed') failed=$(count ' failed')
 skipped=$(($(count ' total') - $(count ' executed')))
 
+# Each test that failed, what it says and where it stood: the last thing printed, as only the end of a long log may be kept.
+tell_failed() {
+    awk '
+        /<UnitTestResult / { failed = /outcome="Failed"/; said = 0 }
+        failed && /<UnitTestResult / { sub(/.*testName="/, ""); sub(/" computerName=.*/, ""); print "\nFailed: " $0 }
+        failed && /<(Message|StackTrace)>/ { tells = 1 }
+        failed && tells && ++said <= 40 { line = $0; gsub(/^ *<(Message|StackTrace)>|<\/(Message|StackTrace)>.*/, "", line); print "    " line }
+        /<\/(Message|StackTrace)>/ { tells = 0 }' "$results"/*.trx |
+        sed 's/&#xD;//g; s/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&amp;/\&/g'
+}
+if [ "$failed" != 0 ]; then tell_failed; fi
+
 echo
 if [ "$status" != 0 ] && [ "$failed" = 0 ]; then
     echo "dotnet test ended with status $status though no test says that it failed; that counts as one that did."

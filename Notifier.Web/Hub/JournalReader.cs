@@ -12,14 +12,19 @@ namespace Notifier.Hub;
 /// </summary>
 internal sealed partial class JournalReader(Journal journal, RedisBackplane backplane, TimeProvider time, ILogger<JournalReader> logger)
 {
+    /// <summary>
+    /// How long a Redis is waited for that lacks messages and cannot be written to. It may be a primary that was down and is back, until the Sentinels
+    /// tell it that there is another one: some ten seconds. Meanwhile the names concerned deliver nothing.
+    /// </summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<(Name Name, long After), Lazy<Task<JournalPage?>>> reading = [];
     private readonly Seldom refusals = new(time);
 
     public Journal Journal => journal;
 
-    /// <returns>Null when Redis refuses; also a replica that has no journal, and cannot begin one.</returns>
-    public Task<JournalHead?> LookAsync() =>
-        TryAsync(async () => (JournalHead?)await journal.LookAsync(), static answer => IsPassing(answer) && !answer.StartsWith("READONLY", StringComparison.Ordinal));
+    /// <returns>Null when Redis refuses; also where there is no journal, and none can be begun.</returns>
+    public Task<JournalHead?> LookAsync() => TryAsync(async () => (JournalHead?)await journal.LookAsync(), TimeSpan.Zero);
 
     /// <returns>Null when Redis refuses.</returns>
     public async Task<JournalPage?> ReadAsync(Name name, long after)
@@ -40,8 +45,11 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     /// <returns>Null when Redis refuses.</returns>
     public Task<JournalPage?> ReadLastAsync(Name name, int count) => TryAsync(async () => (JournalPage?)await journal.ReadLastAsync(name, count));
 
-    private async Task<T?> TryAsync<T>(Func<Task<T?>> read, Predicate<string>? isPassing = null)
+    private Task<JournalPage?> TryAsync(Func<Task<JournalPage?>> read) => TryAsync(read, Patience);
+
+    private async Task<T?> TryAsync<T>(Func<Task<T?>> read, TimeSpan patience)
     {
+        var began = time.GetTimestamp();
         while (true)
         {
             var restoration = backplane.NextRestoration;
@@ -49,7 +57,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
             {
                 return await read();
             }
-            catch (RedisServerException error) when (!(isPassing ?? IsPassing)(error.Message))
+            catch (RedisServerException error) when (!IsPassing(error.Message, time.GetElapsedTime(began) < patience))
             {
                 if (refusals.IsDue(out _))
                     Log.Refused(logger, error.Message);
@@ -62,8 +70,15 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
         }
     }
 
-    /// <summary>What Redis says while it starts, or while another server of it takes over.</summary>
-    private static bool IsPassing(string message) => message.Split(' ')[0] is "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY" or "READONLY";
+    private static bool IsPassing(string message, bool isPatient) => message.Split(' ')[0] switch
+    {
+        // While it starts, or while another server of it takes over.
+        "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY" => true,
+
+        // It lacks messages, or has no journal, and a new epoch cannot be written.
+        "READONLY" or "NOREPLICAS" or "OOM" or "MISCONF" => isPatient,
+        _ => false,
+    };
 
     private static partial class Log
     {

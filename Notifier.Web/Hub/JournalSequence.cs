@@ -31,7 +31,7 @@ internal sealed class JournalSequence(Name name, DurableChannels channels)
     private JournalEpoch former = JournalEpoch.None;
     private long formerFollowed;
 
-    /// <summary>The next durable message is taken whatever was before it.</summary>
+    /// <summary>The journal was asked, and refused: the next durable message of those that came before that is taken whatever was before it.</summary>
     private bool isBlind;
 
     public JournalEpoch Epoch => Volatile.Read(ref epoch);
@@ -40,7 +40,7 @@ internal sealed class JournalSequence(Name name, DurableChannels channels)
     public long Followed { get; private set; }
 
     /// <param name="message">As Redis delivered it.</param>
-    /// <param name="isJudged">Whether the journal was asked for its epoch since it came.</param>
+    /// <param name="isJudged">Whether the journal was asked since it came.</param>
     /// <param name="accepted">The message as clients get it.</param>
     public Verdict Judge(in Message message, bool isJudged, out Message accepted)
     {
@@ -60,7 +60,7 @@ internal sealed class JournalSequence(Name name, DurableChannels channels)
             return isJudged ? Verdict.Accepted : Verdict.Doubtful;
         if (line.Id <= Followed)
             return Verdict.Repeated;
-        if (line.Previous > Followed && !isBlind)
+        if (line.Previous > Followed && !(isBlind && isJudged))
             return Verdict.Missing;
         isBlind = false;
         Followed = line.Id;
@@ -89,7 +89,11 @@ internal sealed class JournalSequence(Name name, DurableChannels channels)
     }
 
     /// <summary>All up to there was fetched.</summary>
-    public void Advance(long id) => Followed = Math.Max(Followed, id);
+    public void Advance(long id)
+    {
+        isBlind = false;
+        Followed = Math.Max(Followed, id);
+    }
 
     /// <summary>The journal has begun anew.</summary>
     public void Turn(JournalEpoch now)
@@ -99,6 +103,6 @@ internal sealed class JournalSequence(Name name, DurableChannels channels)
         Followed = now.Since - 1;
     }
 
-    /// <summary>What is missing cannot be had.</summary>
+    /// <summary>What is missing cannot be had. (What comes later may miss something that can be.)</summary>
     public void GoOnBlindly() => isBlind = true;
 }

@@ -1,0 +1,117 @@
+using FluentAssertions;
+using Microsoft.Extensions.Time.Testing;
+using Notifier.History;
+using Notifier.Tests.Support;
+using StackExchange.Redis;
+using Xunit;
+
+namespace Notifier.Tests.History;
+
+/// <summary>
+/// Redis answers, and refuses what the journal needs. A primary that was down and is back does so (<c>NOREPLICAS</c>), until the Sentinels tell it that there
+/// is another one: that cost a node all durable messages of half a minute.
+/// </summary>
+public sealed class RefusedJournalTests
+{
+    private const string Silent = "redis.call('PUBLISH', channel, line .. payload)";
+
+    [Fact]
+    public async Task A_primary_without_replicas_that_lacks_messages_is_waited_for()
+    {
+        await using var redis = await LackingRedis.StartAsync();
+        await using var app = await redis.StartAppAsync();
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "refused.back");
+        await redis.ComeBackWithoutTheLastAsync(client, "refused.back");
+
+        await redis.AllowWritesAsync();
+        await redis.Connection.PublishDurablyAsync("refused.back", 4, 6);
+
+        (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"refused.back","code":"reset"}""", "what it lacks is known, not only that something may be missing");
+        await client.ReadNumbersAsync(4, 6);
+    }
+
+    [Fact]
+    public async Task It_is_not_waited_for_without_end_for_the_name_delivers_nothing_meanwhile()
+    {
+        var time = new FakeTimeProvider();
+        await using var redis = await LackingRedis.StartAsync();
+        await using var app = await redis.StartAppAsync(time);
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "refused.long");
+        await redis.ComeBackWithoutTheLastAsync(client, "refused.long");
+
+        var gap = client.ReadAsync();
+        await Eventually.IsAsync(
+            () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                return gap.IsCompleted;
+            },
+            "it is told");
+        (await gap).Bare().Should().Be("""{"type":"gap","channel":"refused.long","code":"redis"}""");
+        await redis.Connection.GetSubscriber().PublishAsync(RedisChannel.Literal("refused.long"), "plain");
+        (await client.ReadAsync()).Bare().Should().Be("""{"type":"message","channel":"refused.long","data":"plain"}""");
+    }
+
+    [Fact]
+    public async Task What_is_missing_after_a_refusal_is_asked_for_again()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await redis.Server.ExecuteAsync("ACL", "SETUSER", "app", "on", ">opensesame", "~*", "&*", "+@all");
+        await using var app = await NotifierApp.StartAsync($"{redis.Configuration},user=app,password=opensesame", settings: "History:Durable:Channels:0=refused.*");
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "refused.once");
+        await redis.Connection.PublishDurablyAsync("refused.once", 0, 3);
+        await client.ReadNumbersAsync(0, 3);
+        await redis.Server.ExecuteAsync("ACL", "SETUSER", "app", "-eval", "-evalsha");
+        await redis.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
+        (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"refused.once","code":"redis"}""");
+
+        await redis.Server.ExecuteAsync("ACL", "SETUSER", "app", "+eval", "+evalsha");
+        JournalScripts.Publish.Should().Contain(Silent);
+        await redis.Connection.GetDatabase().ScriptEvaluateAsync(
+            JournalScripts.Publish.Replace(Silent, "0", StringComparison.Ordinal), [JournalScripts.State], ["refused.once", "3"]);
+        await redis.Connection.PublishDurablyAsync("refused.once", 4, 6);
+
+        await client.ReadNumbersAsync(3, 6);
+    }
+
+    /// <summary>Like a primary that was down, while another one took messages: it has not got the last ones, and no replicas, and takes no others.</summary>
+    private sealed class LackingRedis(RedisServer redis, DirectoryInfo folder) : IAsyncDisposable
+    {
+        public ConnectionMultiplexer Connection => redis.Connection;
+
+        public static async Task<LackingRedis> StartAsync()
+        {
+            var folder = Directory.CreateTempSubdirectory("notifier-lacking-");
+            var redis = new LackingRedis(await RedisServer.StartAsync("--dir", folder.FullName, "--min-replicas-to-write", "1"), folder);
+            await redis.AllowWritesAsync();
+            return redis;
+        }
+
+        public Task<NotifierApp> StartAppAsync(TimeProvider? time = null) =>
+            NotifierApp.StartAsync(redis.Configuration, time: time, settings: "History:Durable:Channels:0=refused.*");
+
+        public Task AllowWritesAsync() => redis.Server.ConfigSetAsync("min-replicas-to-write", 0);
+
+        /// <summary>The client has got what it lacks, and the node has found that it cannot be written to.</summary>
+        public async Task ComeBackWithoutTheLastAsync(JsonClient client, string channel)
+        {
+            await redis.Connection.PublishDurablyAsync(channel, 0, 2);
+            await redis.Server.ExecuteAsync("SAVE");
+            await redis.Connection.PublishDurablyAsync(channel, 2, 4);
+            await client.ReadNumbersAsync(0, 4);
+            await redis.KillAsync();
+            await redis.StartHostAsync();
+            await Eventually.IsAsync(
+                async () => (await redis.Server.InfoRawAsync("errorstats"))!.Contains("errorstat_NOREPLICAS", StringComparison.Ordinal), "the node was refused");
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await redis.DisposeAsync();
+            folder.Delete(recursive: true);
+        }
+    }
+}

@@ -62,6 +62,16 @@ public sealed class SentinelTests(ITestOutputHelper output)
             redis.Signal(first, "CONT");
     }
 
+    [Fact]
+    public async Task There_are_threads_for_the_node_while_the_library_waits_in_some_for_the_sentinels()
+    {
+        await using var redis = await Sentinels.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+
+        ThreadPool.GetMinThreads(out var workers, out _);
+        workers.Should().BeGreaterThanOrEqualTo(16, "with two, as on two cores, nothing ran for seconds");
+    }
+
     /// <returns>The code of the gap, when that and a message have come. (Where the library moves a name, the gap is noticed up to a second later.)</returns>
     private static async Task<string?> HearAsync(JsonClient client)
     {

@@ -25,7 +25,7 @@ public sealed partial class RehearsalTests
 
             var (status, output) = await RunAsync(folder, Documented("rehearsal.sh"), page);
 
-            status.Should().Be(0, output);
+            status.Should().Be(0, "{0}\n{1}", output, Left(folder));
             Count().Count(output).Should().Be(16, "two listeners are counted eight times: {0}", output);
             Directory.Exists(Path.Combine(folder, "notifier-rehearsal")).Should().BeFalse("the page tidies up");
         }
@@ -34,6 +34,13 @@ public sealed partial class RehearsalTests
             Directory.Delete(folder, recursive: true);
         }
     }
+
+    /// <summary>What the page leaves when it stops: what was heard, and what the nodes have logged.</summary>
+    private static string Left(string folder) => string.Join(
+        '\n',
+        Directory.EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
+            .Where(static file => Path.GetFileName(file) is "one.txt" or "two.txt" or "node-1.log" or "node-2.log")
+            .Select(static file => $"{Path.GetFileName(file)}:\n{File.ReadAllText(file)}"));
 
     private static string Documented(string name) => Path.Combine(AppContext.BaseDirectory, "docs", name);
 

@@ -10,26 +10,27 @@ internal sealed class Sentinels : IAsyncDisposable
     public const string ServiceName = "notifications";
 
     private readonly List<Process> processes = [];
-    private readonly List<string> files = [];
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("notifier-sentinels-");
     private readonly Dictionary<int, Process> nodes = [];
     private readonly int[] ports;
     private ConnectionMultiplexer asking = null!;
 
-    private Sentinels() => ports = [FreePort.Next(), FreePort.Next(), FreePort.Next()];
+    private Sentinels(int port) => ports = [port, FreePort.Next(), FreePort.Next()];
 
     public string Configuration => $"{string.Join(',', ports.Select(port => $"127.0.0.1:{port}"))},serviceName={ServiceName}";
 
-    public static async Task<Sentinels> StartAsync()
+    /// <param name="port">Of the first Sentinel; zero for a free one.</param>
+    public static async Task<Sentinels> StartAsync(int port = 0)
     {
-        var all = new Sentinels();
+        var all = new Sentinels(port == 0 ? FreePort.Next() : port);
         var primary = FreePort.Next();
         var replica = FreePort.Next();
         all.nodes[primary] = all.Start($"port {primary}");
         all.nodes[replica] = all.Start($"port {replica}\nreplicaof 127.0.0.1 {primary}\nrepl-diskless-sync-delay 0");
-        foreach (var port in all.ports)
+        foreach (var sentinel in all.ports)
         {
             all.Start(
-                $"port {port}\nsentinel monitor {ServiceName} 127.0.0.1 {primary} 2\nsentinel down-after-milliseconds {ServiceName} 2000\n"
+                $"port {sentinel}\nsentinel monitor {ServiceName} 127.0.0.1 {primary} 2\nsentinel down-after-milliseconds {ServiceName} 2000\n"
                 + $"sentinel failover-timeout {ServiceName} 3000",
                 "--sentinel");
         }
@@ -45,6 +46,20 @@ internal sealed class Sentinels : IAsyncDisposable
     {
         var address = (string[]?)await asking.GetServers()[0].ExecuteAsync("SENTINEL", "GET-MASTER-ADDR-BY-NAME", ServiceName);
         return int.Parse(address![1], CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>What it takes itself for.</summary>
+    public static async Task<bool> IsReplicaAsync(int port)
+    {
+        try
+        {
+            await using var client = await PlainRedisClient.ConnectAsync(port);
+            return (await client.AskAsync("ROLE")).Contains("slave", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false;   // the Sentinels cut off its clients when they make it one
+        }
     }
 
     public void Signal(int port, string signal)
@@ -63,7 +78,7 @@ internal sealed class Sentinels : IAsyncDisposable
             await process.WaitForExitAsync();
             process.Dispose();
         }
-        files.ForEach(File.Delete);
+        folder.Delete(recursive: true);
     }
 
     private async Task<RedisResult[]> AskAsync(string what)
@@ -72,12 +87,15 @@ internal sealed class Sentinels : IAsyncDisposable
         return [.. known.Where(static node => !node.ToDictionary()["flags"].ToString().Contains("down", StringComparison.Ordinal))];
     }
 
-    /// <summary>Sentinels write their state into their file.</summary>
+    /// <summary>
+    /// Each in a folder of its own: Sentinels write their state into their file, and a replica what it gets from the primary into another one, which would be
+    /// read at the next start.
+    /// </summary>
     private Process Start(string configuration, params string[] arguments)
     {
-        var file = Path.GetTempFileName();
-        File.WriteAllText(file, $"bind 127.0.0.1\nsave \"\"\n{configuration}\n");
-        files.Add(file);
+        var own = folder.CreateSubdirectory($"{processes.Count}");
+        var file = Path.Combine(own.FullName, "redis.conf");
+        File.WriteAllText(file, $"bind 127.0.0.1\ndir {own.FullName}\nsave \"\"\n{configuration}\n");
         var process = Process.Start(new ProcessStartInfo("redis-server", [file, .. arguments]) { RedirectStandardOutput = true })!;
         process.OutputDataReceived += static (_, _) => { };     // a full pipe would stop it
         process.BeginOutputReadLine();

@@ -43,7 +43,7 @@ internal sealed partial class StartupWarnings(
         try
         {
             await WhenConnectedAsync();
-            await using var redis = await RedisSettings.ConnectAsync(backplane.Location!.Options);
+            await using var redis = await RedisSettings.ConnectAsync(backplane.Options);
             await LookAsync(redis);
             Log.Looked(logger);
         }

@@ -12,23 +12,17 @@ internal sealed partial class ClusterListening(RedisBackplane backplane, TimePro
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
-    /// <summary>By which the library learns of other servers, and of the role of this one, which does not matter here: a replica hears all, too.</summary>
-    private const string NotAsked = ",$CLUSTER=,$INFO=,$ROLE=,$CONFIG=,$GET=,$SET=";
-
     private bool isSaid;
 
     public static bool IsCluster(ConnectionMultiplexer redis) => redis.GetServers().Any(static server => server.ServerType == ServerType.Cluster);
 
-    /// <summary>How to connect to one of them, with no thought of the others.</summary>
+    /// <summary>How to listen to one of them. A replica hears all, too.</summary>
     public static ConfigurationOptions Alone(ConfigurationOptions options, EndPoint server)
     {
-        var alone = options.Clone();
+        var alone = OneServer.Alone(options, server);
         // A Cluster names its servers by address, certificates by host: the library takes the one of the connection string.
         if (server is not DnsEndPoint)
             alone.SslHost ??= options.Defaults.GetSslHostFromEndpoints(options.EndPoints);
-        alone.EndPoints.Clear();
-        alone.EndPoints.Add(server);
-        alone.CommandMap = ConfigurationOptions.Parse(options.ToString(includePassword: false) + NotAsked).CommandMap;
         return alone;
     }
 

@@ -5,7 +5,8 @@ namespace Notifier.Redis;
 /// <summary>
 /// The one shared connection to Redis. It never keeps the process from starting: it heals by itself when Redis comes, or
 /// comes back, and says so. Where the library does not heal, a new connection takes the place of the old one. On a Cluster there are two: one for
-/// commands, which knows all servers, and one that listens to one of them (<see cref="ClusterListening"/>).
+/// commands, which knows all servers, and one that listens to one of them (<see cref="ClusterListening"/>). Behind Sentinels it is one to the primary
+/// (<see cref="SentinelPrimary"/>).
 /// </summary>
 internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
 {
@@ -21,6 +22,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     private volatile TaskCompletionSource restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ClusterListening cluster;
     private readonly SemaphoreSlim replacing = new(1);
+    private SentinelPrimary? sentinels;
     private ConnectionMultiplexer? current;
     private ConnectionMultiplexer? commands;
     private long restoredAt;
@@ -66,6 +68,9 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     /// <summary>The same; null while Redis is away.</summary>
     public ConnectionMultiplexer? Connected => Commands is { IsConnected: true } multiplexer ? multiplexer : null;
 
+    /// <summary>How to connect to it once more. Behind Sentinels, to that which is the primary now.</summary>
+    public ConfigurationOptions Options => sentinels is not null && Commands is { } primary ? OneServer.At(Location!.Options, primary.GetEndPoints()[0]) : Location!.Options;
+
     /// <summary>False as long as Redis is known to be a Cluster, and not yet which of its servers to listen to.</summary>
     public bool IsListening => Current is { } listens && (listens != Commands || !ClusterListening.IsCluster(listens));
 
@@ -75,7 +80,10 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         Location = await locator.LocateAsync(cancellationToken);
-        _ = ConnectAsync(Location.Options);
+        Location.Options.ConnectionAttemptCompleted += (_, attempt) => Condition.Report(attempt);
+        if (Location.Options.ServiceName is not null)
+            sentinels = new SentinelPrimary(this, Location.Options, time, logger);
+        _ = ConnectAsync();
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -107,6 +115,8 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             await listens.DisposeAsync();
         if (talks is not null && talks != listens)
             await talks.DisposeAsync();
+        if (sentinels is not null)
+            await sentinels.DisposeAsync();
     }
 
     /// <summary>
@@ -126,7 +136,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             var isCluster = ClusterListening.IsCluster(all);
             var fresh = isCluster
                 ? await ClusterListening.ConnectAsync(Location!.Options, all, deaf == all ? null : deaf.GetEndPoints().FirstOrDefault())
-                : await ConnectionMultiplexer.ConnectAsync(Location!.Options);
+                : await OpenAsync();
             var connection = new RedisConnection(this, fresh, time);
             var answers = await connection.TryPingAsync();
             if (isCluster && !answers)
@@ -195,15 +205,20 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         static (_, old) => ((ConnectionMultiplexer)old!).Dispose(), deaf, CancellationToken.None,
         TaskContinuationOptions.None, TaskScheduler.Default);
 
-    private async Task ConnectAsync(ConfigurationOptions options)
+    private Task<ConnectionMultiplexer> OpenAsync() => sentinels?.ConnectAsync() ?? ConnectionMultiplexer.ConnectAsync(Location!.Options);
+
+    private async Task ConnectAsync()
     {
-        options.ConnectionAttemptCompleted += (_, attempt) => Condition.Report(attempt);
         while (!Stopping.IsCancellationRequested)
         {
             try
             {
-                await BeginAsync(await ConnectionMultiplexer.ConnectAsync(options));
+                await BeginAsync(await OpenAsync());
                 return;
+            }
+            catch (RedisConnectionException)
+            {
+                Condition.ReportAway(Location!.Description);
             }
             catch (Exception error)
             {
@@ -231,8 +246,10 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             Condition.ReportAway(Location!.Description);
             _ = connection.AwaitAnswerAsync();
         }
+        else if (answers)
+            Condition.ReportBack();     // the Sentinels may have been away
         connecting.SetResult();
-        _ = cluster.WatchAsync();
+        _ = sentinels?.WatchAsync() ?? cluster.WatchAsync();
         if (Stopping.IsCancellationRequested)
             await multiplexer.DisposeAsync();
     }

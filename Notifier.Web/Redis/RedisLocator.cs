@@ -42,12 +42,7 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
     {
         var redis = options.Value;
         if (redis.Configuration.Length > 0)
-        {
-            var parsed = RedisConnectionString.Parse(redis.Configuration);
-            if (parsed.ServiceName is not null)
-                SpareThreads.Provide();
-            return new RedisLocation(parsed, "the one in Redis:Configuration");
-        }
+            return new RedisLocation(RedisConnectionString.Parse(redis.Configuration), "the one in Redis:Configuration");
         if (!environment.IsDevelopment() && !redis.Embedded)
             throw new StartupException(
                 "Redis:Configuration is empty. Set it to a StackExchange.Redis connection string, for example "

@@ -1,0 +1,29 @@
+using System.Net;
+using StackExchange.Redis;
+
+namespace Notifier.Redis;
+
+/// <summary>How to connect to one of several servers. The library would look for the others, and decide by itself which to use.</summary>
+internal static class OneServer
+{
+    /// <summary>By which the library learns of other servers, and of the role of this one: it is used whatever that is.</summary>
+    private const string NotAsked = ",$CLUSTER=,$INFO=,$ROLE=,$CONFIG=,$GET=,$SET=";
+
+    /// <summary>With no thought of the others.</summary>
+    public static ConfigurationOptions Alone(ConfigurationOptions options, EndPoint server)
+    {
+        var alone = At(options, server);
+        alone.CommandMap = ConfigurationOptions.Parse(options.ToString(includePassword: false) + NotAsked).CommandMap;
+        return alone;
+    }
+
+    /// <summary>With all that it can be asked.</summary>
+    public static ConfigurationOptions At(ConfigurationOptions options, EndPoint server)
+    {
+        var one = options.Clone();
+        one.ServiceName = null;
+        one.EndPoints.Clear();
+        one.EndPoints.Add(server);
+        return one;
+    }
+}

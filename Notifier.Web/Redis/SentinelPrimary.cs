@@ -1,0 +1,78 @@
+using System.Globalization;
+using System.Net;
+using StackExchange.Redis;
+
+namespace Notifier.Redis;
+
+/// <summary>
+/// Behind Sentinels a node is connected to the server that they call the primary, and to no other. The library would believe each server about that: one that
+/// was down, or hung, takes itself for the primary for some 10 s when it is back, and what it is given then is thrown away. It also waits for the Sentinels in
+/// threads of the pool, which on two cores let nothing else run for seconds.
+/// </summary>
+internal sealed partial class SentinelPrimary(RedisBackplane backplane, ConfigurationOptions options, TimeProvider time, ILogger logger) : IAsyncDisposable
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
+
+    private ConnectionMultiplexer? sentinels;
+
+    /// <returns>A connection to the primary, whether or not it answers.</returns>
+    /// <exception cref="RedisConnectionException">No Sentinel answers.</exception>
+    /// <exception cref="RedisServerException">They do not know the service.</exception>
+    public async Task<ConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(OneServer.Alone(options, await FindAsync()));
+
+    /// <summary>Moves to another primary as soon as a Sentinel tells of one.</summary>
+    public async Task WatchAsync()
+    {
+        while (!backplane.Stopping.IsCancellationRequested)
+        {
+            await Task.Delay(LookEvery, time, backplane.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                var primary = await FindAsync();
+                if (backplane.Current is not { } present || present.GetEndPoints().Contains(primary))
+                    continue;
+                Log.Moves(logger);
+                await backplane.ReplaceAsync(present, wasDeaf: false);
+            }
+            catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException or OperationCanceledException)
+            {
+                // No Sentinel answers, or the process ends: what is used goes on.
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (sentinels is not null)
+            await sentinels.DisposeAsync();
+    }
+
+    /// <summary>As the Sentinel says that has heard of the latest fail-over: another may not know of it yet.</summary>
+    private async Task<EndPoint> FindAsync()
+    {
+        sentinels ??= await ConnectionMultiplexer.SentinelConnectAsync(options.Clone());
+        var asked = sentinels.GetServers().Where(static server => server.IsConnected).Select(AskAsync).ToArray();
+        await ((Task)Task.WhenAll(asked)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var answers = asked.Where(static one => one.IsCompletedSuccessfully).Select(static one => one.Result);
+        if (answers.OrderBy(static answer => answer.Epoch).Select(static answer => answer.Primary).LastOrDefault() is { } primary)
+            return primary;
+        if (asked.FirstOrDefault(static one => one.IsFaulted)?.Exception?.InnerException is RedisServerException refusal)
+            throw refusal;
+        throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No Sentinel answers.");
+    }
+
+    private async Task<(long Epoch, EndPoint Primary)> AskAsync(IServer sentinel)
+    {
+        var said = (await sentinel.SentinelMasterAsync(options.ServiceName!)).ToDictionary();
+        var (host, port) = (said["ip"], int.Parse(said["port"], CultureInfo.InvariantCulture));
+        return (
+            long.Parse(said["config-epoch"], CultureInfo.InvariantCulture),
+            IPAddress.TryParse(host, out var address) ? new IPEndPoint(address, port) : new DnsEndPoint(host, port));
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "The Sentinels have another primary: this node moves to it.")]
+        public static partial void Moves(ILogger logger);
+    }
+}

@@ -28,6 +28,7 @@ public sealed class SentinelTests(ITestOutputHelper output)
 
         var sinceFault = Stopwatch.StartNew();
         redis.Signal(first, signal);
+        redis.Signal(redis.Sentinel, signal);       // as on the same machine
         await Eventually.IsAsync(
             async () => await redis.PrimaryAsync() != first, "the Sentinels have chosen another", TimeSpan.FromSeconds(60));
         var failedOver = sinceFault.Elapsed;
@@ -45,8 +46,6 @@ public sealed class SentinelTests(ITestOutputHelper output)
         (await hears).Should().Be("redis");
         (sinceFault.Elapsed - failedOver).Should().BeLessThan(TimeSpan.FromSeconds(5), "the Sentinels may have to vote twice, we may not");
         await Eventually.IsAsync(async () => (await ReadyAsync(http, app)) == 200, "it is ready again");
-        if (signal == "STOP")
-            redis.Signal(first, "CONT");
     }
 
     /// <summary>It was hung, and has not heard that there is another primary: for some 10 s it takes what it is given, and then throws that away.</summary>
@@ -107,6 +106,23 @@ public sealed class SentinelTests(ITestOutputHelper output)
         using var http = new HttpClient();
         await Eventually.IsAsync(async () => (await ReadyAsync(http, app)) == 200, "it is ready");
         app.Log.Lines.Should().ContainSingle(static line => line.Text.Contains("is back", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Without_sentinels_the_node_goes_on_with_the_primary_that_it_has_and_says_so()
+    {
+        await using var redis = await Sentinels.StartAsync();
+        await using var app = await Publishing.StartAsync(redis.Configuration, "Access:Anonymous:Subscribe:0=alone", "Access:Anonymous:Publish:0=alone");
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "alone");
+        redis.SignalSentinels("STOP");
+        await Eventually.IsAsync(() => app.Log.Lines.Any(static line => line.Text.Contains("is not known now", StringComparison.Ordinal)), "it is said");
+
+        (await app.PostAsync("/publish/alone", "still")).Status.Should().Be(200);
+        ((string?)(await client.ReadAsync())["data"]).Should().Be("still");
+
+        redis.SignalSentinels("CONT");
+        await Eventually.IsAsync(() => app.Log.Lines.Any(static line => line.Text.Contains("answer again", StringComparison.Ordinal)), "that is said, too");
     }
 
     [Fact]

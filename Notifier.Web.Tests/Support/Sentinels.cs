@@ -29,7 +29,7 @@ internal sealed class Sentinels : IAsyncDisposable
         all.nodes[replica] = all.Start($"port {replica}\nreplicaof 127.0.0.1 {primary}\nrepl-diskless-sync-delay 0");
         foreach (var sentinel in all.ports)
         {
-            all.Start(
+            all.nodes[sentinel] = all.Start(
                 $"port {sentinel}\nsentinel monitor {ServiceName} 127.0.0.1 {primary} 2\nsentinel down-after-milliseconds {ServiceName} 2000\n"
                 + $"sentinel failover-timeout {ServiceName} 3000",
                 "--sentinel");
@@ -40,6 +40,9 @@ internal sealed class Sentinels : IAsyncDisposable
             async () => (await all.AskAsync("REPLICAS")).Length == 1 && (await all.AskAsync("SENTINELS")).Length == 2, "they know each other");
         return all;
     }
+
+    /// <summary>The port of one of the Sentinels.</summary>
+    public int Sentinel => ports[2];
 
     /// <summary>The port of the primary, as the Sentinels see it.</summary>
     public async Task<int> PrimaryAsync()
@@ -66,6 +69,12 @@ internal sealed class Sentinels : IAsyncDisposable
     {
         using var kill = Process.Start("kill", [$"-{signal}", $"{nodes[port].Id}"]);
         kill.WaitForExit();
+    }
+
+    public void SignalSentinels(string signal)
+    {
+        foreach (var sentinel in ports)
+            Signal(sentinel, signal);
     }
 
     public async ValueTask DisposeAsync()

@@ -13,30 +13,40 @@ internal sealed partial class SentinelPrimary(RedisBackplane backplane, Configur
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Where one has answered, no other is waited for longer: it may hang, like a primary on the same machine.</summary>
+    private static readonly TimeSpan OthersWithin = TimeSpan.FromMilliseconds(500);
+
     private ConnectionMultiplexer? sentinels;
+    private RedisServerException? refusal;
 
     /// <returns>A connection to the primary, whether or not it answers.</returns>
     /// <exception cref="RedisConnectionException">No Sentinel answers.</exception>
     /// <exception cref="RedisServerException">They do not know the service.</exception>
     public async Task<ConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(OneServer.Alone(options, await FindAsync()));
 
-    /// <summary>Moves to another primary as soon as a Sentinel tells of one.</summary>
+    /// <summary>Moves to another primary as soon as a Sentinel tells of one. While none answers, what is used goes on.</summary>
     public async Task WatchAsync()
     {
+        var isBlind = false;
         while (!backplane.Stopping.IsCancellationRequested)
         {
             await Task.Delay(LookEvery, time, backplane.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             try
             {
                 var primary = await FindAsync();
+                if (isBlind)
+                    Log.Sees(logger);
+                isBlind = false;
                 if (backplane.Current is not { } present || present.GetEndPoints().Contains(primary))
                     continue;
                 Log.Moves(logger);
                 await backplane.ReplaceAsync(present, wasDeaf: false);
             }
-            catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException or OperationCanceledException)
+            catch (Exception error)
             {
-                // No Sentinel answers, or the process ends: what is used goes on.
+                if (!isBlind && !backplane.Stopping.IsCancellationRequested)
+                    Log.Blind(logger, error.Message);
+                isBlind = true;
             }
         }
     }
@@ -51,28 +61,49 @@ internal sealed partial class SentinelPrimary(RedisBackplane backplane, Configur
     private async Task<EndPoint> FindAsync()
     {
         sentinels ??= await ConnectionMultiplexer.SentinelConnectAsync(options.Clone());
+        refusal = null;
         var asked = sentinels.GetServers().Where(static server => server.IsConnected).Select(AskAsync).ToArray();
-        await ((Task)Task.WhenAll(asked)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        var answers = asked.Where(static one => one.IsCompletedSuccessfully).Select(static one => one.Result);
-        if (answers.OrderBy(static answer => answer.Epoch).Select(static answer => answer.Primary).LastOrDefault() is { } primary)
+        var all = Task.WhenAll(asked);
+        await Task.WhenAny(all, Task.Delay(OthersWithin, time, backplane.Stopping));
+        if (Latest() is { } primary)
             return primary;
-        if (asked.FirstOrDefault(static one => one.IsFaulted)?.Exception?.InnerException is RedisServerException refusal)
-            throw refusal;
-        throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No Sentinel answers.");
+        await all;
+        return Latest() ?? throw (Exception?)refusal ?? new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No Sentinel answers.");
+
+        EndPoint? Latest() => asked.Where(static one => one.IsCompletedSuccessfully).Select(static one => one.Result)
+            .OrderBy(static answer => answer.Epoch).Select(static answer => answer.Primary).LastOrDefault(static primary => primary is not null);
     }
 
-    private async Task<(long Epoch, EndPoint Primary)> AskAsync(IServer sentinel)
+    private async Task<(long Epoch, EndPoint? Primary)> AskAsync(IServer sentinel)
     {
-        var said = (await sentinel.SentinelMasterAsync(options.ServiceName!)).ToDictionary();
-        var (host, port) = (said["ip"], int.Parse(said["port"], CultureInfo.InvariantCulture));
-        return (
-            long.Parse(said["config-epoch"], CultureInfo.InvariantCulture),
-            IPAddress.TryParse(host, out var address) ? new IPEndPoint(address, port) : new DnsEndPoint(host, port));
+        try
+        {
+            var said = (await sentinel.SentinelMasterAsync(options.ServiceName!)).ToDictionary();
+            var (host, port) = (said["ip"], int.Parse(said["port"], CultureInfo.InvariantCulture));
+            return (
+                long.Parse(said["config-epoch"], CultureInfo.InvariantCulture),
+                IPAddress.TryParse(host, out var address) ? new IPEndPoint(address, port) : new DnsEndPoint(host, port));
+        }
+        catch (RedisServerException error)
+        {
+            refusal = error;
+            return (0, null);
+        }
+        catch (Exception)
+        {
+            return (0, null);   // it is away, or hangs, or is no Sentinel
+        }
     }
 
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning, "The Sentinels have another primary: this node moves to it.")]
         public static partial void Moves(ILogger logger);
+
+        [LoggerMessage(LogLevel.Warning, "Whether Redis has another primary is not known now; this node stays with the one that it has: {Error}")]
+        public static partial void Blind(ILogger logger, string error);
+
+        [LoggerMessage(LogLevel.Information, "The Sentinels answer again.")]
+        public static partial void Sees(ILogger logger);
     }
 }

@@ -24,8 +24,8 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
     public async Task InitializeAsync()
     {
         redis = await RedisServer.StartAsync();
-        app = await NotifierApp.StartAsync(redis.Configuration, settings:
-            ["Redis:Linger=00:00:00", "Limits:CommandsPerSecond=1000000", "Limits:CommandBurst=1000000", "History:Durable:Channels:0=kept.*"]);
+        app = await Publishing.StartAsync(
+            redis.Configuration, ["Redis:Linger=00:00:00", "Limits:CommandsPerSecond=1000000", "Limits:CommandBurst=1000000", "History:Durable:Channels:0=kept.*"]);
         aftermath = new Aftermath(app, redis);
     }
 

@@ -28,12 +28,12 @@ public sealed class FailOverFaults(ITestOutputHelper output)
             trial.FaultEnds();      // what follows is the Sentinels' time, and ours
             await Eventually.IsAsync(
                 async () => await sentinels.PrimaryAsync() != first, "the Sentinels have chosen another", TimeSpan.FromSeconds(60));
-            if (goesOn)
-            {
-                sentinels.Signal(first, "CONT");
-                await Eventually.IsAsync(() => Sentinels.IsReplicaAsync(first), "the Sentinels have made it a replica", TimeSpan.FromSeconds(60));
-                trial.FaultEnds();
-            }
+            await trial.RecoverAsync();
+            if (!goesOn)
+                return;
+            sentinels.Signal(first, "CONT");
+            await Eventually.IsAsync(() => Sentinels.IsReplicaAsync(first), "the Sentinels have made it a replica", TimeSpan.FromSeconds(60));
+            trial.FaultEnds();
             await trial.RecoverAsync();
         });
 

@@ -38,6 +38,15 @@ internal sealed class Sentinels : IAsyncDisposable
         await Eventually.IsAsync(async () => (all.asking = await ConnectionMultiplexer.ConnectAsync(options)).IsConnected, "a Sentinel answers");
         await Eventually.IsAsync(
             async () => (await all.AskAsync("REPLICAS")).Length == 1 && (await all.AskAsync("SENTINELS")).Length == 2, "they know each other");
+        // It is known before it has what the primary has: what came in that second, a fail-over would lose.
+        await using var client = await PlainRedisClient.ConnectAsync(primary);
+        await Eventually.IsAsync(
+            async () =>
+            {
+                await client.AskAsync("SET", "replica", "follows");
+                return await client.AskAsync("WAIT", "1", "100") == "1";
+            },
+            "the replica follows");
         return all;
     }
 

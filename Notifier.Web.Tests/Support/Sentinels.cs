@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>A primary, a replica of it, and three Sentinels that watch them: real processes, which can be killed and stopped.</summary>
+/// <summary>A primary, replicas of it, and three Sentinels that watch them: real processes, which can be killed and stopped.</summary>
 internal sealed class Sentinels : IAsyncDisposable
 {
     public const string ServiceName = "notifications";
@@ -13,42 +13,72 @@ internal sealed class Sentinels : IAsyncDisposable
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("notifier-sentinels-");
     private readonly Dictionary<int, Process> nodes = [];
     private readonly int[] ports;
+    private readonly string host;
     private ConnectionMultiplexer asking = null!;
 
-    private Sentinels(int port) => ports = [port, FreePort.Next(), FreePort.Next()];
+    private Sentinels(int port, string host)
+    {
+        ports = [port, FreePort.Next(), FreePort.Next()];
+        this.host = host;
+    }
 
-    public string Configuration => $"{string.Join(',', ports.Select(port => $"127.0.0.1:{port}"))},serviceName={ServiceName}";
+    public string Configuration => $"{string.Join(',', ports.Select(port => $"{host}:{port}"))},serviceName={ServiceName}";
 
     /// <param name="port">Of the first Sentinel; zero for a free one.</param>
-    public static async Task<Sentinels> StartAsync(int port = 0)
+    /// <param name="host">What the Sentinels call the machine.</param>
+    /// <param name="password">What the servers ask for, if anything.</param>
+    /// <param name="doSentinelsAsk">Whether the Sentinels ask for it, too.</param>
+    /// <param name="replicas">How many.</param>
+    /// <param name="failOverTimeout">In milliseconds; as long is waited for replicas to follow, too.</param>
+    public static async Task<Sentinels> StartAsync(
+        int port = 0, string host = "127.0.0.1", string? password = null, bool doSentinelsAsk = false, int replicas = 1, int failOverTimeout = 3000)
     {
-        var all = new Sentinels(port == 0 ? FreePort.Next() : port);
+        var all = new Sentinels(port == 0 ? FreePort.Next() : port, host);
         var primary = FreePort.Next();
-        var replica = FreePort.Next();
-        all.nodes[primary] = all.Start($"port {primary}");
-        all.nodes[replica] = all.Start($"port {replica}\nreplicaof 127.0.0.1 {primary}\nrepl-diskless-sync-delay 0");
+        var secret = password is null ? "" : $"\nrequirepass {password}\nmasterauth {password}";
+        all.nodes[primary] = all.Start($"port {primary}{secret}\nreplica-announce-ip {host}");
+        for (var n = 0; n < replicas; n++)
+        {
+            var replica = FreePort.Next();
+            all.nodes[replica] = all.Start($"port {replica}{secret}\nreplica-announce-ip {host}\nreplicaof {host} {primary}\nrepl-diskless-sync-delay 0");
+            all.Replicas.Add(replica);
+        }
         foreach (var sentinel in all.ports)
         {
             all.nodes[sentinel] = all.Start(
-                $"port {sentinel}\nsentinel monitor {ServiceName} 127.0.0.1 {primary} 2\nsentinel down-after-milliseconds {ServiceName} 2000\n"
-                + $"sentinel failover-timeout {ServiceName} 3000",
+                $"port {sentinel}\nsentinel resolve-hostnames yes\nsentinel announce-hostnames yes\n"
+                + $"sentinel monitor {ServiceName} {host} {primary} 2\nsentinel down-after-milliseconds {ServiceName} 2000\n"
+                + $"sentinel failover-timeout {ServiceName} {failOverTimeout}"
+                + (password is null ? "" : $"\nsentinel auth-pass {ServiceName} {password}")
+                + (doSentinelsAsk ? $"\nrequirepass {password}" : ""),
                 "--sentinel");
         }
-        var options = new ConfigurationOptions { EndPoints = { { "127.0.0.1", all.ports[0] } }, CommandMap = CommandMap.Sentinel, AbortOnConnectFail = false };
+        var options = new ConfigurationOptions
+        {
+            EndPoints = { { "127.0.0.1", all.ports[0] } },
+            CommandMap = CommandMap.Sentinel,
+            AbortOnConnectFail = false,
+            Password = doSentinelsAsk ? password : null,
+        };
         await Eventually.IsAsync(async () => (all.asking = await ConnectionMultiplexer.ConnectAsync(options)).IsConnected, "a Sentinel answers");
         await Eventually.IsAsync(
-            async () => (await all.AskAsync("REPLICAS")).Length == 1 && (await all.AskAsync("SENTINELS")).Length == 2, "they know each other");
+            async () => (await all.AskAsync("REPLICAS")).Length == replicas && (await all.AskAsync("SENTINELS")).Length == 2, "they know each other");
         // It is known before it has what the primary has: what came in that second, a fail-over would lose.
         await using var client = await PlainRedisClient.ConnectAsync(primary);
+        if (password is not null)
+            await client.AskAsync("AUTH", password);
         await Eventually.IsAsync(
             async () =>
             {
                 await client.AskAsync("SET", "replica", "follows");
-                return await client.AskAsync("WAIT", "1", "100") == "1";
+                return await client.AskAsync("WAIT", $"{replicas}", "100") == $"{replicas}";
             },
-            "the replica follows");
+            "the replicas follow");
         return all;
     }
+
+    /// <summary>Their ports, at the start.</summary>
+    public List<int> Replicas { get; } = [];
 
     /// <summary>The port of one of the Sentinels.</summary>
     public int Sentinel => ports[2];

@@ -16,16 +16,6 @@ internal sealed partial class ClusterListening(RedisBackplane backplane, TimePro
 
     public static bool IsCluster(ConnectionMultiplexer redis) => redis.GetServers().Any(static server => server.ServerType == ServerType.Cluster);
 
-    /// <summary>How to listen to one of them. A replica hears all, too.</summary>
-    public static ConfigurationOptions Alone(ConfigurationOptions options, EndPoint server)
-    {
-        var alone = OneServer.Alone(options, server);
-        // A Cluster names its servers by address, certificates by host: the library takes the one of the connection string.
-        if (server is not DnsEndPoint)
-            alone.SslHost ??= options.Defaults.GetSslHostFromEndpoints(options.EndPoints);
-        return alone;
-    }
-
     /// <param name="options">Of the Cluster.</param>
     /// <param name="cluster">Knows which servers there are.</param>
     /// <param name="lost">The server that is given up; it is taken when there is no other.</param>
@@ -33,11 +23,11 @@ internal sealed partial class ClusterListening(RedisBackplane backplane, TimePro
     public static async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions options, ConnectionMultiplexer cluster, EndPoint? lost)
     {
         var servers = cluster.GetServers().Where(static server => server.IsConnected).ToArray();
-        // Nodes of Notifier, and their load, spread over the servers.
+        // Nodes of Notifier, and their load, spread over the servers. (A replica hears all, too.)
         Random.Shared.Shuffle(servers);
         foreach (var server in servers.OrderBy(server => server.EndPoint.Equals(lost)).ThenBy(static server => server.IsReplica))
         {
-            var connection = await ConnectionMultiplexer.ConnectAsync(Alone(options, server.EndPoint));
+            var connection = await ConnectionMultiplexer.ConnectAsync(OneServer.Alone(options, server.EndPoint));
             if (connection.IsConnected)
                 return connection;
             await connection.DisposeAsync();
@@ -70,6 +60,11 @@ internal sealed partial class ClusterListening(RedisBackplane backplane, TimePro
             {
                 // It was replaced while it was looked at.
             }
+            catch (Exception error)
+            {
+                // A mistake of ours must not end this: the node would be deaf from the next loss on.
+                Log.Failed(logger, error);
+            }
             await Task.Delay(LookEvery, time, backplane.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -101,5 +96,8 @@ internal sealed partial class ClusterListening(RedisBackplane backplane, TimePro
     {
         [LoggerMessage(LogLevel.Error, "No server of the Redis Cluster can be listened to; trying until one can: {Error}")]
         public static partial void NotListening(ILogger logger, string error);
+
+        [LoggerMessage(LogLevel.Error, "The servers of the Redis Cluster could not be looked at; trying again.")]
+        public static partial void Failed(ILogger logger, Exception error);
     }
 }

@@ -24,6 +24,11 @@ internal static class OneServer
         one.ServiceName = null;
         one.EndPoints.Clear();
         one.EndPoints.Add(server);
+        // It is told apart from others by what it is called, which an address would replace.
+        one.ResolveDns = false;
+        // Servers may be called by address, certificates are for hosts: the library takes the one of the connection string.
+        if (server is not DnsEndPoint)
+            one.SslHost ??= options.Defaults.GetSslHostFromEndpoints(options.EndPoints);
         return one;
     }
 }

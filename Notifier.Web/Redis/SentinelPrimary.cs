@@ -19,10 +19,26 @@ internal sealed partial class SentinelPrimary(RedisBackplane backplane, Configur
     private ConnectionMultiplexer? sentinels;
     private RedisServerException? refusal;
 
-    /// <returns>A connection to the primary, whether or not it answers.</returns>
-    /// <exception cref="RedisConnectionException">No Sentinel answers.</exception>
+    /// <summary>The number of the fail-over that was followed last.</summary>
+    private long followed;
+
+    /// <returns>A connection to the primary, whether or not it answers; to the one that was known last, when no Sentinel answers.</returns>
+    /// <exception cref="RedisConnectionException">No Sentinel answers, and none ever did.</exception>
     /// <exception cref="RedisServerException">They do not know the service.</exception>
-    public async Task<ConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(OneServer.Alone(options, await FindAsync()));
+    public async Task<ConnectionMultiplexer> ConnectAsync()
+    {
+        EndPoint primary;
+        try
+        {
+            primary = await FindAsync();
+        }
+        catch (RedisConnectionException) when (backplane.Current is not null)
+        {
+            // A connection that has gone deaf is replaced all the same.
+            primary = backplane.Current.GetEndPoints()[0];
+        }
+        return await ConnectionMultiplexer.ConnectAsync(OneServer.Alone(options, primary));
+    }
 
     /// <summary>Moves to another primary as soon as a Sentinel tells of one. While none answers, what is used goes on.</summary>
     public async Task WatchAsync()
@@ -57,7 +73,7 @@ internal sealed partial class SentinelPrimary(RedisBackplane backplane, Configur
             await sentinels.DisposeAsync();
     }
 
-    /// <summary>As the Sentinel says that has heard of the latest fail-over: another may not know of it yet.</summary>
+    /// <summary>As the Sentinel says that has heard of the latest fail-over: another may not know of it yet, or not any more.</summary>
     private async Task<EndPoint> FindAsync()
     {
         sentinels ??= await ConnectionMultiplexer.SentinelConnectAsync(options.Clone());
@@ -65,13 +81,22 @@ internal sealed partial class SentinelPrimary(RedisBackplane backplane, Configur
         var asked = sentinels.GetServers().Where(static server => server.IsConnected).Select(AskAsync).ToArray();
         var all = Task.WhenAll(asked);
         await Task.WhenAny(all, Task.Delay(OthersWithin, time, backplane.Stopping));
-        if (Latest() is { } primary)
-            return primary;
-        await all;
-        return Latest() ?? throw (Exception?)refusal ?? new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No Sentinel answers.");
+        var (epoch, primary) = Latest();
+        if (primary is null || epoch < followed)
+        {
+            await all;
+            (epoch, primary) = Latest();
+        }
+        if (primary is null)
+            throw (Exception?)refusal ?? new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No Sentinel answers.");
+        // All of them have been set up anew, or those who know better are cut off.
+        if (epoch < followed && asked.Any(static one => one.Result.Primary is null))
+            throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No Sentinel answers that knows of the latest fail-over.");
+        followed = epoch;
+        return primary;
 
-        EndPoint? Latest() => asked.Where(static one => one.IsCompletedSuccessfully).Select(static one => one.Result)
-            .OrderBy(static answer => answer.Epoch).Select(static answer => answer.Primary).LastOrDefault(static primary => primary is not null);
+        (long Epoch, EndPoint? Primary) Latest() => asked.Where(static one => one.IsCompletedSuccessfully).Select(static one => one.Result)
+            .Where(static answer => answer.Primary is not null).OrderBy(static answer => answer.Epoch).LastOrDefault();
     }
 
     private async Task<(long Epoch, EndPoint? Primary)> AskAsync(IServer sentinel)
@@ -79,10 +104,10 @@ internal sealed partial class SentinelPrimary(RedisBackplane backplane, Configur
         try
         {
             var said = (await sentinel.SentinelMasterAsync(options.ServiceName!)).ToDictionary();
-            var (host, port) = (said["ip"], int.Parse(said["port"], CultureInfo.InvariantCulture));
+            // In this order, and not the address of before: with a new epoch, the one that leads a fail-over says the old address there until all replicas follow.
             return (
                 long.Parse(said["config-epoch"], CultureInfo.InvariantCulture),
-                IPAddress.TryParse(host, out var address) ? new IPEndPoint(address, port) : new DnsEndPoint(host, port));
+                await sentinel.SentinelGetMasterAddressByNameAsync(options.ServiceName!));
         }
         catch (RedisServerException error)
         {

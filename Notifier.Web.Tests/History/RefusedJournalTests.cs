@@ -77,6 +77,19 @@ public sealed class RefusedJournalTests
         await client.ReadNumbersAsync(3, 6);
     }
 
+    [Fact]
+    public async Task Where_no_journal_can_be_begun_what_is_lost_has_a_gap()
+    {
+        await using var redis = await RedisServer.StartAsync("--min-replicas-to-write", "1");
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: "History:Durable:Channels:0=refused.*");
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "refused.none");
+
+        await redis.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
+
+        (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"refused.none","code":"redis"}""");
+    }
+
     /// <summary>Like a primary that was down, while another one took messages: it has not got the last ones, and no replicas, and takes no others.</summary>
     private sealed class LackingRedis(RedisServer redis, DirectoryInfo folder) : IAsyncDisposable
     {

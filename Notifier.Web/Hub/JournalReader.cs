@@ -49,7 +49,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
 
     private async Task<T?> TryAsync<T>(Func<Task<T?>> read, TimeSpan patience)
     {
-        var began = time.GetTimestamp();
+        long? refusedSince = null;
         while (true)
         {
             var restoration = backplane.NextRestoration;
@@ -57,28 +57,28 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
             {
                 return await read();
             }
-            catch (RedisServerException error) when (!IsPassing(error.Message, time.GetElapsedTime(began) < patience))
-            {
-                if (refusals.IsDue(out _))
-                    Log.Refused(logger, error.Message);
-                return default;
-            }
             catch (Exception error) when (Journal.IsFault(error))
             {
+                var said = error is RedisServerException ? error.Message.Split(' ')[0] : "";
+                // Only the time in which it says so counts: it may have been away for long before.
+                refusedSince = CannotBeWritten(said) ? refusedSince ?? time.GetTimestamp() : null;
+                var isPassing = error is not RedisServerException || IsPassing(said) || (refusedSince is { } since && time.GetElapsedTime(since) < patience);
+                if (!isPassing)
+                {
+                    if (refusals.IsDue(out _))
+                        Log.Refused(logger, error.Message);
+                    return default;
+                }
                 await backplane.WhenWorthAnotherLookAsync(restoration);
             }
         }
     }
 
-    private static bool IsPassing(string message, bool isPatient) => message.Split(' ')[0] switch
-    {
-        // While it starts, or while another server of it takes over.
-        "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY" => true,
+    /// <summary>While it starts, or while another server of it takes over.</summary>
+    private static bool IsPassing(string said) => said is "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY";
 
-        // It lacks messages, or has no journal, and a new epoch cannot be written.
-        "READONLY" or "NOREPLICAS" or "OOM" or "MISCONF" => isPatient,
-        _ => false,
-    };
+    /// <summary>It lacks messages, or has no journal, and a new epoch would have to be written.</summary>
+    private static bool CannotBeWritten(string said) => said is "READONLY" or "NOREPLICAS" or "OOM" or "MISCONF";
 
     private static partial class Log
     {

@@ -93,7 +93,8 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
         lock (gate)
         {
             (isDue, isOnlyDoubt) = (true, false);
-            if (!IsWhole || code == GapCode.Internal)
+            // Where there is no journal, nothing can be fetched.
+            if (!IsWhole || code == GapCode.Internal || (ready.Task.IsCompleted && sequence.Epoch == JournalEpoch.None))
                 held.Add(Message.GapOf(code));
             if (isBusy)
                 return;
@@ -218,6 +219,11 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
             // A mistake of ours must not make the name deaf.
             traits.ReportFailure(subscription.Name, error);
             sequence.GoOnBlindly();
+            lock (gate)
+            {
+                held.Insert(0, Message.GapOf(GapCode.Internal));
+                heldBefore++;
+            }
         }
         lock (gate)
             judged = heldBefore;

@@ -301,7 +301,17 @@ internal sealed partial class SubscriptionHub
         lock (gate)
             live = [.. entries.Values.Where(entry => entry.Reception.IsLive)];
         foreach (var reception in live.Select(entry => entry.Reception).Distinct())
-            reception.NoteReturn();
+        {
+            try
+            {
+                reception.NoteReturn();
+            }
+            catch (Exception error)
+            {
+                // A mistake of ours in one name must not keep the others from being told.
+                Log.Failed(logger, error);
+            }
+        }
         if (live.Count > 0)
             Log.Gaps(logger, live.Count);
     }
@@ -310,6 +320,9 @@ internal sealed partial class SubscriptionHub
     {
         [LoggerMessage(LogLevel.Warning, "Redis was away: messages may have been lost in {Names} subscribed names.")]
         public static partial void Gaps(ILogger logger, int names);
+
+        [LoggerMessage(LogLevel.Error, "A name could not be told that messages may have been lost.")]
+        public static partial void Failed(ILogger logger, Exception error);
 
         [LoggerMessage(LogLevel.Warning, "The messages that are kept take all of History:Recent:NodeBytes: {Names} names have given up theirs. "
             + "(Said once a minute.)")]

@@ -84,6 +84,19 @@ public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output
         await pouring;
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData(",serviceName=nobody")]
+    public async Task It_ends_at_once_where_redis_never_came(string option)
+    {
+        await using var server = await ServerProcess.StartAsync(
+            $"127.0.0.1:{FreePort.Next()}{option}", Listen.Plain, "environment=Production", "Access:ApiKeys:0:Name=shop", "Access:ApiKeys:0:Secret=a-secret-of-the-shop");
+
+        server.Terminate();
+
+        (await server.WaitForExitAsync(TimeSpan.FromSeconds(5))).Should().Be(0, server.Output);
+    }
+
     /// <summary>Reads to the close, answers it, and sees the connection end in peace.</summary>
     /// <returns>When the close came.</returns>
     private static async Task<TimeSpan> CloseAsync(RawWebSocket client, Stopwatch sinceSignal)

@@ -42,7 +42,7 @@ internal sealed partial class Disconnections(
         if (!keys.AreThere)
             return;
         backplane.Restored += () => _ = SubscribeAsync();
-        await SubscribeAsync();
+        await SubscribeAsync().WaitAsync(stoppingToken);      // Redis may never come
     }
 
     /// <summary>Once for each connection to Redis: one that is lost and comes back subscribes again by itself, also what it could not at first.</summary>

@@ -42,7 +42,7 @@ internal sealed partial class StartupWarnings(
             Log.Embedded(logger);
         try
         {
-            await WhenConnectedAsync();
+            await WhenConnectedAsync().WaitAsync(stoppingToken);    // Redis may never come
             await using var redis = await RedisSettings.ConnectAsync(backplane.Options);
             await LookAsync(redis);
             Log.Looked(logger);

@@ -52,7 +52,7 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, RedisMetrics 
         try
         {
             do
-                await LookAsync();
+                await LookAsync().WaitAsync(stoppingToken);     // Redis may never come
             while (hearing != Hearing.NotAllowed && await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException)

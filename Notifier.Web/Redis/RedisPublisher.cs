@@ -39,7 +39,8 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
     {
         if (backplane.Connected is not { } redis)
             return ([], new("Redis is away: nothing was published; try again", IsForGood: false));
-        var replies = commands.Select(send => send(redis)).ToList();
+        // Awaited at once, so that what a connection says that is just being replaced is an answer, too.
+        var replies = commands.Select(async send => await send(redis)).ToList();
         var answers = new List<T>();
         PublishFailure? failure = null;
         for (var n = 0; n < replies.Count; n++)

@@ -1,0 +1,74 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using FluentAssertions;
+using Notifier.Access;
+using Notifier.History;
+using Notifier.Hub;
+using Notifier.Operations;
+using Notifier.Redis;
+using Xunit;
+
+namespace Notifier.Tests.Operations;
+
+/// <summary>docs/configuration.md has each setting that there is, with its default, and no other.</summary>
+public sealed partial class ConfigurationPageTests
+{
+    /// <summary>By the section that Program.cs binds them to.</summary>
+    private static readonly (string Section, object Defaults)[] Bound =
+    [
+        ("Access", new AccessOptions()), ("ForwardedHeaders", new ProxyOptions()), ("Limits", new LimitsOptions()), ("Redis", new RedisOptions()),
+        ("History:Recent", new RecentOptions()), ("History:Durable", new DurableOptions()), ("Subscriptions", new SubscriptionsOptions()),
+        ("Operations", new OperationsOptions()),
+    ];
+
+    /// <summary>Not bound to options: files that hold a secret, and what ASP.NET Core and OpenTelemetry read themselves.</summary>
+    private static readonly string[] Others =
+        ["Redis:ConfigurationFile", "Access:Tokens:SecretFile", "Urls", "OTEL_EXPORTER_OTLP_ENDPOINT", "Logging:LogLevel:…"];
+
+    [Fact]
+    public async Task It_has_each_setting_with_its_default_and_no_other()
+    {
+        var page = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "docs", "configuration.md"));
+        var listed = Row().Matches(page).ToDictionary(static row => row.Groups["key"].Value, static row => row.Groups["default"].Value);
+        var settings = Bound.SelectMany(static bound => SettingsOf(bound.Section, bound.Defaults)).ToList();
+
+        listed.Keys.Should().BeEquivalentTo(settings.Select(static setting => setting.Key).Concat(Others));
+        foreach (var (key, value) in settings)
+        {
+            if (value is not Array && Convert.ToString(value, CultureInfo.InvariantCulture) is { Length: > 0 } text)
+                listed[key].Should().StartWith($"`{(value is bool ? text.ToLowerInvariant() : text)}`", key);
+            else
+                listed[key].Should().NotBe("", "what happens without it is said").And.NotBe("``", key);
+        }
+    }
+
+    [Fact]
+    public void No_options_are_forgotten_here()
+    {
+        var seen = Bound.SelectMany(static bound => TypesIn(bound.Defaults.GetType())).ToHashSet();
+
+        typeof(RedisOptions).Assembly.GetExportedTypes().Where(static type => type.Name.EndsWith("Options", StringComparison.Ordinal))
+            .Should().BeEquivalentTo(seen);
+    }
+
+    private static IEnumerable<(string Key, object? Default)> SettingsOf(string section, object options) =>
+        options.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(static property => property.CanWrite).SelectMany(property =>
+        {
+            var key = $"{section}:{property.Name}";
+            if (Inner(property.PropertyType) is not { } inner)
+                return [(key, property.GetValue(options))];
+            return SettingsOf(property.PropertyType.IsArray ? $"{key}:0" : key, Activator.CreateInstance(inner)!);
+        });
+
+    private static IEnumerable<Type> TypesIn(Type options) =>
+        options.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(static property => Inner(property.PropertyType))
+            .OfType<Type>().SelectMany(TypesIn).Prepend(options);
+
+    /// <summary>The options that a property holds, or a list of which it holds.</summary>
+    private static Type? Inner(Type type) =>
+        (type.GetElementType() ?? type) is { } inner && inner.Name.EndsWith("Options", StringComparison.Ordinal) ? inner : null;
+
+    [GeneratedRegex(@"^\| `(?<key>[^`]+)` \| (?<default>[^|]*?) \|", RegexOptions.Multiline)]
+    private static partial Regex Row();
+}

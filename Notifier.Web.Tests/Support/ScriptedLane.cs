@@ -21,9 +21,6 @@ internal sealed class ScriptedLane : Lane
 
     public bool IsBroken { get; set; }
 
-    /// <summary>Called whenever the liveness sweep looks at the lane.</summary>
-    public Action Looked { get; set; } = static () => { };
-
     public byte[] Taken => taken.WrittenSpan.ToArray();
 
     public int Offers { get; private set; }
@@ -35,7 +32,6 @@ internal sealed class ScriptedLane : Lane
     {
         get
         {
-            Looked();
             progress++;
             return new(progress, progress);
         }

@@ -1,37 +1,31 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Time.Testing;
 using Notifier.Connections;
-using Notifier.Messages;
 using Notifier.Redis;
 
 namespace Notifier.Tests.Support;
 
 /// <summary>
-/// An application whose clock a test moves, second by second, so that the liveness sweep sees each of them: the clock waits
-/// for the sweep to look at a connection of its own, which is always alive.
+/// An application whose clock a test moves, second by second, so that the liveness sweep sees each of them: the clock waits for the sweep.
 /// </summary>
 internal sealed class SweptApp : IAsyncDisposable
 {
     private readonly PausableTime time;
-    private readonly SemaphoreSlim looked;
-    private readonly Connection witness;
+    private readonly Liveness liveness;
 
-    private SweptApp(NotifierApp app, PausableTime time, SemaphoreSlim looked)
+    private SweptApp(NotifierApp app, PausableTime time)
     {
         App = app;
         this.time = time;
-        this.looked = looked;
-        witness = new Connection(new ScriptedLane { Looked = () => looked.Release() }, PlainText.Format, static () => { }, time, NullLogger.Instance);
-        app.Connections.Add(witness);
+        liveness = app.Services.GetServices<IHostedService>().OfType<Liveness>().Single();
     }
 
     public NotifierApp App { get; }
 
     public DateTimeOffset Now => time.GetUtcNow();
 
-    /// <summary>How many connections there are, the clock's own left out.</summary>
-    public int Connections => App.Connections.Count - 1;
+    public int Connections => App.Connections.Count;
 
     /// <summary>Its logs keep a day, so that slow readers stay readers.</summary>
     public static async Task<SweptApp> StartAsync(string redis, Listen listen, params string[] settings)
@@ -42,14 +36,13 @@ internal sealed class SweptApp : IAsyncDisposable
             await NotifierApp.StartAsync(redis, listen, time, replace: static services => services.AddSingleton(
                 static provider => ActivatorUtilities.CreateInstance<RedisProbe>(provider, TimeProvider.System)), settings:
                 ["History:Recent:Bytes=200000000", "History:Recent:Messages=100000", "History:Recent:Age=1.00:00:00", .. settings]),
-            time,
-            new SemaphoreSlim(0));
+            time);
         // The sweep starts its timer a little after the application has started.
         await Eventually.IsAsync(
             () =>
             {
                 time.Advance(TimeSpan.FromSeconds(1));
-                return app.looked.CurrentCount > 0;
+                return app.liveness.Sweeps > 0;
             },
             "the sweep runs");
         return app;
@@ -63,11 +56,9 @@ internal sealed class SweptApp : IAsyncDisposable
     {
         for (var second = 0; second < seconds; second++)
         {
-            while (looked.CurrentCount > 0)
-                await looked.WaitAsync();
+            var before = liveness.Sweeps;
             time.Advance(TimeSpan.FromSeconds(1));
-            if (!await looked.WaitAsync(Eventually.Limit))
-                throw new TimeoutException("The liveness sweep did not come.");
+            await Eventually.IsAsync(() => liveness.Sweeps > before, "the liveness sweep comes");
             if (each is not null)
                 await each();
         }
@@ -99,7 +90,7 @@ internal sealed class SweptApp : IAsyncDisposable
             () =>
             {
                 var taken = 0L;
-                App.Connections.ForEach(connection => taken += connection == witness ? 0 : connection.Lane.Progress.Acknowledged);
+                App.Connections.ForEach(connection => taken += connection.Lane.Progress.Acknowledged);
                 still = taken == before ? still + 1 : 0;
                 before = taken;
                 return still == 20;
@@ -110,12 +101,7 @@ internal sealed class SweptApp : IAsyncDisposable
     /// <summary>Moves the clock as a pause of the whole process does: no timer comes meanwhile.</summary>
     public void Pause(TimeSpan pause) => time.Paused += pause;
 
-    public async ValueTask DisposeAsync()
-    {
-        App.Connections.Remove(witness);    // it would not answer a close
-        await App.DisposeAsync();
-        looked.Dispose();
-    }
+    public ValueTask DisposeAsync() => App.DisposeAsync();
 
     private sealed class PausableTime : FakeTimeProvider
     {

@@ -7,6 +7,12 @@ namespace Notifier.Connections;
 /// </remarks>
 internal struct Pulse
 {
+    /// <summary>
+    /// What a silent peer has taken is asked for at each third look: the question is a system call, and most peers answer a ping before it
+    /// would matter.
+    /// </summary>
+    private const int LooksBetweenQuestions = 3;
+
     private int reads;
     private long acknowledged;
     private long passed;
@@ -15,15 +21,20 @@ internal struct Pulse
     /// <summary>How many looks in turn have seen the peer neither send nor take a byte. A slow reader that moves is alive.</summary>
     public int Look(Connection connection)
     {
+        if (reads != connection.Reads)
+        {
+            reads = connection.Reads;
+            return silentLooks = 0;
+        }
+        if (silentLooks++ % LooksBetweenQuestions != 0)
+            return silentLooks;
         var progress = connection.Lane.Progress;
-        // Acknowledged since the last look, and something of ours is on its way since the peer last showed that it lives.
-        var hasTaken = progress.Acknowledged != acknowledged && progress.Passed != passed;
+        // Acknowledged since the last question, and something of ours is on its way since the peer last showed that it lives.
+        var hasTaken = silentLooks > 1 && progress.Acknowledged != acknowledged && progress.Passed != passed;
         acknowledged = progress.Acknowledged;
-        if (hasTaken)
+        if (hasTaken || silentLooks == 1)
             passed = progress.Passed;
-        silentLooks = hasTaken || reads != connection.Reads ? 0 : silentLooks + 1;
-        reads = connection.Reads;
-        return silentLooks;
+        return silentLooks = hasTaken ? 1 : silentLooks;
     }
 }
 
@@ -39,6 +50,11 @@ internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvi
     public static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(1);
+
+    private int sweeps;
+
+    /// <summary>How many sweeps have ended.</summary>
+    public int Sweeps => Volatile.Read(ref sweeps);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -73,6 +89,7 @@ internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvi
             else if (second % turns == connection.PingTurn % turns)
                 connection.SendPing();
         });
+        Interlocked.Increment(ref sweeps);
     }
 
     private void Abort(Connection connection, string why)

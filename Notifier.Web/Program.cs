@@ -115,10 +115,12 @@ internal static class Server
 
         services.AddSingleton<RedisLocator>();
         services.AddSingleton<RedisNames>();
+        services.AddSingleton<SubscribedNames>();
         services.AddSingleton<RedisMetrics>();
         services.AddSingleton<RedisBackplane>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisBackplane>());
 
+        services.AddSingleton<RedisSubscriptions>();
         services.AddSingleton<RedisProbe>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisProbe>());
 

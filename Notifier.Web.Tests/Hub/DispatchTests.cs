@@ -1,19 +1,14 @@
 using System.Diagnostics.Metrics;
 using System.Text;
 using FluentAssertions;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
-using Notifier.Connections;
-using Notifier.Hub;
 using Notifier.Messages;
 using Notifier.Tests.Support;
-using StackExchange.Redis;
 using Xunit;
 
 namespace Notifier.Tests.Hub;
 
-/// <summary>The loop of a name goes on, whatever comes.</summary>
+/// <summary>Delivering a name goes on, whatever comes.</summary>
 [Collection(UsesRedis.Name)]
 public sealed class DispatchTests(RedisFixture fixture)
 {
@@ -49,10 +44,9 @@ public sealed class DispatchTests(RedisFixture fixture)
     }
 
     [Fact]
-    public async Task What_comes_faster_than_it_can_be_passed_on_is_dropped_as_a_gap_and_then_it_goes_on()
+    public async Task What_comes_faster_than_it_can_be_sent_is_dropped_as_a_gap_and_then_it_goes_on()
     {
         const int flood = 150_000;
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         using var goOn = new ManualResetEventSlim();
         var isStuck = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var lane = new ScriptedLane
@@ -64,24 +58,48 @@ public sealed class DispatchTests(RedisFixture fixture)
                 return length;
             },
         };
-        var connection = new Connection(lane, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
-        var subscription = new Subscription(Name.Channel("dispatch.flood"), app.Services.GetRequiredService<SubscriptionTraits>());
-        new Subscriber(connection, subscription).Join();
-        var queue = await Redis.Connection.GetSubscriber().SubscribeAsync(RedisChannel.Literal("dispatch.flood"));
-        var receiving = subscription.ReceiveAsync(queue);
-        await Redis.PublishAsync("dispatch.flood", "first");
+        var audience = new Audience([lane]);
+        var sending = Task.Run(() => audience.Subscription.Pass([Text("first")]));
         await isStuck.Task.WaitAsync(Eventually.Limit);
 
-        await Redis.PublishAllAsync("dispatch.flood", Enumerable.Repeat((RedisValue)"flood", flood));
-        await Eventually.IsAsync(() => queue.TryGetCount(out var waiting) && waiting == flood, "all of it waits in the library");
+        var due = new List<IBroadcast>();
+        for (var n = 0; n < flood / 100; n++)
+            audience.Subscription.Deliver(Enumerable.Repeat(Text("flood"), 100).ToArray(), due);
+        due.Should().BeEmpty("another thread sends");
         goOn.Set();
-        await Eventually.IsAsync(() => app.Log.Says("are dropped"), "the flood is dropped");
-        await Redis.PublishAsync("dispatch.flood", "after");
-        await Redis.Connection.GetSubscriber().PingAsync();
-        await queue.UnsubscribeAsync();
-        await receiving.WaitAsync(Eventually.Limit);
+        await sending.WaitAsync(Eventually.Limit);
+        audience.Subscription.Pass([Text("after")]);
 
         Encoding.Latin1.GetString(lane.Taken).Should().StartWith("\u0081\u0005first").And.EndWith("after");
-        subscription.Head.Should().BeLessThan(flood / 2, "most of it was dropped");
+        // One that was being sent, those that may wait, the gap, and the last.
+        audience.Subscription.Head.Should().Be(1 + 100_000 + 1 + 1);
     }
+
+    [Fact]
+    public async Task What_is_delivered_while_another_thread_sends_is_sent_by_that_one()
+    {
+        using var goOn = new ManualResetEventSlim();
+        var isStuck = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var lane = new ScriptedLane
+        {
+            Takes = length =>
+            {
+                isStuck.TrySetResult();
+                goOn.Wait(Eventually.Limit);
+                return length;
+            },
+        };
+        var audience = new Audience([lane]);
+        var sending = Task.Run(() => audience.Subscription.Pass([Text("1")]));
+        await isStuck.Task.WaitAsync(Eventually.Limit);
+
+        audience.Subscription.Pass([Text("2")]);
+        lane.Taken.Should().BeEmpty();
+        goOn.Set();
+        await sending.WaitAsync(Eventually.Limit);
+
+        lane.Taken.Should().Equal(0x81, 1, (byte)'1', 0x81, 1, (byte)'2');
+    }
+
+    private static Message Text(string text) => Message.Of(null, Encoding.UTF8.GetBytes(text));
 }

@@ -1,6 +1,7 @@
 using FluentAssertions;
 using Notifier.History;
 using Notifier.Messages;
+using Notifier.Tests.Support;
 using Xunit;
 
 namespace Notifier.Tests.Hub;

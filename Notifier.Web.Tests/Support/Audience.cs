@@ -37,8 +37,7 @@ internal sealed class Audience
     {
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         return new SubscriptionTraits(
-            Options.Create(recent), Options.Create(new LimitsOptions()), new RedisNames(Options.Create(new RedisOptions())),
-            new HubMetrics(meters), TimeProvider.System, NullLogger<Subscription>.Instance);
+            Options.Create(recent), Options.Create(new LimitsOptions()), new HubMetrics(meters), TimeProvider.System, NullLogger<Subscription>.Instance);
     }
 
     public static Connection Connect(Lane lane) => new(lane, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
@@ -59,4 +58,7 @@ internal static class SubscriberExtensions
         subscriber.Enter();
         subscriber.Start();
     }
+
+    /// <summary>As where a connection to Redis was lost.</summary>
+    public static void NoteGap(this Subscription subscription, GapCode code) => subscription.PassOn([Message.GapOf(code)]);
 }

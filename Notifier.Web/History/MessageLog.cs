@@ -45,16 +45,26 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
     /// <summary>What it holds, in <see cref="Message.Size"/>.</summary>
     public long Bytes => bytes;
 
+    /// <summary>From this number on messages wait to be sent for the first time: none of the bounds drops them. At first, there are none of that kind.</summary>
+    public long Unsent { get; private set; } = long.MaxValue;
+
     private int Count => (int)(Next - First);
 
-    public void Append(in Message message)
+    /// <summary>Whether the oldest has been sent.</summary>
+    private bool CanDrop => First < Next && First < Unsent;
+
+    public void Append(in Message message) => Append(message, time.GetTimestamp());
+
+    /// <param name="message">The next one.</param>
+    /// <param name="now">Of the clock that it was made with.</param>
+    public void Append(in Message message, long now)
     {
-        TrimByAge();
-        while (Count > 0 && (Count >= bounds.Messages || bytes + message.Size > bounds.Bytes))
+        TrimByAge(now);
+        while (CanDrop && (Count >= bounds.Messages || bytes + message.Size > bounds.Bytes))
             DropOldest();
         if (Count == ring.Length)
             Resize(Math.Max(SmallestRing, ring.Length * 2));
-        ring[Next & (ring.Length - 1)] = new Entry(message, time.GetTimestamp());
+        ring[Next & (ring.Length - 1)] = new Entry(message, now);
         bytes += message.Size;
         budget?.Add(message.Size);
         if (message.Gap != GapCode.None)
@@ -139,13 +149,22 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         ring = [];
     }
 
+    /// <summary>All messages before that number have been sent, and no later one: from now on only these may be dropped.</summary>
+    public void NoteSent(long number)
+    {
+        Unsent = number;
+        while (CanDrop && Count > 1 && (Count > bounds.Messages || bytes > bounds.Bytes))
+            DropOldest();
+    }
+
     /// <summary>Drops what is older than the bound. Called when a message comes, and by a sweep for names that went quiet.</summary>
-    public void TrimByAge()
+    public void TrimByAge() => TrimByAge(time.GetTimestamp());
+
+    private void TrimByAge(long now)
     {
         if (Count == 0)
             return;
-        var now = time.GetTimestamp();
-        while (Count > 0 && time.GetElapsedTime(ring[First & (ring.Length - 1)].AppendedAt, now) > bounds.Age)
+        while (CanDrop && time.GetElapsedTime(ring[First & (ring.Length - 1)].AppendedAt, now) > bounds.Age)
             DropOldest();
         if (Count == 0)
             ring = [];

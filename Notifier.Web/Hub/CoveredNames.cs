@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Text;
 using Notifier.Access;
+using Notifier.Messages;
 
 namespace Notifier.Hub;
 

@@ -27,3 +27,40 @@ internal sealed class Covers(IOptions<RedisOptions> options)
         ? cover.Matches(Encoding.UTF8.GetBytes(name.Text))
         : Containment.Prove(RedisPattern.Parse(name.Text), [cover]).Holds;
 }
+
+/// <summary>Those covers that are subscribed in Redis: each from the first name under it until the last has left. Under the hub's lock.</summary>
+internal sealed class LiveCovers(RedisSubscriptions redis, SubscriptionTraits traits)
+{
+    private readonly Dictionary<Name, (Cover Cover, RedisSubscription Redis)> live = [];
+
+    /// <summary>The cover of that name, when a name is under it.</summary>
+    public Cover? Find(Name name) => live.TryGetValue(name, out var found) ? found.Cover : null;
+
+    /// <summary>Has the subscription get what it matches of that cover's.</summary>
+    public (Cover Cover, RedisSubscription Redis) Add(Name name, Subscription subscription)
+    {
+        if (!live.TryGetValue(name, out var found))
+        {
+            var cover = new Cover(name, traits);
+            cover.Add(subscription);
+            live.Add(name, found = (cover, redis.Subscribe(cover)));
+            return found;
+        }
+        found.Cover.Add(subscription);
+        return found;
+    }
+
+    /// <summary>Redis does not allow a cover: its names are no longer under it.</summary>
+    public void Forget(RedisSubscription refused)
+    {
+        foreach (var (name, _) in live.Where(pair => pair.Value.Redis == refused).ToList())
+            live.Remove(name);
+    }
+
+    public void Remove(Cover cover, Subscription subscription)
+    {
+        cover.Remove(subscription);
+        if (cover.IsEmpty && live.Remove(cover.Name, out var left))
+            left.Redis.Release();
+    }
+}

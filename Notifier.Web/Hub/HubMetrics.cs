@@ -19,18 +19,20 @@ internal sealed class HubMetrics
 
     private readonly Meter meter;
     private readonly Counter<long> gaps;
-    private readonly Counter<long> messages;
-    private readonly Counter<long> bytes;
     private readonly Counter<long> refusals;
     private readonly Histogram<int> batch;
     private readonly Histogram<double> duration;
+
+    // Looked up when somebody asks: a message of a name of its own is a delivery by itself.
+    private long messages;
+    private long bytes;
 
     public HubMetrics(IMeterFactory meters, TimeProvider? time = null)
     {
         meter = meters.Create("Notifier.Hub");
         gaps = meter.CreateCounter<long>("notifier.gaps", "{gap}", "Places in subscriptions where messages may have been lost.");
-        messages = meter.CreateCounter<long>("notifier.messages", "{message}", "Messages that Redis has delivered, once for each of this node's subscriptions in Redis.");
-        bytes = meter.CreateCounter<long>("notifier.message.io", "By", "Bytes of the payloads that Redis has delivered.");
+        meter.CreateObservableCounter("notifier.messages", () => Volatile.Read(ref messages), "{message}", "Messages that Redis has delivered, once for each of this node's subscriptions in Redis.");
+        meter.CreateObservableCounter("notifier.message.io", () => Volatile.Read(ref bytes), "By", "Bytes of the payloads that Redis has delivered.");
         refusals = meter.CreateCounter<long>("notifier.name.refusals", "{name}", "Names that connections asked for and did not get, by reason.");
         batch = meter.CreateHistogram(
             "notifier.pass.messages", "{message}", "Messages that were passed on together.",
@@ -43,8 +45,6 @@ internal sealed class HubMetrics
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Durations });
         Latency = new(time ?? TimeProvider.System, took => latency.Record(took.TotalSeconds));
         // A counter that begins with its first event hides that event from whoever looks for a change.
-        messages.Add(0);
-        bytes.Add(0);
         foreach (var tag in Gaps.AsSpan(1))
             gaps.Add(0, tag);
         foreach (var tag in Refusals)
@@ -71,11 +71,19 @@ internal sealed class HubMetrics
 
     public void Refused(RefusalKind kind) => refusals.Add(1, Refusals[(int)kind]);
 
-    /// <summary>What Redis had delivered is passed on. Called for each pass.</summary>
-    public void Passed(int count, int payload, TimeSpan took)
+    /// <summary>Redis has delivered this for one subscription. Called from any thread.</summary>
+    public void Received(ReadOnlySpan<Message> received)
     {
-        messages.Add(count);
-        bytes.Add(payload);
+        var payloads = 0L;
+        foreach (ref readonly var message in received)
+            payloads += message.Payload.Length;
+        Interlocked.Add(ref messages, received.Length);
+        Interlocked.Add(ref bytes, payloads);
+    }
+
+    /// <summary>A batch was sent. Called for each broadcast.</summary>
+    public void Passed(int count, TimeSpan took)
+    {
         batch.Record(count);
         duration.Record(took.TotalSeconds);
     }

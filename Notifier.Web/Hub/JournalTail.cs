@@ -66,11 +66,13 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
                 return;
             hasBegun = isDue = true;
         }
-        Drain();
+        DrainHere();
     }
 
     /// <summary>What Redis has delivered.</summary>
-    public void Take(ReadOnlySpan<Message> messages)
+    /// <param name="messages">Copied before it returns.</param>
+    /// <param name="due">Gets what the caller has to broadcast.</param>
+    public void Take(ReadOnlySpan<Message> messages, List<IBroadcast> due)
     {
         lock (gate)
         {
@@ -84,11 +86,11 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
                 return;
             isBusy = true;
         }
-        Drain();
+        Drain(due);
     }
 
     /// <summary>Messages may have been lost: durable ones are fetched, and for others there is a gap.</summary>
-    public void NoteGap(GapCode code)
+    public void NoteGap(GapCode code, List<IBroadcast> due)
     {
         lock (gate)
         {
@@ -100,7 +102,7 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
                 return;
             isBusy = true;
         }
-        Drain();
+        Drain(due);
     }
 
     /// <summary>Fetches what the journal has. The task ends when that is in the log.</summary>
@@ -115,7 +117,7 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
                 return ended;
             isBusy = true;
         }
-        Drain();
+        DrainHere();
         return ended;
     }
 
@@ -128,7 +130,15 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
 
     // ---- by whoever is busy --------------------------------------------------------------------------------------------
 
-    private void Drain()
+    /// <summary>In a thread that is no receiver.</summary>
+    private void DrainHere()
+    {
+        var due = new DueBroadcasts();
+        Drain(due.List);
+        due.Run();
+    }
+
+    private void Drain(List<IBroadcast> due)
     {
         while (true)
         {
@@ -149,7 +159,7 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
             }
             try
             {
-                PassOnWorking();
+                PassOnWorking(due);
             }
             catch (Exception error)
             {
@@ -157,13 +167,13 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
                 traits.ReportFailure(subscription.Name, error);
                 accepted.Clear();
                 working.Clear();
-                NoteGap(GapCode.Internal);
+                NoteGap(GapCode.Internal, due);
             }
         }
     }
 
     /// <summary>Passes on what can be, and gives the rest back.</summary>
-    private void PassOnWorking()
+    private void PassOnWorking(List<IBroadcast> due)
     {
         var passed = 0;
         var verdict = Verdict.Accepted;
@@ -177,7 +187,7 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
         }
         judged = Math.Max(0, judged - passed);
         if (accepted.Count > 0)
-            subscription.PassOn(CollectionsMarshal.AsSpan(accepted));
+            subscription.Append(CollectionsMarshal.AsSpan(accepted), due);
         accepted.Clear();
         Volatile.Write(ref inLog, sequence.Followed);
         if (sequence.TakeLatest() is { } seen)
@@ -229,7 +239,7 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
             judged = heldBefore;
         ready.TrySetResult();
         waiting?.TrySetResult();
-        Drain();
+        DrainHere();
     }
 
     private async Task FetchAllAsync(bool isDoubt)

@@ -25,3 +25,24 @@ internal sealed class PassScratch
 
     public Subscriber[] Chunk { get; } = new Subscriber[256];
 }
+
+/// <summary>What a thread that is no receiver was given to broadcast.</summary>
+internal readonly ref struct DueBroadcasts()
+{
+    [ThreadStatic]
+    private static List<IBroadcast>? spare;
+
+    public List<IBroadcast> List { get; } = Interlocked.Exchange(ref spare, null) ?? [];
+
+    public void Run()
+    {
+        foreach (var broadcast in List)
+        {
+            while (broadcast.Broadcast(null, out _))
+            {
+            }
+        }
+        List.Clear();
+        spare = List;
+    }
+}

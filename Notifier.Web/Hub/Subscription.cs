@@ -2,16 +2,21 @@ using Notifier.Access;
 using Notifier.Connections;
 using Notifier.History;
 using Notifier.Messages;
-using StackExchange.Redis;
 
 namespace Notifier.Hub;
 
 /// <summary>
-/// The hub's one entry for a name, shared by all its subscribers: a log, and their cursors in it. What Redis delivers for the
-/// name it takes in by itself, unless the name is under a <see cref="Cover"/>.
+/// The hub's one entry for a name, shared by all its subscribers: a log, and their cursors in it. What is appended and was not sent yet stands in
+/// the log as well: sending follows with a cursor of its own.
 /// </summary>
-internal sealed class Subscription : Intake
+internal sealed class Subscription : IMessageSink, IBroadcast
 {
+    /// <summary>
+    /// More messages than this waiting to be sent are dropped, and those that come, until half of them are sent: a gap that is told beats a process that
+    /// runs out of memory.
+    /// </summary>
+    private const int MostWaiting = 100_000;
+
     /// <summary>Guards the log and the subscribers. Never held while framing, sending or logging.</summary>
     private readonly Lock gate = new();
     private readonly MessageLog log;
@@ -21,9 +26,25 @@ internal sealed class Subscription : Intake
     private long head = 1;
     private readonly Pace pace = new();
 
-    public Subscription(Name name, SubscriptionTraits traits) : base(name, traits)
+    // ---- what waits to be sent, under the lock ---------------------------------------------------------------------------
+
+    /// <summary>The number of the first message that was not sent yet.</summary>
+    private long unsent = 1;
+
+    /// <summary>Some thread has been given the broadcast.</summary>
+    private bool isGiven;
+
+    /// <summary>How many messages were dropped since it became too much.</summary>
+    private int dropped;
+
+    // ------------------------------------------------------------------------------------------------------------------
+
+    public Subscription(Name name, SubscriptionTraits traits)
     {
+        Name = name;
+        Traits = traits;
         log = new(traits.Recent, traits.Time, traits.Budget);
+        log.NoteSent(unsent);
         crowds = new(gate);
         usedAt = traits.Time.GetTimestamp();
         Pattern = name.Kind == NameKind.Pattern ? RedisPattern.Parse(name.Text) : null;
@@ -34,6 +55,10 @@ internal sealed class Subscription : Intake
             recall = new(this, Tail, journal);
         }
     }
+
+    public Name Name { get; }
+
+    private SubscriptionTraits Traits { get; }
 
     /// <summary>Null for a channel: it needs no matching.</summary>
     public RedisPattern? Pattern { get; }
@@ -47,106 +72,215 @@ internal sealed class Subscription : Intake
     /// <summary>The number that the next message will get. Read without the lock: who reads it early is woken again.</summary>
     public long Head => Volatile.Read(ref head);
 
-    // ---- the pass ----------------------------------------------------------------------------------------------------
+    // ---- what Redis delivers -------------------------------------------------------------------------------------------
 
-    public override void NoteGap(GapCode code)
+    void IMessageSink.Deliver(ReadOnlySpan<Message> messages, List<IBroadcast> due)
     {
-        if (Tail is not null)
-            Tail.NoteGap(code);
-        else
-            PassOn([Message.GapOf(code)]);
+        Traits.Metrics.Received(messages);
+        Deliver(messages, due);
     }
 
-    /// <summary>What Redis has delivered. Called from any thread.</summary>
+    /// <summary>The same for a message that was counted already: a cover has received it.</summary>
+    public void Deliver(ReadOnlySpan<Message> messages, List<IBroadcast> due)
+    {
+        if (!AreAcceptable(messages))
+            messages = Accept(messages);
+        if (Tail is not null)
+            Tail.Take(messages, due);
+        else
+            Append(messages, due);
+    }
+
+    public void NoteGap(GapCode code, List<IBroadcast> due)
+    {
+        if (Tail is not null)
+            Tail.NoteGap(code, due);
+        else
+            Append([Message.GapOf(code)], due);
+    }
+
+    /// <summary>Delivers, and sends in this thread what it is given. For who is no receiver. Called from any thread.</summary>
     public void Pass(ReadOnlySpan<Message> messages)
     {
-        if (Tail is not null)
-            Tail.Take(messages);
-        else
-            PassOn(messages);
+        var due = new DueBroadcasts();
+        Deliver(messages, due.List);
+        due.Run();
     }
 
-    /// <summary>Appends the messages, and gives them to everyone whose cursor stands there. Called from any thread.</summary>
+    /// <summary>The same for what is accepted already: from the journal.</summary>
     public void PassOn(ReadOnlySpan<Message> messages)
+    {
+        var due = new DueBroadcasts();
+        Append(messages, due.List);
+        due.Run();
+    }
+
+    /// <summary>Whether all may be appended as they are. The rule is that of <see cref="Accept"/>.</summary>
+    private bool AreAcceptable(ReadOnlySpan<Message> messages)
+    {
+        foreach (ref readonly var message in messages)
+        {
+            if (!Traits.IsAcceptable(message) || (Pattern is not null && !Pattern.Matches(message.Channel.Span)))
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>
+    /// What Redis delivers for a pattern is matched here once more: whoever may have the pattern was shown to be allowed what it matches by these rules,
+    /// not by those of whatever serves as Redis. What is too large becomes a gap.
+    /// </summary>
+    private Message[] Accept(ReadOnlySpan<Message> messages)
+    {
+        var accepted = new List<Message>(messages.Length);
+        foreach (ref readonly var message in messages)
+        {
+            if (message.Gap == GapCode.None && Pattern is not null && !Pattern.Matches(message.Channel.Span))
+                Traits.ReportMismatch(Name);
+            else
+                accepted.Add(Traits.IsAcceptable(message) ? message : Traits.Limit(Name, message));
+        }
+        return [.. accepted];
+    }
+
+    // ---- appending, and sending -----------------------------------------------------------------------------------------
+
+    /// <summary>Appends messages. Called from any thread.</summary>
+    /// <param name="messages">As subscribers are to get them.</param>
+    /// <param name="due">Gets this, where no thread has it yet: then the caller has it.</param>
+    public void Append(ReadOnlySpan<Message> messages, List<IBroadcast> due)
     {
         if (messages is [{ Gap: not GapCode.None }])
             Traits.Metrics.Gap(messages[0].Gap);
-        var number = Append(messages);
-        Traits.Budget.Keep();
-        for (var crowd = crowds.First; crowd is not null; crowd = crowd.Next)
+        var now = Traits.Time.GetTimestamp();
+        var lost = 0;
+        lock (gate)
         {
-            if (crowd.Members.Count > 0)
-                Pass(messages, number, crowd);
+            foreach (ref readonly var message in messages)
+            {
+                if (HasRoom(ref lost, now))
+                    log.Append(message, now);
+                else
+                    dropped++;
+            }
+            Volatile.Write(ref head, log.Next);
+            usedAt = now;
+            if (!isGiven && unsent < log.Next)
+            {
+                isGiven = true;
+                due.Add(this);
+            }
         }
-        Traits.Metrics.Latency.Look(Name, messages);
+        if (lost > 0)
+            ReportOverload(lost);
     }
 
-    private void Pass(ReadOnlySpan<Message> messages, long number, Crowd crowd)
+    /// <summary>Whether one more may wait. Where messages were dropped and there is room again, a gap comes first.</summary>
+    private bool HasRoom(ref int lost, long now)
+    {
+        var waiting = log.Next - unsent;
+        if (waiting >= MostWaiting || (dropped > 0 && waiting > MostWaiting / 2))
+            return false;
+        if (dropped > 0)
+        {
+            log.Append(Message.GapOf(GapCode.Overload), now);
+            lost += dropped;
+            dropped = 0;
+        }
+        return true;
+    }
+
+    private void ReportOverload(int lost)
+    {
+        Traits.Metrics.Gap(GapCode.Overload);
+        Traits.ReportOverload(Name, lost);
+    }
+
+    public bool Broadcast(Action<int>? sent, out int messages)
+    {
+        var began = Traits.Time.GetTimestamp();
+        var buffers = PassScratch.OfThisThread;
+        long number;
+        bool isGivenUp;
+        lock (gate)
+        {
+            number = Math.Max(unsent, log.First);
+            isGivenUp = number > unsent;
+            messages = number < log.Next ? log.Copy(number, buffers.Messages, FrameBatch.Full) : 0;
+        }
+        var batch = buffers.Messages.AsSpan(0, messages);
+        try
+        {
+            Traits.Budget.Keep();
+            for (var crowd = crowds.First; crowd is not null; crowd = crowd.Next)
+            {
+                if (crowd.Members.Count > 0)
+                    Broadcast(batch, number, crowd, sent);
+                if (isGivenUp)
+                    Offer(FrameBatch.Nothing(0), number, crowd, sent);      // who is behind is told
+            }
+            Traits.Metrics.Latency.Look(Name, batch);
+        }
+        catch (Exception error)
+        {
+            // A mistake of ours in one message must not make the name deaf.
+            Traits.ReportFailure(Name, error);
+            NoteFailure(batch, began);
+        }
+        batch.Clear();
+        Traits.Metrics.Passed(messages, Traits.Time.GetElapsedTime(began));
+        return NoteSent(number + messages, began);
+    }
+
+    /// <summary>Some may have missed what failed. Where that was such a gap itself, another would fail as well, for ever.</summary>
+    private void NoteFailure(ReadOnlySpan<Message> batch, long now)
+    {
+        if (batch is [] or [{ Gap: GapCode.Internal }])
+            return;
+        Traits.Metrics.Gap(GapCode.Internal);
+        lock (gate)
+            log.Append(Message.GapOf(GapCode.Internal), now);
+    }
+
+    /// <returns>Whether more waits; else nobody has the broadcast any more.</returns>
+    private bool NoteSent(long next, long now)
+    {
+        var lost = 0;
+        lock (gate)
+        {
+            unsent = Math.Max(next, log.First);
+            log.NoteSent(unsent);
+            if (dropped > 0)
+                HasRoom(ref lost, now);     // nothing more may come that would be preceded by the gap
+            Volatile.Write(ref head, log.Next);
+            isGiven = unsent < log.Next;
+        }
+        if (lost > 0)
+            ReportOverload(lost);
+        return isGiven;
+    }
+
+    private void Broadcast(ReadOnlySpan<Message> messages, long number, Crowd crowd, Action<int>? sent)
     {
         var frames = PassScratch.OfThisThread.Frames;
         while (messages.Length > 0)
         {
             var batch = crowd.Format.Encode(frames, messages, Source, number);
-            Offer(batch, number, crowd);
+            Offer(batch, number, crowd, sent);
             number += batch.Count;
             messages = messages[batch.Count..];
         }
     }
 
-    protected override Passed Pass(ChannelMessageQueue queue, ChannelMessage delivery)
+    private void Offer(in FrameBatch batch, long number, Crowd crowd, Action<int>? sent)
     {
-        var messages = PassScratch.OfThisThread.Messages;
-        var count = 0;
-        var bytes = 0;
-        var payload = 0;
-        do
+        foreach (var chunk in crowd.Members.InChunks(gate, PassScratch.OfThisThread.Chunk))
         {
-            if (!TryAccept(delivery, out messages[count]))
-                continue;
-            payload += messages[count].Payload.Length;
-            bytes += messages[count++].Size;
+            foreach (var subscriber in chunk)
+                subscriber.Offer(batch, number, number + batch.Count);
+            sent?.Invoke(chunk.Length);
         }
-        while (count < messages.Length && bytes < FrameBatch.Full && queue.TryRead(out delivery));
-
-        Pass(messages.AsSpan(0, count));
-        messages.AsSpan(0, count).Clear();
-        return new(count, payload, count == messages.Length || bytes >= FrameBatch.Full);
-    }
-
-    /// <summary>
-    /// What Redis delivers for a pattern is matched here once more: whoever may have the pattern was shown to be allowed what
-    /// it matches by these rules, not by those of whatever serves as Redis.
-    /// </summary>
-    private bool TryAccept(in ChannelMessage delivery, out Message message)
-    {
-        message = default;
-        byte[]? channel = null;
-        if (Pattern is not null)
-        {
-            channel = Traits.ChannelOf(delivery);
-            if (channel is null)
-                return false;
-            if (!Pattern.Matches(channel))
-            {
-                Traits.ReportMismatch(Name);
-                return false;
-            }
-        }
-        message = Traits.Accept(Name, channel, delivery);
-        return true;
-    }
-
-    private long Append(ReadOnlySpan<Message> messages)
-    {
-        lock (gate)
-        {
-            var first = log.Next;
-            foreach (ref readonly var message in messages)
-                log.Append(message);
-            Volatile.Write(ref head, log.Next);
-            usedAt = Traits.Time.GetTimestamp();
-            return first;
-        }
+        PassScratch.OfThisThread.Slices.Clear();
     }
 
     /// <summary>When a message came last, or somebody: those that were used least recently give up their memory first.</summary>
@@ -167,16 +301,6 @@ internal sealed class Subscription : Intake
     {
         lock (gate)
             log.Clear();
-    }
-
-    private void Offer(in FrameBatch batch, long number, Crowd crowd)
-    {
-        foreach (var chunk in crowd.Members.InChunks(gate, PassScratch.OfThisThread.Chunk))
-        {
-            foreach (var subscriber in chunk)
-                subscriber.Offer(batch, number, number + batch.Count);
-        }
-        PassScratch.OfThisThread.Slices.Clear();
     }
 
     // ---- what a subscriber asks for ----------------------------------------------------------------------------------
@@ -268,7 +392,7 @@ internal sealed class Subscription : Intake
         return batch;
     }
 
-    public override void Refuse(string reason) => crowds.Visit(subscriber => subscriber.Refuse(reason));
+    public void Refuse(string reason) => crowds.Visit(subscriber => subscriber.Refuse(reason));
 
     // ---- each second, and when somebody watches ----------------------------------------------------------------------
 

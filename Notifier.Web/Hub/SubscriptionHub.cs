@@ -23,35 +23,31 @@ internal sealed partial class SubscriptionHub
     private readonly Lock gate = new();
     private readonly Dictionary<Name, NameEntry> entries = [];
     private readonly HashSet<NameEntry> unwanted = [];
-    private readonly Receptions receptions;
+    private readonly RedisSubscriptions redis;
+    private readonly LiveCovers liveCovers;
     private readonly PatternQuota quota;
     private readonly Seldom refusals;
     private readonly Seldom full;
 
     public SubscriptionHub(
-        RedisBackplane backplane, RedisNames names, Covers covers, SubscriptionTraits traits, IOptions<RedisOptions> redis,
+        RedisBackplane backplane, RedisSubscriptions redis, Covers covers, SubscriptionTraits traits, IOptions<RedisOptions> options,
         IOptions<LimitsOptions> limits, TimeProvider time, ILogger<SubscriptionHub> logger)
     {
         this.backplane = backplane;
+        this.redis = redis;
         this.covers = covers;
         this.traits = traits;
         this.time = time;
         this.logger = logger;
-        linger = redis.Value.Linger;
-        receptions = new Receptions(Receive, traits);
+        linger = options.Value.Linger;
+        liveCovers = new LiveCovers(redis, traits);
         quota = new PatternQuota(limits.Value);
         refusals = new Seldom(time);
         full = new Seldom(time);
         traits.Budget.Exceeded = MakeRoom;
         traits.Metrics.Observe(this);
         backplane.Restored += NoteReturn;
-        backplane.Reconfigured += Look;
-
-        Reception Receive(Intake intake, Task predecessor) => new(
-            intake,
-            after => new(backplane, names.ToRedis(intake.Name), intake.Name, after, intake.ReceiveAsync, logger),
-            predecessor,
-            Refuse);
+        redis.Refused += Refuse;
     }
 
     /// <summary>How many names are subscribed, lingering ones included.</summary>
@@ -133,9 +129,9 @@ internal sealed partial class SubscriptionHub
         subscriber ??= Enter(entry!.Subscription);
         subscriber.Start();
         // Those who had joined were told when Redis refused the name; this one may have come between that and its removal.
-        if (entry!.Reception.Refusal is { } reason)
+        if (entry!.Redis.Refusal is { } reason)
             subscriber.Refuse(reason);
-        held = new(subscriber, entry.Subscription.StandAsync(entry.Reception.Live, subscriber, replay));
+        held = new(subscriber, entry.Subscription.StandAsync(entry.Redis.Live, subscriber, replay));
         return null;
 
         Subscriber Enter(Subscription subscription)
@@ -181,17 +177,21 @@ internal sealed partial class SubscriptionHub
 
     /// <summary>Whether Redis, or this process, would try the pattern for messages that it does not match.</summary>
     private bool Counts(Name name, Name? cover) => name.Kind == NameKind.Pattern
-        && (cover is null || receptions.Cover(cover.Value)?.CountAlike(RedisPattern.Of(name)) >= PatternQuota.FreeUnderCover);
+        && (cover is null || liveCovers.Find(cover.Value)?.CountAlike(RedisPattern.Of(name)) >= PatternQuota.FreeUnderCover);
 
     private NameEntry Open(Name name, Name? cover, bool counts, Action<Subscription> opening)
     {
         var subscription = new Subscription(name, traits);
         opening(subscription);
-        var entry = new NameEntry(subscription, receptions.Open(subscription, cover));
+        var entry = cover is { } above
+            ? Under(liveCovers.Add(above, subscription))
+            : new NameEntry(subscription, redis.Subscribe(subscription), cover: null);
         entries.Add(name, entry);
         if (counts)
             quota.Add(entry);
         return entry;
+
+        NameEntry Under((Cover Cover, RedisSubscription Redis) live) => new(subscription, live.Redis, live.Cover);
     }
 
     // ---- letting go --------------------------------------------------------------------------------------------------
@@ -225,24 +225,12 @@ internal sealed partial class SubscriptionHub
         {
             foreach (var entry in unwanted.Where(entry => CanLeave(entry) && time.GetElapsedTime(entry.UnwantedSince) >= linger).ToList())
                 LetGo(entry);
-            receptions.ForgetLeft();
             live = [.. entries.Values];
         }
         foreach (var entry in live)
             entry.Subscription.LookBySecond();
-        Look();
-    }
-
-    /// <summary>Names may have moved to another server of Redis. While it comes back, that is told of as a return.</summary>
-    private void Look()
-    {
-        if (!backplane.IsSettled)
-            return;
-        List<NameEntry> all;
-        lock (gate)
-            all = [.. entries.Values];
-        foreach (var reception in all.Select(entry => entry.Reception).Distinct())
-            reception.Look();
+        if (backplane.IsSettled)
+            redis.Reconcile();      // nobody tells of every loss
     }
 
     /// <summary>The node's logs are full: those that were used least recently give up theirs, until a tenth is free.</summary>
@@ -265,12 +253,15 @@ internal sealed partial class SubscriptionHub
     }
 
     // What Redis has not confirmed is not unsubscribed: it lingers on until it is.
-    private bool CanLeave(NameEntry entry) => backplane.IsSettled && entry.Reception.IsConfirmed;
+    private bool CanLeave(NameEntry entry) => backplane.IsSettled && entry.Redis.IsConfirmed;
 
     private void LetGo(NameEntry entry)
     {
         Remove(entry);
-        receptions.Leave(entry.Subscription, entry.Reception);
+        if (entry.Cover is { } cover)
+            liveCovers.Remove(cover, entry.Subscription);
+        else
+            entry.Redis.Release();
     }
 
     private void Remove(NameEntry entry)
@@ -284,45 +275,31 @@ internal sealed partial class SubscriptionHub
     // ---- what Redis says ---------------------------------------------------------------------------------------------
 
     /// <summary>Redis does not allow the name: whoever asks for it, or for one under it, from now on asks anew.</summary>
-    private void Refuse(Reception reception, string reason)
+    private void Refuse(RedisSubscription refused)
     {
         lock (gate)
         {
-            foreach (var entry in entries.Values.Where(entry => entry.Reception == reception).ToList())
+            foreach (var entry in entries.Values.Where(entry => entry.Redis == refused).ToList())
                 Remove(entry);
-            receptions.Drop(reception);
+            liveCovers.Forget(refused);
         }
-        reception.Intake.Refuse(reason);
     }
 
+    /// <summary>Redis is back. Each name has had its gap where it was confirmed again; those that were not are asked for.</summary>
     private void NoteReturn()
     {
-        List<NameEntry> live;
+        int live;
         lock (gate)
-            live = [.. entries.Values.Where(entry => entry.Reception.IsLive)];
-        foreach (var reception in live.Select(entry => entry.Reception).Distinct())
-        {
-            try
-            {
-                reception.NoteReturn();
-            }
-            catch (Exception error)
-            {
-                // A mistake of ours in one name must not keep the others from being told.
-                Log.Failed(logger, error);
-            }
-        }
-        if (live.Count > 0)
-            Log.Gaps(logger, live.Count);
+            live = entries.Values.Count(static entry => entry.Redis.IsLive);
+        redis.Reconcile();
+        if (live > 0)
+            Log.Gaps(logger, live);
     }
 
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning, "Redis was away: messages may have been lost in {Names} subscribed names.")]
         public static partial void Gaps(ILogger logger, int names);
-
-        [LoggerMessage(LogLevel.Error, "A name could not be told that messages may have been lost.")]
-        public static partial void Failed(ILogger logger, Exception error);
 
         [LoggerMessage(LogLevel.Warning, "The messages that are kept take all of History:Recent:NodeBytes: {Names} names have given up theirs. "
             + "(Said once a minute.)")]

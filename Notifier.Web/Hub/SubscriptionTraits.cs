@@ -2,14 +2,12 @@ using Microsoft.Extensions.Options;
 using Notifier.Access;
 using Notifier.History;
 using Notifier.Messages;
-using Notifier.Redis;
-using StackExchange.Redis;
 
 namespace Notifier.Hub;
 
 /// <summary>What all subscriptions of a node have in common: bounds, and what they accept from Redis.</summary>
 internal sealed partial class SubscriptionTraits(
-    IOptions<RecentOptions> recent, IOptions<LimitsOptions> limits, RedisNames names, HubMetrics metrics, TimeProvider time,
+    IOptions<RecentOptions> recent, IOptions<LimitsOptions> limits, HubMetrics metrics, TimeProvider time,
     ILogger<Subscription> logger, JournalReader? journal = null, HistoryMetrics? history = null)
 {
     public RecentOptions Recent { get; } = recent.Value;
@@ -27,20 +25,10 @@ internal sealed partial class SubscriptionTraits(
 
     public TimeProvider Time => time;
 
-    /// <summary>The channel of a delivery as browsers know it; null when it must not reach them.</summary>
-    public byte[]? ChannelOf(in ChannelMessage delivery) => names.FromRedis((byte[]?)delivery.Channel ?? []);
-
-    /// <summary>Makes a message of a delivery: a gap where it is too large.</summary>
-    /// <param name="name">The name it came by.</param>
-    /// <param name="channel">The channel, for a pattern.</param>
-    /// <param name="delivery">What Redis delivered.</param>
-    public Message Accept(Name name, byte[]? channel, in ChannelMessage delivery)
-    {
-        var payload = (byte[]?)delivery.Message ?? [];
-        var message = Message.Of(channel, payload);
-        // A line before it does not count; whoever takes it off limits the rest.
-        return Journal is not null && JournalLine.Of(payload) is not null ? message : Limit(name, message);
-    }
+    /// <summary>Whether a message may be passed on as it is.</summary>
+    /// <remarks>A journal's line before it does not count; whoever takes it off limits the rest.</remarks>
+    public bool IsAcceptable(in Message message) => message.Payload.Length <= limits.Value.PayloadBytes
+        || (Journal is not null && JournalLine.Of(message.Payload.Span) is not null);
 
     /// <summary>The message, or a gap in its place where it is too large.</summary>
     public Message Limit(Name name, Message message)

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 
-namespace Notifier.Hub;
+namespace Notifier.Messages;
 
 /// <summary>
 /// Compares byte strings by their content, in a dictionary that a span can be looked up in. The hash is seeded anew in each

@@ -39,22 +39,29 @@ internal readonly struct Message
     private readonly byte[]? channel;
     private readonly byte[]? payload;
 
-    private Message(byte[]? channel, byte[]? payload, GapCode gap)
+    private Message(byte[]? channel, byte[]? payload, GapCode gap, bool isText)
     {
         this.channel = channel;
         this.payload = payload;
         Gap = gap;
-        IsText = payload is not null && Utf8.IsValid(payload);
+        IsText = isText;
     }
 
     /// <param name="channel">The channel it was published on; null where the subscription's name says it.</param>
     /// <param name="payload">The payload, not to be changed any more.</param>
-    public static Message Of(byte[]? channel, byte[] payload) => new(channel, payload, GapCode.None);
+    public static Message Of(byte[]? channel, byte[] payload) => new(channel, payload, GapCode.None, Utf8.IsValid(payload));
 
     /// <summary>The same without the first bytes of its payload.</summary>
-    public Message WithoutBeginning(int bytes) => new(channel, payload.AsSpan(bytes).ToArray(), Gap);
+    public Message WithoutBeginning(int bytes)
+    {
+        var rest = payload.AsSpan(bytes).ToArray();
+        return new(channel, rest, Gap, Utf8.IsValid(rest));
+    }
 
-    public static Message GapOf(GapCode code) => new(null, null, code);
+    /// <summary>The same for a subscription whose name says the channel.</summary>
+    public Message WithoutChannel() => new(null, payload, Gap, IsText) { JournalId = JournalId };
+
+    public static Message GapOf(GapCode code) => new(null, null, code, isText: false);
 
     public GapCode Gap { get; }
 

@@ -20,14 +20,14 @@ internal sealed partial class ClusterListening(RedisBackplane backplane, TimePro
     /// <param name="cluster">Knows which servers there are.</param>
     /// <param name="lost">The server that is given up; it is taken when there is no other.</param>
     /// <exception cref="RedisConnectionException">None can be reached.</exception>
-    public static async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions options, ConnectionMultiplexer cluster, EndPoint? lost)
+    public async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions options, ConnectionMultiplexer cluster, EndPoint? lost)
     {
         var servers = cluster.GetServers().Where(static server => server.IsConnected).ToArray();
         // Nodes of Notifier, and their load, spread over the servers. (A replica hears all, too.)
         Random.Shared.Shuffle(servers);
         foreach (var server in servers.OrderBy(server => server.EndPoint.Equals(lost)).ThenBy(static server => server.IsReplica))
         {
-            var connection = await ConnectionMultiplexer.ConnectAsync(OneServer.Alone(options, server.EndPoint));
+            var connection = await backplane.ConnectAsync(OneServer.Alone(options, server.EndPoint));
             if (connection.IsConnected)
                 return connection;
             await connection.DisposeAsync();

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;
@@ -14,6 +16,8 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     private static readonly TimeSpan SettledAfter = TimeSpan.FromSeconds(1);
 
     private readonly RedisLocator locator;
+    private readonly SubscribedNames names;
+    private readonly RedisNames prefix;
     private readonly RedisMetrics metrics;
     private readonly TimeProvider time;
     private readonly ILogger<RedisBackplane> logger;
@@ -22,14 +26,23 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     private volatile TaskCompletionSource restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ClusterListening cluster;
     private readonly SemaphoreSlim replacing = new(1);
+    private readonly RedisTransport transport;
+
+    /// <summary>By which each connection's messages are taken off it.</summary>
+    private readonly ConditionalWeakTable<ConnectionMultiplexer, ReceiverTunnel> tunnels = [];
     private SentinelPrimary? sentinels;
     private ConnectionMultiplexer? current;
     private ConnectionMultiplexer? commands;
     private long restoredAt;
 
-    public RedisBackplane(RedisLocator locator, RedisMetrics metrics, TimeProvider time, ILogger<RedisBackplane> logger)
+    public RedisBackplane(
+        RedisLocator locator, SubscribedNames names, RedisNames prefix, IOptions<RedisOptions> options, RedisMetrics metrics, TimeProvider time,
+        ILogger<RedisBackplane> logger)
     {
         this.locator = locator;
+        this.names = names;
+        this.prefix = prefix;
+        transport = options.Value.Transport;
         this.metrics = metrics;
         this.time = time;
         this.logger = logger;
@@ -42,9 +55,6 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     /// published meanwhile is gone.
     /// </summary>
     public event Action? Restored;
-
-    /// <summary>The library has found other servers, or other roles of them.</summary>
-    public event Action? Reconfigured;
 
     /// <summary>Which Redis this is. Known once the host has started it.</summary>
     public RedisLocation? Location { get; private set; }
@@ -135,7 +145,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             var all = Commands!;
             var isCluster = ClusterListening.IsCluster(all);
             var fresh = isCluster
-                ? await ClusterListening.ConnectAsync(Location!.Options, all, deaf == all ? null : deaf.GetEndPoints().FirstOrDefault())
+                ? await cluster.ConnectAsync(Location!.Options, all, deaf == all ? null : deaf.GetEndPoints().FirstOrDefault())
                 : await OpenAsync();
             var connection = new RedisConnection(this, fresh, time);
             var answers = await connection.TryPingAsync();
@@ -145,6 +155,9 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
                 throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "A server does not answer.");
             }
             NoteReturnBegins();
+            // What both deliver must not come twice, and before the new one has any name the gap has its place.
+            if (tunnels.TryGetValue(deaf, out var tunnel))
+                tunnel.End();
             if (!isCluster)
                 Volatile.Write(ref commands, fresh);
             Volatile.Write(ref current, fresh);
@@ -172,9 +185,6 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         if (isBack || lost != Current)
             Condition.ReportBack();
     }
-
-    /// <summary>Called by the connection that listens.</summary>
-    public void NoteReconfiguration() => Reconfigured?.Invoke();
 
     /// <summary>Called before all names are asked for again.</summary>
     public void NoteReturnBegins() => Volatile.Write(ref restoredAt, time.GetTimestamp());
@@ -205,7 +215,16 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         static (_, old) => ((ConnectionMultiplexer)old!).Dispose(), deaf, CancellationToken.None,
         TaskContinuationOptions.None, TaskScheduler.Default);
 
-    private Task<ConnectionMultiplexer> OpenAsync() => sentinels?.ConnectAsync() ?? ConnectionMultiplexer.ConnectAsync(Location!.Options);
+    private Task<ConnectionMultiplexer> OpenAsync() => sentinels?.ConnectAsync() ?? ConnectAsync(Location!.Options);
+
+    /// <summary>Connects, and reads messages before the library does.</summary>
+    public async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions options)
+    {
+        var tunnel = new ReceiverTunnel(options, transport, (connection, source) => new(names, prefix, connection, source, time, logger));
+        var multiplexer = await ConnectionMultiplexer.ConnectAsync(tunnel.Options());
+        tunnels.Add(multiplexer, tunnel);
+        return multiplexer;
+    }
 
     private async Task ConnectAsync()
     {

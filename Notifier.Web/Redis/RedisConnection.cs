@@ -28,7 +28,6 @@ internal sealed class RedisConnection
         this.multiplexer = multiplexer;
         this.time = time;
         multiplexer.ConnectionFailed += (_, _) => OnFailed();
-        multiplexer.ConfigurationChanged += (_, _) => OnReconfigured();
         multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(restored.EndPoint ?? NoEndPoint, restored.ConnectionType);
     }
 
@@ -74,15 +73,9 @@ internal sealed class RedisConnection
             backplane.NoteLoss(multiplexer, isBack: multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected());
     }
 
-    private void OnReconfigured()
-    {
-        if (IsInUse)
-            backplane.NoteReconfiguration();
-    }
-
     private async Task OnRestoredAsync(EndPoint server, ConnectionType type)
     {
-        // Each server, and each replica, is connected to for a first time: nothing was lost then. (What moves there, see Reception.)
+        // Each server, and each replica, is connected to for a first time: nothing was lost then.
         var number = type == ConnectionType.Subscription
             ? restorations.AddOrUpdate(server, 1, static (_, before) => before + 1)
             : restorations.GetValueOrDefault(server);

@@ -34,4 +34,11 @@ public sealed class RedisOptions
     /// each makes every PUBLISH slower. The node hears all that a cover matches, so a wide one costs it. Default none.
     /// </summary>
     public string[] Covers { get; set; } = [];
+
+    /// <summary>
+    /// How messages are read from Redis. <see cref="RedisTransport.Direct"/>, the default, rests on an experimental interface of StackExchange.Redis;
+    /// <see cref="RedisTransport.Stream"/> on a stable one, and is slower. They deliver the same. Choose <c>Stream</c> if <c>Direct</c> makes trouble,
+    /// and report it.
+    /// </summary>
+    public RedisTransport Transport { get; set; } = RedisTransport.Direct;
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using Notifier.Messages;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;
@@ -28,15 +29,19 @@ internal enum Hearing
 /// more, though Redis has taken the message: the connection is deaf, and is replaced. After a fail-over of a hung primary that has
 /// happened to others for hours, under a green health check.
 /// </summary>
-internal sealed partial class RedisProbe(RedisBackplane backplane, RedisMetrics metrics, TimeProvider time, ILogger<RedisProbe> logger) : BackgroundService
+internal sealed partial class RedisProbe(
+    RedisBackplane backplane, RedisSubscriptions subscriptions, RedisMetrics metrics, TimeProvider time, ILogger<RedisProbe> logger)
+    : BackgroundService, IMessageSink
 {
     public static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
     public static readonly TimeSpan EchoWithin = TimeSpan.FromSeconds(5);
 
+    private static readonly TimeSpan ConfirmedWithin = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(1);
 
-    private readonly RedisChannel channel = RedisChannel.Literal($"notifier:probe:{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12))}");
-    private ConnectionMultiplexer? listeningOn;
+    private readonly Name channel = Name.Channel($"notifier:probe:{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12))}");
+    private RedisSubscription? subscription;
     private TaskCompletionSource echo = new();
     private volatile Hearing hearing;
     private TimeSpan backOff = TimeSpan.Zero;
@@ -85,13 +90,17 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, RedisMetrics 
     {
         var heard = echo = new(TaskCreationOptions.RunContinuationsAsynchronously);
         var mine = ++number;
+        var redis = RedisChannel.Literal(channel.Text);
         try
         {
-            var listens = await TryListenAsync(connection);
+            subscription ??= subscriptions.Subscribe(this, redis);
+            var isLate = !await IsSubscribedAsync(subscription);
+            if (subscription.Refusal is not null)
+                return Hearing.NotAllowed;
             sentAt = time.GetTimestamp();
             // On a Cluster from another server than the one that is listened to: what passes between them is tried, too.
-            await (backplane.Connected ?? connection).GetSubscriber().PublishAsync(channel, mine);
-            if (!listens)
+            await (backplane.Connected ?? connection).GetSubscriber().PublishAsync(redis, mine);
+            if (isLate)
                 return Hearing.Deaf;    // Redis answers, only not on that connection
             await heard.Task.WaitAsync(EchoWithin, time, backplane.Stopping);
             return Hearing.Hears;
@@ -111,30 +120,35 @@ internal sealed partial class RedisProbe(RedisBackplane backplane, RedisMetrics 
         }
     }
 
-    private async Task<bool> TryListenAsync(ConnectionMultiplexer connection)
+    /// <summary>Waits a little for the name of its own, which is the last to be subscribed after a return of Redis.</summary>
+    private async Task<bool> IsSubscribedAsync(RedisSubscription own)
     {
-        if (connection == listeningOn)
-            return true;
-        try
+        var since = time.GetTimestamp();
+        await Task.WhenAny(own.Live, Task.Delay(ConfirmedWithin, time, backplane.Stopping));
+        while (!own.IsConfirmed && own.Refusal is null && time.GetElapsedTime(since) < ConfirmedWithin)
+            await Task.Delay(LookEvery, time, backplane.Stopping);
+        return own.IsConfirmed;
+    }
+
+    Name IMessageSink.Name => channel;
+
+    void IMessageSink.Deliver(ReadOnlySpan<Message> messages, List<IBroadcast> due)
+    {
+        foreach (ref readonly var message in messages)
         {
-            var queue = await connection.GetSubscriber().SubscribeAsync(channel);
-            queue.OnMessage(delivery => Hear(connection, delivery));
-            listeningOn = connection;
-            return true;
-        }
-        catch (Exception error) when (error is RedisTimeoutException or RedisConnectionException)
-        {
-            return false;
+            if (Utf8Parser.TryParse(message.Payload.Span, out int heard, out _) && heard == Volatile.Read(ref number) && echo.TrySetResult())
+                metrics.ProbeTook(time.GetElapsedTime(sentAt));
         }
     }
 
-    private void Hear(ConnectionMultiplexer connection, ChannelMessage delivery)
+    void IMessageSink.NoteGap(GapCode code, List<IBroadcast> due)
     {
-        if (connection == backplane.Current && delivery.Message == Volatile.Read(ref number))
-        {
-            if (echo.TrySetResult())
-                metrics.ProbeTook(time.GetElapsedTime(sentAt));
-        }
+        // A probe that was lost is not heard.
+    }
+
+    void IMessageSink.Refuse(string reason)
+    {
+        // See Hearing.NotAllowed.
     }
 
     /// <summary>At once for the first time; a connection that goes deaf again and again is replaced less and less often.</summary>

@@ -1,102 +1,138 @@
-using System.Net;
 using Notifier.Messages;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
 /// <summary>
-/// One name on Redis, from the SUBSCRIBE to the UNSUBSCRIBE; it lives once. One worker goes through it in that order, and
-/// begins after its predecessor of the same name has ended: the last unsubscribe racing the first subscribe of a name
-/// would leave it deaf.
+/// One name in Redis. One worker at a time brings Redis to what is wanted, step by step: the last unsubscribe of a name racing its next subscribe
+/// would leave it deaf, and what Redis has not confirmed is never unsubscribed, for it would stay there for ever. Thread-safe.
 /// </summary>
 internal sealed partial class RedisSubscription
 {
+    /// <summary>Messages do not come this way (see <see cref="RedisReceiver"/>), but the library wants a handler.</summary>
+    private static readonly Action<RedisChannel, RedisValue> NoHandler = static (_, _) => { };
+
+    private readonly Lock gate = new();
+    private readonly RedisSubscriptions owner;
     private readonly RedisBackplane backplane;
     private readonly RedisChannel channel;
-    private readonly Name name;
-    private readonly Func<ChannelMessageQueue, Task> receive;
+    private readonly SubscribedName name;
     private readonly ILogger logger;
-    private readonly TaskCompletionSource<string?> live = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource leaving = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile ISubscriber? subscriber;
+    private TaskCompletionSource<string?> live = New();
+    private IMessageSink? sink;
+    private bool isWorking;
 
-    /// <summary>Where the name was at the last look; null when it was nowhere.</summary>
-    private EndPoint? seenAt;
+    /// <summary>The connection on which the library may have the name. Of the worker.</summary>
+    private IConnectionMultiplexer? askedOn;
 
-    /// <param name="backplane">The connection.</param>
-    /// <param name="channel">The name as Redis knows it.</param>
-    /// <param name="name">The name.</param>
-    /// <param name="predecessor">Ends when an earlier subscription of the same name has left Redis.</param>
-    /// <param name="receive">Called once, with all that is delivered from the confirmation on; ends when the queue is completed.</param>
-    /// <param name="logger">Where it says what went wrong.</param>
-    public RedisSubscription(
-        RedisBackplane backplane, RedisChannel channel, Name name, Task predecessor, Func<ChannelMessageQueue, Task> receive, ILogger logger)
+    public RedisSubscription(RedisSubscriptions owner, RedisBackplane backplane, RedisChannel channel, SubscribedName name, ILogger logger)
     {
+        this.owner = owner;
         this.backplane = backplane;
         this.channel = channel;
         this.name = name;
-        this.receive = receive;
         this.logger = logger;
-        Gone = RunAsync(predecessor);
     }
 
-    /// <summary>
-    /// Completes when Redis has confirmed the name: with null; or with the reason, when Redis refuses it. While Redis is
-    /// away it waits. Shared by all who want the name.
-    /// </summary>
-    public Task<string?> Live => live.Task;
+    public RedisChannel Channel => channel;
 
-    /// <summary>Completes when it has left Redis, or was never there.</summary>
-    public Task Gone { get; }
+    public SubscribedName Name => name;
 
     /// <summary>
-    /// Whether Redis has confirmed the name, on the present connection. False while it is away, and when it has come back and refused
-    /// what it allowed before.
+    /// Completes when Redis has confirmed the name: with null; or with the reason, when Redis refuses it. While Redis is away it waits. Shared by all
+    /// who want the name.
     /// </summary>
-    public bool IsConfirmed =>
-        live.Task is { IsCompletedSuccessfully: true, Result: null }
-        && subscriber!.Multiplexer == backplane.Current
-        && subscriber.SubscribedEndpoint(channel) is not null;
+    public Task<string?> Live => Volatile.Read(ref live).Task;
 
-    /// <summary>
-    /// Whether the name was away since the last look, or has moved to another server of Redis, for which the library tells no event when
-    /// both had been connected. Called by one sweep; and when a return has been told of, so that it is not told of twice.
-    /// </summary>
-    public bool HasMoved()
+    /// <summary>Whether Redis has confirmed the name for whoever has it now; it may be away again.</summary>
+    public bool IsLive => Live is { IsCompletedSuccessfully: true, Result: null };
+
+    /// <summary>The reason, when Redis has refused the name.</summary>
+    public string? Refusal => Live is { IsCompletedSuccessfully: true, Result: { } reason } ? reason : null;
+
+    /// <summary>Whether Redis has the name on the present connection.</summary>
+    public bool IsConfirmed => name.IsConfirmed;
+
+    /// <summary>Nobody wants it any more, and nothing is being done. Under the owner's lock.</summary>
+    public bool IsOver
     {
-        if (live.Task is not { IsCompletedSuccessfully: true, Result: null })
-            return false;
-        var now = IsConfirmed ? subscriber!.SubscribedEndpoint(channel) : null;
-        var before = Interlocked.Exchange(ref seenAt, now);
-        return now is not null && !now.Equals(before);
+        get
+        {
+            lock (gate)
+                return sink is null && !isWorking;
+        }
     }
 
-    /// <summary>Whether it was confirmed on a connection that has been replaced meanwhile.</summary>
-    public bool IsStranded => live.Task is { IsCompletedSuccessfully: true, Result: null } && subscriber!.Multiplexer != backplane.Current;
-
-    /// <summary>
-    /// Leaves as soon as the name is confirmed. (What is unsubscribed before that stays in Redis for ever once it wakes.)
-    /// </summary>
-    public void Leave() => leaving.TrySetResult();
-
-    private async Task RunAsync(Task predecessor)
+    /// <summary>From now on its messages go here. Under the owner's lock, which keeps it from being removed.</summary>
+    public void Attach(IMessageSink to)
     {
-        await Task.Yield();     // never in the thread, and under the lock, of whoever created it
+        lock (gate)
+        {
+            sink = to;
+            Volatile.Write(ref live, New());
+            // Where it was about to be unsubscribed, and nobody has begun with that, it simply stays.
+            if (name.Attach(to))
+                live.SetResult(null);
+            Work();
+        }
+    }
+
+    /// <summary>Unsubscribes it, unless somebody else attaches to it before that begins.</summary>
+    public void Release()
+    {
+        lock (gate)
+        {
+            sink = null;
+            name.Detach();
+            Work();
+        }
+    }
+
+    /// <summary>Redis does not allow it: nobody has it any more. Under the owner's lock.</summary>
+    /// <returns>Who had it.</returns>
+    public IMessageSink? Refuse(string reason)
+    {
+        lock (gate)
+        {
+            var told = sink;
+            sink = null;
+            name.Detach();
+            if (!live.TrySetResult(reason))     // it was allowed before
+            {
+                Volatile.Write(ref live, New());
+                live.SetResult(reason);
+            }
+            return told;
+        }
+    }
+
+    /// <summary>Asks for it again if Redis does not have it. Called when it may have lost it, and by a sweep.</summary>
+    public void Reconcile()
+    {
+        if (name.IsConfirmed)
+            return;
+        lock (gate)
+            Work();
+    }
+
+    // ---- the worker --------------------------------------------------------------------------------------------------
+
+    private void Work()
+    {
+        if (isWorking || Volatile.Read(ref live).Task is { IsCompletedSuccessfully: true, Result: not null })
+            return;
+        isWorking = true;
+        _ = WorkAsync();
+    }
+
+    private async Task WorkAsync()
+    {
+        // Never in the thread, and under the locks, of whoever wants something.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
-            await predecessor;
-            if (await SubscribeAsync() is not { } queue)
-                return;
-            var receiving = receive(queue);
-            seenAt = subscriber!.SubscribedEndpoint(channel);
-            live.TrySetResult(null);
-            await leaving.Task.WaitAsync(backplane.Stopping);
-            // A connection that was replaced: nobody waits for its answer.
-            if (subscriber!.Multiplexer == backplane.Current)
-                await UnsubscribeAsync(queue);
-            else
-                End(queue);
-            await receiving;
+            while (TryBeginStep(out var isWanted))
+                await (isWanted || !name.IsConfirmed ? SubscribeAsync() : UnsubscribeAsync());
         }
         catch (Exception) when (backplane.Stopping.IsCancellationRequested)
         {
@@ -104,94 +140,107 @@ internal sealed partial class RedisSubscription
         }
         catch (Exception error)
         {
-            // Only leaving can come here: subscribing tries until it is confirmed or refused.
-            Log.LeftInDoubt(logger, name, error.Message);
-            live.TrySetResult("internal error");
+            // A mistake of ours; the sweep begins once more.
+            Log.Failed(logger, error);
+            lock (gate)
+                isWorking = false;
+        }
+        owner.RemoveIfOver(this);
+    }
+
+    /// <summary>What is to be done next; nothing when Redis has it as it is wanted.</summary>
+    private bool TryBeginStep(out bool isWanted)
+    {
+        lock (gate)
+        {
+            isWanted = sink is not null;
+            if (askedOn is not null && askedOn != backplane.Current)
+                askedOn = null;     // it went with its connection
+            isWorking = live.Task is not { IsCompletedSuccessfully: true, Result: not null } && (isWanted ? !name.IsConfirmed : askedOn is not null);
+            if (isWorking && !isWanted && name.IsConfirmed)
+                name.Forget();
+            else if (!isWorking && isWanted)
+                live.TrySetResult(null);
+            return isWorking;
         }
     }
 
-    /// <summary>
-    /// Subscribes until Redis confirms. An attempt that threw leaves the library in doubt: it still holds the name, and
-    /// takes it up by itself when Redis is back. Then all it holds of the name is dropped, and it begins anew.
-    /// </summary>
-    /// <returns>Null when Redis refuses the name.</returns>
-    private async Task<ChannelMessageQueue?> SubscribeAsync()
+    /// <summary>One attempt.</summary>
+    private async Task SubscribeAsync()
     {
-        var inDoubt = false;
-        while (true)
+        var restoration = backplane.NextRestoration;
+        var subscriber = await backplane.SubscriberAsync();
+        var isRepeated = askedOn == subscriber.Multiplexer;
+        try
         {
-            var restoration = backplane.NextRestoration;
-            var present = await backplane.SubscriberAsync();
-            inDoubt &= present.Multiplexer == subscriber?.Multiplexer;
-            subscriber = present;
-            try
+            // While Redis is away each attempt would wait for its limit.
+            if (subscriber.IsConnected(channel) && backplane.IsListening)
             {
-                if (inDoubt && subscriber.SubscribedEndpoint(channel) is not null)
+                askedOn = subscriber.Multiplexer;
+                await subscriber.SubscribeAsync(channel, NoHandler);
+                if (name.IsConfirmed)
+                    return;
+                // The library holds it for subscribed, on a connection that counts no more, or on none.
+                if (isRepeated)
                 {
                     await subscriber.UnsubscribeAsync(channel);
-                    inDoubt = false;
-                }
-                // While Redis is away each attempt would wait for its limit, and leave a queue in the library.
-                if (subscriber.IsConnected(channel) && backplane.IsListening)
-                {
-                    var queue = await subscriber.SubscribeAsync(channel);
-                    if (!inDoubt)
-                        return queue;
-                    continue;   // confirmed, beside what an earlier attempt left: drop both
+                    askedOn = null;
+                    return;
                 }
             }
-            catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))
-            {
-                Log.Refused(logger, name);
-                live.TrySetResult("Redis does not allow this name (its ACL)");
-                await subscriber.UnsubscribeAsync(channel);
-                return null;
-            }
-            catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
-            {
-                if (!inDoubt && error is RedisServerException)
-                    Log.NotYet(logger, name, error.Message);
-                inDoubt = true;
-            }
+        }
+        catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))
+        {
+            await RefuseAsync(subscriber);
+            return;
+        }
+        catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            if (error is RedisServerException && !isRepeated)
+                Log.NotYet(logger, channel, error.Message);
+        }
+        if (!name.IsConfirmed)
             await backplane.WhenWorthAnotherLookAsync(restoration);
-        }
     }
 
-    private static async Task UnsubscribeAsync(ChannelMessageQueue queue)
+    private async Task RefuseAsync(ISubscriber subscriber)
+    {
+        Log.Refused(logger, channel);
+        await subscriber.UnsubscribeAsync(channel);     // the library would ask again at each return of Redis
+        askedOn = null;
+        owner.Refuse(this);
+    }
+
+    private async Task UnsubscribeAsync()
     {
         try
         {
-            await queue.UnsubscribeAsync();
+            var subscriber = await backplane.SubscriberAsync();
+            // A connection that was replaced: nobody waits for its answer.
+            if (askedOn == subscriber.Multiplexer)
+                await subscriber.UnsubscribeAsync(channel);
         }
-        finally
+        catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
         {
-            // After an attempt that threw, the library holds the queue no more, and has not ended it.
-            End(queue);
+            Log.LeftInDoubt(logger, channel, error.Message);
         }
+        askedOn = null;
     }
 
-    private static void End(ChannelMessageQueue queue)
-    {
-        try
-        {
-            queue.Unsubscribe();
-        }
-        catch (ObjectDisposedException)
-        {
-            // Of a connection that was replaced: now the queue has let go of it, and can be ended.
-            queue.Unsubscribe();
-        }
-    }
+    private static TaskCompletionSource<string?> New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning, "Redis does not allow {Name}: its ACL gives this user no such channel.")]
-        public static partial void Refused(ILogger logger, Name name);
+        public static partial void Refused(ILogger logger, RedisChannel name);
 
         [LoggerMessage(LogLevel.Warning, "{Name} is not subscribed yet; trying until it is: {Error}")]
-        public static partial void NotYet(ILogger logger, Name name, string error);
+        public static partial void NotYet(ILogger logger, RedisChannel name, string error);
 
         [LoggerMessage(LogLevel.Warning, "{Name} may still be subscribed in Redis: {Error}")]
-        public static partial void LeftInDoubt(ILogger logger, Name name, string error);
+        public static partial void LeftInDoubt(ILogger logger, RedisChannel name, string error);
+
+        [LoggerMessage(LogLevel.Error, "A mistake of Notifier's own while it subscribed a name; it tries again.")]
+        public static partial void Failed(ILogger logger, Exception error);
     }
 }

@@ -37,7 +37,7 @@ internal sealed partial class SentinelPrimary(RedisBackplane backplane, Configur
             // A connection that has gone deaf is replaced all the same.
             primary = backplane.Current.GetEndPoints()[0];
         }
-        return await ConnectionMultiplexer.ConnectAsync(OneServer.Alone(options, primary));
+        return await backplane.ConnectAsync(OneServer.Alone(options, primary));
     }
 
     /// <summary>Moves to another primary as soon as a Sentinel tells of one. While none answers, what is used goes on.</summary>

@@ -1,0 +1,37 @@
+namespace Notifier.Messages;
+
+/// <summary>
+/// Takes what Redis delivers for one name. Delivering only appends; sending is a second step (<see cref="IBroadcast"/>), so that whoever
+/// has received many messages at once first appends all of them: the first write to a browser then carries what its other names have.
+/// </summary>
+internal interface IMessageSink
+{
+    /// <summary>The name it takes messages of.</summary>
+    Name Name { get; }
+
+    /// <summary>Appends messages, in this order. Never waits. Called by one thread at a time.</summary>
+    /// <param name="messages">Copied before it returns.</param>
+    /// <param name="due">Gets what the caller has to broadcast from now on.</param>
+    void Deliver(ReadOnlySpan<Message> messages, List<IBroadcast> due);
+
+    /// <summary>Messages may have been lost just here.</summary>
+    /// <param name="code">Why.</param>
+    /// <param name="due">Gets what the caller has to broadcast from now on.</param>
+    void NoteGap(GapCode code, List<IBroadcast> due);
+
+    /// <summary>Redis does not allow the name, or no longer: tells all subscribers. Called from any thread.</summary>
+    void Refuse(string reason);
+}
+
+/// <summary>Messages that were appended and wait to be sent. One thread at a time has it: the one that was given it.</summary>
+internal interface IBroadcast
+{
+    /// <summary>
+    /// Sends one batch to all subscribers that keep up. Never waits for a browser, never throws. To be called again, by this thread or another,
+    /// until it returns false; from then on the next delivery gives it to somebody.
+    /// </summary>
+    /// <param name="sent">Called after each few subscribers with how many they were; null where nobody wants to know.</param>
+    /// <param name="messages">How many messages the batch had.</param>
+    /// <returns>Whether more waits.</returns>
+    bool Broadcast(Action<int>? sent, out int messages);
+}

@@ -1,0 +1,486 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using Notifier.Messages;
+
+namespace Notifier.Redis;
+
+/// <summary>Where a receiver reads, and where it gives what is the library's.</summary>
+internal interface IReceiverSource
+{
+    /// <summary>Waits for bytes. Zero when the connection has ended.</summary>
+    int Receive(Span<byte> room);
+
+    /// <summary>Takes what is there without waiting; zero when there is nothing.</summary>
+    int Poll(Span<byte> room);
+
+    /// <summary>Whole frames that are the library's; empty as a sign of life. False when it wants no more.</summary>
+    bool Pass(ReadOnlySpan<byte> frames);
+
+    /// <summary>All that was read has been passed.</summary>
+    void EndBatch();
+
+    /// <summary>Nothing more comes. Called once.</summary>
+    void Close(Exception? error);
+}
+
+/// <summary>
+/// Reads one subscription connection: takes messages out, gives every other byte to the library, and delivers. One thread waits for bytes, appends
+/// all messages of a read to the logs of their names, and then broadcasts them: between Redis' socket and the browsers' there is no other thread
+/// and no queue.
+/// </summary>
+/// <remarks>
+/// <para>While it broadcasts to many, it goes on reading now and then: Redis drops a subscriber whose output buffer is full.</para>
+/// <para>The thread that reads is on a <see cref="Shift"/>. When a delivery is stuck, in code that should never wait, another thread begins the next
+/// shift: one mistake must not make the node deaf. The thread that was relieved ends its own delivery, if ever, and nothing else.</para>
+/// </remarks>
+internal sealed partial class RedisReceiver : IDisposable
+{
+    private const int Room = 64 * 1024;
+
+    /// <summary>After so many subscribers Redis is looked at again.</summary>
+    private const int SubscribersBetweenPolls = 256;
+
+    /// <summary>Messages that are delivered together, where they are of one name.</summary>
+    private const int LongestRun = 256;
+
+    /// <summary>Once this many threads are stuck, it is no use to try with one more.</summary>
+    private const int MostShifts = 16;
+
+    /// <summary>What comes during this pause after a long broadcast goes into the next one.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>A broadcast that took less is followed by no pause, which so takes a fifth of the time at most.</summary>
+    private static readonly TimeSpan LongBroadcast = TimeSpan.FromMilliseconds(4);
+
+    /// <summary>How long a delivery may make no progress: it takes microseconds.</summary>
+    public static readonly TimeSpan StuckAfter = TimeSpan.FromMilliseconds(500);
+
+    private readonly SubscribedNames names;
+    private readonly RedisNames prefix;
+    private readonly ConnectionToken connection;
+    private readonly IReceiverSource source;
+    private readonly TimeProvider time;
+    private readonly ILogger logger;
+    private readonly byte[] usual = new byte[Room];
+    private ITimer? watchdog;
+    private Shift shift;
+    private int shifts = 1;
+
+    // ---- of the thread that is on shift, but while it delivers ----------------------------------------------------------
+
+    private byte[] buffer;
+
+    /// <summary>What was read and not parsed yet.</summary>
+    private int from;
+    private int end;
+
+    /// <summary>To be broadcast in this round; those before <see cref="next"/> are done.</summary>
+    private List<IBroadcast> round = [];
+    private int next;
+
+    /// <summary>To be broadcast in the next one.</summary>
+    private List<IBroadcast> ready = [];
+
+    /// <summary>Why it reads no more.</summary>
+    private Exception? failure;
+
+    // ------------------------------------------------------------------------------------------------------------------
+
+    public RedisReceiver(SubscribedNames names, RedisNames prefix, ConnectionToken connection, IReceiverSource source, TimeProvider time, ILogger logger)
+    {
+        this.names = names;
+        this.prefix = prefix;
+        this.connection = connection;
+        this.source = source;
+        this.time = time;
+        this.logger = logger;
+        buffer = usual;
+        shift = new Shift(this);
+    }
+
+    public void Start()
+    {
+        watchdog = time.CreateTimer(static self => ((RedisReceiver)self!).Watch(), this, StuckAfter / 2, StuckAfter / 2);
+        Begin(shift);
+    }
+
+    public void Dispose() => watchdog?.Dispose();
+
+    private void Begin(Shift begins) =>
+        new Thread(() => Run(begins), maxStackSize: 512 * 1024) { IsBackground = true, Name = "Redis messages" }.Start();
+
+    private void Run(Shift mine)
+    {
+        try
+        {
+            if (!Read(mine))
+                return;     // relieved
+        }
+        catch (Exception error)
+        {
+            failure ??= error;
+        }
+        // What has come is for those who subscribed, however the connection ended.
+        while (next < round.Count || ready.Count > 0)
+        {
+            if (!Broadcast(mine, out _))
+                return;
+        }
+        if (failure is InvalidDataException)
+            Log.Malformed(logger, failure.Message);
+        connection.End();
+        Dispose();
+        source.Close(failure is SocketException or IOException or ObjectDisposedException ? null : failure);
+    }
+
+    /// <returns>False when another thread is on shift.</returns>
+    private bool Read(Shift mine)
+    {
+        if (!Parse(mine))       // what the shift before has left
+            return false;
+        while (true)
+        {
+            if (!Broadcast(mine, out var wasLong))
+                return false;
+            if (failure is not null)
+                return true;
+            // Those who publish and wait for an answer answer a broadcast all at once: without the pause they stay divided, half of them in this one
+            // and half in the next, and each message costs twice as much (bench/RESULTS.md).
+            if (wasLong)
+                Thread.Sleep(Pause);
+            var read = ready.Count > 0 ? source.Poll(MakeRoom()) : source.Receive(MakeRoom());
+            if (read <= 0 && ready.Count == 0)
+                return true;
+            end += read;
+            if (read > 0 && !Parse(mine))
+                return false;
+        }
+    }
+
+    // ---- the first step: append --------------------------------------------------------------------------------------
+
+    private bool Parse(Shift mine)
+    {
+        IMessageSink? sink = null;
+        var count = 0;
+        SubscribedName? latest = null;
+        var passed = from;      // before that, all was given to the library
+        var isAlive = true;
+        var at = from;
+        while (TryReadFrame(at, out var frame))
+        {
+            var start = at;
+            at += frame.Length;
+            if (frame.Kind == RespKind.Other)
+                continue;
+            if (frame.Kind is RespKind.Message or RespKind.PatternMessage)
+            {
+                if (latest is null || latest.IsPattern != frame.IsPattern || !frame.Name.SequenceEqual(latest.Bytes))
+                    latest = names.Find(frame.IsPattern, frame.Name);
+                if (latest is null)
+                    continue;
+                isAlive &= PassOn(passed, start);
+                passed = at;
+                if (latest.SinkFor(connection) is not { } to || !TryMake(frame, out var message))
+                    continue;
+                if (count > 0 && (to != sink || count == LongestRun))
+                {
+                    from = start;
+                    if (!Deliver(mine, sink!, mine.Run.AsSpan(0, count)))
+                        return false;
+                    count = 0;
+                }
+                sink = to;
+                mine.Run[count++] = message;
+                continue;
+            }
+            // The library is told of it later than the name: who waits for it finds it confirmed.
+            latest = null;
+            if (names.Find(frame.IsPattern, frame.Name) is not { } name)
+                continue;
+            if (frame.Kind == RespKind.Unsubscribed)
+                name.Unconfirm(connection);
+            from = start;
+            if (count > 0 && !Deliver(mine, sink!, mine.Run.AsSpan(0, count)))
+                return false;
+            count = 0;
+            if (frame.Kind == RespKind.Subscribed && !Confirm(mine, name))
+                return false;
+        }
+        from = at;
+        if (count > 0 && !Deliver(mine, sink!, mine.Run.AsSpan(0, count)))
+            return false;
+        isAlive &= PassOn(passed, at);
+        isAlive &= source.Pass(default);        // what was taken out is a sign of life, too
+        source.EndBatch();
+        if (!isAlive)
+            failure ??= new IOException("The library has given up the connection.");
+        return true;
+    }
+
+    private bool TryReadFrame(int at, out RespFrame frame)
+    {
+        try
+        {
+            return RespFrame.TryRead(buffer.AsSpan(at, end - at), out frame);
+        }
+        catch (InvalidDataException error)
+        {
+            failure ??= error;
+            frame = default;
+            return false;
+        }
+    }
+
+    private bool PassOn(int start, int stop) => start == stop || source.Pass(buffer.AsSpan(start, stop - start));
+
+    /// <summary>A message of it; false when it must not reach anybody.</summary>
+    private bool TryMake(in RespFrame frame, out Message message)
+    {
+        byte[]? channel = null;
+        if (frame.IsPattern)
+        {
+            channel = prefix.FromRedis(frame.Channel.ToArray());
+            if (channel is null)
+            {
+                message = default;
+                return false;
+            }
+        }
+        message = Message.Of(channel, frame.Payload.ToArray());
+        return true;
+    }
+
+    private bool Deliver(Shift mine, IMessageSink sink, Span<Message> messages)
+    {
+        mine.Enter();
+        try
+        {
+            sink.Deliver(messages, mine.Due);
+        }
+        catch (Exception error)
+        {
+            NoteFailure(mine, sink, error);
+        }
+        messages.Clear();
+        return TryLeave(mine);
+    }
+
+    private bool Confirm(Shift mine, SubscribedName name)
+    {
+        mine.Enter();
+        try
+        {
+            name.Confirm(connection, mine.Due);
+        }
+        catch (Exception error)
+        {
+            Log.Failed(logger, error);
+        }
+        return TryLeave(mine);
+    }
+
+    private void NoteFailure(Shift mine, IMessageSink sink, Exception error)
+    {
+        // A mistake of ours in one message must not make the name deaf, nor the others.
+        Log.NotDelivered(logger, sink.Name, error);
+        try
+        {
+            sink.NoteGap(GapCode.Internal, mine.Due);
+        }
+        catch (Exception another)
+        {
+            Log.Failed(logger, another);
+        }
+    }
+
+    /// <summary>A delivery has ended. If it had been stuck, what it has left to be broadcast is this thread's.</summary>
+    private bool TryLeave(Shift mine)
+    {
+        if (mine.TryLeave())
+        {
+            ready.AddRange(mine.Due);
+            mine.Due.Clear();
+            return true;
+        }
+        foreach (var left in mine.Due)
+            Drain(left);
+        return false;
+    }
+
+    // ---- the second step: broadcast ----------------------------------------------------------------------------------
+
+    /// <returns>False when another thread is on shift.</returns>
+    private bool Broadcast(Shift mine, out bool wasLong)
+    {
+        wasLong = false;
+        if (next == round.Count)
+        {
+            round.Clear();      // the last of them may be with a thread that was relieved
+            (round, ready, next) = (ready, round, 0);
+        }
+        while (next < round.Count)
+        {
+            var broadcast = round[next++];
+            var began = Stopwatch.GetTimestamp();
+            mine.Enter();
+            var hasMore = broadcast.Broadcast(mine.Sent, out var messages);
+            if (!mine.TryLeave())
+            {
+                if (hasMore)
+                    Drain(broadcast);
+                return false;
+            }
+            if (hasMore)
+                ready.Add(broadcast);
+            wasLong |= messages > 1 && Stopwatch.GetElapsedTime(began) >= LongBroadcast;
+        }
+        round.Clear();
+        next = 0;
+        return true;
+    }
+
+    private static void Drain(IBroadcast broadcast)
+    {
+        while (broadcast.Broadcast(null, out _))
+        {
+        }
+    }
+
+    /// <summary>In the middle of a broadcast: takes what Redis has sent meanwhile.</summary>
+    private void Poll(Shift mine)
+    {
+        if (!mine.TryLeave())
+            return;     // another thread reads
+        try
+        {
+            bool wasFull;
+            do
+            {
+                var room = MakeRoom();
+                var read = failure is null ? source.Poll(room) : 0;
+                end += read;
+                wasFull = read == room.Length;
+                if (read > 0 && !Parse(mine))
+                    return;
+            }
+            while (wasFull);
+        }
+        catch (Exception error)
+        {
+            failure ??= error;      // told once the broadcast is done, which did nothing wrong
+        }
+        mine.Enter();
+    }
+
+    private Span<byte> MakeRoom()
+    {
+        if (from == end)
+        {
+            buffer = usual;
+            from = end = 0;
+        }
+        if (buffer.Length - end < Room / 4)
+        {
+            var whole = end - from;
+            var target = from > 0 && buffer.Length - whole >= Room / 4 ? buffer : new byte[Math.Max(Room, buffer.Length * 2)];
+            buffer.AsSpan(from, whole).CopyTo(target);
+            (buffer, from, end) = (target, 0, whole);
+        }
+        return buffer.AsSpan(end);
+    }
+
+    // ---- watching ----------------------------------------------------------------------------------------------------
+
+    private void Watch()
+    {
+        var watched = Volatile.Read(ref shift);
+        if (!watched.IsStuck() || shifts >= MostShifts || !watched.TryRelieve())
+            return;
+        Log.Stuck(logger, ++shifts < MostShifts ? "another thread goes on reading" : "there are too many stuck threads to begin one more");
+        var relief = new Shift(this);
+        Volatile.Write(ref shift, relief);
+        Begin(relief);
+    }
+
+    /// <summary>
+    /// The time in which one thread reads. While it delivers, everything of the receiver is as another thread could go on with it; whether that has
+    /// happened is one word, changed only by <see cref="Interlocked"/>.
+    /// </summary>
+    private sealed class Shift
+    {
+        private const int Reading = 0;
+        private const int Delivering = 1;
+        private const int Relieved = 2;
+
+        private readonly RedisReceiver receiver;
+        private int state;
+        private int progress;
+        private int subscribers;
+
+        // Of the watchdog.
+        private int seen;
+        private int looks;
+
+        public Shift(RedisReceiver receiver)
+        {
+            this.receiver = receiver;
+            Sent = NoteSent;
+        }
+
+        /// <summary>Messages of one name, about to be delivered.</summary>
+        public Message[] Run { get; } = new Message[LongestRun];
+
+        /// <summary>What a delivery leaves to be broadcast.</summary>
+        public List<IBroadcast> Due { get; } = [];
+
+        /// <summary>See <see cref="IBroadcast.Broadcast"/>.</summary>
+        public Action<int> Sent { get; }
+
+        /// <summary>Before code that might get stuck.</summary>
+        public void Enter()
+        {
+            progress++;
+            Volatile.Write(ref state, Delivering);
+        }
+
+        /// <summary>After it. False when another thread has taken over.</summary>
+        public bool TryLeave() => Interlocked.CompareExchange(ref state, Reading, Delivering) == Delivering;
+
+        public bool TryRelieve() => Interlocked.CompareExchange(ref state, Relieved, Delivering) == Delivering;
+
+        /// <summary>Whether two looks in turn have seen the same delivery, and it sends nothing.</summary>
+        public bool IsStuck()
+        {
+            var now = Volatile.Read(ref progress);
+            looks = now == seen && Volatile.Read(ref state) == Delivering ? looks + 1 : 0;
+            seen = now;
+            return looks >= 2;
+        }
+
+        private void NoteSent(int count)
+        {
+            progress++;
+            subscribers += count;
+            if (subscribers < SubscribersBetweenPolls)
+                return;
+            subscribers = 0;
+            receiver.Poll(this);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "Messages for {Name} could not be delivered; some may be lost.")]
+        public static partial void NotDelivered(ILogger logger, Name name, Exception error);
+
+        [LoggerMessage(LogLevel.Error, "A mistake of Notifier's own while it read from Redis; it goes on.")]
+        public static partial void Failed(ILogger logger, Exception error);
+
+        [LoggerMessage(LogLevel.Error, "{Error} The connection is closed and opened again.")]
+        public static partial void Malformed(ILogger logger, string error);
+
+        [LoggerMessage(LogLevel.Critical, "A delivery is stuck: its name delivers nothing until it ends; {Consequence}. This is a mistake of Notifier's own; please report it.")]
+        public static partial void Stuck(ILogger logger, string consequence);
+    }
+}

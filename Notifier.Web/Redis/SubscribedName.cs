@@ -1,0 +1,105 @@
+using Notifier.Messages;
+
+namespace Notifier.Redis;
+
+/// <summary>One subscription connection, for as long as what it delivers counts.</summary>
+internal sealed class ConnectionToken
+{
+    private volatile bool hasEnded;
+
+    /// <summary>False once it was closed, or another connection has taken its place.</summary>
+    public bool IsAlive => !hasEnded;
+
+    public void End() => hasEnded = true;
+}
+
+/// <summary>
+/// A name as the bytes from Redis tell of it: which connection has it, and where its messages go. The first connection that confirms it counts for
+/// as long as it lives; what any other delivers is ignored, so that no message comes twice. Thread-safe.
+/// </summary>
+/// <param name="bytes">The name as Redis knows it.</param>
+/// <param name="isPattern">Whether it is a pattern.</param>
+internal sealed class SubscribedName(byte[] bytes, bool isPattern)
+{
+    private readonly Lock gate = new();
+    private IMessageSink? sink;
+    private ConnectionToken? source;
+    private bool wasConfirmed;
+
+    public byte[] Bytes => bytes;
+
+    public bool IsPattern => isPattern;
+
+    /// <summary>Whether a connection that lives has it.</summary>
+    public bool IsConfirmed => Volatile.Read(ref source) is { IsAlive: true };
+
+    /// <summary>Where messages from this connection go; null when they are to be ignored.</summary>
+    public IMessageSink? SinkFor(ConnectionToken connection) => Volatile.Read(ref source) == connection ? Volatile.Read(ref sink) : null;
+
+    /// <summary>From now on this one gets the messages.</summary>
+    /// <returns>Whether Redis has the name already.</returns>
+    public bool Attach(IMessageSink to)
+    {
+        lock (gate)
+        {
+            Volatile.Write(ref sink, to);
+            return wasConfirmed = IsConfirmed;
+        }
+    }
+
+    /// <summary>Nobody gets its messages any more.</summary>
+    public void Detach() => Volatile.Write(ref sink, null);
+
+    /// <summary>It is about to be unsubscribed: what still comes is ignored, until it is confirmed anew.</summary>
+    public void Forget() => Volatile.Write(ref source, null);
+
+    /// <summary>
+    /// Redis has confirmed the name on this connection. Where it had been confirmed before, on another or before it was unsubscribed, messages may be
+    /// missing just here.
+    /// </summary>
+    public void Confirm(ConnectionToken connection, List<IBroadcast> due)
+    {
+        IMessageSink? told;
+        lock (gate)
+        {
+            if (!connection.IsAlive || IsConfirmed)
+                return;
+            told = wasConfirmed ? sink : null;
+            wasConfirmed = true;
+            Volatile.Write(ref source, connection);
+        }
+        told?.NoteGap(GapCode.Redis, due);
+    }
+
+    /// <summary>Redis has unsubscribed the name on this connection.</summary>
+    public void Unconfirm(ConnectionToken connection) => Interlocked.CompareExchange(ref source, null, connection);
+}
+
+/// <summary>All names that are, or are to be, subscribed in Redis. Thread-safe.</summary>
+internal sealed class SubscribedNames
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<byte[], SubscribedName> channels = new(ByteStrings.Comparer);
+    private readonly Dictionary<byte[], SubscribedName> patterns = new(ByteStrings.Comparer);
+
+    public void Add(SubscribedName name)
+    {
+        lock (gate)
+            Of(name.IsPattern).Add(name.Bytes, name);
+    }
+
+    public void Remove(SubscribedName name)
+    {
+        lock (gate)
+            Of(name.IsPattern).Remove(name.Bytes);
+    }
+
+    /// <returns>Null for a name that is the library's alone.</returns>
+    public SubscribedName? Find(bool isPattern, ReadOnlySpan<byte> name)
+    {
+        lock (gate)
+            return Of(isPattern).GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out var found) ? found : null;
+    }
+
+    private Dictionary<byte[], SubscribedName> Of(bool isPattern) => isPattern ? patterns : channels;
+}

@@ -5,6 +5,7 @@ using Notifier.Connections;
 using Notifier.Endpoints;
 using Notifier.History;
 using Notifier.Hub;
+using Notifier.Messages;
 using Notifier.Operations;
 using Notifier.Redis;
 
@@ -116,6 +117,7 @@ internal static class Server
         services.AddSingleton<RedisLocator>();
         services.AddSingleton<RedisNames>();
         services.AddSingleton<SubscribedNames>();
+        services.AddSingleton(static provider => new DeliveryHelpers(provider.GetRequiredService<IOptions<RedisOptions>>().Value.DeliveryThreads));
         services.AddSingleton<RedisMetrics>();
         services.AddSingleton<RedisBackplane>();
         services.AddHostedService(provider => provider.GetRequiredService<RedisBackplane>());

@@ -41,10 +41,12 @@ internal sealed class Roster<T> where T : class, IRostered
     /// <summary>Walks over the members, to be called without the lock.</summary>
     /// <param name="gate">The owner's lock, taken while a chunk is copied.</param>
     /// <param name="buffer">Where each chunk is copied to; cleared afterwards, so that it keeps nobody alive.</param>
-    public Walk InChunks(Lock gate, T[] buffer) => new(this, gate, buffer);
+    public Walk InChunks(Lock gate, Memory<T> buffer) => new(this, gate, buffer);
 
-    /// <summary>Copies the members before <paramref name="end"/>, as many as there is room for, and moves the end there.</summary>
-    private int CopyChunk(ref int end, Span<T> chunk)
+    /// <summary>
+    /// Copies the members before <paramref name="end"/>, as many as there is room for, and moves the end there. Under the owner's lock.
+    /// </summary>
+    public int CopyChunk(ref int end, Span<T> chunk)
     {
         end = Math.Min(end, members.Count);
         var count = Math.Min(end, chunk.Length);
@@ -55,18 +57,19 @@ internal sealed class Roster<T> where T : class, IRostered
     }
 
     /// <summary>For <c>foreach</c>: each turn is a chunk of members.</summary>
-    internal ref struct Walk(Roster<T> roster, Lock gate, T[] buffer)
+    internal ref struct Walk(Roster<T> roster, Lock gate, Memory<T> room)
     {
+        private readonly Span<T> buffer = room.Span;
         private int end = int.MaxValue;
         private int count;
 
-        public readonly ReadOnlySpan<T> Current => buffer.AsSpan(0, count);
+        public readonly ReadOnlySpan<T> Current => buffer[..count];
 
         public readonly Walk GetEnumerator() => this;
 
         public bool MoveNext()
         {
-            buffer.AsSpan(0, count).Clear();
+            buffer[..count].Clear();
             lock (gate)
                 count = roster.CopyChunk(ref end, buffer);
             return count > 0;

@@ -15,6 +15,12 @@ internal sealed class PassScratch
     /// <summary>How many messages a batch has at most.</summary>
     public const int MostMessages = 1024;
 
+    private const int LargestChunk = 256;
+    private const int SmallestChunk = 8;
+
+    /// <summary>Up to here the system call is what takes the time.</summary>
+    private const int WriteSize = 8 * 1024;
+
     public static PassScratch OfThisThread => ofThisThread ??= new PassScratch();
 
     public FrameBuffer Frames { get; } = new();
@@ -23,7 +29,15 @@ internal sealed class PassScratch
 
     public Message[] Messages { get; } = new Message[MostMessages];
 
-    public Subscriber[] Chunk { get; } = new Subscriber[256];
+    private readonly Subscriber[] chunk = new Subscriber[LargestChunk];
+
+    /// <summary>How many small writes a write of this batch takes as long as.</summary>
+    public static int WeightOf(in FrameBatch batch) => 1 + ((batch.Bytes.Length + batch.Payload.Length) / WriteSize);
+
+    /// <summary>Room for some subscribers of a name, so few that writing to all of them takes no longer than half a millisecond or so.</summary>
+    public Memory<Subscriber> ChunkFor(int weight) => chunk.AsMemory(0, Math.Max(SmallestChunk, LargestChunk / weight));
+
+    public SharedOffer Sharing { get; } = new();
 }
 
 /// <summary>What a thread that is no receiver was given to broadcast.</summary>
@@ -37,11 +51,7 @@ internal readonly ref struct DueBroadcasts()
     public void Run()
     {
         foreach (var broadcast in List)
-        {
-            while (broadcast.Broadcast(null, out _))
-            {
-            }
-        }
+            broadcast.Drain();
         List.Clear();
         spare = List;
     }

@@ -274,11 +274,17 @@ internal sealed class Subscription : IMessageSink, IBroadcast
 
     private void Offer(in FrameBatch batch, long number, Crowd crowd, Action<int>? sent)
     {
-        foreach (var chunk in crowd.Members.InChunks(gate, PassScratch.OfThisThread.Chunk))
+        if (Traits.Helpers.Most > 0 && SharedOffer.HelpersFor(crowd.Members.Count) is > 0 and var helpers)
+        {
+            PassScratch.OfThisThread.Sharing.Offer(Traits.Helpers, helpers, crowd.Members, gate, batch, number, sent);
+            return;
+        }
+        var weight = PassScratch.WeightOf(batch);
+        foreach (var chunk in crowd.Members.InChunks(gate, PassScratch.OfThisThread.ChunkFor(weight)))
         {
             foreach (var subscriber in chunk)
                 subscriber.Offer(batch, number, number + batch.Count);
-            sent?.Invoke(chunk.Length);
+            sent?.Invoke(chunk.Length * weight);
         }
         PassScratch.OfThisThread.Slices.Clear();
     }

@@ -8,7 +8,7 @@ namespace Notifier.Hub;
 /// <summary>What all subscriptions of a node have in common: bounds, and what they accept from Redis.</summary>
 internal sealed partial class SubscriptionTraits(
     IOptions<RecentOptions> recent, IOptions<LimitsOptions> limits, HubMetrics metrics, TimeProvider time,
-    ILogger<Subscription> logger, JournalReader? journal = null, HistoryMetrics? history = null)
+    ILogger<Subscription> logger, JournalReader? journal = null, HistoryMetrics? history = null, DeliveryHelpers? helpers = null)
 {
     public RecentOptions Recent { get; } = recent.Value;
 
@@ -19,6 +19,9 @@ internal sealed partial class SubscriptionTraits(
     public JournalReader? Journal { get; } = journal is { Journal.Channels.AreThere: true } ? journal : null;
 
     public HubMetrics Metrics => metrics;
+
+    /// <summary>Those that help to deliver.</summary>
+    public DeliveryHelpers Helpers { get; } = helpers ?? DeliveryHelpers.None;
 
     /// <summary>A subscriber that gave a position has begun.</summary>
     public void NoteReplay(ReplaySource source, bool isWhole) => history?.Replayed(source, isWhole);

@@ -30,8 +30,16 @@ internal interface IBroadcast
     /// Sends one batch to all subscribers that keep up. Never waits for a browser, never throws. To be called again, by this thread or another,
     /// until it returns false; from then on the next delivery gives it to somebody.
     /// </summary>
-    /// <param name="sent">Called after each few subscribers with how many they were; null where nobody wants to know.</param>
+    /// <param name="sent">Called after each few writes with how many they were, large ones counted as several; null where nobody wants to know.</param>
     /// <param name="messages">How many messages the batch had.</param>
     /// <returns>Whether more waits.</returns>
     bool Broadcast(Action<int>? sent, out int messages);
+
+    /// <summary>Sends until nothing waits.</summary>
+    void Drain()
+    {
+        while (Broadcast(null, out _))
+        {
+        }
+    }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
+using Notifier.Messages;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;
@@ -18,6 +19,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     private readonly RedisLocator locator;
     private readonly SubscribedNames names;
     private readonly RedisNames prefix;
+    private readonly DeliveryHelpers helpers;
     private readonly RedisMetrics metrics;
     private readonly TimeProvider time;
     private readonly ILogger<RedisBackplane> logger;
@@ -36,12 +38,13 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     private long restoredAt;
 
     public RedisBackplane(
-        RedisLocator locator, SubscribedNames names, RedisNames prefix, IOptions<RedisOptions> options, RedisMetrics metrics, TimeProvider time,
+        RedisLocator locator, SubscribedNames names, RedisNames prefix, DeliveryHelpers helpers, IOptions<RedisOptions> options, RedisMetrics metrics, TimeProvider time,
         ILogger<RedisBackplane> logger)
     {
         this.locator = locator;
         this.names = names;
         this.prefix = prefix;
+        this.helpers = helpers;
         transport = options.Value.Transport;
         this.metrics = metrics;
         this.time = time;
@@ -220,7 +223,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     /// <summary>Connects, and reads messages before the library does.</summary>
     public async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions options)
     {
-        var tunnel = new ReceiverTunnel(options, transport, (connection, source) => new(names, prefix, connection, source, time, logger));
+        var tunnel = new ReceiverTunnel(options, transport, (connection, source) => new(names, prefix, helpers, connection, source, time, logger));
         var multiplexer = await ConnectionMultiplexer.ConnectAsync(tunnel.Options());
         tunnels.Add(multiplexer, tunnel);
         return multiplexer;

@@ -1,3 +1,5 @@
+using Notifier.Messages;
+
 namespace Notifier.Redis;
 
 /// <summary><c>Redis</c>: where messages come from.</summary>
@@ -41,4 +43,10 @@ public sealed class RedisOptions
     /// and report it.
     /// </summary>
     public RedisTransport Transport { get; set; } = RedisTransport.Direct;
+
+    /// <summary>
+    /// How many threads may deliver messages at once: the one that reads, and those that help where many names or many subscribers wait. 1 to 64;
+    /// default half the processors, at most 16 (1 on two processors).
+    /// </summary>
+    public int DeliveryThreads { get; set; } = DeliveryHelpers.DefaultThreads;
 }

@@ -37,8 +37,11 @@ internal sealed partial class RedisReceiver : IDisposable
 {
     private const int Room = 64 * 1024;
 
-    /// <summary>After so many subscribers Redis is looked at again.</summary>
-    private const int SubscribersBetweenPolls = 256;
+    /// <summary>After so many writes of a small batch Redis is looked at again: half a millisecond or so.</summary>
+    private const int WritesBetweenPolls = 256;
+
+    /// <summary>In a flood so much is read before it is sent.</summary>
+    private const int MostTakenAtOnce = 4 * 1024 * 1024;
 
     /// <summary>Messages that are delivered together, where they are of one name.</summary>
     private const int LongestRun = 256;
@@ -57,6 +60,7 @@ internal sealed partial class RedisReceiver : IDisposable
 
     private readonly SubscribedNames names;
     private readonly RedisNames prefix;
+    private readonly DeliveryHelpers helpers;
     private readonly ConnectionToken connection;
     private readonly IReceiverSource source;
     private readonly TimeProvider time;
@@ -74,20 +78,22 @@ internal sealed partial class RedisReceiver : IDisposable
     private int from;
     private int end;
 
-    /// <summary>To be broadcast in this round; those before <see cref="next"/> are done.</summary>
-    private List<IBroadcast> round = [];
-    private int next;
+    /// <summary>What is being broadcast.</summary>
+    private BroadcastRound round = new();
 
-    /// <summary>To be broadcast in the next one.</summary>
-    private List<IBroadcast> ready = [];
+    /// <summary>To be broadcast in the next round.</summary>
+    private readonly List<IBroadcast> ready = [];
 
     /// <summary>Why it reads no more.</summary>
     private Exception? failure;
 
     // ------------------------------------------------------------------------------------------------------------------
 
-    public RedisReceiver(SubscribedNames names, RedisNames prefix, ConnectionToken connection, IReceiverSource source, TimeProvider time, ILogger logger)
+    public RedisReceiver(
+        SubscribedNames names, RedisNames prefix, DeliveryHelpers helpers, ConnectionToken connection, IReceiverSource source, TimeProvider time,
+        ILogger logger)
     {
+        this.helpers = helpers;
         this.names = names;
         this.prefix = prefix;
         this.connection = connection;
@@ -121,7 +127,7 @@ internal sealed partial class RedisReceiver : IDisposable
             failure ??= error;
         }
         // What has come is for those who subscribed, however the connection ended.
-        while (next < round.Count || ready.Count > 0)
+        while (!round.IsOver || ready.Count > 0)
         {
             if (!Broadcast(mine, out _))
                 return;
@@ -148,13 +154,32 @@ internal sealed partial class RedisReceiver : IDisposable
             // and half in the next, and each message costs twice as much (bench/RESULTS.md).
             if (wasLong)
                 Thread.Sleep(Pause);
-            var read = ready.Count > 0 ? source.Poll(MakeRoom()) : source.Receive(MakeRoom());
+            var room = MakeRoom();
+            var read = ready.Count > 0 ? source.Poll(room) : source.Receive(room);
             if (read <= 0 && ready.Count == 0)
                 return true;
-            end += read;
-            if (read > 0 && !Parse(mine))
+            if (!TakeAll(mine, read, room.Length))
                 return false;
         }
+    }
+
+    /// <summary>
+    /// Parses what was read, and goes on as long as there is more: in a flood that is first brought home, and sent then. Redis gives up a reader that
+    /// lags behind.
+    /// </summary>
+    private bool TakeAll(Shift mine, int read, int room)
+    {
+        for (var taken = 0; read > 0; taken += read)
+        {
+            end += read;
+            if (!Parse(mine))
+                return false;
+            if (read < room || taken > MostTakenAtOnce || failure is not null)
+                break;
+            var next = MakeRoom();
+            (read, room) = (source.Poll(next), next.Length);
+        }
+        return true;
     }
 
     // ---- the first step: append --------------------------------------------------------------------------------------
@@ -304,7 +329,7 @@ internal sealed partial class RedisReceiver : IDisposable
             return true;
         }
         foreach (var left in mine.Due)
-            Drain(left);
+            left.Drain();
         return false;
     }
 
@@ -314,37 +339,29 @@ internal sealed partial class RedisReceiver : IDisposable
     private bool Broadcast(Shift mine, out bool wasLong)
     {
         wasLong = false;
-        if (next == round.Count)
+        if (round.IsOver && ready.Count > 0)
         {
-            round.Clear();      // the last of them may be with a thread that was relieved
-            (round, ready, next) = (ready, round, 0);
+            if (round.IsShared)
+                round = new();
+            round.Fill(ready);
+            round.Share(helpers);
         }
-        while (next < round.Count)
+        while (round.TryTake(out var broadcast))
         {
-            var broadcast = round[next++];
             var began = Stopwatch.GetTimestamp();
             mine.Enter();
             var hasMore = broadcast.Broadcast(mine.Sent, out var messages);
             if (!mine.TryLeave())
             {
                 if (hasMore)
-                    Drain(broadcast);
+                    broadcast.Drain();
                 return false;
             }
             if (hasMore)
                 ready.Add(broadcast);
             wasLong |= messages > 1 && Stopwatch.GetElapsedTime(began) >= LongBroadcast;
         }
-        round.Clear();
-        next = 0;
         return true;
-    }
-
-    private static void Drain(IBroadcast broadcast)
-    {
-        while (broadcast.Broadcast(null, out _))
-        {
-        }
     }
 
     /// <summary>In the middle of a broadcast: takes what Redis has sent meanwhile.</summary>
@@ -354,17 +371,9 @@ internal sealed partial class RedisReceiver : IDisposable
             return;     // another thread reads
         try
         {
-            bool wasFull;
-            do
-            {
-                var room = MakeRoom();
-                var read = failure is null ? source.Poll(room) : 0;
-                end += read;
-                wasFull = read == room.Length;
-                if (read > 0 && !Parse(mine))
-                    return;
-            }
-            while (wasFull);
+            var room = MakeRoom();
+            if (failure is null && !TakeAll(mine, source.Poll(room), room.Length))
+                return;
         }
         catch (Exception error)
         {
@@ -416,7 +425,7 @@ internal sealed partial class RedisReceiver : IDisposable
         private readonly RedisReceiver receiver;
         private int state;
         private int progress;
-        private int subscribers;
+        private int writes;
 
         // Of the watchdog.
         private int seen;
@@ -461,10 +470,10 @@ internal sealed partial class RedisReceiver : IDisposable
         private void NoteSent(int count)
         {
             progress++;
-            subscribers += count;
-            if (subscribers < SubscribersBetweenPolls)
+            writes += count;
+            if (writes < WritesBetweenPolls)
                 return;
-            subscribers = 0;
+            writes = 0;
             receiver.Poll(this);
         }
     }

@@ -12,10 +12,11 @@ namespace Notifier.Hub;
 internal sealed class Subscription : IMessageSink, IBroadcast
 {
     /// <summary>
-    /// More messages than this waiting to be sent are dropped, and those that come, until half of them are sent: a gap that is told beats a process that
-    /// runs out of memory.
+    /// Where more messages than this wait to be sent, or more bytes, what comes is dropped until half of them are sent: a gap that is told beats a process
+    /// that runs out of memory. The bytes are what Redis itself would keep for a subscriber (client-output-buffer-limit).
     /// </summary>
     private const int MostWaiting = 100_000;
+    private const int MostBytesWaiting = 32 * 1024 * 1024;
 
     /// <summary>Guards the log and the subscribers. Never held while framing, sending or logging.</summary>
     private readonly Lock gate = new();
@@ -34,8 +35,12 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     /// <summary>Some thread has been given the broadcast.</summary>
     private bool isGiven;
 
+    /// <summary>In <see cref="Message.Size"/>, of those from there on.</summary>
+    private long bytesUnsent;
+
     /// <summary>How many messages were dropped since it became too much.</summary>
     private int dropped;
+    private volatile bool isFull;
 
     // ------------------------------------------------------------------------------------------------------------------
 
@@ -89,6 +94,15 @@ internal sealed class Subscription : IMessageSink, IBroadcast
             Tail.Take(messages, due);
         else
             Append(messages, due);
+    }
+
+    bool IMessageSink.IsFull => isFull && Tail is null;
+
+    void IMessageSink.Drop(int messages, List<IBroadcast> due)
+    {
+        lock (gate)
+            dropped += messages;
+        Append([], due);        // there may be room again, for the gap
     }
 
     public void NoteGap(GapCode code, List<IBroadcast> due)
@@ -156,13 +170,16 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         var lost = 0;
         lock (gate)
         {
+            if (dropped > 0)
+                HasRoom(ref lost, now);
             foreach (ref readonly var message in messages)
             {
                 if (HasRoom(ref lost, now))
-                    log.Append(message, now);
+                    Append(message, now);
                 else
                     dropped++;
             }
+            isFull = dropped > 0;
             Volatile.Write(ref head, log.Next);
             usedAt = now;
             if (!isGiven && unsent < log.Next)
@@ -179,15 +196,22 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     private bool HasRoom(ref int lost, long now)
     {
         var waiting = log.Next - unsent;
-        if (waiting >= MostWaiting || (dropped > 0 && waiting > MostWaiting / 2))
+        var share = dropped > 0 ? 2 : 1;
+        if (waiting >= MostWaiting / share || bytesUnsent >= MostBytesWaiting / share)
             return false;
         if (dropped > 0)
         {
-            log.Append(Message.GapOf(GapCode.Overload), now);
+            Append(Message.GapOf(GapCode.Overload), now);
             lost += dropped;
             dropped = 0;
         }
         return true;
+    }
+
+    private void Append(in Message message, long now)
+    {
+        log.Append(message, now);
+        bytesUnsent += message.Size;
     }
 
     private void ReportOverload(int lost)
@@ -227,9 +251,12 @@ internal sealed class Subscription : IMessageSink, IBroadcast
             Traits.ReportFailure(Name, error);
             NoteFailure(batch, began);
         }
+        var bytes = 0L;
+        foreach (ref readonly var message in batch)
+            bytes += message.Size;
         batch.Clear();
         Traits.Metrics.Passed(messages, Traits.Time.GetElapsedTime(began));
-        return NoteSent(number + messages, began);
+        return NoteSent(number + messages, bytes, began);
     }
 
     /// <summary>Some may have missed what failed. Where that was such a gap itself, another would fail as well, for ever.</summary>
@@ -239,19 +266,21 @@ internal sealed class Subscription : IMessageSink, IBroadcast
             return;
         Traits.Metrics.Gap(GapCode.Internal);
         lock (gate)
-            log.Append(Message.GapOf(GapCode.Internal), now);
+            Append(Message.GapOf(GapCode.Internal), now);
     }
 
     /// <returns>Whether more waits; else nobody has the broadcast any more.</returns>
-    private bool NoteSent(long next, long now)
+    private bool NoteSent(long next, long bytes, long now)
     {
         var lost = 0;
         lock (gate)
         {
             unsent = Math.Max(next, log.First);
+            bytesUnsent = unsent < log.Next ? bytesUnsent - bytes : 0;
             log.NoteSent(unsent);
             if (dropped > 0)
                 HasRoom(ref lost, now);     // nothing more may come that would be preceded by the gap
+            isFull = dropped > 0;
             Volatile.Write(ref head, log.Next);
             isGiven = unsent < log.Next;
         }

@@ -14,6 +14,17 @@ internal interface IMessageSink
     /// <param name="due">Gets what the caller has to broadcast from now on.</param>
     void Deliver(ReadOnlySpan<Message> messages, List<IBroadcast> due);
 
+    /// <summary>
+    /// Whether so much waits to be sent that more would be dropped: then <see cref="Drop"/> spares making messages of it. Read by the thread that
+    /// delivers.
+    /// </summary>
+    bool IsFull => false;
+
+    /// <summary>So many messages were not even made.</summary>
+    void Drop(int messages, List<IBroadcast> due)
+    {
+    }
+
     /// <summary>Messages may have been lost just here.</summary>
     /// <param name="code">Why.</param>
     /// <param name="due">Gets what the caller has to broadcast from now on.</param>

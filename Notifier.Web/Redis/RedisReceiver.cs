@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Notifier.Messages;
 
 namespace Notifier.Redis;
@@ -184,10 +185,12 @@ internal sealed partial class RedisReceiver : IDisposable
 
     // ---- the first step: append --------------------------------------------------------------------------------------
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]      // a flood may come right after the start
     private bool Parse(Shift mine)
     {
         IMessageSink? sink = null;
         var count = 0;
+        var dropped = 0;        // before those
         SubscribedName? latest = null;
         var passed = from;      // before that, all was given to the library
         var isAlive = true;
@@ -206,16 +209,23 @@ internal sealed partial class RedisReceiver : IDisposable
                     continue;
                 isAlive &= PassOn(passed, start);
                 passed = at;
-                if (latest.SinkFor(connection) is not { } to || !TryMake(frame, out var message))
+                if (latest.SinkFor(connection) is not { } to)
                     continue;
-                if (count > 0 && (to != sink || count == LongestRun))
+                if (count + dropped > 0 && (to != sink || count == LongestRun))
                 {
                     from = start;
-                    if (!Deliver(mine, sink!, mine.Run.AsSpan(0, count)))
+                    if (!Deliver(mine, sink!, mine.Run.AsSpan(0, count), dropped))
                         return false;
-                    count = 0;
+                    count = dropped = 0;
                 }
                 sink = to;
+                if (count == 0 && to.IsFull)
+                {
+                    dropped++;
+                    continue;
+                }
+                if (!TryMake(frame, out var message))
+                    continue;
                 mine.Run[count++] = message;
                 continue;
             }
@@ -226,14 +236,14 @@ internal sealed partial class RedisReceiver : IDisposable
             if (frame.Kind == RespKind.Unsubscribed)
                 name.Unconfirm(connection);
             from = start;
-            if (count > 0 && !Deliver(mine, sink!, mine.Run.AsSpan(0, count)))
+            if (count + dropped > 0 && !Deliver(mine, sink!, mine.Run.AsSpan(0, count), dropped))
                 return false;
-            count = 0;
+            count = dropped = 0;
             if (frame.Kind == RespKind.Subscribed && !Confirm(mine, name))
                 return false;
         }
         from = at;
-        if (count > 0 && !Deliver(mine, sink!, mine.Run.AsSpan(0, count)))
+        if (count + dropped > 0 && !Deliver(mine, sink!, mine.Run.AsSpan(0, count), dropped))
             return false;
         isAlive &= PassOn(passed, at);
         isAlive &= source.Pass(default);        // what was taken out is a sign of life, too
@@ -276,12 +286,15 @@ internal sealed partial class RedisReceiver : IDisposable
         return true;
     }
 
-    private bool Deliver(Shift mine, IMessageSink sink, Span<Message> messages)
+    private bool Deliver(Shift mine, IMessageSink sink, Span<Message> messages, int dropped)
     {
         mine.Enter();
         try
         {
-            sink.Deliver(messages, mine.Due);
+            if (dropped > 0)
+                sink.Drop(dropped, mine.Due);
+            if (messages.Length > 0)
+                sink.Deliver(messages, mine.Due);
         }
         catch (Exception error)
         {

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Runtime.CompilerServices;
 
 namespace Notifier.Redis;
 
@@ -57,6 +58,7 @@ internal readonly ref struct RespFrame
 
     /// <summary>Reads the frame that the bytes begin with. False while it is not whole.</summary>
     /// <exception cref="InvalidDataException">These bytes are not RESP.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool TryRead(ReadOnlySpan<byte> bytes, out RespFrame frame)
     {
         frame = default;

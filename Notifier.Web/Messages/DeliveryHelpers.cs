@@ -4,19 +4,19 @@ namespace Notifier.Messages;
 /// Threads that help the one that reads from Redis to deliver, where there is enough to do and cores are free. They are the pool's, and only ever take
 /// work that nobody has begun: where all cores are busy, they come late and find nothing, and the reader has done it by itself. Thread-safe.
 /// </summary>
-/// <param name="threads">How many threads may deliver at once, the reader included.</param>
+/// <param name="threads">How many threads may deliver at once, the reader included; 0 for as many as the machine is good for.</param>
 internal sealed class DeliveryHelpers(int threads)
 {
+    /// <summary>Half the processors: browsers, Redis and the kernel's network work need the others.</summary>
+    private readonly int most = (threads == 0 ? Math.Clamp(Environment.ProcessorCount / 2, 1, 16) : threads) - 1;
+
     private int busy;
 
     /// <summary>None: the reader does everything.</summary>
     public static DeliveryHelpers None { get; } = new(1);
 
     /// <summary>How many may help at once.</summary>
-    public int Most => threads - 1;
-
-    /// <summary>Half the processors: browsers, Redis and the kernel's network work need the others. One on two.</summary>
-    public static int DefaultThreads => Math.Clamp(Environment.ProcessorCount / 2, 1, 16);
+    public int Most => most;
 
     /// <summary>Has up to so many helpers do the work, as many as are free. Never waits.</summary>
     /// <param name="work">Executed once by each helper; must end by itself when nothing is left.</param>

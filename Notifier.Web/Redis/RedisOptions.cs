@@ -1,5 +1,3 @@
-using Notifier.Messages;
-
 namespace Notifier.Redis;
 
 /// <summary><c>Redis</c>: where messages come from.</summary>
@@ -45,8 +43,8 @@ public sealed class RedisOptions
     public RedisTransport Transport { get; set; } = RedisTransport.Direct;
 
     /// <summary>
-    /// How many threads may deliver messages at once: the one that reads, and those that help where many names or many subscribers wait. 1 to 64;
-    /// default half the processors, at most 16 (1 on two processors).
+    /// How many threads may deliver messages at once: the one that reads from Redis, and those that help where many names or many subscribers wait. 0 to 64;
+    /// default 0, which is half the processors, 16 at most (on two processors: 1).
     /// </summary>
-    public int DeliveryThreads { get; set; } = DeliveryHelpers.DefaultThreads;
+    public int DeliveryThreads { get; set; }
 }

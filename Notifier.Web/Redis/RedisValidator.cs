@@ -12,7 +12,7 @@ internal sealed class RedisValidator(NameRules rules, IConfiguration configurati
     {
         var errors = new OptionErrors()
             .Range("Redis:EmbeddedPort", options.EmbeddedPort, 1, ushort.MaxValue)
-            .Range("Redis:DeliveryThreads", options.DeliveryThreads, 1, 64)
+            .Range("Redis:DeliveryThreads", options.DeliveryThreads, 0, 64)
             .Range("Redis:Linger", options.Linger, TimeSpan.Zero, TimeSpan.FromDays(1))
             .Must(
                 !BeginsLikeReserved(options.ChannelPrefix),

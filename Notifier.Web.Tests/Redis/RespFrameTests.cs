@@ -121,6 +121,8 @@ public sealed class RespFrameTests
     [InlineData("punsubscribe", '*', "$-1\r\n")]
     [InlineData("unsubscribe", '>', "$-1\r\n")]
     [InlineData("punsubscribe", '>', "$-1\r\n")]
+    [InlineData("unsubscribe", '>', "_\r\n")]
+    [InlineData("punsubscribe", '>', "_\r\n")]
     public void A_confirmation_without_a_name_is_left_to_the_library(string word, char mark, string nothing)
     {
         var bytes = Resp.Text($"{mark}3\r\n${word.Length}\r\n{word}\r\n{nothing}:0\r\n");

@@ -178,7 +178,7 @@ public sealed class SentinelTests(ITestOutputHelper output)
         }
 
         await using (var leader = await PlainRedisClient.ConnectAsync(redis.Sentinel))
-            await leader.AskAsync("SENTINEL", "FAILOVER", Sentinels.ServiceName);
+            await Eventually.IsAsync(() => TakesOrderAsync(leader), "it has heard lately from a replica that can be promoted");
         await Eventually.IsAsync(async () => await redis.PrimaryAsync() != old, "another is the primary", TimeSpan.FromSeconds(20));
 
         await using var primary = await ConnectAsync(await redis.PrimaryAsync());
@@ -196,6 +196,19 @@ public sealed class SentinelTests(ITestOutputHelper output)
             var server = await PlainRedisClient.ConnectAsync(port);
             await server.AskAsync("AUTH", "opensesame");
             return server;
+        }
+
+        static async Task<bool> TakesOrderAsync(PlainRedisClient leader)
+        {
+            try
+            {
+                await leader.AskAsync("SENTINEL", "FAILOVER", Sentinels.ServiceName);
+                return true;
+            }
+            catch (InvalidOperationException error) when (error.Message.StartsWith("-NOGOODSLAVE", StringComparison.Ordinal))
+            {
+                return false;
+            }
         }
     }
 

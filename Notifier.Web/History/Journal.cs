@@ -33,6 +33,9 @@ internal sealed class Journal(
     /// <summary>Whether Redis was away, or refuses.</summary>
     public static bool IsFault(Exception error) => error is RedisException or TimeoutException or ObjectDisposedException;
 
+    /// <summary>The first word of what Redis says when it refuses, such as <c>READONLY</c>; null when it says nothing.</summary>
+    public static string? CodeOf(Exception error) => error is RedisServerException ? error.Message.Split(' ')[0] : null;
+
     /// <summary>A durable message has come: if Redis does not know of it later, it has lost it, and the epoch ends.</summary>
     public void NoteSeen(SeenMessage message) => Volatile.Write(ref seen, message);
 

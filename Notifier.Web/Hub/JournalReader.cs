@@ -3,7 +3,6 @@ using Notifier.Access;
 using Notifier.History;
 using Notifier.Messages;
 using Notifier.Redis;
-using StackExchange.Redis;
 
 namespace Notifier.Hub;
 
@@ -59,10 +58,10 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
             }
             catch (Exception error) when (Journal.IsFault(error))
             {
-                var said = error is RedisServerException ? error.Message.Split(' ')[0] : "";
+                var said = Journal.CodeOf(error);
                 // Only the time in which it says so counts: it may have been away for long before.
                 refusedSince = CannotBeWritten(said) ? refusedSince ?? time.GetTimestamp() : null;
-                var isPassing = error is not RedisServerException || IsPassing(said) || (refusedSince is { } since && time.GetElapsedTime(since) < patience);
+                var isPassing = said is null || IsPassing(said) || (refusedSince is { } since && time.GetElapsedTime(since) < patience);
                 if (!isPassing)
                 {
                     if (refusals.IsDue(out _))
@@ -78,7 +77,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     private static bool IsPassing(string said) => said is "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY";
 
     /// <summary>It lacks messages, or has no journal, and a new epoch would have to be written.</summary>
-    private static bool CannotBeWritten(string said) => said is "READONLY" or "NOREPLICAS" or "OOM" or "MISCONF";
+    private static bool CannotBeWritten(string? said) => said is "READONLY" or "NOREPLICAS" or "OOM" or "MISCONF";
 
     private static partial class Log
     {

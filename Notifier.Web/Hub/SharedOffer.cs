@@ -30,6 +30,7 @@ internal sealed class SharedOffer : IDeliveryWork
     /// <summary>Gives a batch to all of them. Called by the owner.</summary>
     public void Offer(DeliveryHelpers helpers, int count, Roster<Subscriber> to, Lock toGate, in FrameBatch frames, long first, Action<int>? sent)
     {
+        failure = null;
         lock (gate)
             (members, membersGate, batch, number, end) = (to, toGate, frames, first, int.MaxValue);
         helpers.Call(this, count);

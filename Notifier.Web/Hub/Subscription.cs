@@ -216,8 +216,15 @@ internal sealed class Subscription : IMessageSink, IBroadcast
 
     private void ReportOverload(int lost)
     {
-        Traits.Metrics.Gap(GapCode.Overload);
-        Traits.ReportOverload(Name, lost);
+        try
+        {
+            Traits.Metrics.Gap(GapCode.Overload);
+            Traits.ReportOverload(Name, lost);
+        }
+        catch (Exception error)
+        {
+            NoteFailure(error, [], 0);
+        }
     }
 
     public bool Broadcast(Action<int>? sent, out int messages)
@@ -244,49 +251,58 @@ internal sealed class Subscription : IMessageSink, IBroadcast
                     Offer(FrameBatch.Nothing(0), number, crowd, sent);      // who is behind is told
             }
             Traits.Metrics.Latency.Look(Name, batch);
+            Traits.Metrics.Passed(messages, Traits.Time.GetElapsedTime(began));
         }
         catch (Exception error)
         {
             // A mistake of ours in one message must not make the name deaf.
-            Traits.ReportFailure(Name, error);
-            NoteFailure(batch, began);
+            NoteFailure(error, batch, began);
         }
         var bytes = 0L;
         foreach (ref readonly var message in batch)
             bytes += message.Size;
         batch.Clear();
-        Traits.Metrics.Passed(messages, Traits.Time.GetElapsedTime(began));
         return NoteSent(number + messages, bytes, began);
     }
 
     /// <summary>Some may have missed what failed. Where that was such a gap itself, another would fail as well, for ever.</summary>
-    private void NoteFailure(ReadOnlySpan<Message> batch, long now)
+    private void NoteFailure(Exception error, ReadOnlySpan<Message> batch, long now)
     {
-        if (batch is [] or [{ Gap: GapCode.Internal }])
-            return;
-        Traits.Metrics.Gap(GapCode.Internal);
-        lock (gate)
-            Append(Message.GapOf(GapCode.Internal), now);
+        if (batch is not ([] or [{ Gap: GapCode.Internal }]))
+        {
+            lock (gate)
+                Append(Message.GapOf(GapCode.Internal), now);
+        }
+        try
+        {
+            Traits.ReportFailure(Name, error);
+            Traits.Metrics.Gap(GapCode.Internal);
+        }
+        catch (Exception)
+        {
+            // Loggers and listeners are others' code: there is nobody left to tell.
+        }
     }
 
     /// <returns>Whether more waits; else nobody has the broadcast any more.</returns>
     private bool NoteSent(long next, long bytes, long now)
     {
         var lost = 0;
+        bool hasMore;
         lock (gate)
         {
             unsent = Math.Max(next, log.First);
-            bytesUnsent = unsent < log.Next ? bytesUnsent - bytes : 0;
+            bytesUnsent = unsent < log.Next ? Math.Max(0, bytesUnsent - bytes) : 0;
             log.NoteSent(unsent);
             if (dropped > 0)
                 HasRoom(ref lost, now);     // nothing more may come that would be preceded by the gap
             isFull = dropped > 0;
             Volatile.Write(ref head, log.Next);
-            isGiven = unsent < log.Next;
+            hasMore = isGiven = unsent < log.Next;
         }
         if (lost > 0)
             ReportOverload(lost);
-        return isGiven;
+        return hasMore;
     }
 
     private void Broadcast(ReadOnlySpan<Message> messages, long number, Crowd crowd, Action<int>? sent)
@@ -335,7 +351,10 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     public void Forget()
     {
         lock (gate)
+        {
             log.Clear();
+            bytesUnsent = 0;
+        }
     }
 
     // ---- what a subscriber asks for ----------------------------------------------------------------------------------

@@ -47,8 +47,8 @@ internal sealed partial class RedisReceiver : IDisposable
     /// <summary>Messages that are delivered together, where they are of one name.</summary>
     private const int LongestRun = 256;
 
-    /// <summary>Once this many threads are stuck, it is no use to try with one more.</summary>
-    private const int MostShifts = 16;
+    /// <summary>While so many threads are stuck, it is no use to try with one more.</summary>
+    private const int MostStuck = 16;
 
     /// <summary>What comes during this pause after a long broadcast goes into the next one.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
@@ -69,7 +69,7 @@ internal sealed partial class RedisReceiver : IDisposable
     private readonly byte[] usual = new byte[Room];
     private ITimer? watchdog;
     private Shift shift;
-    private int shifts = 1;
+    private int stuck;
 
     // ---- of the thread that is on shift, but while it delivers ----------------------------------------------------------
 
@@ -121,11 +121,18 @@ internal sealed partial class RedisReceiver : IDisposable
         try
         {
             if (!Read(mine))
-                return;     // relieved
+                return;
         }
         catch (Exception error)
         {
+            if (Volatile.Read(ref shift) != mine)
+                return;     // relieved: the connection is not this thread's any more
             failure ??= error;
+        }
+        finally
+        {
+            if (Volatile.Read(ref shift) != mine)
+                Interlocked.Decrement(ref stuck);
         }
         // What has come is for those who subscribed, however the connection ended.
         while (!round.IsOver || ready.Count > 0)
@@ -143,7 +150,7 @@ internal sealed partial class RedisReceiver : IDisposable
     /// <returns>False when another thread is on shift.</returns>
     private bool Read(Shift mine)
     {
-        if (!Parse(mine))       // what the shift before has left
+        if (from < end && !Parse(mine))     // what the shift before has left
             return false;
         while (true)
         {
@@ -188,12 +195,11 @@ internal sealed partial class RedisReceiver : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]      // a flood may come right after the start
     private bool Parse(Shift mine)
     {
-        IMessageSink? sink = null;
+        SubscribedName? name = null;        // whose messages are in the run
+        SubscribedName? latest = null;
         var count = 0;
         var dropped = 0;        // before those
-        SubscribedName? latest = null;
-        var passed = from;      // before that, all was given to the library
-        var isAlive = true;
+        var passed = from;      // before that, all was taken or given to the library: another thread would go on here
         var at = from;
         while (TryReadFrame(at, out var frame))
         {
@@ -207,49 +213,45 @@ internal sealed partial class RedisReceiver : IDisposable
                     latest = names.Find(frame.IsPattern, frame.Name);
                 if (latest is null)
                     continue;
-                isAlive &= PassOn(passed, start);
-                passed = at;
-                if (latest.SinkFor(connection) is not { } to)
-                    continue;
-                if (count + dropped > 0 && (to != sink || count == LongestRun))
+                // Before what the library is given: that may end the connection, and then another one has the name.
+                if (count + dropped > 0 && (latest != name || count == LongestRun || passed < start))
                 {
-                    from = start;
-                    if (!Deliver(mine, sink!, mine.Run.AsSpan(0, count), dropped))
+                    from = passed;
+                    if (!Deliver(mine, name!, mine.Run.AsSpan(0, count), dropped))
                         return false;
                     count = dropped = 0;
                 }
-                sink = to;
-                if (count == 0 && to.IsFull)
-                {
+                PassOn(passed, start);
+                passed = at;
+                if (latest.SinkFor(connection) is not { } sink)
+                    continue;
+                name = latest;
+                if (count == 0 && sink.IsFull)
                     dropped++;
-                    continue;
-                }
-                if (!TryMake(frame, out var message))
-                    continue;
-                mine.Run[count++] = message;
+                else if (TryMake(frame, out var message))
+                    mine.Run[count++] = message;
                 continue;
             }
-            // The library is told of it later than the name: who waits for it finds it confirmed.
             latest = null;
-            if (names.Find(frame.IsPattern, frame.Name) is not { } name)
+            if (names.Find(frame.IsPattern, frame.Name) is not { } confirmed)
                 continue;
-            if (frame.Kind == RespKind.Unsubscribed)
-                name.Unconfirm(connection);
-            from = start;
-            if (count + dropped > 0 && !Deliver(mine, sink!, mine.Run.AsSpan(0, count), dropped))
+            from = passed;
+            if (count + dropped > 0 && !Deliver(mine, name!, mine.Run.AsSpan(0, count), dropped))
                 return false;
             count = dropped = 0;
-            if (frame.Kind == RespKind.Subscribed && !Confirm(mine, name))
+            PassOn(passed, start);
+            passed = from = start;
+            // The library is told of it after that: who waits for it finds the name confirmed.
+            if (!Confirm(mine, confirmed, frame.Kind))
                 return false;
         }
-        from = at;
-        if (count + dropped > 0 && !Deliver(mine, sink!, mine.Run.AsSpan(0, count), dropped))
+        from = passed;
+        if (count + dropped > 0 && !Deliver(mine, name!, mine.Run.AsSpan(0, count), dropped))
             return false;
-        isAlive &= PassOn(passed, at);
-        isAlive &= source.Pass(default);        // what was taken out is a sign of life, too
+        PassOn(passed, at);
+        from = at;
+        Pass(default);          // what was taken out is a sign of life, too
         source.EndBatch();
-        if (!isAlive)
-            failure ??= new IOException("The library has given up the connection.");
         return true;
     }
 
@@ -267,7 +269,25 @@ internal sealed partial class RedisReceiver : IDisposable
         }
     }
 
-    private bool PassOn(int start, int stop) => start == stop || source.Pass(buffer.AsSpan(start, stop - start));
+    /// <summary>Gives the library what is its own.</summary>
+    private void PassOn(int start, int stop)
+    {
+        if (start < stop)
+            Pass(buffer.AsSpan(start, stop - start));
+    }
+
+    private void Pass(ReadOnlySpan<byte> frames)
+    {
+        try
+        {
+            if (!source.Pass(frames))
+                failure ??= new IOException("The library has given up the connection.");
+        }
+        catch (Exception error)
+        {
+            failure ??= error;      // what was read is delivered all the same
+        }
+    }
 
     /// <summary>A message of it; false when it must not reach anybody.</summary>
     private bool TryMake(in RespFrame frame, out Message message)
@@ -286,30 +306,31 @@ internal sealed partial class RedisReceiver : IDisposable
         return true;
     }
 
-    private bool Deliver(Shift mine, IMessageSink sink, Span<Message> messages, int dropped)
+    private bool Deliver(Shift mine, SubscribedName name, Span<Message> messages, int dropped)
     {
         mine.Enter();
         try
         {
-            if (dropped > 0)
-                sink.Drop(dropped, mine.Due);
-            if (messages.Length > 0)
-                sink.Deliver(messages, mine.Due);
+            name.Deliver(connection, messages, dropped, mine.Due);
         }
         catch (Exception error)
         {
-            NoteFailure(mine, sink, error);
+            // A mistake of ours in one message must not make the name deaf, nor the others.
+            NoteFailure(mine, name, error);
         }
         messages.Clear();
         return TryLeave(mine);
     }
 
-    private bool Confirm(Shift mine, SubscribedName name)
+    private bool Confirm(Shift mine, SubscribedName name, RespKind kind)
     {
         mine.Enter();
         try
         {
-            name.Confirm(connection, mine.Due);
+            if (kind == RespKind.Subscribed)
+                name.Confirm(connection, mine.Due);
+            else
+                name.Unconfirm(connection);
         }
         catch (Exception error)
         {
@@ -318,13 +339,12 @@ internal sealed partial class RedisReceiver : IDisposable
         return TryLeave(mine);
     }
 
-    private void NoteFailure(Shift mine, IMessageSink sink, Exception error)
+    private void NoteFailure(Shift mine, SubscribedName name, Exception error)
     {
-        // A mistake of ours in one message must not make the name deaf, nor the others.
-        Log.NotDelivered(logger, sink.Name, error);
         try
         {
-            sink.NoteGap(GapCode.Internal, mine.Due);
+            Log.NotDelivered(logger, System.Text.Encoding.UTF8.GetString(name.Bytes), error);
+            name.NoteGap(connection, GapCode.Internal, mine.Due);
         }
         catch (Exception another)
         {
@@ -417,11 +437,17 @@ internal sealed partial class RedisReceiver : IDisposable
     private void Watch()
     {
         var watched = Volatile.Read(ref shift);
-        if (!watched.IsStuck() || shifts >= MostShifts || !watched.TryRelieve())
+        if (!watched.IsStuck() || Volatile.Read(ref stuck) >= MostStuck)
             return;
-        Log.Stuck(logger, ++shifts < MostShifts ? "another thread goes on reading" : "there are too many stuck threads to begin one more");
         var relief = new Shift(this);
+        Interlocked.Increment(ref stuck);
+        if (!watched.TryRelieve())
+        {
+            Interlocked.Decrement(ref stuck);
+            return;
+        }
         Volatile.Write(ref shift, relief);
+        Log.Stuck(logger);
         Begin(relief);
     }
 
@@ -494,7 +520,7 @@ internal sealed partial class RedisReceiver : IDisposable
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Error, "Messages for {Name} could not be delivered; some may be lost.")]
-        public static partial void NotDelivered(ILogger logger, Name name, Exception error);
+        public static partial void NotDelivered(ILogger logger, string name, Exception error);
 
         [LoggerMessage(LogLevel.Error, "A mistake of Notifier's own while it read from Redis; it goes on.")]
         public static partial void Failed(ILogger logger, Exception error);
@@ -502,7 +528,7 @@ internal sealed partial class RedisReceiver : IDisposable
         [LoggerMessage(LogLevel.Error, "{Error} The connection is closed and opened again.")]
         public static partial void Malformed(ILogger logger, string error);
 
-        [LoggerMessage(LogLevel.Critical, "A delivery is stuck: its name delivers nothing until it ends; {Consequence}. This is a mistake of Notifier's own; please report it.")]
-        public static partial void Stuck(ILogger logger, string consequence);
+        [LoggerMessage(LogLevel.Critical, "A delivery is stuck: its name delivers nothing until it ends; another thread goes on reading. This is a mistake of Notifier's own; please report it.")]
+        public static partial void Stuck(ILogger logger);
     }
 }

@@ -73,6 +73,12 @@ internal readonly ref struct RespFrame
                 return TryReadPatternMessage(bytes, 18, out frame);
             // smessage, a message of a sharded channel, is subscribed by nobody yet.
         }
+        return TryReadOther(bytes, out frame);
+    }
+
+    private static bool TryReadOther(ReadOnlySpan<byte> bytes, out RespFrame frame)
+    {
+        frame = default;
         if (!TryMeasure(bytes, out var length))
             return false;
         frame = OfWhole(bytes[..length]);
@@ -82,7 +88,11 @@ internal readonly ref struct RespFrame
     private static bool TryReadMessage(ReadOnlySpan<byte> bytes, int at, out RespFrame frame)
     {
         frame = default;
-        if (!TryReadBulk(bytes, ref at, out var channel) || !TryReadBulk(bytes, ref at, out var payload))
+        if (!TryReadBulk(bytes, ref at, out var channel))
+            return false;
+        if (at < bytes.Length && bytes[at] == (byte)'*')
+            return TryReadOther(bytes, out frame);      // __redis__:invalidate lists keys
+        if (!TryReadBulk(bytes, ref at, out var payload))
             return false;
         frame = new(RespKind.Message, at, isPattern: false, channel, channel, payload);
         return true;
@@ -116,7 +126,7 @@ internal readonly ref struct RespFrame
 
     /// <summary>The name may be null: what is unsubscribed from all, of none.</summary>
     private static RespFrame OfName(RespKind kind, ReadOnlySpan<byte> bytes, int at, bool isPattern) =>
-        bytes[at..].StartsWith("$-"u8) || !TryReadBulk(bytes, ref at, out var name)
+        bytes[at..].StartsWith("$-"u8) || bytes[at] == (byte)'_' || !TryReadBulk(bytes, ref at, out var name)
             ? new(RespKind.Other, bytes.Length, isPattern, default)
             : new(kind, bytes.Length, isPattern, name);
 

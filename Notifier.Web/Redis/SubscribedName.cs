@@ -17,14 +17,28 @@ internal sealed class ConnectionToken
 /// A name as the bytes from Redis tell of it: which connection has it, and where its messages go. The first connection that confirms it counts for
 /// as long as it lives; what any other delivers is ignored, so that no message comes twice. Thread-safe.
 /// </summary>
+/// <remarks>
+/// Its sink is called by one thread at a time. Where such a call is stuck, others do not wait for it: what comes meanwhile is skipped, and is a gap when
+/// the call ends.
+/// </remarks>
 /// <param name="bytes">The name as Redis knows it.</param>
 /// <param name="isPattern">Whether it is a pattern.</param>
 internal sealed class SubscribedName(byte[] bytes, bool isPattern)
 {
+    /// <summary>A delivery takes microseconds.</summary>
+    private static readonly TimeSpan DeliveredWithin = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Held while the sink is called.</summary>
+    private readonly Lock delivering = new();
+
+    /// <summary>Guards what follows. Never held while anything is called.</summary>
     private readonly Lock gate = new();
     private IMessageSink? sink;
     private ConnectionToken? source;
     private bool wasConfirmed;
+
+    /// <summary>Whoever has not got the lock in time has left this; cleared by whoever has the lock.</summary>
+    private int skipped;
 
     public byte[] Bytes => bytes;
 
@@ -59,20 +73,94 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     /// </summary>
     public void Confirm(ConnectionToken connection, List<IBroadcast> due)
     {
-        IMessageSink? told;
-        lock (gate)
+        if (IsConfirmed)
+            return;
+        var hasLock = TryEnter();
+        try
         {
-            if (!connection.IsAlive || IsConfirmed)
-                return;
-            told = wasConfirmed ? sink : null;
-            wasConfirmed = true;
-            Volatile.Write(ref source, connection);
+            IMessageSink? told;
+            lock (gate)
+            {
+                if (!connection.IsAlive || IsConfirmed)
+                    return;
+                told = wasConfirmed ? sink : null;
+                wasConfirmed = true;
+                Volatile.Write(ref source, connection);
+            }
+            if (hasLock)
+                told?.NoteGap(GapCode.Redis, due);
         }
-        told?.NoteGap(GapCode.Redis, due);
+        finally
+        {
+            Exit(hasLock, due);
+        }
     }
 
     /// <summary>Redis has unsubscribed the name on this connection.</summary>
     public void Unconfirm(ConnectionToken connection) => Interlocked.CompareExchange(ref source, null, connection);
+
+    /// <summary>Gives the sink what has come on this connection, unless another has taken its place meanwhile.</summary>
+    public void Deliver(ConnectionToken connection, ReadOnlySpan<Message> messages, int dropped, List<IBroadcast> due)
+    {
+        var hasLock = TryEnter();
+        try
+        {
+            if (!hasLock || SinkFor(connection) is not { } to)
+                return;
+            if (dropped > 0)
+                to.Drop(dropped, due);
+            if (messages.Length > 0)
+                to.Deliver(messages, due);
+        }
+        finally
+        {
+            Exit(hasLock, due);
+        }
+    }
+
+    public void NoteGap(ConnectionToken connection, GapCode code, List<IBroadcast> due)
+    {
+        var hasLock = TryEnter();
+        try
+        {
+            if (hasLock)
+                SinkFor(connection)?.NoteGap(code, due);
+        }
+        finally
+        {
+            Exit(hasLock, due);
+        }
+    }
+
+    /// <summary>Another thread is done in a moment, or it is stuck: then something is skipped.</summary>
+    private bool TryEnter()
+    {
+        if (delivering.TryEnter(Volatile.Read(ref skipped) > 0 ? TimeSpan.Zero : DeliveredWithin))
+            return true;
+        Interlocked.Increment(ref skipped);
+        return false;
+    }
+
+    private void Exit(bool hasLock, List<IBroadcast> due)
+    {
+        if (hasLock)
+        {
+            NoteSkipped(due);
+            delivering.Exit();
+        }
+        // Something may have been skipped, or the lock let go of, after the other side had looked.
+        while (Volatile.Read(ref skipped) > 0 && delivering.TryEnter())
+        {
+            NoteSkipped(due);
+            delivering.Exit();
+        }
+    }
+
+    private void NoteSkipped(List<IBroadcast> due)
+    {
+        if (Interlocked.Exchange(ref skipped, 0) > 0)
+            Volatile.Read(ref sink)?.NoteGap(GapCode.Internal, due);
+    }
 }
 
 /// <summary>All names that are, or are to be, subscribed in Redis. Thread-safe.</summary>

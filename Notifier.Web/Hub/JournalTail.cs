@@ -206,6 +206,8 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
 
     private async Task FetchAsync()
     {
+        // Never in the thread that reads from Redis: a page that is there already would be sent in the middle of another name's broadcast.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         TaskCompletionSource? waiting;
         bool isDoubt;
         lock (gate)

@@ -60,19 +60,14 @@ public sealed class PayloadTests(RedisFixture fixture)
     public async Task One_byte_too_many_is_a_gap_that_is_counted_and_logged_and_the_next_message_arrives()
     {
         var gaps = new List<string>();
-        using var meters = new MeterListener();
-        meters.InstrumentPublished = (instrument, listener) =>
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        using var listener = app.Meters.ListenerOf("notifier.gaps");
+        listener.SetMeasurementEventCallback<long>((_, count, tags, _) =>
         {
-            if (instrument.Name == "notifier.gaps")
-                listener.EnableMeasurementEvents(instrument);
-        };
-        meters.SetMeasurementEventCallback<long>((_, count, tags, _) =>
-        {
-            if (count > 0)      // each is there from the start, with none
+            if (count > 0)
                 gaps.Add($"{tags[0].Key}={tags[0].Value}");
         });
-        meters.Start();
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        listener.Start();
         await using var client = await RawWebSocket.SubscribeAsync(app, "too.large");
         await Redis.WhenChannelIsLiveAsync(app, "too.large");
 

@@ -137,9 +137,9 @@ public sealed class CoverTests
     [Fact]
     public async Task A_gap_of_the_cover_is_one_of_each_name_under_it()
     {
-        using var gaps = new GapCount();
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: Cover);
+        using var gaps = new GapCount(app);
         var clients = await SubscribeAsync(app, "user.1.*", "user.1.inbox", "user.2.inbox");
         await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1 && app.Hub.Names == 3, "the cover is subscribed");
 

@@ -20,14 +20,7 @@ public sealed class DispatchTests(RedisFixture fixture)
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["Limits:PayloadBytes=10"]);
         await using var client = await RawWebSocket.SubscribeAsync(app, "dispatch.failure");
         await Redis.WhenChannelIsLiveAsync(app, "dispatch.failure");
-        using var listener = new MeterListener
-        {
-            InstrumentPublished = static (instrument, self) =>
-            {
-                if (instrument is { Meter.Name: "Notifier.Hub", Name: "notifier.gaps" })
-                    self.EnableMeasurementEvents(instrument);
-            },
-        };
+        using var listener = app.Meters.ListenerOf("notifier.gaps");
         // Somebody else's code in the middle of ours: .NET calls it in the thread that counts.
         listener.SetMeasurementEventCallback<long>(static (_, _, tags, _) =>
         {

@@ -97,7 +97,7 @@ public sealed class MessagePathTests(ITestOutputHelper output)
             clients.Add(await RawWebSocket.SubscribeAsync(app, "flood"));
         await redis.WhenChannelIsLiveAsync(app, "flood", browsers);
         var reading = Task.WhenAll(clients.Select(client => Task.Run(() => ReadToTheEndAsync(client))));
-        using var gaps = new GapCount();
+        using var gaps = new GapCount(app);
 
         var since = Stopwatch.StartNew();
         await FloodAsync(redis, "flood", messages, new string('x', 1024));

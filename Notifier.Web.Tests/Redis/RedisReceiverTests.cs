@@ -1042,27 +1042,15 @@ public sealed class RedisReceiverTests : IDisposable
     public async Task A_metrics_listener_that_fails_does_not_end_the_connection_nor_make_the_name_deaf()
     {
         var failures = 0;
-        var here = Environment.CurrentManagedThreadId;
-        using var listener = new System.Diagnostics.Metrics.MeterListener
-        {
-            // Of the subscription that is made below, and of no other test's.
-            InstrumentPublished = (instrument, self) =>
-            {
-                if (instrument is { Meter.Name: "Notifier.Hub", Name: "notifier.pass.duration" } && here == Environment.CurrentManagedThreadId)
-                    self.EnableMeasurementEvents(instrument);
-            },
-        };
+        var lane = new ScriptedLane();
+        var audience = new Audience([lane]);
+        using var listener = audience.Meters.ListenerOf("notifier.pass.duration");
         listener.SetMeasurementEventCallback<double>((_, _, _, _) =>
         {
             if (Interlocked.Increment(ref failures) == 1)
                 throw new InvalidOperationException("a listener that fails");
         });
-        here = 0;
         listener.Start();
-        here = Environment.CurrentManagedThreadId;
-        var lane = new ScriptedLane();
-        var audience = new Audience([lane]);
-        here = 0;
         Attach(audience.Subscription, "news");
         var connection = Connect();
 

@@ -15,7 +15,7 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
-        using var gaps = new GapCount();
+        using var gaps = new GapCount(app);
         string[] names = ["load.a", "load.b", "load.*", "quiet"];
         var clients = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => RawWebSocket.SubscribeAsync(app, names[i % 4])));
         await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 3 && await redis.PatternsAsync() == 1, "all are subscribed");
@@ -100,7 +100,7 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
-        using var gaps = new GapCount();
+        using var gaps = new GapCount(app);
         var clients = await Clients.ConnectAsync(app, 8);
         for (var i = 0; i < 1000; i++)
             await clients[i % 8].SendTextAsync(i < 8 * 16 ? $"many.{i}.*" : $"many.{i}");

@@ -22,23 +22,24 @@ internal sealed class Audience
 
     public Audience(IEnumerable<Lane> lanes)
     {
-        Subscription = new Subscription(Name.Channel("news"), Traits(new RecentOptions { Messages = Kept, Age = TimeSpan.FromDays(1) }));
+        Subscription = new Subscription(Name.Channel("news"), Traits(new RecentOptions { Messages = Kept, Age = TimeSpan.FromDays(1) }, Meters));
         Connections = [.. lanes.Select(Connect)];
         foreach (var connection in Connections)
             Join(connection);
     }
+
+    /// <summary>Whose instruments are those of this audience, and of no other's.</summary>
+    public IMeterFactory Meters { get; } = NewMeters();
 
     public Subscription Subscription { get; }
 
     public Connection[] Connections { get; }
 
     /// <summary>What subscriptions have in common, from what a node would be configured with.</summary>
-    public static SubscriptionTraits Traits(RecentOptions recent)
-    {
-        var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
-        return new SubscriptionTraits(
-            Options.Create(recent), Options.Create(new LimitsOptions()), new HubMetrics(meters), TimeProvider.System, NullLogger<Subscription>.Instance);
-    }
+    public static SubscriptionTraits Traits(RecentOptions recent, IMeterFactory? meters = null) => new(
+        Options.Create(recent), Options.Create(new LimitsOptions()), new HubMetrics(meters ?? NewMeters()), TimeProvider.System, NullLogger<Subscription>.Instance);
+
+    private static IMeterFactory NewMeters() => new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
 
     public static Connection Connect(Lane lane) => new(lane, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
 

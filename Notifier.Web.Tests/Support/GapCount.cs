@@ -2,19 +2,15 @@ using System.Diagnostics.Metrics;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>What the application counts as gaps, from now on.</summary>
+/// <summary>What an application counts as gaps, from now on.</summary>
 internal sealed class GapCount : IDisposable
 {
-    private readonly MeterListener listener = new();
+    private readonly MeterListener listener;
     private long redis;
 
-    public GapCount()
+    public GapCount(NotifierApp app)
     {
-        listener.InstrumentPublished = (instrument, self) =>
-        {
-            if (instrument is { Meter.Name: "Notifier.Hub", Name: "notifier.gaps" })
-                self.EnableMeasurementEvents(instrument);
-        };
+        listener = app.Meters.ListenerOf("notifier.gaps");
         listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
         {
             foreach (var tag in tags)

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
@@ -39,6 +40,8 @@ internal sealed class NotifierApp : IAsyncDisposable
     public LogCapture Log { get; }
 
     public IServiceProvider Services => app.Services;
+
+    public IMeterFactory Meters => Services.GetRequiredService<IMeterFactory>();
 
     public SubscriptionHub Hub => Services.GetRequiredService<SubscriptionHub>();
 

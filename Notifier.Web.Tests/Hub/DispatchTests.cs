@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using System.Text;
 using FluentAssertions;
 using Microsoft.Extensions.Logging;
@@ -40,26 +39,24 @@ public sealed class DispatchTests(RedisFixture fixture)
     public async Task What_comes_faster_than_it_can_be_sent_is_dropped_as_a_gap_and_then_it_goes_on()
     {
         const int flood = 150_000;
-        using var goOn = new ManualResetEventSlim();
-        var isStuck = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var stuck = new StuckDelivery();
         var lane = new ScriptedLane
         {
             Takes = length =>
             {
-                isStuck.TrySetResult();
-                goOn.Wait(Eventually.Limit);
+                stuck.WaitOnce();
                 return length;
             },
         };
         var audience = new Audience([lane]);
         var sending = Task.Run(() => audience.Subscription.Pass([Text("first")]));
-        await isStuck.Task.WaitAsync(Eventually.Limit);
+        await stuck.WhenReachedAsync();
 
         var due = new List<IBroadcast>();
         for (var n = 0; n < flood / 100; n++)
             audience.Subscription.Deliver(Enumerable.Repeat(Text("flood"), 100).ToArray(), due);
         due.Should().BeEmpty("another thread sends");
-        goOn.Set();
+        stuck.End();
         await sending.WaitAsync(Eventually.Limit);
         audience.Subscription.Pass([Text("after")]);
 
@@ -71,24 +68,22 @@ public sealed class DispatchTests(RedisFixture fixture)
     [Fact]
     public async Task What_is_delivered_while_another_thread_sends_is_sent_by_that_one()
     {
-        using var goOn = new ManualResetEventSlim();
-        var isStuck = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var stuck = new StuckDelivery();
         var lane = new ScriptedLane
         {
             Takes = length =>
             {
-                isStuck.TrySetResult();
-                goOn.Wait(Eventually.Limit);
+                stuck.WaitOnce();
                 return length;
             },
         };
         var audience = new Audience([lane]);
         var sending = Task.Run(() => audience.Subscription.Pass([Text("1")]));
-        await isStuck.Task.WaitAsync(Eventually.Limit);
+        await stuck.WhenReachedAsync();
 
         audience.Subscription.Pass([Text("2")]);
         lane.Taken.Should().BeEmpty();
-        goOn.Set();
+        stuck.End();
         await sending.WaitAsync(Eventually.Limit);
 
         lane.Taken.Should().Equal(0x81, 1, (byte)'1', 0x81, 1, (byte)'2');

@@ -15,7 +15,7 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     : IThreadPoolWorkItem, IRostered
 {
     private readonly FrameWriter writer = new(lane, format);
-    private readonly Feeds feeds = new();
+    private Feeds feeds;
     private readonly Lock aborting = new();
     private HoldState state;
     private bool isClosed;

@@ -16,26 +16,29 @@ internal interface IRostered
 /// (or which stays ahead of it), so nobody who was there at the start is missed; somebody may be visited twice. Who
 /// comes is put at the end, and not visited.
 /// </remarks>
-internal sealed class Roster<T> where T : class, IRostered
+internal class Roster<T> where T : class, IRostered
 {
-    private readonly List<T> members = new(1);
+    private T?[] members = new T?[1];
+    private int count;
 
-    public int Count => members.Count;
+    public int Count => count;
 
     public void Add(T member)
     {
-        member.Place = members.Count;
-        members.Add(member);
+        if (count == members.Length)
+            Array.Resize(ref members, count * 2);
+        member.Place = count;
+        members[count++] = member;
     }
 
     public void Remove(T member)
     {
-        var last = members[^1];
+        var last = members[--count]!;
         members[member.Place] = last;
         last.Place = member.Place;
-        members.RemoveAt(members.Count - 1);
-        if (members.Capacity > 64 && members.Count < members.Capacity / 4)
-            members.Capacity = members.Count * 2;
+        members[count] = null;
+        if (members.Length > 64 && count < members.Length / 4)
+            Array.Resize(ref members, count * 2);
     }
 
     /// <summary>Walks over the members, to be called without the lock.</summary>
@@ -48,12 +51,11 @@ internal sealed class Roster<T> where T : class, IRostered
     /// </summary>
     public int CopyChunk(ref int end, Span<T> chunk)
     {
-        end = Math.Min(end, members.Count);
-        var count = Math.Min(end, chunk.Length);
-        end -= count;
-        for (var i = 0; i < count; i++)
-            chunk[i] = members[end + i];
-        return count;
+        end = Math.Min(end, count);
+        var copied = Math.Min(end, chunk.Length);
+        end -= copied;
+        members.AsSpan(end, copied).CopyTo(chunk!);
+        return copied;
     }
 
     /// <summary>For <c>foreach</c>: each turn is a chunk of members.</summary>
@@ -70,6 +72,8 @@ internal sealed class Roster<T> where T : class, IRostered
         public bool MoveNext()
         {
             buffer[..count].Clear();
+            if (end == 0)
+                return false;       // most names have so few that the first chunk was all
             lock (gate)
                 count = roster.CopyChunk(ref end, buffer);
             return count > 0;

@@ -7,7 +7,7 @@ internal sealed class LogBudget(long most)
     private readonly Lock making = new();
     private long bytes;
 
-    public long Bytes => Interlocked.Read(ref bytes);
+    public long Bytes => Volatile.Read(ref bytes);
 
     /// <summary>Called, outside all locks of logs, with how many bytes have to go.</summary>
     public Action<long>? Exceeded { get; set; }

@@ -6,11 +6,9 @@ namespace Notifier.Hub;
 /// <summary>Those subscribers of a name that speak the same format: for them a message is encoded once. Under the subscription's lock.</summary>
 /// <param name="format">What they speak.</param>
 /// <param name="next">Those that speak another; there are only ever more.</param>
-internal sealed class Crowd(WireFormat format, Crowd? next)
+internal sealed class Crowd(WireFormat format, Crowd? next) : Roster<Subscriber>
 {
     public WireFormat Format => format;
 
     public Crowd? Next => next;
-
-    public Roster<Subscriber> Members { get; } = new();
 }

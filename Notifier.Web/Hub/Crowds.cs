@@ -2,9 +2,8 @@ using Notifier.Messages;
 
 namespace Notifier.Hub;
 
-/// <summary>All subscribers of a name, by what they speak. They come and go under the subscription's lock.</summary>
-/// <param name="gate">That lock.</param>
-internal sealed class Crowds(Lock gate)
+/// <summary>All subscribers of a name, by what they speak. They come and go under the subscription's lock. A field, never copied.</summary>
+internal struct Crowds
 {
     private Crowd? first;
 
@@ -12,18 +11,20 @@ internal sealed class Crowds(Lock gate)
     public Crowd? First => Volatile.Read(ref first);
 
     /// <summary>Under the lock.</summary>
-    public void Add(Subscriber subscriber) => Of(subscriber.Connection.Format).Members.Add(subscriber);
+    public void Add(Subscriber subscriber) => Of(subscriber.Connection.Format).Add(subscriber);
 
     /// <summary>Under the lock.</summary>
-    public void Remove(Subscriber subscriber) => Of(subscriber.Connection.Format).Members.Remove(subscriber);
+    public void Remove(Subscriber subscriber) => Of(subscriber.Connection.Format).Remove(subscriber);
 
     /// <summary>Visits everybody who is there, somebody perhaps twice. Not for each message: it takes memory.</summary>
-    public void Visit(Action<Subscriber> visit)
+    /// <param name="gate">The subscription's lock.</param>
+    /// <param name="visit">Called without it.</param>
+    public void Visit(Lock gate, Action<Subscriber> visit)
     {
         var room = new Subscriber[256];
         for (var crowd = First; crowd is not null; crowd = crowd.Next)
         {
-            foreach (var chunk in crowd.Members.InChunks(gate, room))
+            foreach (var chunk in crowd.InChunks(gate, room))
             {
                 foreach (var subscriber in chunk)
                     visit(subscriber);

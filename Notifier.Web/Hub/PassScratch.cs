@@ -31,11 +31,11 @@ internal sealed class PassScratch
 
     private readonly Subscriber[] chunk = new Subscriber[LargestChunk];
 
-    /// <summary>How many small writes a write of this batch takes as long as.</summary>
-    public static int WeightOf(in FrameBatch batch) => 1 + ((batch.Bytes.Length + batch.Payload.Length) / WriteSize);
+    /// <summary>What a write of this batch costs: as much as so many small writes.</summary>
+    public static int CostOf(in FrameBatch batch) => 1 + ((batch.Bytes.Length + batch.Payload.Length) / WriteSize);
 
     /// <summary>Room for some subscribers of a name, so few that writing to all of them takes no longer than half a millisecond or so.</summary>
-    public Memory<Subscriber> ChunkFor(int weight) => chunk.AsMemory(0, Math.Max(SmallestChunk, LargestChunk / weight));
+    public Memory<Subscriber> ChunkFor(int cost) => chunk.AsMemory(0, Math.Max(SmallestChunk, LargestChunk / cost));
 
     public SharedOffer Sharing { get; } = new();
 }

@@ -84,7 +84,7 @@ internal sealed class SharedOffer : IDeliveryWork
                 if (members is null)
                     break;
                 (frames, first) = (batch, number);
-                room = scratch.ChunkFor(PassScratch.WeightOf(frames)).Span;
+                room = scratch.ChunkFor(PassScratch.CostOf(frames)).Span;
                 lock (membersGate!)
                     count = members.CopyChunk(ref end, room);
             }
@@ -93,7 +93,7 @@ internal sealed class SharedOffer : IDeliveryWork
             foreach (var subscriber in room[..count])
                 subscriber.Offer(frames, first, first + frames.Count);
             room[..count].Clear();
-            sent?.Invoke(count * PassScratch.WeightOf(frames));
+            sent?.Invoke(count * PassScratch.CostOf(frames));
         }
         scratch.Slices.Clear();
     }

@@ -11,46 +11,22 @@ namespace Notifier.Hub;
 /// </summary>
 internal sealed class Subscription : IMessageSink, IBroadcast
 {
-    /// <summary>
-    /// Where more messages than this wait to be sent, or more bytes, what comes is dropped until half of them are sent: a gap that is told beats a process
-    /// that runs out of memory. The bytes are what Redis itself would keep for a subscriber (client-output-buffer-limit).
-    /// </summary>
-    private const int MostWaiting = 100_000;
-    private const int MostBytesWaiting = 32 * 1024 * 1024;
-
     /// <summary>Guards the log and the subscribers. Never held while framing, sending or logging.</summary>
     private readonly Lock gate = new();
     private readonly MessageLog log;
-    private readonly Crowds crowds;
     private readonly Recall? recall;
+    private UnsentMessages unsent;
+    private Crowds crowds;
     private long usedAt;
     private long head = 1;
     private readonly Pace pace = new();
-
-    // ---- what waits to be sent, under the lock ---------------------------------------------------------------------------
-
-    /// <summary>The number of the first message that was not sent yet.</summary>
-    private long unsent = 1;
-
-    /// <summary>Some thread has been given the broadcast.</summary>
-    private bool isGiven;
-
-    /// <summary>In <see cref="Message.Size"/>, of those from there on.</summary>
-    private long bytesUnsent;
-
-    /// <summary>How many messages were dropped since it became too much.</summary>
-    private int dropped;
-    private volatile bool isFull;
-
-    // ------------------------------------------------------------------------------------------------------------------
 
     public Subscription(Name name, SubscriptionTraits traits)
     {
         Name = name;
         Traits = traits;
         log = new(traits.Recent, traits.Time, traits.Budget);
-        log.NoteSent(unsent);
-        crowds = new(gate);
+        unsent = new(log);
         usedAt = traits.Time.GetTimestamp();
         Pattern = name.Kind == NameKind.Pattern ? RedisPattern.Parse(name.Text) : null;
         Source = new(name);
@@ -96,12 +72,12 @@ internal sealed class Subscription : IMessageSink, IBroadcast
             Append(messages, due);
     }
 
-    bool IMessageSink.IsFull => isFull && Tail is null;
+    bool IMessageSink.IsFull => unsent.IsFull && Tail is null;
 
     void IMessageSink.Drop(int messages, List<IBroadcast> due)
     {
         lock (gate)
-            dropped += messages;
+            unsent.Drop(messages);
         Append([], due);        // there may be room again, for the gap
     }
 
@@ -167,51 +143,17 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         if (messages is [{ Gap: not GapCode.None }])
             Traits.Metrics.Gap(messages[0].Gap);
         var now = Traits.Time.GetTimestamp();
-        var lost = 0;
+        int lost;
         lock (gate)
         {
-            if (dropped > 0)
-                HasRoom(ref lost, now);
-            foreach (ref readonly var message in messages)
-            {
-                if (HasRoom(ref lost, now))
-                    Append(message, now);
-                else
-                    dropped++;
-            }
-            isFull = dropped > 0;
+            lost = unsent.Append(messages, now);
             Volatile.Write(ref head, log.Next);
             usedAt = now;
-            if (!isGiven && unsent < log.Next)
-            {
-                isGiven = true;
+            if (unsent.TryGive())
                 due.Add(this);
-            }
         }
         if (lost > 0)
             ReportOverload(lost);
-    }
-
-    /// <summary>Whether one more may wait. Where messages were dropped and there is room again, a gap comes first.</summary>
-    private bool HasRoom(ref int lost, long now)
-    {
-        var waiting = log.Next - unsent;
-        var share = dropped > 0 ? 2 : 1;
-        if (waiting >= MostWaiting / share || bytesUnsent >= MostBytesWaiting / share)
-            return false;
-        if (dropped > 0)
-        {
-            Append(Message.GapOf(GapCode.Overload), now);
-            lost += dropped;
-            dropped = 0;
-        }
-        return true;
-    }
-
-    private void Append(in Message message, long now)
-    {
-        log.Append(message, now);
-        bytesUnsent += message.Size;
     }
 
     private void ReportOverload(int lost)
@@ -227,31 +169,30 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         }
     }
 
-    public bool Broadcast(Action<int>? sent, out int messages)
+    public BroadcastResult Broadcast(Action<int>? sent)
     {
         var began = Traits.Time.GetTimestamp();
         var buffers = PassScratch.OfThisThread;
         long number;
+        int messages;
         bool isGivenUp;
+        TimeSpan took = default;
         lock (gate)
-        {
-            number = Math.Max(unsent, log.First);
-            isGivenUp = number > unsent;
-            messages = number < log.Next ? log.Copy(number, buffers.Messages, FrameBatch.Full) : 0;
-        }
+            messages = unsent.Copy(buffers.Messages, out number, out isGivenUp);
         var batch = buffers.Messages.AsSpan(0, messages);
         try
         {
             Traits.Budget.Keep();
             for (var crowd = crowds.First; crowd is not null; crowd = crowd.Next)
             {
-                if (crowd.Members.Count > 0)
+                if (crowd.Count > 0)
                     Broadcast(batch, number, crowd, sent);
                 if (isGivenUp)
                     Offer(FrameBatch.Nothing(0), number, crowd, sent);      // who is behind is told
             }
             Traits.Metrics.Latency.Look(Name, batch);
-            Traits.Metrics.Passed(messages, Traits.Time.GetElapsedTime(began));
+            took = Traits.Time.GetElapsedTime(began);
+            Traits.Metrics.Passed(messages, took);
         }
         catch (Exception error)
         {
@@ -262,7 +203,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         foreach (ref readonly var message in batch)
             bytes += message.Size;
         batch.Clear();
-        return NoteSent(number + messages, bytes, began);
+        return new(NoteSent(number + messages, bytes, began), messages, took);
     }
 
     /// <summary>Some may have missed what failed. Where that was such a gap itself, another would fail as well, for ever.</summary>
@@ -271,7 +212,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         if (batch is not ([] or [{ Gap: GapCode.Internal }]))
         {
             lock (gate)
-                Append(Message.GapOf(GapCode.Internal), now);
+                unsent.AppendGap(GapCode.Internal, now);
         }
         try
         {
@@ -287,18 +228,12 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     /// <returns>Whether more waits; else nobody has the broadcast any more.</returns>
     private bool NoteSent(long next, long bytes, long now)
     {
-        var lost = 0;
+        int lost;
         bool hasMore;
         lock (gate)
         {
-            unsent = Math.Max(next, log.First);
-            bytesUnsent = unsent < log.Next ? Math.Max(0, bytesUnsent - bytes) : 0;
-            log.NoteSent(unsent);
-            if (dropped > 0)
-                HasRoom(ref lost, now);     // nothing more may come that would be preceded by the gap
-            isFull = dropped > 0;
+            hasMore = unsent.NoteSent(next, bytes, now, out lost);
             Volatile.Write(ref head, log.Next);
-            hasMore = isGiven = unsent < log.Next;
         }
         if (lost > 0)
             ReportOverload(lost);
@@ -319,17 +254,17 @@ internal sealed class Subscription : IMessageSink, IBroadcast
 
     private void Offer(in FrameBatch batch, long number, Crowd crowd, Action<int>? sent)
     {
-        if (Traits.Helpers.Most > 0 && SharedOffer.HelpersFor(crowd.Members.Count) is > 0 and var helpers)
+        if (Traits.Helpers.Most > 0 && SharedOffer.HelpersFor(crowd.Count) is > 0 and var helpers)
         {
-            PassScratch.OfThisThread.Sharing.Offer(Traits.Helpers, helpers, crowd.Members, gate, batch, number, sent);
+            PassScratch.OfThisThread.Sharing.Offer(Traits.Helpers, helpers, crowd, gate, batch, number, sent);
             return;
         }
-        var weight = PassScratch.WeightOf(batch);
-        foreach (var chunk in crowd.Members.InChunks(gate, PassScratch.OfThisThread.ChunkFor(weight)))
+        var cost = PassScratch.CostOf(batch);
+        foreach (var chunk in crowd.InChunks(gate, PassScratch.OfThisThread.ChunkFor(cost)))
         {
             foreach (var subscriber in chunk)
                 subscriber.Offer(batch, number, number + batch.Count);
-            sent?.Invoke(chunk.Length * weight);
+            sent?.Invoke(chunk.Length * cost);
         }
         PassScratch.OfThisThread.Slices.Clear();
     }
@@ -353,7 +288,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         lock (gate)
         {
             log.Clear();
-            bytesUnsent = 0;
+            unsent.Clear();
         }
     }
 
@@ -446,7 +381,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         return batch;
     }
 
-    public void Refuse(string reason) => crowds.Visit(subscriber => subscriber.Refuse(reason));
+    public void Refuse(string reason) => crowds.Visit(gate, subscriber => subscriber.Refuse(reason));
 
     // ---- each second, and when somebody watches ----------------------------------------------------------------------
 
@@ -468,7 +403,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     public int CountBehind()
     {
         var behind = 0;
-        crowds.Visit(subscriber => behind += subscriber.HasSentUpTo(pace.Head) ? 0 : 1);
+        crowds.Visit(gate, subscriber => behind += subscriber.HasSentUpTo(pace.Head) ? 0 : 1);
         return behind;
     }
 }

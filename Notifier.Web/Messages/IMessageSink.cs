@@ -34,22 +34,26 @@ internal interface IMessageSink
     void Refuse(string reason);
 }
 
+/// <summary>What one broadcast did.</summary>
+/// <param name="HasMore">Whether more waits.</param>
+/// <param name="Messages">How many messages the batch had.</param>
+/// <param name="Took">How long it took to write them.</param>
+internal readonly record struct BroadcastResult(bool HasMore, int Messages, TimeSpan Took);
+
 /// <summary>Messages that were appended and wait to be sent. One thread at a time has it: the one that was given it.</summary>
 internal interface IBroadcast
 {
     /// <summary>
     /// Sends one batch to all subscribers that keep up. Never waits for a browser, never throws. To be called again, by this thread or another,
-    /// until it returns false; from then on the next delivery gives it to somebody.
+    /// until nothing more waits; from then on the next delivery gives it to somebody.
     /// </summary>
     /// <param name="sent">Called after each few writes with how many they were, large ones counted as several; null where nobody wants to know.</param>
-    /// <param name="messages">How many messages the batch had.</param>
-    /// <returns>Whether more waits.</returns>
-    bool Broadcast(Action<int>? sent, out int messages);
+    BroadcastResult Broadcast(Action<int>? sent);
 
     /// <summary>Sends until nothing waits.</summary>
     void Drain()
     {
-        while (Broadcast(null, out _))
+        while (Broadcast(null).HasMore)
         {
         }
     }

@@ -30,7 +30,7 @@ internal sealed partial class ClusterListening(RedisBackplane backplane, TimePro
             var connection = await backplane.ConnectAsync(OneServer.Alone(options, server.EndPoint));
             if (connection.IsConnected)
                 return connection;
-            await connection.DisposeAsync();
+            await connection.EndAsync();
         }
         throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No server of the Cluster can be reached.");
     }

@@ -59,6 +59,8 @@ internal sealed class ReceivedStream(RedisSocket socket, ConnectionToken connect
 
     int IReceiverSource.Receive(Span<byte> room) => socket.Receive(room);
 
+    void IReceiverSource.WaitFor(int bytes, TimeSpan time) => socket.WaitFor(bytes, time);
+
     int IReceiverSource.Poll(Span<byte> room) => socket.Poll(room);
 
     bool IReceiverSource.Pass(ReadOnlySpan<byte> frames)

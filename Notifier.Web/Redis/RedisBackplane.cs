@@ -125,9 +125,9 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         await stopping.CancelAsync();
         var (listens, talks) = (Interlocked.Exchange(ref current, null), Interlocked.Exchange(ref commands, null));
         if (listens is not null)
-            await listens.DisposeAsync();
+            await listens.EndAsync();
         if (talks is not null && talks != listens)
-            await talks.DisposeAsync();
+            await talks.EndAsync();
         if (sentinels is not null)
             await sentinels.DisposeAsync();
     }
@@ -154,7 +154,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             var answers = await connection.TryPingAsync();
             if (isCluster && !answers)
             {
-                await fresh.DisposeAsync();
+                await fresh.EndAsync();
                 throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "A server does not answer.");
             }
             NoteReturnBegins();
@@ -171,7 +171,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             if (deaf != Commands)
                 LetGo(deaf);
             if (Stopping.IsCancellationRequested)
-                await fresh.DisposeAsync();
+                await fresh.EndAsync();
         }
         finally
         {
@@ -273,7 +273,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         connecting.SetResult();
         _ = sentinels?.WatchAsync() ?? cluster.WatchAsync();
         if (Stopping.IsCancellationRequested)
-            await multiplexer.DisposeAsync();
+            await multiplexer.EndAsync();
     }
 
     private static partial class Log

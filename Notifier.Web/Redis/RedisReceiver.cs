@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Notifier.Messages;
@@ -10,6 +9,9 @@ internal interface IReceiverSource
 {
     /// <summary>Waits for bytes. Zero when the connection has ended.</summary>
     int Receive(Span<byte> room);
+
+    /// <summary>Waits until there are so many bytes, or the end; no longer than that time.</summary>
+    void WaitFor(int bytes, TimeSpan time);
 
     /// <summary>Takes what is there without waiting; zero when there is nothing.</summary>
     int Poll(Span<byte> room);
@@ -50,11 +52,14 @@ internal sealed partial class RedisReceiver : IDisposable
     /// <summary>While so many threads are stuck, it is no use to try with one more.</summary>
     private const int MostStuck = 16;
 
-    /// <summary>What comes during this pause after a long broadcast goes into the next one.</summary>
+    /// <summary>What comes during this pause after a long broadcast goes into the next one. It ends earlier when all has come that is awaited.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>A broadcast that took less is followed by no pause, which so takes a fifth of the time at most.</summary>
-    private static readonly TimeSpan LongBroadcast = TimeSpan.FromMilliseconds(4);
+    /// <summary>Where messages come no more often than this, nobody waits for answers.</summary>
+    private static readonly TimeSpan SeldomAnswers = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>A broadcast that took less is followed by no pause, which so takes half of the time at most.</summary>
+    private static readonly TimeSpan LongBroadcast = TimeSpan.FromMilliseconds(1);
 
     /// <summary>How long a delivery may make no progress: it takes microseconds.</summary>
     public static readonly TimeSpan StuckAfter = TimeSpan.FromMilliseconds(500);
@@ -79,6 +84,14 @@ internal sealed partial class RedisReceiver : IDisposable
     private int from;
     private int end;
 
+    /// <summary>What has come since it last looked whether to make a pause.</summary>
+    private long received;
+    private long receivedBytes;
+    private long lookedAt;
+
+    /// <summary>How many messages may come as answers to what was broadcast.</summary>
+    private long awaited;
+
     /// <summary>What is being broadcast.</summary>
     private BroadcastRound round = new();
 
@@ -101,6 +114,7 @@ internal sealed partial class RedisReceiver : IDisposable
         this.source = source;
         this.time = time;
         this.logger = logger;
+        lookedAt = time.GetTimestamp();
         buffer = usual;
         shift = new Shift(this);
     }
@@ -137,7 +151,7 @@ internal sealed partial class RedisReceiver : IDisposable
         // What has come is for those who subscribed, however the connection ended.
         while (!round.IsOver || ready.Count > 0)
         {
-            if (!Broadcast(mine, out _))
+            if (!Broadcast(mine))
                 return;
         }
         if (failure is InvalidDataException)
@@ -154,14 +168,12 @@ internal sealed partial class RedisReceiver : IDisposable
             return false;
         while (true)
         {
-            if (!Broadcast(mine, out var wasLong))
+            if (!Broadcast(mine))
                 return false;
             if (failure is not null)
                 return true;
-            // Those who publish and wait for an answer answer a broadcast all at once: without the pause they stay divided, half of them in this one
-            // and half in the next, and each message costs twice as much (bench/RESULTS.md).
-            if (wasLong)
-                Thread.Sleep(Pause);
+            if (awaited > 0)
+                AwaitAnswers();
             var room = MakeRoom();
             var read = ready.Count > 0 ? source.Poll(room) : source.Receive(room);
             if (read <= 0 && ready.Count == 0)
@@ -169,6 +181,21 @@ internal sealed partial class RedisReceiver : IDisposable
             if (!TakeAll(mine, read, room.Length))
                 return false;
         }
+    }
+
+    /// <summary>
+    /// Those who publish and wait until they are heard answer a long broadcast all at once. Without a pause they stay divided, half of them in one
+    /// broadcast and half in the next, and each message costs twice as much (bench/RESULTS.md). The pause ends when as many have come as were sent.
+    /// </summary>
+    /// <remarks>Where messages come so seldom that none is likely to come in the pause, there is none.</remarks>
+    private void AwaitAnswers()
+    {
+        var bytes = awaited * receivedBytes / Math.Max(1, received);
+        var isSeldom = time.GetElapsedTime(lookedAt) > received * SeldomAnswers;
+        lookedAt = time.GetTimestamp();
+        (awaited, received, receivedBytes) = (0, 0, 0);
+        if (!isSeldom)
+            source.WaitFor((int)Math.Clamp(bytes, 1, MostTakenAtOnce), Pause);
     }
 
     /// <summary>
@@ -226,6 +253,10 @@ internal sealed partial class RedisReceiver : IDisposable
                 if (latest.SinkFor(connection) is not { } sink)
                     continue;
                 name = latest;
+                received++;
+                receivedBytes += frame.Length;
+                if (awaited > 0)
+                    awaited--;
                 if (count == 0 && sink.IsFull)
                     dropped++;
                 else if (TryMake(frame, out var message))
@@ -369,9 +400,8 @@ internal sealed partial class RedisReceiver : IDisposable
     // ---- the second step: broadcast ----------------------------------------------------------------------------------
 
     /// <returns>False when another thread is on shift.</returns>
-    private bool Broadcast(Shift mine, out bool wasLong)
+    private bool Broadcast(Shift mine)
     {
-        wasLong = false;
         if (round.IsOver && ready.Count > 0)
         {
             if (round.IsShared)
@@ -381,18 +411,18 @@ internal sealed partial class RedisReceiver : IDisposable
         }
         while (round.TryTake(out var broadcast))
         {
-            var began = Stopwatch.GetTimestamp();
             mine.Enter();
-            var hasMore = broadcast.Broadcast(mine.Sent, out var messages);
+            var done = broadcast.Broadcast(mine.Sent);
             if (!mine.TryLeave())
             {
-                if (hasMore)
+                if (done.HasMore)
                     broadcast.Drain();
                 return false;
             }
-            if (hasMore)
+            if (done.HasMore)
                 ready.Add(broadcast);
-            wasLong |= messages > 1 && Stopwatch.GetElapsedTime(began) >= LongBroadcast;
+            if (done is { Messages: > 1 } && done.Took >= LongBroadcast)
+                awaited += done.Messages;
         }
         return true;
     }

@@ -76,6 +76,26 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
     public int Receive(Span<byte> room) => isClosed ? 0 : stream is null ? socket.Receive(room) : stream.Read(room);
 
     /// <summary>
+    /// Waits until there are so many bytes, or the end; no longer than that time, in whole milliseconds. Linux wakes the thread once, when all are there;
+    /// elsewhere it always takes the whole time. (With TLS and unix sockets it may end before.)
+    /// </summary>
+    public void WaitFor(int bytes, TimeSpan time)
+    {
+        if (isClosed)
+            return;
+        if (OperatingSystem.IsLinux())
+        {
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReceiveLowWater, bytes);
+            socket.Poll(time, SelectMode.SelectRead);
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReceiveLowWater, 1);
+        }
+        else
+        {
+            Thread.Sleep(time);
+        }
+    }
+
+    /// <summary>
     /// Takes what is there without waiting; zero when there is nothing. (With TLS it may wait for the rest of a record, which is on its way.)
     /// </summary>
     public int Poll(Span<byte> room) => !isClosed && socket.Available > 0 ? Receive(room) : 0;

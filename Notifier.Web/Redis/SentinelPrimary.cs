@@ -70,7 +70,7 @@ internal sealed partial class SentinelPrimary(RedisBackplane backplane, Configur
     public async ValueTask DisposeAsync()
     {
         if (sentinels is not null)
-            await sentinels.DisposeAsync();
+            await sentinels.EndAsync();
     }
 
     /// <summary>As the Sentinel says that has heard of the latest fail-over: another may not know of it yet, or not any more.</summary>

@@ -122,6 +122,11 @@ internal static class ThreadsBenchmark
             return length;
         }
 
+        /// <summary>Nobody publishes as an answer to what was sent.</summary>
+        public void WaitFor(int bytes, TimeSpan time)
+        {
+        }
+
         /// <summary>As with a publisher that waits for what it has published.</summary>
         public int Poll(Span<byte> room) => 0;
 

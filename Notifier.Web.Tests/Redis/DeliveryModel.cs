@@ -1,0 +1,149 @@
+using System.Globalization;
+using System.Text;
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using Notifier.Connections;
+using Notifier.History;
+using Notifier.Hub;
+using Notifier.Messages;
+using Notifier.Tests.Hub;
+using Notifier.Tests.Support;
+
+namespace Notifier.Tests.Redis;
+
+/// <summary>
+/// Subscriptions, and connections that join and leave them, as in <see cref="HubModel"/>; the messages come from elsewhere. Each payload is its name
+/// and number, and padding.
+/// </summary>
+internal sealed class DeliveryModel
+{
+    private static readonly RecentOptions Roomy = new() { Messages = 1_000_000, Bytes = int.MaxValue, Age = TimeSpan.FromHours(1) };
+
+    private readonly long[] published;
+    private readonly Peer[] peers;
+
+    public DeliveryModel(int seed, int names, int peers)
+    {
+        Seed = seed;
+        var traits = Audience.Traits(Roomy);
+        Subscriptions = [.. Enumerable.Range(0, names).Select(n => new Subscription(Name.Channel($"n{n}"), traits))];
+        published = new long[names];
+        this.peers = [.. Enumerable.Range(0, peers).Select(n => new Peer(new ModelLane(seed + n)))];
+    }
+
+    public int Seed { get; }
+
+    public Subscription[] Subscriptions { get; }
+
+    /// <summary>Called by one thread.</summary>
+    public byte[] NextPayload(int name, int padding) => Encoding.ASCII.GetBytes($"n{name}:{++published[name]}:{new string('x', padding)}");
+
+    public void Churn(Random random, Func<bool> isOver)
+    {
+        while (!isOver())
+        {
+            var peer = peers[random.Next(peers.Length)];
+            var name = random.Next(Subscriptions.Length);
+            if (random.Next(4) > 0)
+                Join(peer, name);
+            else
+                Leave(peer, name);
+            Thread.Yield();
+        }
+        // Each has at least one.
+        foreach (var peer in peers)
+            Join(peer, 0);
+    }
+
+    public void Stall(Random random, Func<bool> isOver)
+    {
+        while (!isOver())
+        {
+            var peer = peers[random.Next(peers.Length)];
+            if (random.Next(3) == 0)
+                peer.Lane.Stall();
+            else
+                peer.Lane.GoOn();
+            Thread.Yield();
+        }
+    }
+
+    private void Join(Peer peer, int name)
+    {
+        if (peer.Joined.ContainsKey(name))
+            return;
+        var subscription = Subscriptions[name];
+        var subscriber = new Subscriber(peer.Connection, subscription);
+        // There are no gaps: the log's numbers are those of the messages.
+        var from = subscription.Head;
+        subscriber.Join();
+        peer.Joined.Add(name, new(subscriber, from, subscription.Head));
+    }
+
+    private static void Leave(Peer peer, int name)
+    {
+        if (peer.Joined.TryGetValue(name, out var joined) && !joined.HasLeft)
+        {
+            peer.Joined[name] = joined with { HasLeft = true };
+            peer.Connection.Run(joined.Subscriber.Leave);
+        }
+    }
+
+    /// <summary>Checks what each connection has got when all have come to rest.</summary>
+    public async Task CheckAsync()
+    {
+        foreach (var peer in peers)
+            peer.Lane.GoOn();
+        foreach (var peer in peers)
+        {
+            await Eventually.IsAsync(() => IsAtRest(peer), $"a peer comes to rest (seed {Seed})");
+            Check(peer);
+        }
+    }
+
+    private static bool IsAtRest(Peer peer)
+    {
+        if (!peer.Connection.TryHold())
+            return false;
+        var isAtRest = peer.Joined.Values.All(static joined => joined.HasLeft || !joined.Subscriber.IsBehind);
+        peer.Connection.Release();
+        return isAtRest;
+    }
+
+    private void Check(Peer peer)
+    {
+        var next = new Dictionary<int, long>();
+        foreach (var (opcode, payload) in peer.Lane.Frames())
+        {
+            opcode.Should().Be(ServerFrame.Text);
+            var parts = Encoding.ASCII.GetString(payload).Split(':');
+            var name = int.Parse(parts[0].AsSpan(1), CultureInfo.InvariantCulture);
+            var number = long.Parse(parts[1], CultureInfo.InvariantCulture);
+            if (next.TryGetValue(name, out var expected))
+                number.Should().Be(expected, $"messages of n{name} come in order and once (seed {Seed})");
+            else
+                number.Should().BeInRange(peer.Joined[name].From, peer.Joined[name].By, $"the first is the first after joining (seed {Seed})");
+            next[name] = number + 1;
+        }
+        foreach (var (name, joined) in peer.Joined)
+        {
+            if (!joined.HasLeft)
+                next.GetValueOrDefault(name, joined.By).Should().Be(published[name] + 1, $"all of n{name} comes (seed {Seed})");
+        }
+    }
+
+    private sealed class Peer(ModelLane lane)
+    {
+        public ModelLane Lane => lane;
+
+        public Connection Connection { get; } = new(lane, PlainText.Format, lane.GoOn, TimeProvider.System, NullLogger.Instance);
+
+        public Dictionary<int, Joined> Joined { get; } = [];
+    }
+
+    /// <param name="Subscriber">The one that has joined.</param>
+    /// <param name="From">The number of the first message that it may get.</param>
+    /// <param name="By">The number of the first message that it must get.</param>
+    /// <param name="HasLeft">Then it need not get all.</param>
+    private sealed record Joined(Subscriber Subscriber, long From, long By, bool HasLeft = false);
+}

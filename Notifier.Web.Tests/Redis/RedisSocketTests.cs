@@ -1,0 +1,79 @@
+using System.Net;
+using System.Net.Sockets;
+using FluentAssertions;
+using Notifier.Redis;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Redis;
+
+/// <summary>The connection to Redis, with a peer on loopback.</summary>
+public sealed class RedisSocketTests : IAsyncLifetime, IDisposable
+{
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(1);
+
+    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private RedisSocket socket = null!;
+    private Socket peer = null!;
+
+    public async Task InitializeAsync()
+    {
+        listener.Start();
+        var accepting = listener.AcceptSocketAsync();
+        socket = await RedisSocket.ConnectAsync(listener.LocalEndpoint, Long, static _ => { }, static _ => null);
+        peer = await accepting;
+        peer.NoDelay = true;
+    }
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    public void Dispose()
+    {
+        socket.Dispose();
+        peer.Dispose();
+        listener.Dispose();
+    }
+
+    [Fact]
+    public async Task It_waits_until_as_many_bytes_are_there_as_are_wanted()
+    {
+        peer.Send(new byte[10]);
+        var waiting = Task.Run(() => socket.WaitFor(20, Long));
+        peer.Send(new byte[10]);
+
+        await waiting.WaitAsync(Eventually.Limit);
+
+        socket.Poll(new byte[100]).Should().Be(20, "it has waited for the second half as well");
+    }
+
+    [Fact]
+    public void It_waits_no_longer_than_it_may_and_a_single_byte_can_be_received_afterwards()
+    {
+        peer.Send(new byte[1]);
+
+        socket.WaitFor(20, TimeSpan.FromMilliseconds(1));
+
+        socket.Receive(new byte[100]).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task It_does_not_wait_past_the_end()
+    {
+        peer.Send(new byte[1]);
+        var waiting = Task.Run(() => socket.WaitFor(20, Long));
+        peer.Shutdown(SocketShutdown.Send);
+        await waiting.WaitAsync(Eventually.Limit);
+
+        socket.Receive(new byte[100]).Should().Be(1);
+        socket.Receive(new byte[100]).Should().Be(0);
+    }
+
+    [Fact]
+    public void It_does_not_wait_when_it_was_closed()
+    {
+        socket.Close();
+
+        socket.WaitFor(20, Long);
+        socket.Poll(new byte[100]).Should().Be(0);
+    }
+}

@@ -22,12 +22,15 @@ internal sealed class RedisConnection
     private readonly TimeProvider time;
     private readonly ConcurrentDictionary<EndPoint, int> restorations = [];
 
+    /// <summary>How many losses of the connection for subscriptions were told of.</summary>
+    private readonly ConcurrentDictionary<EndPoint, int> losses = [];
+
     public RedisConnection(RedisBackplane backplane, ConnectionMultiplexer multiplexer, TimeProvider time)
     {
         this.backplane = backplane;
         this.multiplexer = multiplexer;
         this.time = time;
-        multiplexer.ConnectionFailed += (_, _) => OnFailed();
+        multiplexer.ConnectionFailed += (_, failed) => OnFailed(failed.EndPoint ?? NoEndPoint, failed.ConnectionType);
         multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(restored.EndPoint ?? NoEndPoint, restored.ConnectionType);
     }
 
@@ -66,11 +69,18 @@ internal sealed class RedisConnection
             backplane.Condition.ReportBack();
     }
 
-    private void OnFailed()
+    private void OnFailed(EndPoint server, ConnectionType type)
     {
         // The library tells each event on a thread of its own: this one may come after that of the return.
+        var isBack = multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected();
+        if (type == ConnectionType.Subscription)
+        {
+            if (isBack && losses.GetValueOrDefault(server) >= restorations.GetValueOrDefault(server) - 1)
+                return;     // the return tells of it, or has done so
+            losses.AddOrUpdate(server, 1, static (_, before) => before + 1);
+        }
         if (IsInUse)
-            backplane.NoteLoss(multiplexer, isBack: multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected());
+            backplane.NoteLoss(multiplexer, isBack);
     }
 
     private async Task OnRestoredAsync(EndPoint server, ConnectionType type)
@@ -91,8 +101,15 @@ internal sealed class RedisConnection
             if (!IsInUse || number != restorations.GetValueOrDefault(server))
                 return;     // lost again meanwhile, and back
         }
-        if (IsInUse)
-            backplane.NoteReturn(hasNames: type == ConnectionType.Subscription, wasLost: number > 1);
+        if (!IsInUse)
+            return;
+        // Of a loss within a second of the last one the library may not tell.
+        if (type == ConnectionType.Subscription && losses.GetValueOrDefault(server) < number - 1)
+        {
+            losses[server] = number - 1;
+            backplane.NoteLoss(multiplexer, isBack: true);
+        }
+        backplane.NoteReturn(hasNames: type == ConnectionType.Subscription, wasLost: number > 1);
     }
 
     private async Task LookAgainAsync() =>

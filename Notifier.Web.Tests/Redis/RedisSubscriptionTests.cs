@@ -129,9 +129,40 @@ public sealed class RedisSubscriptionTests
         (await redis.SubscribersAsync("never")).Should().Be(0);
     }
 
+    /// <summary>
+    /// A client was told that Redis refuses a name, asked for the next one, and was refused that because of the first: its place was
+    /// not free yet.
+    /// </summary>
+    [Fact]
+    public async Task A_client_learns_of_a_refusal_when_the_name_is_no_longer_its_own()
+    {
+        await using var redis = await RestrictedRedis.StartAsync("&news");
+        await using var app = await RestrictedRedis.ConnectAsync(redis);
+        var subscriptions = app.Services.GetRequiredService<RedisSubscriptions>();
+        await app.RedisIsAtRestAsync();
+        var mayAsk = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var wasToldBefore = true;
+        RedisSubscription? subscription = null;
+        var sink = new CountingSink(Name.Channel("secrets"));
+        sink.Refused = () =>
+        {
+            mayAsk.Task.Wait(Eventually.Limit);
+            wasToldBefore = subscription!.Live.IsCompleted;
+        };
+
+        subscription = subscriptions.Subscribe(sink);
+        mayAsk.SetResult();
+
+        (await subscription.Live.WaitAsync(Eventually.Limit)).Should().Contain("ACL");
+        wasToldBefore.Should().BeFalse("the sink lets go of the name before the client may ask again");
+        subscription.IsLive.Should().BeFalse();
+    }
+
     internal sealed class CountingSink(Name name) : IMessageSink
     {
         private int count;
+
+        public Action Refused { get; set; } = static () => { };
 
         public int Count => Volatile.Read(ref count);
 
@@ -143,8 +174,6 @@ public sealed class RedisSubscriptionTests
         {
         }
 
-        public void Refuse(string reason)
-        {
-        }
+        public void Refuse(string reason) => Refused();
     }
 }

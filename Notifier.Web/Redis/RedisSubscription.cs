@@ -20,6 +20,7 @@ internal sealed partial class RedisSubscription
     private readonly ILogger logger;
     private TaskCompletionSource<string?> live = New();
     private IMessageSink? sink;
+    private string? refusal;
     private bool isWorking;
 
     /// <summary>The connection on which the library may have the name. Of the worker.</summary>
@@ -39,16 +40,16 @@ internal sealed partial class RedisSubscription
     public SubscribedName Name => name;
 
     /// <summary>
-    /// Completes when Redis has confirmed the name: with null; or with the reason, when Redis refuses it. While Redis is away it waits. Shared by all
-    /// who want the name.
+    /// Completes when Redis has confirmed the name: with null; or with the reason, when Redis refuses it. By then the sink was told of the
+    /// refusal. While Redis is away it waits. Shared by all who want the name.
     /// </summary>
     public Task<string?> Live => Volatile.Read(ref live).Task;
 
     /// <summary>Whether Redis has confirmed the name for whoever has it now; it may be away again.</summary>
-    public bool IsLive => Live is { IsCompletedSuccessfully: true, Result: null };
+    public bool IsLive => Refusal is null && Live is { IsCompletedSuccessfully: true, Result: null };
 
     /// <summary>The reason, when Redis has refused the name.</summary>
-    public string? Refusal => Live is { IsCompletedSuccessfully: true, Result: { } reason } ? reason : null;
+    public string? Refusal => Volatile.Read(ref refusal);
 
     /// <summary>Whether Redis has the name on the present connection.</summary>
     public bool IsConfirmed => name.IsConfirmed;
@@ -88,21 +89,33 @@ internal sealed partial class RedisSubscription
         }
     }
 
-    /// <summary>Redis does not allow it: nobody has it any more. Under the owner's lock.</summary>
+    /// <summary>Redis does not allow it: nobody has it any more. Under the owner's lock. <see cref="EndRefusal"/> follows.</summary>
     /// <returns>Who had it.</returns>
     public IMessageSink? Refuse(string reason)
     {
         lock (gate)
         {
+            Volatile.Write(ref refusal, reason);
             var told = sink;
             sink = null;
             name.Detach();
-            if (!live.TrySetResult(reason))     // it was allowed before
+            return told;
+        }
+    }
+
+    /// <summary>
+    /// The sink has been told. A client that <see cref="Live"/> tells may ask for another name at once, and this one must no longer count as
+    /// its own.
+    /// </summary>
+    public void EndRefusal()
+    {
+        lock (gate)
+        {
+            if (!live.TrySetResult(refusal))     // it was allowed before
             {
                 Volatile.Write(ref live, New());
-                live.SetResult(reason);
+                live.SetResult(refusal);
             }
-            return told;
         }
     }
 
@@ -119,7 +132,7 @@ internal sealed partial class RedisSubscription
 
     private void Work()
     {
-        if (isWorking || Volatile.Read(ref live).Task is { IsCompletedSuccessfully: true, Result: not null })
+        if (isWorking || refusal is not null)
             return;
         isWorking = true;
         _ = WorkAsync();
@@ -156,7 +169,7 @@ internal sealed partial class RedisSubscription
             isWanted = sink is not null;
             if (askedOn is not null && askedOn != backplane.Current)
                 askedOn = null;     // it went with its connection
-            isWorking = live.Task is not { IsCompletedSuccessfully: true, Result: not null } && (isWanted ? !name.IsConfirmed : askedOn is not null);
+            isWorking = refusal is null && (isWanted ? !name.IsConfirmed : askedOn is not null);
             if (isWorking && !isWanted && name.IsConfirmed)
                 name.Forget();
             else if (!isWorking && isWanted)

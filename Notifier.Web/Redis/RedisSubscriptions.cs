@@ -63,10 +63,12 @@ internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames pr
             told = subscription.Refuse(NotAllowed);
             Remove(subscription);
         }
-        if (told is null)
-            return;
-        Refused?.Invoke(subscription);
-        told.Refuse(NotAllowed);
+        if (told is not null)
+        {
+            Refused?.Invoke(subscription);
+            told.Refuse(NotAllowed);
+        }
+        subscription.EndRefusal();
     }
 
     private void Remove(RedisSubscription subscription)

@@ -180,12 +180,12 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         NoteRestoration(isReconnect: connecting.Task.IsCompleted, wasDeaf);
     }
 
-    /// <summary>Called by the connection that listens: it was lost, and perhaps is back already.</summary>
-    public void NoteLoss(ConnectionMultiplexer lost, bool isBack)
+    /// <summary>Called by the connection that listens: it was lost.</summary>
+    public void NoteLoss(ConnectionMultiplexer lost)
     {
         Condition.ReportAway(Location!.Description);
-        // Or another one has taken its place meanwhile.
-        if (isBack || lost != Current)
+        // Another one has taken its place meanwhile.
+        if (lost != Current)
             Condition.ReportBack();
     }
 

@@ -25,6 +25,8 @@ internal sealed class RedisConnection
     /// <summary>How many losses of the connection for subscriptions were told of.</summary>
     private readonly ConcurrentDictionary<EndPoint, int> losses = [];
 
+    private int isAwaiting;
+
     public RedisConnection(RedisBackplane backplane, ConnectionMultiplexer multiplexer, TimeProvider time)
     {
         this.backplane = backplane;
@@ -59,12 +61,16 @@ internal sealed class RedisConnection
         }
     }
 
-    /// <summary>It is connected, and answers with errors: it loads its data, for instance. No event tells when that is over.</summary>
+    /// <summary>
+    /// It is connected, and Redis may answer with errors: it loads its data, for instance. No event tells when that is over. Called any number of times.
+    /// </summary>
     public async Task AwaitAnswerAsync()
     {
-        do
+        if (Interlocked.Exchange(ref isAwaiting, 1) == 1)
+            return;
+        while (IsInUse && !await TryPingAsync())
             await LookAgainAsync();
-        while (IsInUse && !await TryPingAsync());
+        Volatile.Write(ref isAwaiting, 0);
         if (IsInUse)
             backplane.Condition.ReportBack();
     }
@@ -79,8 +85,12 @@ internal sealed class RedisConnection
                 return;     // the return tells of it, or has done so
             losses.AddOrUpdate(server, 1, static (_, before) => before + 1);
         }
-        if (IsInUse)
-            backplane.NoteLoss(multiplexer, isBack);
+        if (!IsInUse)
+            return;
+        backplane.NoteLoss(multiplexer);
+        // The library calls a server connected that answers each command with an error.
+        if (isBack)
+            _ = AwaitAnswerAsync();
     }
 
     private async Task OnRestoredAsync(EndPoint server, ConnectionType type)
@@ -107,7 +117,7 @@ internal sealed class RedisConnection
         if (type == ConnectionType.Subscription && losses.GetValueOrDefault(server) < number - 1)
         {
             losses[server] = number - 1;
-            backplane.NoteLoss(multiplexer, isBack: true);
+            backplane.NoteLoss(multiplexer);
         }
         backplane.NoteReturn(hasNames: type == ConnectionType.Subscription, wasLost: number > 1);
     }

@@ -4,28 +4,6 @@ using Notifier.Messages;
 
 namespace Notifier.Redis;
 
-/// <summary>Where a receiver reads, and where it gives what is the library's.</summary>
-internal interface IReceiverSource
-{
-    /// <summary>Waits for bytes. Zero when the connection has ended.</summary>
-    int Receive(Span<byte> room);
-
-    /// <summary>Waits until there are so many bytes, or the end; no longer than that time.</summary>
-    void WaitFor(int bytes, TimeSpan time);
-
-    /// <summary>Takes what is there without waiting; zero when there is nothing.</summary>
-    int Poll(Span<byte> room);
-
-    /// <summary>Whole frames that are the library's; empty as a sign of life. False when it wants no more.</summary>
-    bool Pass(ReadOnlySpan<byte> frames);
-
-    /// <summary>All that was read has been passed.</summary>
-    void EndBatch();
-
-    /// <summary>Nothing more comes. Called once.</summary>
-    void Close(Exception? error);
-}
-
 /// <summary>
 /// Reads one subscription connection: takes messages out, gives every other byte to the library, and delivers. One thread waits for bytes, appends
 /// all messages of a read to the logs of their names, and then broadcasts them: between Redis' socket and the browsers' there is no other thread
@@ -33,33 +11,16 @@ internal interface IReceiverSource
 /// </summary>
 /// <remarks>
 /// <para>While it broadcasts to many, it goes on reading now and then: Redis drops a subscriber whose output buffer is full.</para>
-/// <para>The thread that reads is on a <see cref="Shift"/>. When a delivery is stuck, in code that should never wait, another thread begins the next
+/// <para>The thread that reads is on a <see cref="ReceiverShift"/>. When a delivery is stuck, in code that should never wait, another thread begins the next
 /// shift: one mistake must not make the node deaf. The thread that was relieved ends its own delivery, if ever, and nothing else.</para>
 /// </remarks>
 internal sealed partial class RedisReceiver : IDisposable
 {
-    private const int Room = 64 * 1024;
-
-    /// <summary>After so many writes of a small batch Redis is looked at again: half a millisecond or so.</summary>
-    private const int WritesBetweenPolls = 256;
-
     /// <summary>In a flood so much is read before it is sent.</summary>
     private const int MostTakenAtOnce = 4 * 1024 * 1024;
 
-    /// <summary>Messages that are delivered together, where they are of one name.</summary>
-    private const int LongestRun = 256;
-
     /// <summary>While so many threads are stuck, it is no use to try with one more.</summary>
     private const int MostStuck = 16;
-
-    /// <summary>What comes during this pause after a long broadcast goes into the next one. It ends earlier when all has come that is awaited.</summary>
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
-
-    /// <summary>Where messages come no more often than this, nobody waits for answers.</summary>
-    private static readonly TimeSpan SeldomAnswers = TimeSpan.FromMilliseconds(5);
-
-    /// <summary>A broadcast that took less is followed by no pause, which so takes half of the time at most.</summary>
-    private static readonly TimeSpan LongBroadcast = TimeSpan.FromMilliseconds(1);
 
     /// <summary>How long a delivery may make no progress: it takes microseconds.</summary>
     public static readonly TimeSpan StuckAfter = TimeSpan.FromMilliseconds(500);
@@ -71,26 +32,14 @@ internal sealed partial class RedisReceiver : IDisposable
     private readonly IReceiverSource source;
     private readonly TimeProvider time;
     private readonly ILogger logger;
-    private readonly byte[] usual = new byte[Room];
+    private readonly ReceiveBuffer buffer = new();
     private ITimer? watchdog;
-    private Shift shift;
+    private ReceiverShift shift;
     private int stuck;
 
     // ---- of the thread that is on shift, but while it delivers ----------------------------------------------------------
 
-    private byte[] buffer;
-
-    /// <summary>What was read and not parsed yet.</summary>
-    private int from;
-    private int end;
-
-    /// <summary>What has come since it last looked whether to make a pause.</summary>
-    private long received;
-    private long receivedBytes;
-    private long lookedAt;
-
-    /// <summary>How many messages may come as answers to what was broadcast.</summary>
-    private long awaited;
+    private AnswerPause pause;
 
     /// <summary>What is being broadcast.</summary>
     private BroadcastRound round = new();
@@ -114,9 +63,8 @@ internal sealed partial class RedisReceiver : IDisposable
         this.source = source;
         this.time = time;
         this.logger = logger;
-        lookedAt = time.GetTimestamp();
-        buffer = usual;
-        shift = new Shift(this);
+        pause = new(time);
+        shift = new ReceiverShift(Poll);
     }
 
     public void Start()
@@ -127,10 +75,10 @@ internal sealed partial class RedisReceiver : IDisposable
 
     public void Dispose() => watchdog?.Dispose();
 
-    private void Begin(Shift begins) =>
+    private void Begin(ReceiverShift begins) =>
         new Thread(() => Run(begins), maxStackSize: 512 * 1024) { IsBackground = true, Name = "Redis messages" }.Start();
 
-    private void Run(Shift mine)
+    private void Run(ReceiverShift mine)
     {
         try
         {
@@ -162,9 +110,9 @@ internal sealed partial class RedisReceiver : IDisposable
     }
 
     /// <returns>False when another thread is on shift.</returns>
-    private bool Read(Shift mine)
+    private bool Read(ReceiverShift mine)
     {
-        if (from < end && !Parse(mine))     // what the shift before has left
+        if (!buffer.IsEmpty && !Parse(mine))     // what the shift before has left
             return false;
         while (true)
         {
@@ -172,9 +120,9 @@ internal sealed partial class RedisReceiver : IDisposable
                 return false;
             if (failure is not null)
                 return true;
-            if (awaited > 0)
-                AwaitAnswers();
-            var room = MakeRoom();
+            if (pause.TryBegin(out var awaited))
+                source.WaitFor(awaited, AnswerPause.Longest);
+            var room = buffer.MakeRoom();
             var read = ready.Count > 0 ? source.Poll(room) : source.Receive(room);
             if (read <= 0 && ready.Count == 0)
                 return true;
@@ -184,34 +132,19 @@ internal sealed partial class RedisReceiver : IDisposable
     }
 
     /// <summary>
-    /// Those who publish and wait until they are heard answer a long broadcast all at once. Without a pause they stay divided, half of them in one
-    /// broadcast and half in the next, and each message costs twice as much (bench/RESULTS.md). The pause ends when as many have come as were sent.
-    /// </summary>
-    /// <remarks>Where messages come so seldom that none is likely to come in the pause, there is none.</remarks>
-    private void AwaitAnswers()
-    {
-        var bytes = awaited * receivedBytes / Math.Max(1, received);
-        var isSeldom = time.GetElapsedTime(lookedAt) > received * SeldomAnswers;
-        lookedAt = time.GetTimestamp();
-        (awaited, received, receivedBytes) = (0, 0, 0);
-        if (!isSeldom)
-            source.WaitFor((int)Math.Clamp(bytes, 1, MostTakenAtOnce), Pause);
-    }
-
-    /// <summary>
     /// Parses what was read, and goes on as long as there is more: in a flood that is first brought home, and sent then. Redis gives up a reader that
     /// lags behind.
     /// </summary>
-    private bool TakeAll(Shift mine, int read, int room)
+    private bool TakeAll(ReceiverShift mine, int read, int room)
     {
         for (var taken = 0; read > 0; taken += read)
         {
-            end += read;
+            buffer.Add(read);
             if (!Parse(mine))
                 return false;
             if (read < room || taken > MostTakenAtOnce || failure is not null)
                 break;
-            var next = MakeRoom();
+            var next = buffer.MakeRoom();
             (read, room) = (source.Poll(next), next.Length);
         }
         return true;
@@ -220,14 +153,14 @@ internal sealed partial class RedisReceiver : IDisposable
     // ---- the first step: append --------------------------------------------------------------------------------------
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]      // a flood may come right after the start
-    private bool Parse(Shift mine)
+    private bool Parse(ReceiverShift mine)
     {
         SubscribedName? name = null;        // whose messages are in the run
         SubscribedName? latest = null;
         var count = 0;
         var dropped = 0;        // before those
-        var passed = from;      // before that, all was taken or given to the library: another thread would go on here
-        var at = from;
+        var passed = buffer.From;      // before that, all was taken or given to the library: another thread would go on here
+        var at = passed;
         while (TryReadFrame(at, out var frame))
         {
             var start = at;
@@ -241,9 +174,9 @@ internal sealed partial class RedisReceiver : IDisposable
                 if (latest is null)
                     continue;
                 // Before what the library is given: that may end the connection, and then another one has the name.
-                if (count + dropped > 0 && (latest != name || count == LongestRun || passed < start))
+                if (count + dropped > 0 && (latest != name || count == ReceiverShift.LongestRun || passed < start))
                 {
-                    from = passed;
+                    buffer.From = passed;
                     if (!Deliver(mine, name!, mine.Run.AsSpan(0, count), dropped))
                         return false;
                     count = dropped = 0;
@@ -253,10 +186,7 @@ internal sealed partial class RedisReceiver : IDisposable
                 if (latest.SinkFor(connection) is not { } sink)
                     continue;
                 name = latest;
-                received++;
-                receivedBytes += frame.Length;
-                if (awaited > 0)
-                    awaited--;
+                pause.NoteReceived(frame.Length);
                 if (count == 0 && sink.IsFull)
                     dropped++;
                 else if (TryMake(frame, out var message))
@@ -266,21 +196,21 @@ internal sealed partial class RedisReceiver : IDisposable
             latest = null;
             if (names.Find(frame.IsPattern, frame.Name) is not { } confirmed)
                 continue;
-            from = passed;
+            buffer.From = passed;
             if (count + dropped > 0 && !Deliver(mine, name!, mine.Run.AsSpan(0, count), dropped))
                 return false;
             count = dropped = 0;
             PassOn(passed, start);
-            passed = from = start;
+            passed = buffer.From = start;
             // The library is told of it after that: who waits for it finds the name confirmed.
             if (!Confirm(mine, confirmed, frame.Kind))
                 return false;
         }
-        from = passed;
+        buffer.From = passed;
         if (count + dropped > 0 && !Deliver(mine, name!, mine.Run.AsSpan(0, count), dropped))
             return false;
         PassOn(passed, at);
-        from = at;
+        buffer.From = at;
         Pass(default);          // what was taken out is a sign of life, too
         source.EndBatch();
         return true;
@@ -290,7 +220,7 @@ internal sealed partial class RedisReceiver : IDisposable
     {
         try
         {
-            return RespFrame.TryRead(buffer.AsSpan(at, end - at), out frame);
+            return RespFrame.TryRead(buffer.After(at), out frame);
         }
         catch (InvalidDataException error)
         {
@@ -304,7 +234,7 @@ internal sealed partial class RedisReceiver : IDisposable
     private void PassOn(int start, int stop)
     {
         if (start < stop)
-            Pass(buffer.AsSpan(start, stop - start));
+            Pass(buffer.Between(start, stop));
     }
 
     private void Pass(ReadOnlySpan<byte> frames)
@@ -337,7 +267,7 @@ internal sealed partial class RedisReceiver : IDisposable
         return true;
     }
 
-    private bool Deliver(Shift mine, SubscribedName name, Span<Message> messages, int dropped)
+    private bool Deliver(ReceiverShift mine, SubscribedName name, Span<Message> messages, int dropped)
     {
         mine.Enter();
         try
@@ -353,7 +283,7 @@ internal sealed partial class RedisReceiver : IDisposable
         return TryLeave(mine);
     }
 
-    private bool Confirm(Shift mine, SubscribedName name, RespKind kind)
+    private bool Confirm(ReceiverShift mine, SubscribedName name, RespKind kind)
     {
         mine.Enter();
         try
@@ -370,7 +300,7 @@ internal sealed partial class RedisReceiver : IDisposable
         return TryLeave(mine);
     }
 
-    private void NoteFailure(Shift mine, SubscribedName name, Exception error)
+    private void NoteFailure(ReceiverShift mine, SubscribedName name, Exception error)
     {
         try
         {
@@ -384,7 +314,7 @@ internal sealed partial class RedisReceiver : IDisposable
     }
 
     /// <summary>A delivery has ended. If it had been stuck, what it has left to be broadcast is this thread's.</summary>
-    private bool TryLeave(Shift mine)
+    private bool TryLeave(ReceiverShift mine)
     {
         if (mine.TryLeave())
         {
@@ -400,7 +330,7 @@ internal sealed partial class RedisReceiver : IDisposable
     // ---- the second step: broadcast ----------------------------------------------------------------------------------
 
     /// <returns>False when another thread is on shift.</returns>
-    private bool Broadcast(Shift mine)
+    private bool Broadcast(ReceiverShift mine)
     {
         if (round.IsOver && ready.Count > 0)
         {
@@ -421,20 +351,19 @@ internal sealed partial class RedisReceiver : IDisposable
             }
             if (done.HasMore)
                 ready.Add(broadcast);
-            if (done is { Messages: > 1 } && done.Took >= LongBroadcast)
-                awaited += done.Messages;
+            pause.NoteBroadcast(done);
         }
         return true;
     }
 
     /// <summary>In the middle of a broadcast: takes what Redis has sent meanwhile.</summary>
-    private void Poll(Shift mine)
+    private void Poll(ReceiverShift mine)
     {
         if (!mine.TryLeave())
             return;     // another thread reads
         try
         {
-            var room = MakeRoom();
+            var room = buffer.MakeRoom();
             if (failure is null && !TakeAll(mine, source.Poll(room), room.Length))
                 return;
         }
@@ -445,23 +374,6 @@ internal sealed partial class RedisReceiver : IDisposable
         mine.Enter();
     }
 
-    private Span<byte> MakeRoom()
-    {
-        if (from == end)
-        {
-            buffer = usual;
-            from = end = 0;
-        }
-        if (buffer.Length - end < Room / 4)
-        {
-            var whole = end - from;
-            var target = from > 0 && buffer.Length - whole >= Room / 4 ? buffer : new byte[Math.Max(Room, buffer.Length * 2)];
-            buffer.AsSpan(from, whole).CopyTo(target);
-            (buffer, from, end) = (target, 0, whole);
-        }
-        return buffer.AsSpan(end);
-    }
-
     // ---- watching ----------------------------------------------------------------------------------------------------
 
     private void Watch()
@@ -469,7 +381,7 @@ internal sealed partial class RedisReceiver : IDisposable
         var watched = Volatile.Read(ref shift);
         if (!watched.IsStuck() || Volatile.Read(ref stuck) >= MostStuck)
             return;
-        var relief = new Shift(this);
+        var relief = new ReceiverShift(Poll);
         Interlocked.Increment(ref stuck);
         if (!watched.TryRelieve())
         {
@@ -479,72 +391,6 @@ internal sealed partial class RedisReceiver : IDisposable
         Volatile.Write(ref shift, relief);
         Log.Stuck(logger);
         Begin(relief);
-    }
-
-    /// <summary>
-    /// The time in which one thread reads. While it delivers, everything of the receiver is as another thread could go on with it; whether that has
-    /// happened is one word, changed only by <see cref="Interlocked"/>.
-    /// </summary>
-    private sealed class Shift
-    {
-        private const int Reading = 0;
-        private const int Delivering = 1;
-        private const int Relieved = 2;
-
-        private readonly RedisReceiver receiver;
-        private int state;
-        private int progress;
-        private int writes;
-
-        // Of the watchdog.
-        private int seen;
-        private int looks;
-
-        public Shift(RedisReceiver receiver)
-        {
-            this.receiver = receiver;
-            Sent = NoteSent;
-        }
-
-        /// <summary>Messages of one name, about to be delivered.</summary>
-        public Message[] Run { get; } = new Message[LongestRun];
-
-        /// <summary>What a delivery leaves to be broadcast.</summary>
-        public List<IBroadcast> Due { get; } = [];
-
-        /// <summary>See <see cref="IBroadcast.Broadcast"/>.</summary>
-        public Action<int> Sent { get; }
-
-        /// <summary>Before code that might get stuck.</summary>
-        public void Enter()
-        {
-            progress++;
-            Volatile.Write(ref state, Delivering);
-        }
-
-        /// <summary>After it. False when another thread has taken over.</summary>
-        public bool TryLeave() => Interlocked.CompareExchange(ref state, Reading, Delivering) == Delivering;
-
-        public bool TryRelieve() => Interlocked.CompareExchange(ref state, Relieved, Delivering) == Delivering;
-
-        /// <summary>Whether two looks in turn have seen the same delivery, and it sends nothing.</summary>
-        public bool IsStuck()
-        {
-            var now = Volatile.Read(ref progress);
-            looks = now == seen && Volatile.Read(ref state) == Delivering ? looks + 1 : 0;
-            seen = now;
-            return looks >= 2;
-        }
-
-        private void NoteSent(int count)
-        {
-            progress++;
-            writes += count;
-            if (writes < WritesBetweenPolls)
-                return;
-            writes = 0;
-            receiver.Poll(this);
-        }
     }
 
     private static partial class Log

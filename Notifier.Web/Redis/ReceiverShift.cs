@@ -1,0 +1,76 @@
+using Notifier.Messages;
+
+namespace Notifier.Redis;
+
+/// <summary>
+/// The time in which one thread reads. While it delivers, everything of the receiver is as another thread could go on with it; whether that has
+/// happened is one word, changed only by <see cref="Interlocked"/>.
+/// </summary>
+internal sealed class ReceiverShift
+{
+    /// <summary>Messages that are delivered together, where they are of one name.</summary>
+    public const int LongestRun = 256;
+
+    /// <summary>After so many writes of a small batch Redis is looked at again: half a millisecond or so.</summary>
+    private const int WritesBetweenPolls = 256;
+
+    private const int Reading = 0;
+    private const int Delivering = 1;
+    private const int Relieved = 2;
+
+    private readonly Action<ReceiverShift> poll;
+    private int state;
+    private int progress;
+    private int writes;
+
+    // Of the watchdog.
+    private int seen;
+    private int looks;
+
+    /// <param name="poll">Looks, in the middle of a broadcast, whether Redis has sent more.</param>
+    public ReceiverShift(Action<ReceiverShift> poll)
+    {
+        this.poll = poll;
+        Sent = NoteSent;
+    }
+
+    /// <summary>Messages of one name, about to be delivered.</summary>
+    public Message[] Run { get; } = new Message[LongestRun];
+
+    /// <summary>What a delivery leaves to be broadcast.</summary>
+    public List<IBroadcast> Due { get; } = [];
+
+    /// <summary>See <see cref="IBroadcast.Broadcast"/>.</summary>
+    public Action<int> Sent { get; }
+
+    /// <summary>Before code that might get stuck.</summary>
+    public void Enter()
+    {
+        progress++;
+        Volatile.Write(ref state, Delivering);
+    }
+
+    /// <summary>After it. False when another thread has taken over.</summary>
+    public bool TryLeave() => Interlocked.CompareExchange(ref state, Reading, Delivering) == Delivering;
+
+    public bool TryRelieve() => Interlocked.CompareExchange(ref state, Relieved, Delivering) == Delivering;
+
+    /// <summary>Whether two looks in turn have seen the same delivery, and it sends nothing.</summary>
+    public bool IsStuck()
+    {
+        var now = Volatile.Read(ref progress);
+        looks = now == seen && Volatile.Read(ref state) == Delivering ? looks + 1 : 0;
+        seen = now;
+        return looks >= 2;
+    }
+
+    private void NoteSent(int count)
+    {
+        progress++;
+        writes += count;
+        if (writes < WritesBetweenPolls)
+            return;
+        writes = 0;
+        poll(this);
+    }
+}

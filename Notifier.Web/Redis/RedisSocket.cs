@@ -48,6 +48,7 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
         var socket = endpoint.AddressFamily == AddressFamily.Unix
             ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
             : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        RedisSocket? connected = null;
         try
         {
             prepare(socket);
@@ -58,17 +59,17 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
                     return wrap(socket);
                 },
                 CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            return new RedisSocket(socket, await connecting.WaitAsync(within));
+            _ = connecting.ContinueWith(static failed => _ = failed.Exception, TaskContinuationOptions.OnlyOnFaulted);  // perhaps too late for anybody
+            return connected = new RedisSocket(socket, await connecting.WaitAsync(within));
         }
         catch (TimeoutException)
         {
-            socket.Dispose();       // which ends the thread, too
             throw new SocketException((int)SocketError.TimedOut);
         }
-        catch
+        finally
         {
-            socket.Dispose();
-            throw;
+            if (connected is null)
+                socket.Dispose();       // which ends the thread, too
         }
     }
 

@@ -105,14 +105,8 @@ internal sealed class HubModel
         }
     }
 
-    private static bool IsAtRest(Peer peer)
-    {
-        if (!peer.Connection.TryHold())
-            return false;
-        var atRest = peer.Connection.CloseAsked is not null || peer.Held.All(held => peer.Left.Contains(held.Key) || !held.Value.Subscriber.IsBehind);
-        peer.Connection.Release();
-        return atRest;
-    }
+    private static bool IsAtRest(Peer peer) => peer.Connection.IsAtRest(() =>
+        peer.Connection.CloseAsked is not null || peer.Held.All(held => peer.Left.Contains(held.Key) || !held.Value.Subscriber.IsBehind));
 
     private void Check(Peer peer)
     {

@@ -49,7 +49,7 @@ public sealed class HubModelTests
             var done = Task.WhenAll(publishers);
             var churn = Task.Run(() => Churn(model, peers, new Random(seed), () => done.IsCompleted));
             var gaps = Task.Run(() => NoteGaps(model, () => done.IsCompleted));
-            var stalls = Task.Run(() => Stall(peers, new Random(seed), () => done.IsCompleted));
+            var stalls = Task.Run(() => ModelPeers.StallSome(Array.ConvertAll(peers, static peer => peer.Lane), new Random(seed), () => done.IsCompleted));
             await Task.WhenAll([done, churn, gaps, stalls]);
             await model.CheckAsync();
         }
@@ -123,19 +123,6 @@ public sealed class HubModelTests
         while (!isOver())
         {
             model.Names[1].Subscription.NoteGap(GapCode.Redis);
-            Thread.Yield();
-        }
-    }
-
-    private static void Stall(HubModel.Peer[] peers, Random random, Func<bool> isOver)
-    {
-        while (!isOver())
-        {
-            var peer = peers[random.Next(peers.Length)];
-            if (random.Next(3) == 0)
-                peer.Lane.Stall();
-            else
-                peer.Lane.GoOn();
             Thread.Yield();
         }
     }

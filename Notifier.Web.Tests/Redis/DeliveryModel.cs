@@ -55,18 +55,7 @@ internal sealed class DeliveryModel
             Join(peer, 0);
     }
 
-    public void Stall(Random random, Func<bool> isOver)
-    {
-        while (!isOver())
-        {
-            var peer = peers[random.Next(peers.Length)];
-            if (random.Next(3) == 0)
-                peer.Lane.Stall();
-            else
-                peer.Lane.GoOn();
-            Thread.Yield();
-        }
-    }
+    public void Stall(Random random, Func<bool> isOver) => ModelPeers.StallSome(Array.ConvertAll(peers, static peer => peer.Lane), random, isOver);
 
     private void Join(Peer peer, int name)
     {
@@ -101,14 +90,8 @@ internal sealed class DeliveryModel
         }
     }
 
-    private static bool IsAtRest(Peer peer)
-    {
-        if (!peer.Connection.TryHold())
-            return false;
-        var isAtRest = peer.Joined.Values.All(static joined => joined.HasLeft || !joined.Subscriber.IsBehind);
-        peer.Connection.Release();
-        return isAtRest;
-    }
+    private static bool IsAtRest(Peer peer) =>
+        peer.Connection.IsAtRest(() => peer.Joined.Values.All(static joined => joined.HasLeft || !joined.Subscriber.IsBehind));
 
     private void Check(Peer peer)
     {

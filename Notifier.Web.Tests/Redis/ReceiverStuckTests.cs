@@ -68,7 +68,6 @@ public sealed class ReceiverStuckTests : RedisReceiverTest
     [Fact]
     public async Task A_delivery_is_not_stuck_while_it_sends()
     {
-        using var stuck = new StuckDelivery();
         var a = Attach(Name.Channel("a"));
         var connection = Connect();
         a.Broadcasting = sink =>

@@ -1,0 +1,31 @@
+using Notifier.Connections;
+
+namespace Notifier.Tests.Hub;
+
+/// <summary>What the models do with their peers.</summary>
+internal static class ModelPeers
+{
+    /// <summary>Until the end, one of them after the other stalls or goes on.</summary>
+    public static void StallSome(IReadOnlyList<ModelLane> lanes, Random random, Func<bool> isOver)
+    {
+        while (!isOver())
+        {
+            var lane = lanes[random.Next(lanes.Count)];
+            if (random.Next(3) == 0)
+                lane.Stall();
+            else
+                lane.GoOn();
+            Thread.Yield();
+        }
+    }
+
+    /// <summary>Whether nobody holds the connection, and that is true.</summary>
+    public static bool IsAtRest(this Connection connection, Func<bool> isCaughtUp)
+    {
+        if (!connection.TryHold())
+            return false;
+        var isAtRest = isCaughtUp();
+        connection.Release();
+        return isAtRest;
+    }
+}

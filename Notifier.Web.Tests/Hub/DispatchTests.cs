@@ -1,6 +1,11 @@
 using System.Text;
 using FluentAssertions;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Notifier.Access;
+using Notifier.Connections;
+using Notifier.Hub;
 using Notifier.Messages;
 using Notifier.Tests.Support;
 using Xunit;
@@ -87,6 +92,81 @@ public sealed class DispatchTests(RedisFixture fixture)
         await sending.WaitAsync(Eventually.Limit);
 
         lane.Taken.Should().Equal(0x81, 1, (byte)'1', 0x81, 1, (byte)'2');
+    }
+
+    /// <summary>A message that was too large counted twice where it came alone, and a gap among messages not at all.</summary>
+    [Theory]
+    [InlineData("too_large", 0)]
+    [InlineData("too_large", 2)]
+    [InlineData("redis", 0)]
+    [InlineData("redis", 2)]
+    public void A_gap_counts_once_alone_and_among_messages(string code, int others)
+    {
+        var audience = new Audience([new OpenLane()]);
+        var counted = new List<string?>();
+        using var listener = audience.Meters.ListenerOf("notifier.gaps");
+        listener.SetMeasurementEventCallback<long>((_, count, tags, _) => counted.AddRange(Enumerable.Repeat((string?)tags[0].Value, (int)count)));
+        listener.Start();
+        var gap = code == "redis" ? Message.GapOf(GapCode.Redis) : Message.Of(null, new byte[new LimitsOptions().PayloadBytes + 1]);
+
+        audience.Subscription.Pass([gap, .. Enumerable.Repeat(Text("other"), others)]);
+
+        counted.Should().Equal(code);
+    }
+
+    /// <summary>The connection stayed held: it was never closed, and its request never ended. And nobody behind it got the message.</summary>
+    [Theory]
+    [InlineData("a broadcast")]
+    [InlineData("an errand")]
+    [InlineData("an errand that waited")]
+    public async Task A_connection_that_fails_is_aborted_and_the_others_get_the_message(string when)
+    {
+        var broken = new ScriptedLane { Takes = static _ => throw new InvalidOperationException("a lane that fails") };
+        var (before, after) = (new ScriptedLane(), new ScriptedLane());
+        var aborts = 0;
+        var connection = new Connection(broken, PlainText.Format, () => aborts++, TimeProvider.System, NullLogger.Instance);
+        var audience = new Audience([before]);
+        audience.Join(connection);
+        audience.Join(Audience.Connect(after));
+
+        if (when == "an errand that waited")
+            connection.TryHold();
+        if (when != "a broadcast")
+            connection.Run(() => connection.Send([0x81, 0]));
+        if (when == "an errand that waited")
+            connection.Release();
+        audience.Subscription.Pass([Text("1")]);
+
+        before.Taken.Should().Equal(0x81, 1, (byte)'1');
+        after.Taken.Should().Equal(0x81, 1, (byte)'1');
+        aborts.Should().BePositive();
+        await connection.RetireAsync().WaitAsync(Eventually.Limit);
+    }
+
+    [Fact]
+    public async Task A_large_message_that_begins_like_a_durable_one_is_too_large_all_the_same()
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, settings: ["Limits:PayloadBytes=100", "History:Durable:Channels:0=durable.*"]);
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "dispatch.plain");
+
+        await Redis.PublishAsync("dispatch.plain", "notifier/1 epoch=x id=1 prev=0\n" + new string('x', 1000));
+
+        (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"dispatch.plain","code":"tooLarge"}""");
+    }
+
+    /// <summary>What waits for the journal was bounded by its count alone: 100,000 messages of half a megabyte.</summary>
+    [Fact]
+    public async Task What_waits_for_the_journal_is_bounded_in_bytes()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["History:Durable:Channels:0=durable.*"]);
+        var subscription = new Subscription(Name.Channel("durable.waits"), app.Services.GetRequiredService<SubscriptionTraits>());
+        var large = Message.Of(null, new byte[512 * 1024]);
+
+        for (var n = 0; n < 66; n++)
+            subscription.Pass([large]);     // nobody has said yet that Redis has the name
+        app.Log.Says("Messages for durable.waits come faster").Should().BeTrue();
     }
 
     private static Message Text(string text) => Message.Of(null, Encoding.UTF8.GetBytes(text));

@@ -134,15 +134,14 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
         }
         catch (Exception error)
         {
-            Log.WriteFailed(logger, error);
-            Abort();    // in the middle of a frame there is nothing else to do
+            Fail(error);
         }
         Release();
     }
 
     // ---- what a holder may do ----------------------------------------------------------------------------------------
 
-    /// <summary>Sends frames without waiting. Only by the holder, right after it became that.</summary>
+    /// <summary>Sends frames without waiting. Only by the holder, and once: letting go of it ends the write.</summary>
     /// <returns>How many messages of the batch need not be sent again.</returns>
     public int Write(in FrameBatch batch) => isClosed ? batch.Count : writer.Write(batch);
 
@@ -162,7 +161,7 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     /// <summary>Only by the holder.</summary>
     public void Unfollow(Feed feed) => feeds.Remove(feed);
 
-    /// <summary>Sends what is no message. Only by the holder, right after it became that.</summary>
+    /// <summary>Sends what is no message. Only by the holder, while the writer is ready.</summary>
     public void Send(byte[] frame)
     {
         if (!isClosed && frame.Length > 0)
@@ -189,13 +188,16 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     {
         if (TryHold())
         {
-            errand();
+            Do(errand);
             Release();
             return;
         }
         LazyInitializer.EnsureInitialized(ref errands, static () => new()).Enqueue(errand);
         Ask(Wish.Errand);
     }
+
+    /// <summary>Tells the client that it will be closed, where its format can.</summary>
+    public void Announce(CloseReason reason) => Run(() => Send(format.Announce(reason)));
 
     /// <summary>The receive loop asks for more, so what it asked for before has come: the peer is alive.</summary>
     public void NoteRead() => Reads++;
@@ -214,9 +216,6 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     /// asks first gives the reason. The task ends when the frame was sent; a peer that does not take it is aborted by the sweep.
     /// </summary>
     public Task CloseAsync(CloseReason reason) => CloseAsync(reason, format.Close(reason));
-
-    /// <summary>Tells the client that it will be closed, where its format can.</summary>
-    public void Announce(CloseReason reason) => Run(() => Send(format.Announce(reason)));
 
     /// <summary>The same, with a frame that is encoded already.</summary>
     public Task CloseAsync(CloseReason reason, byte[] frame)
@@ -239,6 +238,16 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
             if (retired is null)
                 abort();
         }
+    }
+
+    /// <summary>
+    /// Ends it because of a mistake of ours, or for lack of memory: part of a frame may have been sent. Only by the holder, who lets go of it all the
+    /// same: else it would stay for ever.
+    /// </summary>
+    public void Fail(Exception error)
+    {
+        Log.WriteFailed(logger, error);
+        Abort();
     }
 
     /// <summary>
@@ -283,9 +292,21 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     private void RunErrand()
     {
         if (errands!.TryDequeue(out var errand))
-            errand();
+            Do(errand);
         if (!errands.IsEmpty)
             state.Leave(Wish.Errand);
+    }
+
+    private void Do(Action errand)
+    {
+        try
+        {
+            errand();
+        }
+        catch (Exception error)
+        {
+            Fail(error);
+        }
     }
 
     private static partial class Log

@@ -47,13 +47,13 @@ internal sealed class FrameWriter(Lane lane, WireFormat format)
         return begun;
     }
 
-    /// <summary>The same for bytes that belong together, and of which none may be missing.</summary>
-    public void WriteWhole(ReadOnlyMemory<byte> bytes)
+    /// <summary>Sends one frame. What the lane does not take is kept, not copied: the caller must not change it afterwards.</summary>
+    public void WriteWhole(ReadOnlyMemory<byte> frame)
     {
-        var taken = lane.Offer(bytes);
-        if (taken < bytes.Length)
-            rest = bytes[taken..];
-        Count(0, bytes.Length);
+        var taken = lane.Offer(frame);
+        if (taken < frame.Length)
+            rest = frame[taken..];
+        Count(0, frame.Length);
     }
 
     /// <summary>Waits until the frame that was begun is sent, and the lane takes the next one.</summary>

@@ -56,7 +56,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
             {
                 return await read();
             }
-            catch (Exception error) when (Journal.IsFault(error))
+            catch (Exception error) when (Journal.IsFault(error) || (error is OperationCanceledException && !backplane.Stopping.IsCancellationRequested))
             {
                 var said = Journal.CodeOf(error);
                 // Only the time in which it says so counts: it may have been away for long before.

@@ -14,12 +14,13 @@ namespace Notifier.Hub;
 /// <param name="traits">What subscriptions have in common.</param>
 internal sealed class JournalTail(Subscription subscription, JournalReader reader, SubscriptionTraits traits)
 {
-    /// <summary>More than this waiting for Redis are dropped, and fetched.</summary>
-    private const int MostHeld = 100_000;
-
     private readonly Lock gate = new();
     private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private List<Message> held = [];
+
+    /// <summary>In <see cref="Message.Size"/>. More than may wait to be sent is dropped here too, and fetched where it is durable.</summary>
+    private long heldBytes;
+
     private TaskCompletionSource? asked;
     private bool isDue;
 
@@ -76,12 +77,14 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
     {
         lock (gate)
         {
-            if (held.Count > MostHeld)
+            if (held.Count > UnsentMessages.MostMessages || heldBytes > UnsentMessages.MostBytes)
             {
                 traits.ReportOverload(subscription.Name, held.Count);
                 Clear();
             }
             held.AddRange(messages);
+            foreach (ref readonly var message in messages)
+                heldBytes += message.Size;
             if (isBusy)
                 return;
             isBusy = true;
@@ -125,7 +128,7 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
     {
         held.Clear();
         held.Add(Message.GapOf(GapCode.Overload));
-        (heldBefore, isDue, isOnlyDoubt) = (0, true, false);
+        (heldBytes, heldBefore, isDue, isOnlyDoubt) = (0, 0, true, false);
     }
 
     // ---- by whoever is busy --------------------------------------------------------------------------------------------
@@ -150,7 +153,7 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
                     return;
                 }
                 if (!isDue)
-                    (held, working) = (working, held);
+                    (held, working, heldBytes) = (working, held, 0);
             }
             if (working.Count == 0)
             {
@@ -167,7 +170,11 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
                 traits.ReportFailure(subscription.Name, error);
                 accepted.Clear();
                 working.Clear();
-                NoteGap(GapCode.Internal, due);
+                lock (gate)
+                {
+                    held.Insert(0, Message.GapOf(GapCode.Internal));    // before what came meanwhile
+                    (isDue, isOnlyDoubt) = (true, false);
+                }
             }
         }
     }
@@ -196,7 +203,10 @@ internal sealed class JournalTail(Subscription subscription, JournalReader reade
         {
             lock (gate)
             {
-                held.InsertRange(0, CollectionsMarshal.AsSpan(working)[passed..]);
+                var rest = CollectionsMarshal.AsSpan(working)[passed..];
+                held.InsertRange(0, rest);
+                foreach (ref readonly var message in rest)
+                    heldBytes += message.Size;
                 isOnlyDoubt = verdict == Verdict.Doubtful && !isDue;
                 isDue = true;
             }

@@ -16,7 +16,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     /// <summary>The number of the next message that the connection is to get.</summary>
     private long cursor;
 
-    /// <summary>Where the format confirms a name, nothing of it comes before that.</summary>
+    /// <summary>If the format confirms names, no message comes before the confirmation.</summary>
     private bool hasBegun = !connection.Format.Confirms;
 
     private bool hasLeft;
@@ -41,7 +41,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     /// <summary>Why Redis does not allow the name, or no longer; null while it does.</summary>
     public string? Refusal { get; private set; }
 
-    /// <summary>Up to where the connection has got all, or it was before its time. Only by the holder.</summary>
+    /// <summary>The last position that the connection has received, or where it began. Only by the holder.</summary>
     public Position Position => backlog is null ? subscription.PositionAt(cursor - 1) : Position.InJournal(backlog.SentUpTo);
 
     /// <summary>How it begins.</summary>
@@ -81,7 +81,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
             this.backlog = backlog;
             if (backlog is null && after is { } id && subscription.NumberAfter(id) is { } number)
                 cursor = number;
-            else if (backlog is null && after is { } lost)
+            else if (backlog is null && after is { } lost)      // an empty page, so that it reads on from there
                 this.backlog = new(new(JournalEpoch.None, lost, lost, IsWhole: true, IsLast: false, []));
         });
     }
@@ -135,10 +135,17 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
             connection.CatchUp();
             return;
         }
-        if (cursor == from && hasBegun && !hasLeft && backlog is null)
-            cursor += connection.Write(batch, this);
-        if (cursor < to && IsBehind)
-            connection.CatchUp();   // once it is let go
+        try
+        {
+            if (cursor == from && hasBegun && !hasLeft && backlog is null)
+                cursor += connection.Write(batch, this);
+            if (cursor < to && IsBehind)
+                connection.CatchUp();   // once it is let go
+        }
+        catch (Exception error)
+        {
+            connection.Fail(error);     // and the others get theirs
+        }
         connection.Release();
     }
 

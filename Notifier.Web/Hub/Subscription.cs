@@ -50,7 +50,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     /// <summary>Null where none of its channels is durable.</summary>
     public JournalTail? Tail { get; }
 
-    /// <summary>The number that the next message will get. Read without the lock: who reads it early is woken again.</summary>
+    /// <summary>The number of the next message. Read without the lock: a reader that sees an old one is woken later.</summary>
     public long Head => Volatile.Read(ref head);
 
     // ---- what Redis delivers -------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     {
         foreach (ref readonly var message in messages)
         {
-            if (!Traits.IsAcceptable(message) || (Pattern is not null && !Pattern.Matches(message.Channel.Span)))
+            if (!Traits.IsAcceptable(message, Tail) || (Pattern is not null && !Pattern.Matches(message.Channel.Span)))
                 return false;
         }
         return true;
@@ -128,7 +128,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
             if (message.Gap == GapCode.None && Pattern is not null && !Pattern.Matches(message.Channel.Span))
                 Traits.ReportMismatch(Name);
             else
-                accepted.Add(Traits.IsAcceptable(message) ? message : Traits.Limit(Name, message));
+                accepted.Add(Traits.IsAcceptable(message, Tail) ? message : Traits.Limit(Name, message));
         }
         return [.. accepted];
     }
@@ -137,11 +137,14 @@ internal sealed class Subscription : IMessageSink, IBroadcast
 
     /// <summary>Appends messages. Called from any thread.</summary>
     /// <param name="messages">As subscribers are to get them.</param>
-    /// <param name="due">Gets this, where no thread has it yet: then the caller has it.</param>
+    /// <param name="due">Receives this subscription if no thread is broadcasting it. The caller must broadcast it then.</param>
     public void Append(ReadOnlySpan<Message> messages, List<IBroadcast> due)
     {
-        if (messages is [{ Gap: not GapCode.None }])
-            Traits.Metrics.Gap(messages[0].Gap);
+        foreach (ref readonly var message in messages)
+        {
+            if (message.Gap != GapCode.None)
+                Traits.Metrics.Gap(message.Gap);
+        }
         var now = Traits.Time.GetTimestamp();
         int lost;
         lock (gate)
@@ -206,7 +209,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         return new(NoteSent(number + messages, bytes, began), messages, took);
     }
 
-    /// <summary>Some may have missed what failed. Where that was such a gap itself, another would fail as well, for ever.</summary>
+    /// <summary>Some subscribers may have missed what failed. A failed gap of this kind adds no further one: that would loop.</summary>
     private void NoteFailure(Exception error, ReadOnlySpan<Message> batch, long now)
     {
         if (batch is not ([] or [{ Gap: GapCode.Internal }]))

@@ -29,9 +29,10 @@ internal sealed partial class SubscriptionTraits(
     public TimeProvider Time => time;
 
     /// <summary>Whether a message may be passed on as it is.</summary>
-    /// <remarks>A journal's line before it does not count; whoever takes it off limits the rest.</remarks>
-    public bool IsAcceptable(in Message message) => message.Payload.Length <= limits.Value.PayloadBytes
-        || (Journal is not null && JournalLine.Of(message.Payload.Span) is not null);
+    /// <param name="message">As Redis delivered it.</param>
+    /// <param name="tail">Of the name. Where there is one, a journal's line before the message does not count: the tail takes it off, and limits the rest.</param>
+    public bool IsAcceptable(in Message message, JournalTail? tail) => message.Payload.Length <= limits.Value.PayloadBytes
+        || (tail is not null && JournalLine.Of(message.Payload.Span) is not null);
 
     /// <summary>The message, or a gap in its place where it is too large.</summary>
     public Message Limit(Name name, Message message)
@@ -39,8 +40,7 @@ internal sealed partial class SubscriptionTraits(
         if (message.Payload.Length <= limits.Value.PayloadBytes)
             return message;
         Log.TooLarge(logger, name, message.Payload.Length, limits.Value.PayloadBytes);
-        metrics.Gap(GapCode.TooLarge);
-        return Message.GapOf(GapCode.TooLarge);
+        return Message.GapOf(GapCode.TooLarge) with { JournalId = message.JournalId };
     }
 
     /// <summary>More came than could be passed on.</summary>

@@ -13,8 +13,8 @@ namespace Notifier.Hub;
 /// </remarks>
 internal struct UnsentMessages
 {
-    private const int MostMessages = 100_000;
-    private const int MostBytes = 32 * 1024 * 1024;
+    public const int MostMessages = 100_000;
+    public const int MostBytes = 32 * 1024 * 1024;
 
     private readonly MessageLog log;
 
@@ -26,6 +26,12 @@ internal struct UnsentMessages
 
     /// <summary>How many messages were dropped since it became too much.</summary>
     private int dropped;
+
+    /// <summary>
+    /// Up to where the journal's messages have come, those that were dropped as well. A gap stands for these, too: a client that comes back to a place
+    /// among them must meet it.
+    /// </summary>
+    private long latestJournalId;
 
     /// <summary>Some thread has been told to send.</summary>
     private bool isGiven;
@@ -48,6 +54,7 @@ internal struct UnsentMessages
         var lost = TryAppendGap(now);
         foreach (ref readonly var message in messages)
         {
+            latestJournalId = Math.Max(latestJournalId, message.JournalId);
             if (HasRoom())
                 Append(message, now);
             else
@@ -60,9 +67,9 @@ internal struct UnsentMessages
     public void Drop(int messages) => dropped += messages;
 
     /// <summary>Appends a gap, whether there is room or not.</summary>
-    public void AppendGap(GapCode code, long now) => Append(Message.GapOf(code), now);
+    public void AppendGap(GapCode code, long now) => Append(Message.GapOf(code) with { JournalId = latestJournalId }, now);
 
-    /// <summary>Whether something waits that no thread has been told to send. From now on the caller has.</summary>
+    /// <summary>Claims the broadcast. True if messages wait and no thread had claimed it.</summary>
     public bool TryGive()
     {
         if (isGiven || first == log.Next)
@@ -73,7 +80,7 @@ internal struct UnsentMessages
     /// <summary>Copies what is next.</summary>
     /// <param name="into">As many as there is room for, and no more than a batch may have.</param>
     /// <param name="number">The number of the first.</param>
-    /// <param name="isGivenUp">Whether the log has given up some before that.</param>
+    /// <param name="isGivenUp">Whether the log has discarded messages before that, unsent.</param>
     /// <returns>How many.</returns>
     public readonly int Copy(Span<Message> into, out long number, out bool isGivenUp)
     {

@@ -1,0 +1,84 @@
+using FluentAssertions;
+using Microsoft.Extensions.Time.Testing;
+using Notifier.History;
+using Notifier.Hub;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.History;
+
+/// <summary>
+/// A gap of a durable name has a place in the journal: a client that comes back to a place before it is told. Gaps without a place made the search
+/// skip messages, and the client was told that it had recovered all.
+/// </summary>
+public sealed class GapPositionTests
+{
+    [Fact]
+    public async Task A_client_that_comes_back_to_a_place_before_a_message_that_was_too_large_is_told_and_gets_all_others()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: ["History:Durable:Channels:0=durable.*", "Limits:PayloadBytes=100"]);
+        await using var listener = await JsonClient.ConnectAsync(app);
+        await listener.SubscribeAsync("channel", "durable.large");
+        var positions = new List<string>();
+        for (var n = 0; n < 6; n++)
+            positions.Add(await redis.Connection.PublishDurablyAsync("durable.large", n == 3 ? new string('x', 101) : $"{n}"));
+        foreach (var n in new int?[] { 0, 1, 2, null, 4, 5 })
+            (n is null ? (string?)(await listener.ReadAsync())["code"] : (string?)(await listener.ReadAsync())["data"]).Should().Be(n is null ? "tooLarge" : $"{n}");
+
+        for (var last = 0; last < 5; last++)
+        {
+            await using var client = await JsonClient.ConnectAsync(app);
+            var subscribed = await client.AskAsync($$"""{"type":"subscribe","channel":"durable.large","after":"{{positions[last]}}"}""");
+            ((bool?)subscribed["recovered"]).Should().Be(last > 3, $"{last}: {subscribed.ToJsonString()}");
+            for (var n = last + 1; n < 6; n++)
+            {
+                var next = await client.ReadAsync();
+                if (n == 3)
+                    ((string?)next["code"]).Should().Be("tooLarge");
+                else
+                    ((string?)next["data"]).Should().Be($"{n}", next.ToJsonString());
+            }
+        }
+    }
+
+    [Fact]
+    public void A_gap_for_messages_that_were_dropped_stands_for_each_of_their_places_in_the_journal()
+    {
+        var log = new MessageLog(new RecentOptions { Messages = 1_000_000, Bytes = int.MaxValue }, new FakeTimeProvider());
+        var unsent = new UnsentMessages(log);
+        var id = 1000L;
+        for (; !unsent.IsFull; id++)
+            unsent.Append([Message.Of(null, new byte[16]) with { JournalId = id }], 0);
+        var dropped = id - 1;
+        for (; id < dropped + 50; id++)
+            unsent.Append([Message.Of(null, new byte[16]) with { JournalId = id }], 0);
+
+        unsent.NoteSent(log.Next, UnsentMessages.MostBytes, 0, out var lost);
+        unsent.Append([Message.Of(null, new byte[16]) with { JournalId = id }], 0);
+
+        lost.Should().Be(50);
+        for (var place = dropped - 1; place < id - 1; place++)
+        {
+            log.NumberAfter(place).Should().Be(log.LastGap, $"{place} is before a message that was dropped");
+            log.JournalIdOfGap.Should().BeGreaterThan(place);
+        }
+        log.NumberAfter(id - 1).Should().BeInRange(log.LastGap, log.Next - 1, "nothing after the gap is skipped");
+    }
+
+    [Fact]
+    public void A_gap_for_a_broadcast_that_failed_stands_after_what_has_come()
+    {
+        var log = new MessageLog(new RecentOptions(), new FakeTimeProvider());
+        var unsent = new UnsentMessages(log);
+        for (var id = 1; id <= 3; id++)
+            unsent.Append([Message.Of(null, [1]) with { JournalId = id }], 0);
+
+        unsent.AppendGap(GapCode.Internal, 0);
+        unsent.Append([Message.Of(null, [1]) with { JournalId = 4 }], 0);
+
+        new[] { 1L, 2, 3 }.Select(id => log.NumberAfter(id)).Should().Equal(2, 3, 4);
+        log.JournalIdOfGap.Should().Be(3);
+    }
+}

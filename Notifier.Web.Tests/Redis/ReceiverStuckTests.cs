@@ -134,6 +134,58 @@ public sealed class ReceiverStuckTests : RedisReceiverTest
         Log.Lines.Should().ContainSingle().Which.Level.Should().Be(LogLevel.Critical);
     }
 
+    /// <summary>The lock of the name stayed taken, and everything that came for it later was skipped.</summary>
+    [Fact]
+    public async Task A_gap_that_fails_after_a_stuck_delivery_does_not_make_the_name_deaf()
+    {
+        using var stuck = new StuckDelivery();
+        var a = Attach(Name.Channel("a"));
+        var connection = Connect();
+        var gaps = 0;
+        a.Delivered = stuck.WaitOnce;
+        a.NotingGap = () =>
+        {
+            if (gaps++ == 0)
+                throw new InvalidOperationException("a gap that fails");
+        };
+
+        connection.Send(Confirm("a"), Resp.Message("a", "1"));
+        await stuck.WhenReachedAsync();
+        PassTime();
+        connection.Send(Resp.Message("a", "skipped"));
+        await connection.WhenReadAsync();
+        stuck.End();
+        await Eventually.IsAsync(() => a.Received.Contains("1"), "the stuck one is broadcast in the end");
+        connection.Send(Resp.Message("a", "2"));
+        (await connection.EndAsync()).Should().BeNull();
+
+        a.Received.Should().Equal("1", "(Internal)", "2");
+        Log.Lines.Should().ContainSingle(line => line.Text.Contains("a gap that fails"));
+    }
+
+    /// <summary>A log whose reader is gone blocks whoever writes to it, and the watchdog wrote before it started the thread that was to go on.</summary>
+    [Fact]
+    public async Task A_log_that_blocks_does_not_keep_another_thread_from_reading()
+    {
+        using var stuck = new StuckDelivery();
+        var a = Attach(Name.Channel("a"));
+        var b = Attach(Name.Channel("b"));
+        var connection = Connect();
+        a.Broadcasting = _ => stuck.WaitOnce();
+        Log.Logged = _ => stuck.Wait();
+
+        connection.Send(Confirm("a"), Confirm("b"), Resp.Message("a", "1"));
+        await stuck.WhenReachedAsync();
+        var watching = Task.Run(PassTime);
+        connection.Send(Resp.Message("b", "1"));
+
+        await Eventually.IsAsync(() => b.Received.Count == 1, "another thread goes on");
+        watching.IsCompleted.Should().BeFalse("it logs");
+        stuck.End();
+        await watching.WaitAsync(Eventually.Limit);
+        (await connection.EndAsync()).Should().BeNull();
+    }
+
     [Fact]
     public async Task A_delivery_that_gets_stuck_in_the_middle_of_a_broadcast_delays_those_two_names_alone()
     {

@@ -34,11 +34,11 @@ public sealed class RespFrameTests
     public static TheoryData<string> Malformed =>
     [
         "\r\n", "\n", "\0", "hello\r\n", " +OK\r\n", "+OK\r\n"[1..], "*x\r\n", "*\r\n", "$\r\n", "$1x\r\nab\r\n", "$ 1\r\na\r\n", "$1.0\r\na\r\n", "$?\r\n", "*3\n+a\r\n",
-        "*99999999999999999999\r\n", "$99999999999999999999\r\n", "$2147483648\r\n", "*1000001\r\n", "%500001\r\n", "|500001\r\n", ">2147483647\r\n",
+        "*99999999999999999999\r\n", "$99999999999999999999\r\n", "$2147483648\r\n", "$536870913\r\n", "*1000001\r\n", "%500001\r\n", "|500001\r\n", ">2147483647\r\n",
         "*2\r\n:1\r\nx\r\n", "*1\r\n*1\r\n\r\n", "%1\r\n+a\r\n?\r\n",
         "*3\r\n$7\r\nmessage\r\n:1\r\n$1\r\nb\r\n", "*3\r\n$7\r\nmessage\r\n$-1\r\n$1\r\nb\r\n", "*3\r\n$7\r\nmessage\r\n$\r\n", "*3\r\n$7\r\nmessage\r\n$x\r\n",
         "*3\r\n$7\r\nmessage\r\n$1\r\nab\r\n", "*3\r\n$7\r\nmessage\r\n$1\r\na\r\r$1\r\nb\r\n", "*3\r\n$7\r\nmessage\r\n$1\n\na\r\n",
-        "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$2147483648\r\n", "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$99999999999999999999\r\n", "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\n\n",
+        "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$536870913\r\n", "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$99999999999999999999\r\n", "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\n\n",
         ">4\r\n$8\r\npmessage\r\n$1\r\na\r\n$1\r\nb\r\n+c\r\n", ">4\r\n$8\r\npmessage\r\n+a\r\n",
         "*3\r\n$9\r\nsubscribe\r\n$1\r\naXX:1\r\n", "*3\r\n$11\r\nunsubscribe\r\n:1\r\n:0\r\n",
     ];

@@ -46,6 +46,7 @@ internal sealed class BroadcastRound : IDeliveryWork
         if (IsOver || Interlocked.Increment(ref next) is var at && at > count)
             return false;
         taken = names[at - 1];
+        names[at - 1] = null!;      // a name that is gone must not stay in memory
         return true;
     }
 

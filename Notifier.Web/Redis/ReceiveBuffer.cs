@@ -1,6 +1,6 @@
 namespace Notifier.Redis;
 
-/// <summary>The bytes that were read and not parsed yet. It grows with the longest frame, and shrinks once that is parsed.</summary>
+/// <summary>The bytes that were read and not parsed yet. It grows with the longest frame, and has its usual size again when it is empty.</summary>
 internal sealed class ReceiveBuffer
 {
     private const int Room = 64 * 1024;
@@ -19,7 +19,7 @@ internal sealed class ReceiveBuffer
 
     public bool IsEmpty => From == end;
 
-    /// <summary>Room for a read of at least 16 KiB. Places change.</summary>
+    /// <summary>Room for a read of at least 16 KiB. All places are invalid after that.</summary>
     public Span<byte> MakeRoom()
     {
         if (IsEmpty)
@@ -30,7 +30,7 @@ internal sealed class ReceiveBuffer
         if (bytes.Length - end < Room / 4)
         {
             var whole = end - From;
-            var target = From > 0 && bytes.Length - whole >= Room / 4 ? bytes : new byte[Math.Max(Room, bytes.Length * 2)];
+            var target = From > 0 && bytes.Length - whole >= Room / 4 ? bytes : new byte[bytes.Length * 2];
             bytes.AsSpan(From, whole).CopyTo(target);
             (bytes, From, end) = (target, 0, whole);
         }

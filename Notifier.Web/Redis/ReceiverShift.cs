@@ -3,8 +3,8 @@ using Notifier.Messages;
 namespace Notifier.Redis;
 
 /// <summary>
-/// The time in which one thread reads. While it delivers, everything of the receiver is as another thread could go on with it; whether that has
-/// happened is one word, changed only by <see cref="Interlocked"/>.
+/// One thread's turn at reading. During a delivery the receiver's state is consistent, so that another thread can take over. Only the thread on shift
+/// enters a delivery; <see cref="Interlocked"/> decides whether it leaves, or is relieved.
 /// </summary>
 internal sealed class ReceiverShift
 {
@@ -43,6 +43,9 @@ internal sealed class ReceiverShift
     /// <summary>See <see cref="IBroadcast.Broadcast"/>.</summary>
     public Action<int> Sent { get; }
 
+    /// <summary>Whether another thread has taken over, in the middle of a delivery.</summary>
+    public bool IsRelieved => Volatile.Read(ref state) == Relieved;
+
     /// <summary>Before code that might get stuck.</summary>
     public void Enter()
     {
@@ -55,7 +58,7 @@ internal sealed class ReceiverShift
 
     public bool TryRelieve() => Interlocked.CompareExchange(ref state, Relieved, Delivering) == Delivering;
 
-    /// <summary>Whether two looks in turn have seen the same delivery, and it sends nothing.</summary>
+    /// <summary>Whether the last two looks saw no progress since the look before.</summary>
     public bool IsStuck()
     {
         var now = Volatile.Read(ref progress);

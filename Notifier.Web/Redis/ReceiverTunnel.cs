@@ -14,11 +14,12 @@ namespace Notifier.Redis;
 /// <summary>How messages are taken off the subscription connection before the library.</summary>
 public enum RedisTransport
 {
-    /// <summary>The connection is ours, and the library is given what is its own. The fastest.</summary>
+    /// <summary>Notifier owns the socket, and hands the library's bytes to it. The fastest, by an interface that the library calls experimental.</summary>
     Direct,
 
     /// <summary>
-    /// The connection is the library's, and so is its thread that reads; it gets what is its own through a stream. By what the library promises to keep.
+    /// The library owns the socket. Notifier's thread reads it, and passes the library's bytes on through a stream. Uses only interfaces that the
+    /// library calls stable.
     /// </summary>
     Stream,
 }

@@ -9,7 +9,7 @@ namespace Notifier.Redis;
 /// </summary>
 internal sealed class RedisConnection
 {
-    /// <summary>Messages may flow already while a gap waits for an answer: it stands that much behind the hole.</summary>
+    /// <summary>How long to wait before asking again.</summary>
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The library's own limit is 2 s; where it forgets a ping, nobody may wait for ever.</summary>

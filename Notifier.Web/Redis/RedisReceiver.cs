@@ -6,8 +6,8 @@ namespace Notifier.Redis;
 
 /// <summary>
 /// Reads one subscription connection: takes messages out, gives every other byte to the library, and delivers. One thread waits for bytes, appends
-/// all messages of a read to the logs of their names, and then broadcasts them: between Redis' socket and the browsers' there is no other thread
-/// and no queue.
+/// all messages of a read to the logs of their names, and then broadcasts them. Other threads step in only to help with a large broadcast, or to
+/// relieve a stuck one.
 /// </summary>
 /// <remarks>
 /// <para>While it broadcasts to many, it goes on reading now and then: Redis drops a subscriber whose output buffer is full.</para>
@@ -87,13 +87,13 @@ internal sealed partial class RedisReceiver : IDisposable
         }
         catch (Exception error)
         {
-            if (Volatile.Read(ref shift) != mine)
-                return;     // relieved: the connection is not this thread's any more
+            if (mine.IsRelieved)
+                return;     // the connection is not this thread's any more
             failure ??= error;
         }
         finally
         {
-            if (Volatile.Read(ref shift) != mine)
+            if (mine.IsRelieved)
                 Interlocked.Decrement(ref stuck);
         }
         // What has come is for those who subscribed, however the connection ended.
@@ -120,7 +120,7 @@ internal sealed partial class RedisReceiver : IDisposable
                 return false;
             if (failure is not null)
                 return true;
-            if (pause.TryBegin(out var awaited))
+            if (ready.Count == 0 && pause.TryBegin(out var awaited))
                 source.WaitFor(awaited, AnswerPause.Longest);
             var room = buffer.MakeRoom();
             var read = ready.Count > 0 ? source.Poll(room) : source.Receive(room);
@@ -158,7 +158,7 @@ internal sealed partial class RedisReceiver : IDisposable
         SubscribedName? name = null;        // whose messages are in the run
         SubscribedName? latest = null;
         var count = 0;
-        var dropped = 0;        // before those
+        var dropped = 0;        // messages dropped before the run
         var passed = buffer.From;      // before that, all was taken or given to the library: another thread would go on here
         var at = passed;
         while (TryReadFrame(at, out var frame))
@@ -173,7 +173,7 @@ internal sealed partial class RedisReceiver : IDisposable
                     latest = names.Find(frame.IsPattern, frame.Name);
                 if (latest is null)
                     continue;
-                // Before what the library is given: that may end the connection, and then another one has the name.
+                // Deliver first: passing bytes to the library may end the connection, and another one may own the name then.
                 if (count + dropped > 0 && (latest != name || count == ReceiverShift.LongestRun || passed < start))
                 {
                     buffer.From = passed;
@@ -202,7 +202,7 @@ internal sealed partial class RedisReceiver : IDisposable
             count = dropped = 0;
             PassOn(passed, start);
             passed = buffer.From = start;
-            // The library is told of it after that: who waits for it finds the name confirmed.
+            // The library gets the confirmation after that: its caller that awaits it finds the name confirmed.
             if (!Confirm(mine, confirmed, frame.Kind))
                 return false;
         }
@@ -389,8 +389,15 @@ internal sealed partial class RedisReceiver : IDisposable
             return;
         }
         Volatile.Write(ref shift, relief);
-        Log.Stuck(logger);
         Begin(relief);
+        try
+        {
+            Log.Stuck(logger);      // which may block as well: perhaps that is what the other thread is stuck in
+        }
+        catch (Exception)
+        {
+            // A logger is others' code, and this thread the timer's.
+        }
     }
 
     private static partial class Log

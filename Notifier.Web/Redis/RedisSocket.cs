@@ -10,8 +10,8 @@ namespace Notifier.Redis;
 /// is asked for.
 /// </summary>
 /// <remarks>
-/// The socket is connected and read synchronously: one that was ever used asynchronously stays non-blocking for good, and each receive is then a
-/// hop from .NET's socket thread.
+/// A socket of Notifier's own is connected and read synchronously: one that was ever used asynchronously stays non-blocking for good, and each receive is
+/// then a hop from .NET's socket thread. (With <see cref="RedisTransport.Stream"/> the socket is the library's, and that hop is there.)
 /// </remarks>
 internal sealed class RedisSocket : IThreadPoolWorkItem
 {
@@ -97,7 +97,8 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
     }
 
     /// <summary>
-    /// Takes what is there without waiting; zero when there is nothing. (With TLS it may wait for the rest of a record, which is on its way.)
+    /// Takes what is there without waiting; zero when there is nothing. (With TLS it may wait for the rest of a record, which is on its way, and may miss
+    /// bytes that are decrypted already: <see cref="Receive"/> returns them.)
     /// </summary>
     public int Poll(Span<byte> room) => !isClosed && socket.Available > 0 ? Receive(room) : 0;
 
@@ -134,7 +135,7 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
         }
     }
 
-    /// <summary>Called by the thread that reads, when it reads no more.</summary>
+    /// <summary>Called by the thread that reads, when it reads no more; or when there never was one.</summary>
     public void Dispose()
     {
         isClosed = true;

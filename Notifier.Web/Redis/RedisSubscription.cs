@@ -144,8 +144,8 @@ internal sealed partial class RedisSubscription
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
-            while (TryBeginStep(out var isWanted))
-                await (isWanted || !name.IsConfirmed ? SubscribeAsync() : UnsubscribeAsync());
+            while (TryBeginStep(out var unsubscribes))
+                await (unsubscribes ? UnsubscribeAsync() : SubscribeAsync());
         }
         catch (Exception) when (backplane.Stopping.IsCancellationRequested)
         {
@@ -161,16 +161,17 @@ internal sealed partial class RedisSubscription
         owner.RemoveIfOver(this);
     }
 
-    /// <summary>What is to be done next; nothing when Redis has it as it is wanted.</summary>
-    private bool TryBeginStep(out bool isWanted)
+    /// <summary>The next step; none when Redis has the name as it is wanted.</summary>
+    private bool TryBeginStep(out bool unsubscribes)
     {
         lock (gate)
         {
-            isWanted = sink is not null;
+            var isWanted = sink is not null;
             if (askedOn is not null && askedOn != backplane.Current)
                 askedOn = null;     // it went with its connection
             isWorking = refusal is null && (isWanted ? !name.IsConfirmed : askedOn is not null);
-            if (isWorking && !isWanted && name.IsConfirmed)
+            unsubscribes = isWorking && !isWanted && name.IsConfirmed;
+            if (unsubscribes)
                 name.Forget();
             else if (!isWorking && isWanted)
                 live.TrySetResult(null);

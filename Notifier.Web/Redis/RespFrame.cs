@@ -31,6 +31,9 @@ internal readonly ref struct RespFrame
     /// <summary>Of what frames may be nested in each other, in all. Redis' own replies here have less than a hundred.</summary>
     private const int MostElements = 1_000_000;
 
+    /// <summary>Of a string. Redis itself takes no longer one unless it is told to (<c>proto-max-bulk-len</c>).</summary>
+    private const int MostBytes = 512 * 1024 * 1024;
+
     private RespFrame(RespKind kind, int length, bool isPattern, ReadOnlySpan<byte> name, ReadOnlySpan<byte> channel = default, ReadOnlySpan<byte> payload = default)
     {
         Kind = kind;
@@ -142,7 +145,7 @@ internal readonly ref struct RespFrame
         for (; i < bytes.Length && bytes[i] is >= (byte)'0' and <= (byte)'9'; i++)
         {
             length = (length * 10) + (bytes[i] - '0');
-            if (length > Array.MaxLength)
+            if (length > MostBytes)
                 throw Malformed();
         }
         if (i + 2 > bytes.Length)
@@ -176,7 +179,7 @@ internal readonly ref struct RespFrame
             at += line + 2;
             if (kind is not ((byte)'$' or (byte)'*' or (byte)'>' or (byte)'~' or (byte)'%' or (byte)'|' or (byte)'=' or (byte)'!'))
                 continue;
-            if (!Utf8Parser.TryParse(text, out long count, out var read) || read != text.Length || count > Array.MaxLength)
+            if (!Utf8Parser.TryParse(text, out long count, out var read) || read != text.Length || count > MostBytes)
                 throw Malformed();
             if (count < 0)
                 continue;       // null

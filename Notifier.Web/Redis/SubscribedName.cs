@@ -25,7 +25,7 @@ internal sealed class ConnectionToken
 /// <param name="isPattern">Whether it is a pattern.</param>
 internal sealed class SubscribedName(byte[] bytes, bool isPattern)
 {
-    /// <summary>A delivery takes microseconds.</summary>
+    /// <summary>How long to wait for another thread's delivery, which takes microseconds.</summary>
     private static readonly TimeSpan DeliveredWithin = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Held while the sink is called.</summary>
@@ -37,7 +37,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     private ConnectionToken? source;
     private bool wasConfirmed;
 
-    /// <summary>Whoever has not got the lock in time has left this; cleared by whoever has the lock.</summary>
+    /// <summary>How many calls gave up waiting. The lock's holder clears it.</summary>
     private int skipped;
 
     public byte[] Bytes => bytes;
@@ -132,7 +132,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
         }
     }
 
-    /// <summary>Another thread is done in a moment, or it is stuck: then something is skipped.</summary>
+    /// <summary>Waits briefly for the other thread. If that is stuck, the call is skipped, and counted.</summary>
     private bool TryEnter()
     {
         if (delivering.TryEnter(Volatile.Read(ref skipped) > 0 ? TimeSpan.Zero : DeliveredWithin))
@@ -143,23 +143,20 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
 
     private void Exit(bool hasLock, List<IBroadcast> due)
     {
-        if (hasLock)
+        // A call may be skipped after this thread has looked: so it looks once more without the lock.
+        while (hasLock || (Volatile.Read(ref skipped) > 0 && delivering.TryEnter()))
         {
-            NoteSkipped(due);
-            delivering.Exit();
+            try
+            {
+                if (Interlocked.Exchange(ref skipped, 0) > 0)
+                    Volatile.Read(ref sink)?.NoteGap(GapCode.Internal, due);
+            }
+            finally
+            {
+                delivering.Exit();
+            }
+            hasLock = false;
         }
-        // Something may have been skipped, or the lock let go of, after the other side had looked.
-        while (Volatile.Read(ref skipped) > 0 && delivering.TryEnter())
-        {
-            NoteSkipped(due);
-            delivering.Exit();
-        }
-    }
-
-    private void NoteSkipped(List<IBroadcast> due)
-    {
-        if (Interlocked.Exchange(ref skipped, 0) > 0)
-            Volatile.Read(ref sink)?.NoteGap(GapCode.Internal, due);
     }
 }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using FluentAssertions;
 using Microsoft.Extensions.Time.Testing;
 using Notifier.Messages;
@@ -74,7 +75,7 @@ public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : I
             var started = Stopwatch.StartNew();
             var clients = await Task.WhenAll(Enumerable.Range(0, count).Select(_ => Task.Run(() => ArriveAsync(address)))).WaitAsync(Patience);
             var connected = started.Elapsed;
-            await Eventually.IsAsync(async () => await redis.SubscribersAsync("at.once") == 1, "the channel is subscribed once");
+            await WhenAllSubscribeAsync(server, "at.once", count);
             started.Restart();
             await redis.PublishAsync("at.once", $"time {time}");
             await Task.WhenAll(clients.Select(async client => (await client.ReadTextAsync(Patience)).Should().Be($"time {time}")));
@@ -101,7 +102,7 @@ public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : I
         await using var first = await ServerProcess.StartAsync(redis.Configuration, Listen.Plain, $"urls=http://127.0.0.1:{port}");
         var address = first.WebSocketAddress("/ws?channel=herd");
         var clients = await Task.WhenAll(Enumerable.Range(0, herd).Select(_ => Task.Run(() => ArriveAsync(address)))).WaitAsync(Patience);
-        await Eventually.IsAsync(async () => await redis.SubscribersAsync("herd") == 1, "the channel is subscribed");
+        await WhenAllSubscribeAsync(first, "herd", herd);
         await redis.PublishAsync("herd", "before");
         await Task.WhenAll(clients.Select(async client => (await client.ReadTextAsync(Patience)).Should().Be("before")));
 
@@ -113,7 +114,7 @@ public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : I
         var listening = killed.Elapsed;
         var back = await Task.WhenAll(coming).WaitAsync(Patience);
         var returned = killed.Elapsed;
-        await Eventually.IsAsync(async () => await redis.SubscribersAsync("herd") == 1, "the channel is subscribed once");
+        await WhenAllSubscribeAsync(second, "herd", herd);
         await redis.PublishAsync("herd", "after");
         await Task.WhenAll(back.Select(async client => (await client.ReadTextAsync(Patience)).Should().Be("after")));
 
@@ -166,6 +167,17 @@ public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : I
             await redis.PublishAsync($"churn.{n}0", $"{n}");
             ((string)(await all.ReadAsync())["data"]!).Should().Be($"{n}");
         }
+    }
+
+    /// <summary>
+    /// A handshake is answered before its name is subscribed, and plain text does not tell of that. On a machine that starves the last of ten thousand
+    /// missed what was published when Redis had the name from the first.
+    /// </summary>
+    private async Task WhenAllSubscribeAsync(ServerProcess server, string channel, int count)
+    {
+        using var http = new HttpClient();
+        await Eventually.IsAsync(async () => (int?)JsonNode.Parse(await http.GetStringAsync(new Uri(server.Address, "/stats")))!["names"]!["subscribers"] == count, "all subscribe");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync(channel) == 1, "the channel is subscribed once");
     }
 
     /// <summary>Each is answered before the next; at the end it holds nothing.</summary>

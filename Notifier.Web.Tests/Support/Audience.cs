@@ -36,8 +36,9 @@ internal sealed class Audience
     public Connection[] Connections { get; }
 
     /// <summary>What subscriptions have in common, from what a node would be configured with.</summary>
-    public static SubscriptionTraits Traits(RecentOptions recent, IMeterFactory? meters = null) => new(
-        Options.Create(recent), Options.Create(new LimitsOptions()), new HubMetrics(meters ?? NewMeters()), TimeProvider.System, NullLogger<Subscription>.Instance);
+    public static SubscriptionTraits Traits(RecentOptions recent, IMeterFactory? meters = null, DeliveryHelpers? helpers = null) => new(
+        Options.Create(recent), Options.Create(new LimitsOptions()), new HubMetrics(meters ?? NewMeters()), TimeProvider.System, NullLogger<Subscription>.Instance,
+        helpers: helpers);
 
     private static IMeterFactory NewMeters() => new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
 

@@ -104,11 +104,16 @@ internal sealed class RawWebSocket : IAsyncDisposable
         if (TryParse() is { } ready)
             return ready;
         using var timeout = new CancellationTokenSource(limit ?? Limit);
+        return await ReadFrameAsync(timeout.Token);
+    }
+
+    private async Task<Frame?> ReadFrameAsync(CancellationToken timeout)
+    {
         while (true)
         {
             if (TryParse() is { } frame)
                 return frame;
-            if (!await FillAsync(timeout.Token))
+            if (!await FillAsync(timeout))
                 return end == start ? null : throw new IOException("The connection ended inside a frame.");
         }
     }
@@ -120,12 +125,13 @@ internal sealed class RawWebSocket : IAsyncDisposable
         return frame.Opcode == Frame.TextOpcode ? frame.Text : throw new InvalidOperationException($"Not a text frame: {frame.Opcode} {frame.CloseText}");
     }
 
-    /// <summary>The next frame that is no ping.</summary>
+    /// <summary>The next frame that is no ping. The limit is for all of it: a server that only pings would be waited for for ever.</summary>
     public async Task<Frame> ReadMessageAsync(TimeSpan? limit = null)
     {
+        using var timeout = new CancellationTokenSource(limit ?? Limit);
         Frame? frame;
         do
-            frame = await ReadFrameAsync(limit) ?? throw new IOException("The server has ended the connection.");
+            frame = await ReadFrameAsync(timeout.Token) ?? throw new IOException("The server has ended the connection.");
         while (frame.Opcode == Frame.PingOpcode);
         return frame;
     }

@@ -12,6 +12,7 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Redis;
 
 /// <summary>From Redis' socket to the browsers', by both of the ways in which messages are taken off the subscription connection.</summary>
+[Collection(RunsAlone.Name)]
 public sealed class MessagePathTests(ITestOutputHelper output)
 {
     private const int MessagesPerTick = 2;

@@ -48,8 +48,18 @@ internal sealed class SweptApp : IAsyncDisposable
         return app;
     }
 
-    /// <summary>Waits until there are so many: a handshake is answered a little before the sweep sees the connection.</summary>
-    public Task WhenThereAreAsync(int connections) => Eventually.IsAsync(() => Connections == connections, $"there are {connections} connections");
+    /// <summary>
+    /// Waits until there are so many, and all are read: a handshake is answered a little before the sweep sees the connection, and a first read that
+    /// comes later than some seconds of this clock is a sign of life.
+    /// </summary>
+    public Task WhenThereAreAsync(int connections) => Eventually.IsAsync(() => Connections == connections && AreRead(), $"there are {connections} connections");
+
+    private bool AreRead()
+    {
+        var areRead = true;
+        App.Connections.ForEach(connection => areRead &= connection.Transport == Transport.EventStream || connection.Reads > 0);
+        return areRead;
+    }
 
     /// <summary>Moves the clock, and does something in each second.</summary>
     public async Task AdvanceAsync(int seconds, Func<Task>? each = null)

@@ -114,7 +114,7 @@ public sealed class DispatchTests(RedisFixture fixture)
         counted.Should().Equal(code);
     }
 
-    /// <summary>The connection stayed held: it was never closed, and its request never ended. And nobody behind it got the message.</summary>
+    /// <summary>The failed connection was never closed, its request never ended, and the subscribers after it missed the message.</summary>
     [Theory]
     [InlineData("a broadcast")]
     [InlineData("an errand")]
@@ -165,7 +165,7 @@ public sealed class DispatchTests(RedisFixture fixture)
         var large = Message.Of(null, new byte[512 * 1024]);
 
         for (var n = 0; n < 66; n++)
-            subscription.Pass([large]);     // nobody has said yet that Redis has the name
+            subscription.Pass([large]);     // Redis has not confirmed the name yet
         app.Log.Says("Messages for durable.waits come faster").Should().BeTrue();
     }
 

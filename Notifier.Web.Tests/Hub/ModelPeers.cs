@@ -19,7 +19,7 @@ internal static class ModelPeers
         }
     }
 
-    /// <summary>Whether nobody holds the connection, and that is true.</summary>
+    /// <summary>Whether the connection is free and the condition holds.</summary>
     public static bool IsAtRest(this Connection connection, Func<bool> isCaughtUp)
     {
         if (!connection.TryHold())

@@ -163,7 +163,7 @@ public sealed class ReceiverStuckTests : RedisReceiverTest
         Log.Lines.Should().ContainSingle(line => line.Text.Contains("a gap that fails"));
     }
 
-    /// <summary>A log whose reader is gone blocks whoever writes to it, and the watchdog wrote before it started the thread that was to go on.</summary>
+    /// <summary>A log without a reader blocks its writers. The watchdog wrote to the log before it started the relieving thread.</summary>
     [Fact]
     public async Task A_log_that_blocks_does_not_keep_another_thread_from_reading()
     {

@@ -241,8 +241,8 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     }
 
     /// <summary>
-    /// Ends it because of a mistake of ours, or for lack of memory: part of a frame may have been sent. Only by the holder, who lets go of it all the
-    /// same: else it would stay for ever.
+    /// Aborts the connection after an unexpected exception: part of a frame may have been sent. Only by the holder, which must still call
+    /// <see cref="Release"/>, or the request never ends.
     /// </summary>
     public void Fail(Exception error)
     {

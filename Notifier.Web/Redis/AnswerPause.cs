@@ -7,7 +7,7 @@ namespace Notifier.Redis;
 /// half of them in one broadcast and half in the next, and each message costs twice as much (bench/RESULTS.md). The pause ends when as many messages
 /// have come as were sent. A field, never copied.
 /// </summary>
-/// <remarks>Where messages are rare, none is likely to come within the pause, and there is none.</remarks>
+/// <remarks>There is no pause if messages are rare: none is likely to arrive within it.</remarks>
 internal struct AnswerPause
 {
     /// <summary>Messages that come less often than this are rare.</summary>

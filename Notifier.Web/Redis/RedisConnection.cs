@@ -22,7 +22,7 @@ internal sealed class RedisConnection
     private readonly TimeProvider time;
     private readonly ConcurrentDictionary<EndPoint, int> restorations = [];
 
-    /// <summary>How many losses of the connection for subscriptions were told of.</summary>
+    /// <summary>How many losses of the subscription connection the library has reported.</summary>
     private readonly ConcurrentDictionary<EndPoint, int> losses = [];
 
     private int isAwaiting;

@@ -40,8 +40,8 @@ internal sealed partial class RedisSubscription
     public SubscribedName Name => name;
 
     /// <summary>
-    /// Completes when Redis has confirmed the name: with null; or with the reason, when Redis refuses it. By then the sink was told of the
-    /// refusal. While Redis is away it waits. Shared by all who want the name.
+    /// Completes when Redis has confirmed the name: with null; or with the reason, when Redis refuses it, after the sink was notified.
+    /// While Redis is away it waits. Shared by all who want the name.
     /// </summary>
     public Task<string?> Live => Volatile.Read(ref live).Task;
 

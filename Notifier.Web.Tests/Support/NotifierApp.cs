@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Notifier.Connections;
 using Notifier.Hub;
+using Notifier.Redis;
 
 namespace Notifier.Tests.Support;
 
@@ -80,7 +81,7 @@ internal sealed class NotifierApp : IAsyncDisposable
             builder =>
             {
                 if (time is not null)
-                    builder.Services.AddSingleton(time);
+                    UseClock(builder.Services, time);
                 replace?.Invoke(builder.Services);
                 if (listen == Listen.Tls)
                     builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
@@ -111,6 +112,17 @@ internal sealed class NotifierApp : IAsyncDisposable
             throw;
         }
         return new NotifierApp(app, log);
+    }
+
+    /// <summary>
+    /// Redis keeps the system's clock. By one that a test moves, its echo would take minutes, and a delivery that is under way for microseconds
+    /// would be taken for a stuck one, whose name loses messages meanwhile.
+    /// </summary>
+    private static void UseClock(IServiceCollection services, TimeProvider time)
+    {
+        services.AddSingleton(time);
+        services.AddSingleton(static provider => ActivatorUtilities.CreateInstance<RedisProbe>(provider, TimeProvider.System));
+        services.AddSingleton(static provider => ActivatorUtilities.CreateInstance<RedisBackplane>(provider, TimeProvider.System));
     }
 
     /// <summary>What SIGTERM does.</summary>

@@ -2,7 +2,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Time.Testing;
 using Notifier.Connections;
-using Notifier.Redis;
 
 namespace Notifier.Tests.Support;
 
@@ -32,9 +31,7 @@ internal sealed class SweptApp : IAsyncDisposable
     {
         var time = new PausableTime();
         var app = new SweptApp(
-            // Redis has its own clock: by this one its echo would seem to take minutes, and the connection to be deaf.
-            await NotifierApp.StartAsync(redis, listen, time, replace: static services => services.AddSingleton(
-                static provider => ActivatorUtilities.CreateInstance<RedisProbe>(provider, TimeProvider.System)), settings:
+            await NotifierApp.StartAsync(redis, listen, time, settings:
                 ["History:Recent:Bytes=200000000", "History:Recent:Messages=100000", "History:Recent:Age=1.00:00:00", .. settings]),
             time);
         // The sweep starts its timer a little after the application has started.
@@ -111,7 +108,12 @@ internal sealed class SweptApp : IAsyncDisposable
     /// <summary>Moves the clock as a pause of the whole process does: no timer comes meanwhile.</summary>
     public void Pause(TimeSpan pause) => time.Paused += pause;
 
-    public ValueTask DisposeAsync() => App.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await App.DisposeAsync();
+        if (App.Log.Says("A delivery is stuck"))
+            throw new InvalidOperationException("The clock of the test has reached the receiver's watchdog, which costs messages.");
+    }
 
     private sealed class PausableTime : FakeTimeProvider
     {

@@ -22,8 +22,11 @@ internal sealed partial class RedisReceiver : IDisposable
     /// <summary>While so many threads are stuck, it is no use to try with one more.</summary>
     private const int MostStuck = 16;
 
-    /// <summary>How long a delivery may make no progress: it takes microseconds.</summary>
-    public static readonly TimeSpan StuckAfter = TimeSpan.FromMilliseconds(500);
+    /// <summary>
+    /// How long a delivery may make no progress. It takes microseconds, but its thread may have to wait for a processor, and a delivery that is wrongly
+    /// taken for a stuck one costs its name messages.
+    /// </summary>
+    public static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(2);
 
     private readonly SubscribedNames names;
     private readonly RedisNames prefix;

@@ -105,13 +105,13 @@ internal static class Server
         services.AddSingleton<NameRules>();
         services.AddSingleton<OriginRules>();
         services.AddSingleton<AnonymousAccess>();
-        services.AddSingleton<IConfigureOptions<JwtBearerOptions>, TokenKeys>();
+        services.AddSingleton<IConfigureOptions<JwtBearerOptions>, JwtBearerSetup>();
         services.AddSingleton<IPostConfigureOptions<JwtBearerOptions>, JwtBearerPostConfigureOptions>();
         services.AddSingleton<RecentDisconnections>();
-        services.AddSingleton<TokenAccess>();
+        services.AddSingleton<TokenAuthentication>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<Callback>();
-        services.AddSingleton<Visitors>();
+        services.AddSingleton<Authenticator>();
         services.AddSingleton<IPostConfigureOptions<ForwardedHeadersOptions>, KnownProxies>();
 
         services.AddSingleton<RedisLocator>();
@@ -140,7 +140,7 @@ internal static class Server
         services.AddSingleton<HubMetrics>();
         services.AddSingleton<Covers>();
         services.AddSingleton<JournalReader>();
-        services.AddSingleton<SubscriptionTraits>();
+        services.AddSingleton<SubscriptionContext>();
         services.AddSingleton<SubscriptionHub>();
         services.AddHostedService<HubSweep>();
 
@@ -150,7 +150,7 @@ internal static class Server
         services.AddSingleton<HistoryEndpoint>();
         services.AddSingleton<StatsEndpoint>();
         services.AddSingleton<ClientScripts>();
-        services.AddHostedService<Disconnections>();
+        services.AddHostedService<DisconnectListener>();
         services.AddOpenApi(ApiDescription.Configure);
         services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Insert(0, PublishJson.Default));
         services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Add(DisconnectJson.Default));
@@ -167,15 +167,15 @@ internal static class Server
     private static void Map(WebApplication app)
     {
         app.UseSecurityHeaders();
-        if (app.Services.GetRequiredService<IOptions<ProxyOptions>>().Value.AreKnown)
+        if (app.Services.GetRequiredService<IOptions<ProxyOptions>>().Value.IsConfigured)
             app.UseForwardedHeaders();
         var warnings = app.Services.GetRequiredService<StartupWarnings>();
         var time = app.Services.GetRequiredService<TimeProvider>();
         var connectionLog = app.Services.GetRequiredService<ILogger<Connection>>();
         app.Use((context, next) =>
         {
-            warnings.Look(context.Request);
-            FrameUpgrade.Intercept(context, time, connectionLog);
+            warnings.CheckRequest(context.Request);
+            WebSocketUpgrade.Intercept(context, time, connectionLog);
             return next(context);
         });
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.Zero });     // see Liveness

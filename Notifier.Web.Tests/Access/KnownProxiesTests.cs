@@ -43,7 +43,7 @@ public sealed class KnownProxiesTests : IDisposable
     [InlineData("", "10.0.0.0/8", true)]
     [InlineData("", "", false)]
     public void Proxies_are_known_when_any_is_configured(string proxy, string network, bool areKnown) =>
-        new ProxyOptions { KnownProxies = List(proxy), KnownNetworks = List(network) }.AreKnown.Should().Be(areKnown);
+        new ProxyOptions { KnownProxies = List(proxy), KnownNetworks = List(network) }.IsConfigured.Should().Be(areKnown);
 
     [Theory]
     [InlineData("10.0.0.5")]

@@ -44,7 +44,7 @@ public sealed class PublicKeyFileTests : IDisposable
         })
         {
             File.WriteAllText(file, pem);
-            ((await TestToken.IdentifyAsync(byFile, token, time)).Visitor?.Subject).Should().Be("42");
+            ((await TestToken.IdentifyAsync(byFile, token, time)).Caller?.Subject).Should().Be("42");
             var forged = TestToken.Sign(TestToken.Payload(Now.AddMinutes(5), "news"), "HS256", text => HMACSHA256.HashData(Encoding.UTF8.GetBytes(pem), text));
             ((await TestToken.IdentifyAsync(byFile, forged, time)).Refusal?.Message).Should().Be("the token is not signed with a key that is known here");
         }
@@ -59,7 +59,7 @@ public sealed class PublicKeyFileTests : IDisposable
         {
             File.WriteAllText(file, pem);
 
-            TokenKeys.Read(new TokenOptions { PublicKeyFile = file }, out var error).Should().BeEmpty();
+            JwtBearerSetup.Read(new TokenOptions { PublicKeyFile = file }, out var error).Should().BeEmpty();
 
             error.Should().Contain("-----BEGIN PUBLIC KEY-----");
         }

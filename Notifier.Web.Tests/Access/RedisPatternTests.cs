@@ -63,8 +63,8 @@ public sealed class RedisPatternTests
     [InlineData(@"orders\.\*[a]b?", "orders.*ab")]
     [InlineData("*", "")]
     [InlineData("orders", "orders")]
-    public void Its_beginning_is_all_before_the_first_wildcard(string pattern, string beginning) =>
-        Encoding.UTF8.GetString(RedisPattern.Parse(pattern).Beginning).Should().Be(beginning);
+    public void Its_beginning_is_all_before_the_first_wildcard(string pattern, string prefix) =>
+        Encoding.UTF8.GetString(RedisPattern.Parse(pattern).LiteralPrefix).Should().Be(prefix);
 
     [Theory]
     [InlineData("a[]", true)]

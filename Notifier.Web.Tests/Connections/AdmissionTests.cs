@@ -67,10 +67,10 @@ public sealed class AdmissionTests(RedisFixture fixture)
     [InlineData("198.51.100.7", "198.51.100.7", "198.51.100.8")]
     [InlineData("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:2::1")]      // a customer has a /64
     [InlineData("::ffff:198.51.100.7", "198.51.100.7", "::ffff:198.51.100.8")]
-    public async Task One_address_has_so_many_and_others_are_not_kept_out_by_it(string visitor, string same, string other)
+    public async Task One_address_has_so_many_and_others_are_not_kept_out_by_it(string caller, string same, string other)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [KnownProxy, "Limits:ConnectionsPerAddress=2"]);
-        var first = await ConnectAsync(app, visitor);
+        var first = await ConnectAsync(app, caller);
         await using var second = await ConnectAsync(app, same);
 
         using var refused = await HandshakeAsync(app, same);
@@ -158,11 +158,11 @@ public sealed class AdmissionTests(RedisFixture fixture)
         silent.ForEach(client => client.Dispose());
     }
 
-    private static async Task<bool> MayConnectAsync(NotifierApp app, string? visitor = null)
+    private static async Task<bool> MayConnectAsync(NotifierApp app, string? caller = null)
     {
         try
         {
-            await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: Forwarded(visitor));
+            await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: Forwarded(caller));
             return true;
         }
         catch (InvalidOperationException)
@@ -171,13 +171,13 @@ public sealed class AdmissionTests(RedisFixture fixture)
         }
     }
 
-    private static Task<RawWebSocket> ConnectAsync(NotifierApp app, string visitor) =>
-        RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: Forwarded(visitor));
+    private static Task<RawWebSocket> ConnectAsync(NotifierApp app, string caller) =>
+        RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: Forwarded(caller));
 
-    private static string Forwarded(string? visitor) => visitor is null ? "" : $"X-Forwarded-For: {visitor}\r\n";
+    private static string Forwarded(string? caller) => caller is null ? "" : $"X-Forwarded-For: {caller}\r\n";
 
     /// <summary>A handshake whose answer is looked at as HTTP.</summary>
-    private static async Task<HttpResponseMessage> HandshakeAsync(NotifierApp app, string? visitor = null)
+    private static async Task<HttpResponseMessage> HandshakeAsync(NotifierApp app, string? caller = null)
     {
         using var http = new HttpClient();
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(app.Address, "/ws"));
@@ -185,8 +185,8 @@ public sealed class AdmissionTests(RedisFixture fixture)
         request.Headers.Upgrade.Add(new("websocket"));
         request.Headers.Add("Sec-WebSocket-Version", "13");
         request.Headers.Add("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
-        if (visitor is not null)
-            request.Headers.Add("X-Forwarded-For", visitor);
+        if (caller is not null)
+            request.Headers.Add("X-Forwarded-For", caller);
         return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(Eventually.Limit);
     }
 }

@@ -20,14 +20,14 @@ public sealed class CatchingUpTests(RedisFixture fixture)
     public async Task What_the_lane_did_not_take_of_a_batch_is_caught_up_though_no_message_follows(int takes)
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
-        var lane = new ScriptedLane { Takes = length => Math.Min(length, takes) };
-        var connection = new Connection(lane, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
-        var subscription = new Subscription(Name.Channel("quiet"), app.Services.GetRequiredService<SubscriptionTraits>());
-        connection.Run(() => new Subscriber(connection, subscription).Join());
+        var transport = new ScriptedTransport { Takes = length => Math.Min(length, takes) };
+        var connection = new Connection(transport, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
+        var subscription = new Subscription(Name.Channel("quiet"), app.Services.GetRequiredService<SubscriptionContext>());
+        connection.Post(() => SubscriberExtensions.Join(new Subscriber(connection, subscription)));
 
-        subscription.Pass(Enumerable.Range(0, 50).Select(n => Message.Of(null, [(byte)'a', (byte)('0' + n)])).ToArray());
+        subscription.DeliverAndBroadcast(Enumerable.Range(0, 50).Select(n => Message.Create(null, [(byte)'a', (byte)('0' + n)])).ToArray());
 
-        await Eventually.IsAsync(() => lane.Taken.Length == 50 * 4, "all was sent");
-        lane.Taken.Chunk(4).Select(frame => frame[3] - '0').Should().Equal(Enumerable.Range(0, 50));
+        await Eventually.IsAsync(() => transport.Taken.Length == 50 * 4, "all was sent");
+        transport.Taken.Chunk(4).Select(frame => frame[3] - '0').Should().Equal(Enumerable.Range(0, 50));
     }
 }

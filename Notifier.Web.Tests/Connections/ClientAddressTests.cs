@@ -17,13 +17,13 @@ public sealed class ClientAddressTests
     [InlineData("2001:db8::1", "2001:db8:0:1::1", false)]
     [InlineData("::1", "0.0.0.0", false)]
     public void Two_are_one_when_one_customer_has_both(string one, string other, bool same) =>
-        (ClientAddress.Of(IPAddress.Parse(one)) == ClientAddress.Of(IPAddress.Parse(other))).Should().Be(same);
+        (ClientAddress.From(IPAddress.Parse(one)) == ClientAddress.From(IPAddress.Parse(other))).Should().Be(same);
 
     [Fact]
     public void No_address_is_nobody()
     {
-        default(ClientAddress).IsNobody.Should().BeTrue();
-        ClientAddress.Of(IPAddress.Any).IsNobody.Should().BeFalse();
-        ClientAddress.Of(IPAddress.IPv6Any).IsNobody.Should().BeFalse();
+        default(ClientAddress).IsUnknown.Should().BeTrue();
+        ClientAddress.From(IPAddress.Any).IsUnknown.Should().BeFalse();
+        ClientAddress.From(IPAddress.IPv6Any).IsUnknown.Should().BeFalse();
     }
 }

@@ -10,7 +10,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>Many threads on one connection whose lane takes bytes as it pleases: no wake-up is lost, and no frame is torn.</summary>
+/// <summary>Many threads on one connection whose transport takes bytes as it pleases: no wake-up is lost, and no frame is torn.</summary>
 public sealed class ConnectionRaceTests(ITestOutputHelper output)
 {
     private const int Threads = 4;
@@ -22,32 +22,32 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
         {
             var seed = Random.Shared.Next();
             output.WriteLine($"Round {round}: the seed is {seed}.");
-            var lane = Moody(seed);
-            var connection = new Connection(lane, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
-            var feed = new Numbers(connection);
-            var errands = new ConcurrentBag<int>();
-            connection.Run(() => connection.Follow(feed));
+            var transport = Moody(seed);
+            var connection = new Connection(transport, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
+            var source = new Numbers(connection);
+            var actions = new ConcurrentBag<int>();
+            connection.Post(() => connection.AddSource(source));
 
             await RunOnThreadsAsync(thread =>
             {
                 for (var n = 0; n < 500; n++)
                 {
-                    feed.More();
+                    source.More();
                     if (n % 3 == 0)
                         connection.SendPing();
                     if (n % 5 == 0)
                         connection.SendPong([0x8A, 1, (byte)n]);
                     if (n % 7 == 0)
-                        connection.Run(() => errands.Add(n));
-                    if (n % 11 == 0 && connection.TryHold())
+                        connection.Post(() => actions.Add(n));
+                    if (n % 11 == 0 && connection.TryAcquire())
                         connection.Release();
                 }
             });
-            await Eventually.IsAsync(() => feed.Sent == Threads * 500 && errands.Count == Threads * 72, "everything was sent");
+            await Eventually.IsAsync(() => source.Sent == Threads * 500 && actions.Count == Threads * 72, "everything was sent");
             await connection.CloseAsync(CloseReason.Internal).WaitAsync(Eventually.Limit);
             await connection.RetireAsync().WaitAsync(Eventually.Limit);
 
-            var frames = Frames(lane.Taken);
+            var frames = Frames(transport.Taken);
             frames.Where(frame => frame.Opcode == ServerFrame.Binary).Select(frame => BitConverter.ToInt32(frame.Payload))
                 .Should().Equal(Enumerable.Range(0, Threads * 500));
             frames[^1].Opcode.Should().Be(ServerFrame.Close);
@@ -60,16 +60,16 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
     {
         for (var round = 0; round < 300; round++)
         {
-            var lane = Moody(Random.Shared.Next());
-            var connection = new Connection(lane, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
-            var feed = new Numbers(connection);
-            connection.Run(() => connection.Follow(feed));
+            var transport = Moody(Random.Shared.Next());
+            var connection = new Connection(transport, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
+            var source = new Numbers(connection);
+            connection.Post(() => connection.AddSource(source));
 
             await RunOnThreadsAsync(thread =>
             {
                 for (var n = 0; n < 50; n++)
                 {
-                    feed.More();
+                    source.More();
                     connection.SendPing();
                     connection.SendPong([0x8A, 0]);
                     if (n == 25 && thread == 0)
@@ -78,18 +78,18 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
                 if (thread == 1)
                     connection.RetireAsync().Wait(Eventually.Limit).Should().BeTrue();
             });
-            var sent = lane.Taken.Length;
+            var sent = transport.Taken.Length;
             connection.SendPing();
             connection.CatchUp();
 
-            lane.Taken.Should().HaveCount(sent, "nothing is sent after retirement");
-            var frames = Frames(lane.Taken);
+            transport.Taken.Should().HaveCount(sent, "nothing is sent after retirement");
+            var frames = Frames(transport.Taken);
             frames.FindIndex(frame => frame.Opcode == ServerFrame.Close).Should().BeOneOf(-1, frames.Count - 1);
         }
     }
 
     /// <summary>
-    /// One thread lets go just as another leaves its wish: between seeing that there is none and being gone, a holder that only
+    /// One thread lets go just as another leaves its wish: between seeing that there is none and being gone, a owner that only
     /// wrote "free" would overwrite it, and nobody would come again.
     /// </summary>
     [Fact]
@@ -99,7 +99,7 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
         // Where other work has the processors, each round waits for its turn.
         var time = Stopwatch.StartNew();
         var rounds = most;
-        var connection = new Connection(new ScriptedLane(), PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
+        var connection = new Connection(new ScriptedTransport(), PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
         var held = 0;
         var wished = 0;
         var done = 0;
@@ -112,7 +112,7 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
                 {
                     if (time.Elapsed > Eventually.Limit / 2)
                         Volatile.Write(ref rounds, round);      // the last
-                    connection.TryHold();
+                    connection.TryAcquire();
                     Volatile.Write(ref held, round);
                     Thread.SpinWait(round % 128);
                     connection.Release();
@@ -120,7 +120,7 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
                     if (Volatile.Read(ref done) != round)
                     {
                         lost++;
-                        connection.Run(static () => { });   // wakes it, so that the next round is one of its own
+                        connection.Post(static () => { });   // wakes it, so that the next round is one of its own
                     }
                 }
             },
@@ -129,7 +129,7 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
                 for (var round = 1; round <= Volatile.Read(ref rounds); round++)
                 {
                     WaitFor(ref held, round);
-                    connection.Run(() => done++);
+                    connection.Post(() => done++);
                     Volatile.Write(ref wished, round);
                 }
             });
@@ -153,24 +153,24 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
             run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))).WaitAsync(Eventually.Limit);
 
     /// <summary>Takes all, part or nothing; and now and then is not ready until another thread says so.</summary>
-    private static ScriptedLane Moody(int seed)
+    private static ScriptedTransport Moody(int seed)
     {
-        var random = new Random(seed);      // used by one holder at a time, which is what is tested
-        var lane = new ScriptedLane();
-        lane.Takes = length => random.Next(3) switch { 0 => 0, 1 => length, _ => random.Next(length + 1) };
-        lane.Sends = async () => await Task.Yield();
-        lane.StaysReady = () =>
+        var random = new Random(seed);      // used by one owner at a time, which is what is tested
+        var transport = new ScriptedTransport();
+        transport.Takes = length => random.Next(3) switch { 0 => 0, 1 => length, _ => random.Next(length + 1) };
+        transport.Sends = async () => await Task.Yield();
+        transport.StaysReady = () =>
         {
             if (random.Next(4) > 0)
                 return true;
             ThreadPool.QueueUserWorkItem(_ =>
             {
-                SpinWait.SpinUntil(() => !lane.IsReady, Eventually.Limit);
-                lane.BecomeReady();
+                SpinWait.SpinUntil(() => !transport.IsReady, Eventually.Limit);
+                transport.BecomeReady();
             });
             return false;
         };
-        return lane;
+        return transport;
     }
 
     private static List<(byte Opcode, byte[] Payload)> Frames(byte[] bytes)
@@ -186,7 +186,7 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
     }
 
     /// <summary>Sends 0, 1, 2, … in binary frames, as many as were asked for.</summary>
-    private sealed class Numbers(Connection connection) : Feed
+    private sealed class Numbers(Connection connection) : FrameSource
     {
         private int wanted;
         private int sent;

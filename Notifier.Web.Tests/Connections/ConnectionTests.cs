@@ -14,45 +14,45 @@ public sealed class ConnectionTests
     private static readonly byte[] Ping = [0x89, 0];
     private static readonly CloseReason Bye = CloseReason.Malformed("bye");
 
-    private readonly ScriptedLane lane = new();
+    private readonly ScriptedTransport transport = new();
     private readonly Connection connection;
     private int aborts;
 
-    public ConnectionTests() => connection = new Connection(lane, PlainText.Format, () => aborts++, TimeProvider.System, NullLogger.Instance);
+    public ConnectionTests() => connection = new Connection(transport, PlainText.Format, () => aborts++, TimeProvider.System, NullLogger.Instance);
 
     [Fact]
     public void Only_one_holds_it()
     {
-        connection.TryHold().Should().BeTrue();
-        connection.TryHold().Should().BeFalse();
+        connection.TryAcquire().Should().BeTrue();
+        connection.TryAcquire().Should().BeFalse();
 
         connection.Release();
 
-        connection.TryHold().Should().BeTrue();
+        connection.TryAcquire().Should().BeTrue();
     }
 
     [Fact]
     public void What_is_wished_for_while_it_is_held_is_done_when_it_is_let_go()
     {
         var ran = 0;
-        connection.TryHold();
+        connection.TryAcquire();
         connection.SendPing();
         connection.SendPong([0x8A, 1, 1]);
         connection.SendPong([0x8A, 1, 2]);
-        connection.Run(() => ran++);
-        lane.Taken.Should().BeEmpty();
+        connection.Post(() => ran++);
+        transport.Taken.Should().BeEmpty();
 
         connection.Release();
 
-        lane.Taken.Should().Equal([0x8A, 1, 2, .. Ping], "the newer pong takes the place of the older one");
+        transport.Taken.Should().Equal([0x8A, 1, 2, .. Ping], "the newer pong takes the place of the older one");
         ran.Should().Be(1);
-        connection.TryHold().Should().BeTrue();
+        connection.TryAcquire().Should().BeTrue();
     }
 
     [Fact]
     public void A_close_that_was_wished_for_goes_first_and_nothing_follows_it()
     {
-        connection.TryHold();
+        connection.TryAcquire();
         connection.Write(new FrameBatch(Hello, 1));
         connection.SendPing();
         connection.SendPong([0x8A, 0]);
@@ -60,11 +60,11 @@ public sealed class ConnectionTests
 
         connection.Release();
         connection.SendPing();
-        connection.TryHold();
+        connection.TryAcquire();
         connection.Write(new FrameBatch(Hello, 1)).Should().Be(1, "there is nothing to send again");
         connection.Release();
 
-        lane.Taken.Should().Equal([.. Hello, .. Bye.ToFrame()]);
+        transport.Taken.Should().Equal([.. Hello, .. Bye.ToFrame()]);
         closed.IsCompletedSuccessfully.Should().BeTrue();
     }
 
@@ -72,27 +72,27 @@ public sealed class ConnectionTests
     public async Task A_close_waits_for_the_end_of_the_frame_that_was_begun_and_nobody_waits_for_the_close()
     {
         var sending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lane.Takes = _ => 3;
-        lane.Sends = () => sending.Task;
-        connection.TryHold();
+        transport.Takes = _ => 3;
+        transport.Sends = () => sending.Task;
+        connection.TryAcquire();
         connection.Write(new FrameBatch(Hello, 1));
         connection.Release();
 
         var closed = connection.CloseAsync(Bye);
         closed.IsCompleted.Should().BeFalse();
-        lane.Takes = length => length;
+        transport.Takes = length => length;
         sending.SetResult();
         await closed.WaitAsync(Eventually.Limit);
 
-        lane.Taken.Should().Equal([.. Hello, .. Bye.ToFrame()]);
+        transport.Taken.Should().Equal([.. Hello, .. Bye.ToFrame()]);
     }
 
     [Fact]
     public async Task A_close_that_the_lane_takes_in_part_is_sent_only_when_the_lane_has_all_of_it()
     {
         var sending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lane.Takes = _ => 1;
-        lane.Sends = () => sending.Task;
+        transport.Takes = _ => 1;
+        transport.Sends = () => sending.Task;
 
         var closed = connection.CloseAsync(Bye);
 
@@ -100,7 +100,7 @@ public sealed class ConnectionTests
         connection.SendPing();
         sending.SetResult();
         await closed.WaitAsync(Eventually.Limit);
-        lane.Taken.Should().Equal(Bye.ToFrame());
+        transport.Taken.Should().Equal(Bye.ToFrame());
     }
 
     [Fact]
@@ -110,16 +110,16 @@ public sealed class ConnectionTests
         connection.CloseAsync(CloseReason.Internal).IsCompletedSuccessfully.Should().BeTrue();
 
         connection.CloseAsked.Should().Be(Bye);
-        lane.Taken.Should().Equal(Bye.ToFrame());
+        transport.Taken.Should().Equal(Bye.ToFrame());
     }
 
     [Fact]
     public async Task Retiring_aborts_a_write_that_still_waits_and_completes_when_that_has_ended()
     {
         var sending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lane.Takes = _ => 0;
-        lane.Sends = () => sending.Task;
-        connection.TryHold();
+        transport.Takes = _ => 0;
+        transport.Sends = () => sending.Task;
+        connection.TryAcquire();
         connection.Write(new FrameBatch(Hello, 1));
         connection.Release();
 
@@ -127,7 +127,7 @@ public sealed class ConnectionTests
 
         aborts.Should().Be(1);
         retired.IsCompleted.Should().BeFalse();
-        lane.IsBroken = true;
+        transport.IsBroken = true;
         sending.SetResult();
         await retired.WaitAsync(Eventually.Limit);
     }
@@ -139,16 +139,16 @@ public sealed class ConnectionTests
         aborts.Should().Be(1, "it was not closed");
         var ran = false;
 
-        connection.TryHold().Should().BeFalse();
+        connection.TryAcquire().Should().BeFalse();
         connection.CatchUp();
-        connection.Run(() => ran = true);
+        connection.Post(() => ran = true);
         connection.SendPing();
         connection.Abort();
         await connection.CloseAsync(Bye).WaitAsync(Eventually.Limit);
 
         ran.Should().BeFalse();
         aborts.Should().Be(1);
-        lane.Taken.Should().BeEmpty();
+        transport.Taken.Should().BeEmpty();
     }
 
     [Fact]

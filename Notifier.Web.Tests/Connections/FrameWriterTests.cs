@@ -9,7 +9,7 @@ namespace Notifier.Tests.Connections;
 
 public sealed class FrameWriterTests(ITestOutputHelper output)
 {
-    private readonly ScriptedLane lane = new();
+    private readonly ScriptedTransport transport = new();
 
     [Fact]
     public async Task Frames_are_whole_and_in_order_whatever_the_lane_takes()
@@ -17,13 +17,13 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
         var seed = Random.Shared.Next();
         output.WriteLine($"The seed is {seed}.");
         var random = new Random(seed);
-        lane.Takes = length => random.Next(4) switch { 0 => 0, 1 => length, _ => random.Next(length + 1) };
-        lane.StaysReady = () => random.Next(8) > 0;
-        var messages = Enumerable.Range(0, 2_000).Select(n => Message.Of(null, Payload(random, n))).ToArray();
+        transport.Takes = length => random.Next(4) switch { 0 => 0, 1 => length, _ => random.Next(length + 1) };
+        transport.StaysReady = () => random.Next(8) > 0;
+        var messages = Enumerable.Range(0, 2_000).Select(n => Message.Create(null, Payload(random, n))).ToArray();
 
-        await WriteAllAsync(new FrameWriter(lane, PlainText.Format), messages);
+        await WriteAllAsync(new FrameWriter(transport, PlainText.Format), messages);
 
-        lane.Taken.AsSpan().SequenceEqual(Expected(messages)).Should().BeTrue();
+        transport.Taken.AsSpan().SequenceEqual(Expected(messages)).Should().BeTrue();
     }
 
     [Theory]
@@ -35,37 +35,37 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     [InlineData(204)]   // both
     public async Task What_was_not_begun_is_sent_again_by_the_caller_and_what_was_begun_is_not(int takes)
     {
-        var messages = new[] { Message.Of(null, new byte[100]), Message.Of(null, new byte[100]) };
+        var messages = new[] { Message.Create(null, new byte[100]), Message.Create(null, new byte[100]) };
         var batch = Plain.Encode(new FrameBuffer(), messages);
-        lane.Takes = _ => takes;
-        var writer = new FrameWriter(lane, PlainText.Format);
+        transport.Takes = _ => takes;
+        var writer = new FrameWriter(transport, PlainText.Format);
 
         var begun = writer.Write(batch);
 
         begun.Should().Be(takes <= 102 ? 1 : 2);
         writer.IsReady.Should().Be(takes is 102 or 204);
         await writer.FinishAsync();
-        lane.Taken.Should().HaveCount(begun * 102);
+        transport.Taken.Should().HaveCount(begun * 102);
     }
 
     [Fact]
     public async Task The_rest_of_a_frame_is_a_copy_for_the_callers_buffer_is_used_again()
     {
-        var bytes = Plain.Encode(new FrameBuffer(), [Message.Of(null, "hello"u8.ToArray())]).Bytes.ToArray();
-        lane.Takes = _ => 3;
-        var writer = new FrameWriter(lane, PlainText.Format);
+        var bytes = Plain.Encode(new FrameBuffer(), [Message.Create(null, "hello"u8.ToArray())]).Bytes.ToArray();
+        transport.Takes = _ => 3;
+        var writer = new FrameWriter(transport, PlainText.Format);
 
         writer.Write(new FrameBatch(bytes, 1));
         bytes.AsSpan().Fill(0xEE);
 
         await writer.FinishAsync();
-        lane.Taken.Should().Equal([0x81, 5, .. "hello"u8]);
+        transport.Taken.Should().Equal([0x81, 5, .. "hello"u8]);
     }
 
     [Fact]
     public void A_large_payload_is_shared_by_all_whom_it_waits_for()
     {
-        var message = Message.Of(null, new byte[512 * 1024]);
+        var message = Message.Create(null, new byte[512 * 1024]);
         var batch = Plain.Encode(new FrameBuffer(), [message]);
         var writers = Enumerable.Range(0, 100).Select(_ => new FrameWriter(Stalling(after: 1_000), PlainText.Format)).ToList();
         var before = GC.GetAllocatedBytesForCurrentThread();
@@ -80,28 +80,28 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     [Fact]
     public async Task A_lane_that_breaks_inside_a_frame_leaves_the_writer_ready_to_be_forgotten()
     {
-        lane.Takes = _ => 10;
-        var writer = new FrameWriter(lane, PlainText.Format);
-        writer.Write(Plain.Encode(new FrameBuffer(), [Message.Of(null, new byte[100])]));
-        lane.IsBroken = true;
+        transport.Takes = _ => 10;
+        var writer = new FrameWriter(transport, PlainText.Format);
+        writer.Write(Plain.Encode(new FrameBuffer(), [Message.Create(null, new byte[100])]));
+        transport.IsBroken = true;
 
         await writer.FinishAsync();
 
         writer.IsReady.Should().BeTrue();
-        writer.Write(Plain.Encode(new FrameBuffer(), [Message.Of(null, new byte[100_000])])).Should().Be(1);
+        writer.Write(Plain.Encode(new FrameBuffer(), [Message.Create(null, new byte[100_000])])).Should().Be(1);
         writer.IsReady.Should().BeTrue();
-        lane.Taken.Should().HaveCount(10);
+        transport.Taken.Should().HaveCount(10);
     }
 
     [Fact]
     public void A_message_without_a_frame_counts_and_sends_nothing()
     {
-        new FrameWriter(lane, PlainText.Format).Write(FrameBatch.Nothing(3)).Should().Be(3);
+        new FrameWriter(transport, PlainText.Format).Write(FrameBatch.Nothing(3)).Should().Be(3);
 
-        lane.Offers.Should().Be(0);
+        transport.Offers.Should().Be(0);
     }
 
-    private static ScriptedLane Stalling(int after) => new()
+    private static ScriptedTransport Stalling(int after) => new()
     {
         Takes = length =>
         {
@@ -120,7 +120,7 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
             while (!writer.IsReady)
             {
                 var finish = writer.FinishAsync();
-                lane.BecomeReady();
+                transport.BecomeReady();
                 await finish;
             }
         }

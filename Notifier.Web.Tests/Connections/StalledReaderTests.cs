@@ -16,7 +16,7 @@ public sealed class StalledReaderTests(RedisFixture fixture, ITestOutputHelper o
 
     /// <summary>Kestrel allows so many on one HTTP/2 connection.</summary>
     private const int StalledStreams = 100;
-    private const int MostBytesEach = 512 * 1024;
+    private const int MaxBytesEach = 512 * 1024;
 
     private RedisServer Redis => fixture.Redis;
 
@@ -40,7 +40,7 @@ public sealed class StalledReaderTests(RedisFixture fixture, ITestOutputHelper o
 
         var each = (server.ResidentBytes - before) / Stalled;
         output.WriteLine($"{listen}, messages of {bytes} bytes: {each / 1024} KiB for each stalled socket.");
-        each.Should().BeLessThan(MostBytesEach);
+        each.Should().BeLessThan(MaxBytesEach);
         foreach (var client in stalled.Concat(neighbours))
             await client.DisposeAsync();
     }
@@ -64,7 +64,7 @@ public sealed class StalledReaderTests(RedisFixture fixture, ITestOutputHelper o
 
         var each = (server.ResidentBytes - before) / StalledStreams;
         output.WriteLine($"HTTP/2, messages of {bytes} bytes: {each / 1024} KiB for each stalled stream.");
-        each.Should().BeLessThan(MostBytesEach);
+        each.Should().BeLessThan(MaxBytesEach);
         stalled.Should().OnlyContain(client => client.State == WebSocketState.Open);
     }
 

@@ -13,7 +13,7 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>What the stream lane relies on in Kestrel's upgraded streams, and no documentation promises.</summary>
+/// <summary>What the stream transport relies on in Kestrel's upgraded streams, and no documentation promises.</summary>
 public sealed class UpgradeStreamTests
 {
     private const int Frames = 64;

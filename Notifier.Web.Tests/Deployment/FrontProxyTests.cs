@@ -27,17 +27,17 @@ public sealed class FrontProxyTests(RedisFixture fixture)
         await using var second = await StartAsync();
         await using var front = await FrontProxy.StartAsync(kind, first.Address, second.Address);
         var channel = $"front.{kind}";
-        var visitors = await ConnectAsync(front, channel);
+        var authenticator = await ConnectAsync(front, channel);
         await Eventually.IsAsync(async () => await fixture.Redis.SubscribersAsync(channel) == 2, "visitors are on both nodes");
 
         await PublishAsync(first, channel, "one");
-        await ReadAllAsync(visitors, "one");
+        await ReadAllAsync(authenticator, "one");
         await PublishAsync(second, channel, "two");
-        await ReadAllAsync(visitors, "two");
+        await ReadAllAsync(authenticator, "two");
 
         first.Terminate();
         await Eventually.IsAsync(async () => await StatusAsync(first, "/healthz/ready") != HttpStatusCode.OK, "the first goes away");
-        var ends = visitors.Select(EndAsync).ToList();
+        var ends = authenticator.Select(EndAsync).ToList();
         // All the while new visitors come in, and see nothing of it. YARP asks no second node: until it has noticed they are told to come again.
         while (await StatusAsync(first, "/healthz/live") == HttpStatusCode.OK)
             (await ComesInAsync(front) || kind == FrontKind.Yarp).Should().BeTrue();
@@ -50,8 +50,8 @@ public sealed class FrontProxyTests(RedisFixture fixture)
 
         last.Should().OnlyContain(end => end == "three" || end.StartsWith("The server has closed the connection: 4601", StringComparison.Ordinal));
         last.Count(end => end != "three").Should().BeInRange(Visitors / 4, Visitors - 1, "both nodes had visitors");
-        foreach (var visitor in visitors.Concat(back))
-            await visitor.DisposeAsync();
+        foreach (var caller in authenticator.Concat(back))
+            await caller.DisposeAsync();
     }
 
     [Theory]
@@ -104,7 +104,7 @@ public sealed class FrontProxyTests(RedisFixture fixture)
     {
         try
         {
-            await using var visitor = await JsonClient.ConnectAsync(front.WebSocketAddress("/ws"));
+            await using var caller = await JsonClient.ConnectAsync(front.WebSocketAddress("/ws"));
             return true;
         }
         catch (InvalidOperationException refusal) when (refusal.Message.Contains("503 Service Unavailable", StringComparison.Ordinal))
@@ -116,29 +116,29 @@ public sealed class FrontProxyTests(RedisFixture fixture)
     /// <remarks>One after the other: YARP looks which node has fewest first and counts the visitor there later, so that many at once can all be given the first.</remarks>
     private static async Task<JsonClient[]> ConnectAsync(FrontProxy front, string channel)
     {
-        var visitors = new JsonClient[Visitors];
+        var authenticator = new JsonClient[Visitors];
         for (var i = 0; i < Visitors; i++)
         {
-            visitors[i] = await JsonClient.ConnectAsync(front.WebSocketAddress("/ws"));
-            await visitors[i].SubscribeAsync("channel", channel);
+            authenticator[i] = await JsonClient.ConnectAsync(front.WebSocketAddress("/ws"));
+            await authenticator[i].SubscribeAsync("channel", channel);
         }
-        return visitors;
+        return authenticator;
     }
 
-    private static async Task ReadAllAsync(JsonClient[] visitors, string expected)
+    private static async Task ReadAllAsync(JsonClient[] authenticator, string expected)
     {
-        foreach (var visitor in visitors)
-            ((string?)(await visitor.ReadAsync())["data"]).Should().Be(expected);
+        foreach (var caller in authenticator)
+            ((string?)(await caller.ReadAsync())["data"]).Should().Be(expected);
     }
 
     /// <summary>The next message, or how the connection ended.</summary>
-    private static async Task<string> EndAsync(JsonClient visitor)
+    private static async Task<string> EndAsync(JsonClient caller)
     {
         try
         {
             while (true)
             {
-                var said = await visitor.ReadAsync();
+                var said = await caller.ReadAsync();
                 if ((string?)said["type"] != "closing")
                     return (string?)said["data"] ?? said.ToJsonString();
             }

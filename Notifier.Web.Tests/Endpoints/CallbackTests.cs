@@ -116,7 +116,7 @@ public sealed class CallbackTests(RedisFixture fixture)
         hold.SetResult();
 
         (await Task.WhenAll(clients)).Should().AllBeEquivalentTo(4401);
-        (application.MostAtOnce, application.Asked.Count).Should().Be((3, 12));
+        (application.MaxAtOnce, application.Asked.Count).Should().Be((3, 12));
     }
 
     [Fact]

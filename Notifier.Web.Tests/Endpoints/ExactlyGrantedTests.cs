@@ -114,7 +114,7 @@ public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
     private async Task ExpectAsync(string name, RawWebSocket client, string[] channels)
     {
         held++;
-        var asked = RedisPattern.Of(Name.Parse(name));
+        var asked = RedisPattern.From(Name.Parse(name));
         string[] expected = [.. channels.Where(channel => asked.Matches(Encoding.UTF8.GetBytes(channel)))];
         expected.Should().NotBeEmpty();
         var got = new List<string>();

@@ -23,7 +23,7 @@ internal sealed class SocketPeer(RawWebSocket socket, bool showsPings) : IExampl
 
     private bool isClosed;
 
-    public static async Task<SocketPeer> ConnectAsync(ExampleStage stage, bool showsPings)
+    public static async Task<SocketPeer> ConnectAsync(ExampleSetup stage, bool showsPings)
     {
         var (path, headers) = stage.Handshake();
         return new SocketPeer(await RawWebSocket.ConnectAsync(stage.App.WebSocketAddress(path), receiveBuffer: 4096, headers), showsPings);

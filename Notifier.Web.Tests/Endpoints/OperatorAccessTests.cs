@@ -16,7 +16,7 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime
     private const string Key = "the key of the tests, plain";
 
     private readonly int operators = FreePort.Next();
-    private readonly int visitors = FreePort.Next();
+    private readonly int authenticator = FreePort.Next();
     private WebApplication? app;
 
     [Fact]
@@ -24,12 +24,12 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime
     {
         await StartAsync();
 
-        (await GetAsync(visitors, $"X-Api-Key: {Key}")).Should().Be((HttpStatusCode.OK, "for operators"));
-        (await GetAsync(visitors, $"Authorization: Bearer {Key}")).Status.Should().Be(HttpStatusCode.OK);
-        (await GetAsync(visitors, "X-Api-Key: unknown")).Status.Should().Be(HttpStatusCode.Unauthorized);
-        (await GetAsync(visitors, "Accept: */*")).Should().Be((HttpStatusCode.Unauthorized, "an API key is needed (Access:ApiKeys)"));
+        (await GetAsync(authenticator, $"X-Api-Key: {Key}")).Should().Be((HttpStatusCode.OK, "for operators"));
+        (await GetAsync(authenticator, $"Authorization: Bearer {Key}")).Status.Should().Be(HttpStatusCode.OK);
+        (await GetAsync(authenticator, "X-Api-Key: unknown")).Status.Should().Be(HttpStatusCode.Unauthorized);
+        (await GetAsync(authenticator, "Accept: */*")).Should().Be((HttpStatusCode.Unauthorized, "an API key is needed (Access:ApiKeys)"));
         (await GetAsync(operators, "Accept: */*")).Status.Should().Be(HttpStatusCode.Unauthorized, "nobody has said that this port is theirs");
-        (await GetAsync(visitors, $"Authorization: Bearer {TestToken.Of(DateTimeOffset.UtcNow.AddMinutes(5), "*")}")).Should().Be(
+        (await GetAsync(authenticator, $"Authorization: Bearer {TestToken.Of(DateTimeOffset.UtcNow.AddMinutes(5), "*")}")).Should().Be(
             (HttpStatusCode.Forbidden, "this is for backends: an API key is needed (Access:ApiKeys)"));
     }
 
@@ -40,8 +40,8 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime
 
         (await GetAsync(operators, "Accept: */*")).Should().Be((HttpStatusCode.OK, "for operators"));
         foreach (var header in new[] { "Accept: */*", $"Host: localhost:{operators}", $"X-Forwarded-Host: localhost:{operators}", $"X-Forwarded-Port: {operators}" })
-            (await GetAsync(visitors, header)).Status.Should().Be(HttpStatusCode.Unauthorized, header);
-        (await GetAsync(visitors, $"X-Api-Key: {Key}")).Status.Should().Be(HttpStatusCode.OK);
+            (await GetAsync(authenticator, header)).Status.Should().Be(HttpStatusCode.Unauthorized, header);
+        (await GetAsync(authenticator, $"X-Api-Key: {Key}")).Status.Should().Be(HttpStatusCode.OK);
     }
 
     [Fact]
@@ -60,9 +60,9 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime
     [InlineData(1, "Access:OperatorPort is {0}, and the server does not listen there")]
     public async Task A_port_that_visitors_reach_or_nobody_does_stops_it(int which, string told)
     {
-        var port = which == 0 ? visitors : FreePort.Next();
+        var port = which == 0 ? authenticator : FreePort.Next();
 
-        var starting = () => NotifierApp.StartAsync(fixture.Redis.Configuration, port: visitors, settings: $"Access:OperatorPort={port}");
+        var starting = () => NotifierApp.StartAsync(fixture.Redis.Configuration, port: authenticator, settings: $"Access:OperatorPort={port}");
 
         (await starting.Should().ThrowAsync<StartupException>())
             .Which.Message.Should().Contain(string.Format(System.Globalization.CultureInfo.InvariantCulture, told, port)).And.Contain("urls");
@@ -82,7 +82,7 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime
     private Task StartAsync(params string[] settings)
     {
         app = global::Server.Build([
-            $"--urls=http://127.0.0.1:{visitors};http://127.0.0.1:{operators}", $"--Redis:Configuration={fixture.Redis.Configuration}",
+            $"--urls=http://127.0.0.1:{authenticator};http://127.0.0.1:{operators}", $"--Redis:Configuration={fixture.Redis.Configuration}",
             "--Access:ApiKeys:0:Name=operator", $"--Access:ApiKeys:0:Secret={Key}", "--Operations:DrainPeriod=00:00:00",
             .. TestToken.Settings.Concat(settings).Select(static setting => $"--{setting}")]);
         app.MapGet("/of-the-test", static () => "for operators").RequireOperator();

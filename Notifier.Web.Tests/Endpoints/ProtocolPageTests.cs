@@ -90,7 +90,7 @@ public sealed partial class ProtocolPageTests
     /// <summary>Plays the example, and compares all that the server says.</summary>
     private static async Task PlayAsync(Example example)
     {
-        await using var stage = await ExampleStage.SetAsync(example);
+        await using var stage = await ExampleSetup.SetAsync(example);
         var showsPings = example.Lines.Any(line => line is { Actor: Actor.Server, Text: """{"type":"ping"}""" });
         await using IExamplePeer peer = example.Kind == "http" ? new HttpPeer(stage.App.Address) : await SocketPeer.ConnectAsync(stage, showsPings);
         var isWelcome = example.Lines.Any(line => line.Text.Contains("\"welcome\"", StringComparison.Ordinal));
@@ -138,7 +138,7 @@ public sealed partial class ProtocolPageTests
     /// <summary>As clients are told.</summary>
     private static string CodeOf(GapCode gap)
     {
-        var frame = NotifierV1.Format.Encode(new FrameBuffer(), [Message.GapOf(gap)], new MessageSource(Name.Channel("a")), 1).Bytes.Span;
+        var frame = NotifierV1.Format.Encode(new FrameBuffer(), [Message.GapOf(gap)], new SubscriptionIdentity(Name.Channel("a")), 1).Bytes.Span;
         return (string)JsonNode.Parse(frame[2..])!["code"]!;
     }
 

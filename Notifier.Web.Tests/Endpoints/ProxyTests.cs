@@ -43,7 +43,7 @@ public sealed class ProxyTests(RedisFixture fixture)
 
         (await client.ReadTextAsync()).Should().Be("hello");
         seen.Should().Equal(new Seen("203.0.113.7", "https", "example.com"));
-        (await app.OnlyConnectionAsync()).Lane.Should().BeOfType(listen == Listen.Plain ? typeof(SocketLane) : typeof(StreamLane));
+        (await app.OnlyConnectionAsync()).Transport.Should().BeOfType(listen == Listen.Plain ? typeof(SocketTransport) : typeof(StreamTransport));
     }
 
     [Fact]
@@ -96,14 +96,14 @@ public sealed class ProxyTests(RedisFixture fixture)
     [InlineData("198.51.100.1, 203.0.113.7, 10.0.0.5", "evil.example, example.com, example.com", "203.0.113.7")]
     [InlineData("198.51.100.1, 203.0.113.7, 10.0.0.5, 127.0.0.1", "evil.example, example.com, example.com, example.com", "203.0.113.7")]
     [InlineData("10.0.0.5, nonsense, 203.0.113.7", "evil.example, evil.example, example.com", "203.0.113.7")]
-    public async Task What_the_visitor_put_in_front_of_a_chain_is_not_believed(string chain, string hosts, string visitor)
+    public async Task What_the_visitor_put_in_front_of_a_chain_is_not_believed(string chain, string hosts, string caller)
     {
         await using var app = await StartAsync(Listen.Plain, Loopback, "ForwardedHeaders:KnownProxies:1=10.0.0.5");
         await using var client = await RawWebSocket.ConnectAsync(
             app.WebSocketAddress(), headers: $"Origin: https://evil.example\r\nX-Forwarded-For: {chain}\r\nX-Forwarded-Host: {hosts}\r\n");
 
         (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(4403);
-        seen.Should().Equal(new Seen(visitor, "http", "example.com"));
+        seen.Should().Equal(new Seen(caller, "http", "example.com"));
     }
 
     /// <summary>Its address is ::ffff:127.0.0.1 there.</summary>

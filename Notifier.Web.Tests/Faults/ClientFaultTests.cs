@@ -19,7 +19,7 @@ public sealed class ClientFaultTests(ITestOutputHelper output) : ClientFaults(ou
         const int each = 20;
         Name[] names = [.. Enumerable.Range(0, 10).Select(n => n % 2 == 0 ? Name.Channel($"middle.{n}") : Name.Pattern($"middle.{n}.*"))];
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: NoLinger);
-        using var aftermath = new Aftermath(app, redis);
+        using var aftermath = new LeakCheck(app, redis);
         var clients = await Clients.ConnectAsync(app, names.Length * each);
         await redis.FreezeAsync();
 

@@ -24,7 +24,7 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
     {
         const int messages = 1_000;
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: [.. NoLinger, "History:Recent:Messages=200"]);
-        using var aftermath = new Aftermath(app, redis);
+        using var aftermath = new LeakCheck(app, redis);
         await using var stalled = await JsonClient.ConnectAsync(app, receiveBuffer: 4096);
         await stalled.SubscribeAsync("channel", "one.stops");
         var others = await Clients.ConnectAsync(app, 199, "/ws?channel=one.stops");
@@ -55,7 +55,7 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
     public async Task Fifty_of_two_hundred_are_half_open_under_traffic_and_gone_within_forty_seconds_and_the_others_lose_nothing(Listen listen)
     {
         await using var app = await SweptApp.StartAsync(redis.Configuration, listen, NoLinger);
-        using var aftermath = new Aftermath(app.App, redis);
+        using var aftermath = new LeakCheck(app.App, redis);
         var clients = await Clients.ConnectAsync(app.App, 200, "/ws?channel=half.open");
         await redis.WhenChannelIsLiveAsync(app.App, "half.open", 200);
         var (dead, alive) = (clients[..50], clients[50..]);
@@ -80,7 +80,7 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
     {
         const int pings = 100_000;      // of 131 bytes: more than all buffers on the way have room for
         await using var app = await NotifierApp.StartAsync(redis.Configuration, listen, settings: NoLinger);
-        using var aftermath = new Aftermath(app, redis);
+        using var aftermath = new LeakCheck(app, redis);
         await using var flooder = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), receiveBuffer: 4096);
         await using var neighbour = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=flood"));
         await redis.WhenChannelIsLiveAsync(app, "flood");

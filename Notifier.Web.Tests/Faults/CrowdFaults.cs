@@ -32,7 +32,7 @@ public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : I
         // By a clock that stands still nobody is taken for gone, however slow this machine is.
         await using var app = await NotifierApp.StartAsync(
             redis.Configuration, time: new FakeTimeProvider(DateTimeOffset.UtcNow), settings: ["Redis:Linger=00:00:00", $"History:Recent:Messages={kept}"]);
-        using var aftermath = new Aftermath(app, redis);
+        using var aftermath = new LeakCheck(app, redis);
         var others = await Clients.ConnectAsync(app, 900, "/ws?channel=burst");
         var stalled = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=burst"), receiveBuffer: 4096)));
         await redis.WhenChannelIsLiveAsync(app, "burst", 1_000);
@@ -133,7 +133,7 @@ public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : I
         Name[] names = [.. Enumerable.Range(0, 40).Select(n => n % 4 == 3 ? Name.Pattern($"churn.{n}?") : Name.Channel($"churn.{n}0"))];
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings:
             ["Redis:Linger=00:00:00", "Limits:CommandsPerSecond=1000000", "Limits:CommandBurst=1000000"]);
-        using var aftermath = new Aftermath(app, redis);
+        using var aftermath = new LeakCheck(app, redis);
         using var over = new CancellationTokenSource();
         var sweeping = Task.Run(() =>
         {

@@ -11,12 +11,12 @@ namespace Notifier.Tests.Faults;
 
 /// <summary>
 /// Sends back what it gets, so that a WebSocket conformance suite can be pointed at it. Everything below the messages is what <c>/ws</c> has:
-/// Kestrel's set-up, the wrapped upgrade, the switch out of HTTP, the connection that is held, the frame writer and its lane.
+/// Kestrel's set-up, the wrapped upgrade, the switch out of HTTP, the connection that is held, the frame writer and its transport.
 /// </summary>
 internal static class EchoHost
 {
     /// <summary>Conformance suites send up to 16 MiB.</summary>
-    private const int MostBytes = 64 * 1024 * 1024;
+    private const int MaxBytes = 64 * 1024 * 1024;
 
     /// <param name="args">As Kestrel takes them: <c>--urls http://127.0.0.1:9001</c>.</param>
     public static WebApplication Build(string[] args)
@@ -29,7 +29,7 @@ internal static class EchoHost
         var log = app.Services.GetRequiredService<ILogger<Connection>>();
         app.Use((context, next) =>
         {
-            FrameUpgrade.Intercept(context, TimeProvider.System, log);
+            WebSocketUpgrade.Intercept(context, TimeProvider.System, log);
             return next(context);
         });
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.Zero });
@@ -46,7 +46,7 @@ internal static class EchoHost
             return;
         }
         var socket = await context.WebSockets.AcceptWebSocketAsync();
-        await context.Features.Get<FrameUpgrade>()!.ServeAsync(socket, EchoAsync);
+        await context.Features.Get<WebSocketUpgrade>()!.ServeAsync(socket, EchoAsync);
     }
 
     private static async Task EchoAsync(WebSocket socket, Connection connection)
@@ -79,14 +79,14 @@ internal static class EchoHost
                     part = await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None);
                     if (part.MessageType == WebSocketMessageType.Close)
                         return true;
-                    if (message.Length + part.Count > MostBytes)
+                    if (message.Length + part.Count > MaxBytes)
                         return false;
                     buffer.AsSpan(0, part.Count).CopyTo(message.Append(part.Count));
                 }
                 while (!part.EndOfMessage);
                 await SendAsync(connection, part.MessageType == WebSocketMessageType.Text ? ServerFrame.Text : ServerFrame.Binary, message.Written.Span);
             }
-            catch (Exception error) when (ClientMessages.IsLoss(error))
+            catch (Exception error) when (ClientReader.IsLoss(error))
             {
                 return false;
             }
@@ -99,7 +99,7 @@ internal static class EchoHost
         var frame = new byte[ServerFrame.HeaderLength(payload.Length) + payload.Length];
         payload.CopyTo(frame.AsSpan(ServerFrame.WriteHeader(frame, opcode, payload.Length)));
         var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        connection.Run(() =>
+        connection.Post(() =>
         {
             connection.Send(frame);
             sent.SetResult();

@@ -27,16 +27,16 @@ public sealed class EverythingFaults(ITestOutputHelper output)
             trial => RunAsync(trial, duration));
     }
 
-    private async Task<string> RunAsync(Trial trial, TimeSpan duration)
+    private async Task<string> RunAsync(FaultRun trial, TimeSpan duration)
     {
-        var stage = await Stage.BehindProxyAsync();
+        var stage = await RedisSetup.BehindProxyAsync();
         var stays = await StartAsync(trial, stage);
         trial.Nodes = 2;
         var unharmed = new[] { trial.Add(stays.Address), trial.Add(stays.Address) };
         var other = await StartAsync(trial, stage);
         await trial.BeginAsync(stage, other.Address);
         using var ending = new CancellationTokenSource();
-        var crowd = Task.WhenAll(Enumerable.Range(0, 20).Select(n => ComeAndGoAsync(stays.Address, new Random(trial.Seed + n), ending.Token)));
+        var group = Task.WhenAll(Enumerable.Range(0, 20).Select(n => ComeAndGoAsync(stays.Address, new Random(trial.Seed + n), ending.Token)));
 
         // The peaks of the first third and of the last: in between the collector takes back what it likes.
         var (before, after) = (0L, 0L);
@@ -63,7 +63,7 @@ public sealed class EverythingFaults(ITestOutputHelper output)
         trial.FaultEnds();
         await trial.RecoverAsync();
         await ending.CancelAsync();
-        await crowd;
+        await group;
         output.WriteLine($"{string.Join(", ", counts.Select(static count => $"{count.Key} {count.Value}"))}; RSS {before / 1048576} to {after / 1048576} MiB");
 
         unharmed.Should().OnlyContain(static witness => witness.Returns == 0, "the node that stays keeps its clients");
@@ -71,7 +71,7 @@ public sealed class EverythingFaults(ITestOutputHelper output)
         return $"{duration.TotalMinutes:0} minutes, {counts.Values.Sum()} faults; peak of RSS {before / 1048576} → {after / 1048576} MiB";
     }
 
-    private static (string Name, Func<Task> Befall) Choose(Trial trial, Stage stage)
+    private static (string Name, Func<Task> Befall) Choose(FaultRun trial, RedisSetup stage)
     {
         var random = trial.Random;
         return random.Next(8) switch
@@ -101,7 +101,7 @@ public sealed class EverythingFaults(ITestOutputHelper output)
         await end();
     }
 
-    private static async Task<ServerProcess> ReplaceAsync(Trial trial, Stage stage, ServerProcess old)
+    private static async Task<ServerProcess> ReplaceAsync(FaultRun trial, RedisSetup stage, ServerProcess old)
     {
         var fresh = await StartAsync(trial, stage);
         trial.Node(fresh.Address);
@@ -110,9 +110,9 @@ public sealed class EverythingFaults(ITestOutputHelper output)
         return fresh;
     }
 
-    private static async Task<ServerProcess> StartAsync(Trial trial, Stage stage)
+    private static async Task<ServerProcess> StartAsync(FaultRun trial, RedisSetup stage)
     {
-        var node = await ServerProcess.StartAsync(stage.Configuration, Listen.Plain, [.. Trial.NodeSettings, "Operations:DrainPeriod=00:00:01"]);
+        var node = await ServerProcess.StartAsync(stage.Configuration, Listen.Plain, [.. FaultRun.NodeSettings, "Operations:DrainPeriod=00:00:01"]);
         trial.Owns(node);
         return node;
     }

@@ -22,7 +22,7 @@ public sealed class FailOverFaults(ITestOutputHelper output)
         async trial =>
         {
             var sentinels = await Sentinels.StartAsync();
-            await trial.BeginAsync(Stage.Of(sentinels));
+            await trial.BeginAsync(RedisSetup.Of(sentinels));
             var first = await sentinels.PrimaryAsync();
             sentinels.Signal(first, signal);
             trial.FaultEnds();      // what follows is the Sentinels' time, and ours
@@ -49,7 +49,7 @@ public sealed class FailOverFaults(ITestOutputHelper output)
         async trial =>
         {
             var cluster = await RedisCluster.StartAsync(replicas: 1);
-            await trial.BeginAsync(Stage.Of(cluster));
+            await trial.BeginAsync(RedisSetup.Of(cluster));
             var lost = await SubscribedToAsync(cluster);
             await (signal == "KILL" ? cluster.KillAsync(lost) : cluster.FreezeAsync(lost));
             trial.FaultEnds();      // what follows is the Cluster's time, and ours
@@ -68,7 +68,7 @@ public sealed class FailOverFaults(ITestOutputHelper output)
         async trial =>
         {
             var cluster = await RedisCluster.StartAsync(replicas: 1);
-            await trial.BeginAsync(Stage.Of(cluster));
+            await trial.BeginAsync(RedisSetup.Of(cluster));
             await cluster.MoveSlotAsync("{notifier}:journal");
             await cluster.MoveSlotAsync(Backend.Plain);
             trial.FaultEnds();

@@ -24,7 +24,7 @@ internal static class FaultSuite
     private static int? Setting(string name) =>
         int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
 
-    public static async Task RunAsync(ITestOutputHelper output, Fault fault, Func<Trial, Task<string>> befall)
+    public static async Task RunAsync(ITestOutputHelper output, Fault fault, Func<FaultRun, Task<string>> befall)
     {
         Outcome? sum = null;
         var first = Setting("NOTIFIER_FAULTS_SEED") ?? Random.Shared.Next(1_000_000);
@@ -43,7 +43,7 @@ internal static class FaultSuite
             try
             {
                 Outcome outcome;
-                await using (var trial = new Trial(fault, seed))
+                await using (var trial = new FaultRun(fault, seed))
                 {
                     var remark = await befall(trial);
                     outcome = await trial.EndAsync();
@@ -64,7 +64,7 @@ internal static class FaultSuite
     }
 
     /// <summary>The same, where there is nothing to remark.</summary>
-    public static Task RunAsync(ITestOutputHelper output, Fault fault, Func<Trial, Task> befall) => RunAsync(output, fault, async trial =>
+    public static Task RunAsync(ITestOutputHelper output, Fault fault, Func<FaultRun, Task> befall) => RunAsync(output, fault, async trial =>
     {
         await befall(trial);
         return "";

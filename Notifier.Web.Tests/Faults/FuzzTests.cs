@@ -17,7 +17,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
 
     private RedisServer redis = null!;
     private NotifierApp app = null!;
-    private Aftermath aftermath = null!;
+    private LeakCheck aftermath = null!;
     private RawWebSocket? client;
     private int number;
 
@@ -26,7 +26,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
         redis = await RedisServer.StartAsync();
         app = await Publishing.StartAsync(
             redis.Configuration, ["Redis:Linger=00:00:00", "Limits:CommandsPerSecond=1000000", "Limits:CommandBurst=1000000", "History:Durable:Channels:0=kept.*"]);
-        aftermath = new Aftermath(app, redis);
+        aftermath = new LeakCheck(app, redis);
     }
 
     public async Task DisposeAsync()

@@ -19,7 +19,7 @@ public sealed class GarnetFaults(ITestOutputHelper output)
         { JournalIsLost = true },
         async trial =>
         {
-            await trial.BeginAsync(Stage.Garnet());
+            await trial.BeginAsync(RedisSetup.Garnet());
             await trial.Stage.Embedded.RestartAsync(TimeSpan.FromMilliseconds(500));
             trial.FaultEnds();
             await trial.RecoverAsync();
@@ -32,7 +32,7 @@ public sealed class GarnetFaults(ITestOutputHelper output)
         new Fault(Chapter, "`FLUSHALL`", "plain: nothing is lost; durable: a `gap` (`reset`)", TimeSpan.FromSeconds(5)) { PlainLosesNothing = true, JournalIsLost = true },
         async trial =>
         {
-            await trial.BeginAsync(Stage.Garnet());
+            await trial.BeginAsync(RedisSetup.Garnet());
             await using var operators = await trial.Stage.ConnectAsync();
             await operators.GetServers().Single().ExecuteAsync("FLUSHALL");
             trial.FaultEnds();

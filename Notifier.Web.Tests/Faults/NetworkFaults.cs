@@ -64,13 +64,13 @@ public abstract class NetworkFaults(ITestOutputHelper output, bool isEmbedded)
             proxy.BytesPerSecond = int.MaxValue;
         });
 
-    private Task RunAsync(string name, string promise, TimeSpan recoversWithin, bool losesNothing, Func<Trial, RedisProxy, Task> befall) =>
+    private Task RunAsync(string name, string promise, TimeSpan recoversWithin, bool losesNothing, Func<FaultRun, RedisProxy, Task> befall) =>
         FaultSuite.RunAsync(
             output,
             new Fault(isEmbedded ? "The embedded Redis" : "Redis", name, promise, recoversWithin) { PlainLosesNothing = losesNothing },
             async trial =>
             {
-                await trial.BeginAsync(isEmbedded ? Stage.Garnet() : await Stage.BehindProxyAsync());
+                await trial.BeginAsync(isEmbedded ? RedisSetup.Garnet() : await RedisSetup.BehindProxyAsync());
                 await befall(trial, trial.Stage.Proxy);
                 trial.FaultEnds();
             });

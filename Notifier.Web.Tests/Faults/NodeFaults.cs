@@ -18,7 +18,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
         new Fault(Chapter, "SIGTERM under load, with a second node (`DrainPeriod` 2 s)", OnAnother, TimeSpan.FromSeconds(10)) { EndsConnections = true },
         async trial =>
         {
-            var stage = await Stage.SingleAsync();
+            var stage = await RedisSetup.SingleAsync();
             var node = await StartAsync(trial, stage, "Operations:DrainPeriod=00:00:02");
             var other = await StartAsync(trial, stage);
             await trial.BeginAsync(stage, node.Address);
@@ -34,7 +34,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
         new Fault(Chapter, "The only node killed (`kill -9`) under load, another started", OnAnother, TimeSpan.FromSeconds(10)) { EndsConnections = true },
         async trial =>
         {
-            var stage = await Stage.SingleAsync();
+            var stage = await RedisSetup.SingleAsync();
             var node = await StartAsync(trial, stage);
             await trial.BeginAsync(stage, node.Address);
             node.Signal("KILL");
@@ -50,7 +50,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
         { EndsConnections = true },
         async trial =>
         {
-            var stage = await Stage.SingleAsync();
+            var stage = await RedisSetup.SingleAsync();
             var node = await StartAsync(trial, stage);
             var other = await StartAsync(trial, stage);
             var unharmed = trial.Add(other.Address);
@@ -69,7 +69,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
         new Fault(Chapter, "All threads of the pool blocked for 5 s", "nothing is lost, no client is aborted", TimeSpan.FromSeconds(10)),
         async trial =>
         {
-            await trial.BeginAsync(await Stage.SingleAsync());
+            await trial.BeginAsync(await RedisSetup.SingleAsync());
             using var freed = new ManualResetEventSlim();
             for (var n = 0; n < 500; n++)
                 ThreadPool.UnsafeQueueUserWorkItem(_ => freed.Wait(), null);
@@ -91,7 +91,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
         new Fault(Chapter, "Every processor busy for 5 s", "nothing is lost, no client is aborted", TimeSpan.FromSeconds(10)),
         async trial =>
         {
-            await trial.BeginAsync(await Stage.SingleAsync());
+            await trial.BeginAsync(await RedisSetup.SingleAsync());
             var until = DateTime.UtcNow.AddSeconds(5);
             var threads = Enumerable.Range(0, 4 * Environment.ProcessorCount).Select(_ => new Thread(() =>
             {
@@ -114,7 +114,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
         async trial =>
         {
             var clock = new SteppedClock();
-            await trial.BeginAsync(await Stage.SingleAsync(), time: clock);
+            await trial.BeginAsync(await RedisSetup.SingleAsync(), time: clock);
             clock.Step = TimeSpan.FromHours(hours);
             await Task.Delay(2_500);    // the sweep has looked
             trial.FaultEnds();
@@ -131,16 +131,16 @@ public sealed class NodeFaults(ITestOutputHelper output)
         {
             trial.Token = static () => TestToken.Of(DateTimeOffset.UtcNow.AddSeconds(3), "faults.*", "kept.*");
             // All tokens end in the same second: without this, names that nobody holds for a moment would be let go of, with their messages.
-            await trial.BeginAsync(await Stage.SingleAsync(), settings: [.. TestToken.Settings, "Redis:Linger=00:00:05"]);
+            await trial.BeginAsync(await RedisSetup.SingleAsync(), settings: [.. TestToken.Settings, "Redis:Linger=00:00:05"]);
             await Task.Delay(12_000);
             trial.FaultEnds();
             await trial.RecoverAsync();
             trial.Witnesses.Should().OnlyContain(static witness => witness.Returns >= 2);
         });
 
-    private static async Task<ServerProcess> StartAsync(Trial trial, Stage stage, params string[] settings)
+    private static async Task<ServerProcess> StartAsync(FaultRun trial, RedisSetup stage, params string[] settings)
     {
-        var node = await ServerProcess.StartAsync(stage.Configuration, Listen.Plain, [.. Trial.NodeSettings, .. settings]);
+        var node = await ServerProcess.StartAsync(stage.Configuration, Listen.Plain, [.. FaultRun.NodeSettings, .. settings]);
         trial.Owns(node);
         return node;
     }

@@ -9,7 +9,7 @@ namespace Notifier.Tests.Faults;
 /// <param name="Plain">What clients heard of the plain ones.</param>
 /// <param name="Kept">And of the durable ones.</param>
 /// <param name="Recovery">From the end of the fault until all clients had what was published after it.</param>
-internal sealed record Outcome(int Acknowledged, int Tried, int Durable, Account Plain, Account Kept, TimeSpan Recovery)
+internal sealed record Outcome(int Acknowledged, int Tried, int Durable, LossReport Plain, LossReport Kept, TimeSpan Recovery)
 {
     /// <summary>How long it may take.</summary>
     public TimeSpan RecoversWithin { get; init; }

@@ -34,7 +34,7 @@ public sealed class RedisFaults(ITestOutputHelper output)
         new Fault(Chapter, "`CLIENT PAUSE` for 2 s", "nothing is lost", TimeSpan.FromSeconds(3)) { PlainLosesNothing = true },
         async trial =>
         {
-            await trial.BeginAsync(await Stage.SingleAsync());
+            await trial.BeginAsync(await RedisSetup.SingleAsync());
             await trial.Stage.Redis.Server.ExecuteAsync("CLIENT", "PAUSE", "2000", "ALL");
             await trial.Stage.Redis.Server.PingAsync();
         });
@@ -45,7 +45,7 @@ public sealed class RedisFaults(ITestOutputHelper output)
         new Fault(Chapter, "`CLIENT KILL TYPE pubsub`, 15 times under 10,000 messages/s", Told, TimeSpan.FromSeconds(5)),
         async trial =>
         {
-            await trial.BeginAsync(await Stage.SingleAsync(), rate: 10_000);
+            await trial.BeginAsync(await RedisSetup.SingleAsync(), rate: 10_000);
             for (var time = 0; time < 15; time++)
             {
                 await trial.Stage.Redis.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
@@ -60,7 +60,7 @@ public sealed class RedisFaults(ITestOutputHelper output)
         new Fault(Chapter, $"Redis killed (`kill -9`), started again after {seconds} s", Told, TimeSpan.FromSeconds(5)),
         async trial =>
         {
-            await trial.BeginAsync(await Stage.SingleAsync());
+            await trial.BeginAsync(await RedisSetup.SingleAsync());
             await trial.Stage.Redis.KillAsync();
             await Task.Delay(TimeSpan.FromSeconds(seconds));
             await trial.Stage.Redis.StartHostAsync();
@@ -72,7 +72,7 @@ public sealed class RedisFaults(ITestOutputHelper output)
         new Fault(Chapter, $"Redis hangs (`SIGSTOP`) for {seconds} s", Told, TimeSpan.FromSeconds(seconds > 10 ? 15 : 5)),
         async trial =>
         {
-            await trial.BeginAsync(await Stage.SingleAsync());
+            await trial.BeginAsync(await RedisSetup.SingleAsync());
             await trial.Stage.Redis.FreezeAsync();
             await Task.Delay(TimeSpan.FromSeconds(seconds));
             await trial.Stage.Redis.ThawAsync();

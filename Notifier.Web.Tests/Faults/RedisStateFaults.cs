@@ -18,7 +18,7 @@ public sealed class RedisStateFaults(ITestOutputHelper output)
             "plain: what is lost has a `gap`; durable: nothing is lost", TimeSpan.FromSeconds(15)),
         async trial =>
         {
-            await trial.BeginAsync(await Stage.BehindProxyAsync("--client-output-buffer-limit", "pubsub 128kb 128kb 0"));
+            await trial.BeginAsync(await RedisSetup.BehindProxyAsync("--client-output-buffer-limit", "pubsub 128kb 128kb 0"));
             trial.Stage.Proxy.BytesPerSecond = 20_000;
             trial.Backend.Publish(8_000);
             await Eventually.IsAsync(() => trial.App!.Log.Says("Redis does not answer"), "Redis has dropped it", TimeSpan.FromSeconds(60));
@@ -35,7 +35,7 @@ public sealed class RedisStateFaults(ITestOutputHelper output)
         { PlainLosesNothing = true, JournalIsLost = true },
         async trial =>
         {
-            await trial.BeginAsync(await Stage.SingleAsync());
+            await trial.BeginAsync(await RedisSetup.SingleAsync());
             await trial.Stage.Redis.Server.ExecuteAsync("FLUSHALL");
             trial.FaultEnds();
             await trial.RecoverAsync();
@@ -51,7 +51,7 @@ public sealed class RedisStateFaults(ITestOutputHelper output)
         { PlainLosesNothing = true },
         async trial =>
         {
-            await trial.BeginAsync(await Stage.SingleAsync());
+            await trial.BeginAsync(await RedisSetup.SingleAsync());
             await trial.Stage.Redis.Server.ExecuteAsync("CONFIG", "SET", "maxmemory", "1");
             await Task.Delay(50);       // one that was begun may end
             var kept = trial.Backend.KeptCount;
@@ -70,7 +70,7 @@ public sealed class RedisStateFaults(ITestOutputHelper output)
             "unready, and the log says why; then as after a restart of Redis: a `gap`, nothing durable lost", TimeSpan.FromSeconds(5)),
         async trial =>
         {
-            var stage = await Stage.SingleAsync();
+            var stage = await RedisSetup.SingleAsync();
             await stage.Redis.Server.ExecuteAsync("ACL", "SETUSER", "backend", "on", ">own", "~*", "&*", "+@all");
             await trial.BeginAsync(stage.As("backend", "own"));
             await using var operators = await trial.Stage.ConnectAsync();

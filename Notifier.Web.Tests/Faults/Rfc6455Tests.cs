@@ -7,7 +7,7 @@ namespace Notifier.Tests.Faults;
 
 /// <summary>
 /// Every frame that RFC 6455 forbids is answered with the close code that the RFC wants, and leaves nothing behind; what only looks odd is
-/// taken. At <c>/ws</c>, by both lanes; and the echo host, which a conformance suite is pointed at, must answer alike.
+/// taken. At <c>/ws</c>, by both transports; and the echo host, which a conformance suite is pointed at, must answer alike.
 /// </summary>
 public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<Rfc6455Tests.Servers>
 {

@@ -14,7 +14,7 @@ public sealed class NodesTests
     {
         await using var redis = await RedisServer.StartAsync();
         await using var nodes = await Nodes.StartAsync(count, redis.Configuration);
-        await using var visitors = await nodes.SubscribeAsync("grow.items", "grow.*");
+        await using var authenticator = await nodes.SubscribeAsync("grow.items", "grow.*");
 
         var sent = await nodes.PublishAsync("grow.items", each: 50);
         for (var n = 0; n < 50; n++)
@@ -23,7 +23,7 @@ public sealed class NodesTests
             sent.Add($"redis {n}");
         }
 
-        await visitors.ShouldHearAsync(sent, () => redis.PublishAsync("grow.items", Visitors.End));
+        await authenticator.ShouldHearAsync(sent, () => redis.PublishAsync("grow.items", Visitors.End));
         (await redis.SubscribersAsync("grow.items")).Should().Be(count, "Redis sends to nodes, not to visitors");
         (await redis.PatternsAsync()).Should().Be(1);
     }
@@ -33,13 +33,13 @@ public sealed class NodesTests
     {
         await using var redis = await RedisServer.StartAsync();
         await using var nodes = await Nodes.StartAsync(2, redis.Configuration, "History:Durable:Channels:0=kept.*");
-        var visitor = await JsonClient.ConnectAsync(nodes[0].WebSocketAddress());
-        await visitor.SubscribeAsync("channel", "kept.a");
+        var caller = await JsonClient.ConnectAsync(nodes[0].WebSocketAddress());
+        await caller.SubscribeAsync("channel", "kept.a");
         await nodes.PostAsync(0, "kept.a", "seen");
-        var position = (string?)(await visitor.ReadAsync())["position"];
+        var position = (string?)(await caller.ReadAsync())["position"];
 
         nodes[0].Signal("KILL");
-        await visitor.DisposeAsync();
+        await caller.DisposeAsync();
         await nodes.PostAsync(1, "kept.a", "missed");
         await using var back = await JsonClient.ConnectAsync(nodes[1].WebSocketAddress());
         var answer = await back.AskAsync($$"""{"type":"subscribe","channel":"kept.a","after":"{{position}}"}""");

@@ -18,7 +18,7 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
         // Names of all three primaries, if they were keys.
         foreach (var channel in new[] { "cluster.a", "cluster.b", "cluster.c" })
         {
-            await using var visitors = await nodes.SubscribeAsync(channel, $"{channel}*");
+            await using var authenticator = await nodes.SubscribeAsync(channel, $"{channel}*");
             var sent = await nodes.PublishAsync(channel, each: 50);
             foreach (var port in cluster.Ports)
             {
@@ -26,7 +26,7 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
                 await client.AskAsync("PUBLISH", channel, $"primary{port} 0");
                 sent.Add($"primary{port} 0");
             }
-            await visitors.ShouldHearAsync(sent, () => nodes.PostAsync(0, channel, Visitors.End));
+            await authenticator.ShouldHearAsync(sent, () => nodes.PostAsync(0, channel, Visitors.End));
         }
     }
 
@@ -35,9 +35,9 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
     {
         await using var redis = await Sentinels.StartAsync();
         await using var nodes = await Nodes.StartAsync(2, redis.Configuration);
-        await using var visitors = await nodes.SubscribeAsync("failover.a", "failover.*");
+        await using var authenticator = await nodes.SubscribeAsync("failover.a", "failover.*");
         await nodes.PostAsync(0, "failover.a", "before");
-        (await visitors.HearUntilAsync("before")).Should().OnlyContain(heard => heard.Count == 1);
+        (await authenticator.HearUntilAsync("before")).Should().OnlyContain(heard => heard.Count == 1);
 
         var first = await redis.PrimaryAsync();
         redis.Signal(first, "KILL");
@@ -57,7 +57,7 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
         }
         await nodes.PostAsync(0, "failover.a", "from 0");
         await nodes.PostAsync(1, "failover.a", "from 1");
-        var all = await visitors.HearUntilAsync("from 1");
+        var all = await authenticator.HearUntilAsync("from 1");
 
         output.WriteLine($"Publishing was answered: {string.Join(", ", answers.CountBy(answer => (int)answer))}; heard {string.Join(" | ", all[0])}");
         answers.Should().OnlyContain(answer => answer == HttpStatusCode.OK || answer == HttpStatusCode.ServiceUnavailable);
@@ -77,10 +77,10 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
             "ACL", "SETUSER", "notifier", "on", ">opensesame", "resetchannels", "&news.*", "&notifier:*", "resetkeys", "-@all", "+@connection", "+@pubsub", "+info");
         var configuration = $"localhost:{redis.Port},ssl=true,user=notifier,password=opensesame";
         await using var nodes = await Nodes.StartAsync(2, configuration, new Dictionary<string, string> { ["SSL_CERT_FILE"] = redis.Authority });
-        await using var visitors = await nodes.SubscribeAsync("news.today", "news.*");
+        await using var authenticator = await nodes.SubscribeAsync("news.today", "news.*");
 
         var sent = await nodes.PublishAsync("news.today", each: 20);
-        await visitors.ShouldHearAsync(sent, () => nodes.PostAsync(1, "news.today", Visitors.End));
+        await authenticator.ShouldHearAsync(sent, () => nodes.PostAsync(1, "news.today", Visitors.End));
 
         (await nodes.TryPostAsync(0, "secrets", "x")).Should().Be(HttpStatusCode.Forbidden);
         nodes[0].Output.Should().NotContain("opensesame").And.NotContain("does not allow the channel notifier:probe", "the probe is allowed");
@@ -92,10 +92,10 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
         await using var redis = await TlsRedis.StartClusterAsync();
         await using var nodes = await Nodes.StartAsync(
             2, $"localhost:{redis.Port},ssl=true", new Dictionary<string, string> { ["SSL_CERT_FILE"] = redis.Authority });
-        await using var visitors = await nodes.SubscribeAsync("news.today", "news.*");
+        await using var authenticator = await nodes.SubscribeAsync("news.today", "news.*");
 
         var sent = await nodes.PublishAsync("news.today", each: 20);
-        await visitors.ShouldHearAsync(sent, () => nodes.PostAsync(1, "news.today", Visitors.End));
+        await authenticator.ShouldHearAsync(sent, () => nodes.PostAsync(1, "news.today", Visitors.End));
     }
 
     [Fact]

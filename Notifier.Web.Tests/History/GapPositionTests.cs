@@ -49,14 +49,14 @@ public sealed class GapPositionTests
         var log = new MessageLog(new RecentOptions { Messages = 1_000_000, Bytes = int.MaxValue }, new FakeTimeProvider());
         var unsent = new UnsentMessages(log);
         var id = 1000L;
-        for (; !unsent.IsFull; id++)
-            unsent.Append([Message.Of(null, new byte[16]) with { JournalId = id }], 0);
+        for (; !unsent.IsDropping; id++)
+            unsent.Append([Message.Create(null, new byte[16]) with { JournalId = id }], 0);
         var dropped = id - 1;
         for (; id < dropped + 50; id++)
-            unsent.Append([Message.Of(null, new byte[16]) with { JournalId = id }], 0);
+            unsent.Append([Message.Create(null, new byte[16]) with { JournalId = id }], 0);
 
-        unsent.NoteSent(log.Next, UnsentMessages.MostBytes, 0, out var lost);
-        unsent.Append([Message.Of(null, new byte[16]) with { JournalId = id }], 0);
+        unsent.NoteSent(log.Next, UnsentMessages.MaxBytes, 0, out var lost);
+        unsent.Append([Message.Create(null, new byte[16]) with { JournalId = id }], 0);
 
         lost.Should().Be(50);
         for (var place = dropped - 1; place < id - 1; place++)
@@ -73,10 +73,10 @@ public sealed class GapPositionTests
         var log = new MessageLog(new RecentOptions(), new FakeTimeProvider());
         var unsent = new UnsentMessages(log);
         for (var id = 1; id <= 3; id++)
-            unsent.Append([Message.Of(null, [1]) with { JournalId = id }], 0);
+            unsent.Append([Message.Create(null, [1]) with { JournalId = id }], 0);
 
         unsent.AppendGap(GapCode.Internal, 0);
-        unsent.Append([Message.Of(null, [1]) with { JournalId = 4 }], 0);
+        unsent.Append([Message.Create(null, [1]) with { JournalId = 4 }], 0);
 
         new[] { 1L, 2, 3 }.Select(id => log.NumberAfter(id)).Should().Equal(2, 3, 4);
         log.JournalIdOfGap.Should().Be(3);

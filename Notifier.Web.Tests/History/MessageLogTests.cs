@@ -29,7 +29,7 @@ public sealed class MessageLogTests
     [Fact]
     public void The_byte_bound_counts_payload_channel_and_overhead()
     {
-        var message = Message.Of(new byte[20], new byte[100]);
+        var message = Message.Create(new byte[20], new byte[100]);
         var log = new MessageLog(new RecentOptions { Bytes = 3 * message.Size }, time);
 
         for (var n = 0; n < 4; n++)
@@ -45,7 +45,7 @@ public sealed class MessageLogTests
         var log = new MessageLog(new RecentOptions { Bytes = 1000 }, time);
         log.Append(MessageOf("small"));
 
-        log.Append(Message.Of(null, new byte[5000]));
+        log.Append(Message.Create(null, new byte[5000]));
 
         (log.First, log.Next).Should().Be((2, 3));
     }
@@ -86,7 +86,7 @@ public sealed class MessageLogTests
     {
         var log = new MessageLog(new RecentOptions(), time);
         for (var n = 0; n < 5; n++)
-            log.Append(Message.Of(null, new byte[1000]));
+            log.Append(Message.Create(null, new byte[1000]));
         var into = new Message[8];
 
         log.Copy(1, into, maxBytes: 2500).Should().Be(2);
@@ -110,12 +110,12 @@ public sealed class MessageLogTests
     public void Ten_thousand_quiet_names_with_a_message_each_take_less_than_two_KiB_each()
     {
         const int names = 10_000;
-        var traits = Audience.Traits(new RecentOptions());
+        var traits = SubscriberGroup.Traits(new RecentOptions());
         var all = new Subscription[names];
         var before = GC.GetTotalMemory(forceFullCollection: true);
 
         for (var n = 0; n < names; n++)
-            (all[n] = new Subscription(Name.Channel($"user.{n}.orders"), traits)).Pass([Message.Of(null, new byte[128])]);
+            (all[n] = new Subscription(Name.Channel($"user.{n}.orders"), traits)).DeliverAndBroadcast([Message.Create(null, new byte[128])]);
 
         var each = (GC.GetTotalMemory(forceFullCollection: true) - before) / names;
         GC.KeepAlive(all);
@@ -142,7 +142,7 @@ public sealed class MessageLogTests
         log.JournalIdOfGap.Should().Be(30);
     }
 
-    private static Message MessageOf(string text) => Message.Of(null, Encoding.UTF8.GetBytes(text));
+    private static Message MessageOf(string text) => Message.Create(null, Encoding.UTF8.GetBytes(text));
 
     private static IEnumerable<string> Texts(MessageLog log, long from)
     {

@@ -58,7 +58,7 @@ public sealed class NodeBudgetTests(RedisFixture fixture)
             heard.Add((string)(await client.ReadAsync())["channel"]!);
         heard.Should().HaveCount(names);
 
-        app.Services.GetRequiredService<SubscriptionTraits>().Budget.Bytes.Should().BeLessThanOrEqualTo(3_000_000);
+        app.Services.GetRequiredService<SubscriptionContext>().Budget.Bytes.Should().BeLessThanOrEqualTo(3_000_000);
         await using var returning = await JsonClient.ConnectAsync(app);
         (await returning.AskAsync(Json.Subscribe("channel", "resume.each.0", $"\"after\":\"{first}\""))).Bare().Should().Contain("\"code\":\"trimmed\"");
         ((bool?)(await returning.AskAsync(Json.Subscribe("channel", $"resume.each.{names - 1}", $"\"after\":\"{last}\"")))["recovered"]).Should().BeTrue();

@@ -8,12 +8,12 @@ namespace Notifier.Tests.Hub;
 
 /// <summary>
 /// A message costs memory once, when Redis delivers it, and nothing for each of those who get it: not a byte, or a busy
-/// name would keep the garbage collector busy in proportion to its audience.
+/// name would keep the garbage collector busy in proportion to its group.
 /// </summary>
 public sealed class AllocationTests
 {
     /// <summary>Enough to fill the log and to grow the buffers of this thread.</summary>
-    private const int WarmUps = Audience.Kept;
+    private const int WarmUps = SubscriberGroup.Kept;
 
     private const int Rounds = 10;
 
@@ -34,7 +34,7 @@ public sealed class AllocationTests
             foreach (var subscribers in Audiences)
             {
                 passes.Add(subscribers, 1, SmallPayload);
-                passes.Add(subscribers, Audience.Kept, SmallPayload);
+                passes.Add(subscribers, SubscriberGroup.Kept, SmallPayload);
                 passes.Add(subscribers, 1, FrameBatch.LargePayload + 1);
             }
             return passes;
@@ -45,46 +45,46 @@ public sealed class AllocationTests
     [MemberData(nameof(Passes))]
     public void Passing_messages_on_allocates_nothing_however_many_get_them(int subscribers, int count, int payload)
     {
-        var lanes = Lanes(subscribers);
-        var audience = new Audience(lanes);
+        var transports = Transports(subscribers);
+        var group = new SubscriberGroup(transports);
         var messages = Messages(count, payload);
 
-        var allocated = AllocatedBy(() => audience.Subscription.Pass(messages));
+        var allocated = AllocatedBy(() => group.Subscription.DeliverAndBroadcast(messages));
 
         allocated.Should().Be(0);
-        lanes.Should().OnlyContain(lane => lane.Taken == Passed * FrameBytes(count, payload));
+        transports.Should().OnlyContain(transport => transport.Taken == Passed * FrameBytes(count, payload));
     }
 
     [Theory]
     [MemberData(nameof(Passes))]
     public void Catching_up_allocates_nothing_however_many_were_busy(int subscribers, int count, int payload)
     {
-        var lanes = Lanes(subscribers);
-        var audience = new Audience(lanes);
+        var transports = Transports(subscribers);
+        var group = new SubscriberGroup(transports);
         var messages = Messages(count, payload);
 
-        var allocated = AllocatedBy(() => PassWhileBusy(audience, messages));
+        var allocated = AllocatedBy(() => PassWhileBusy(group, messages));
 
         allocated.Should().Be(0);
-        lanes.Should().OnlyContain(lane => lane.Taken == Passed * FrameBytes(count, payload));
+        transports.Should().OnlyContain(transport => transport.Taken == Passed * FrameBytes(count, payload));
     }
 
     [Theory]
     [InlineData(1, 1)]
-    [InlineData(1, Audience.Kept)]
+    [InlineData(1, SubscriberGroup.Kept)]
     [InlineData(100, 1)]
-    [InlineData(100, Audience.Kept)]
+    [InlineData(100, SubscriberGroup.Kept)]
     public void Over_real_sockets_neither_passing_on_nor_catching_up_allocates(int subscribers, int count)
     {
         using var peers = new LoopbackPeers(subscribers);
-        var audience = new Audience(peers.Lanes);
+        var group = new SubscriberGroup(peers.Transports);
         var messages = Messages(count, SmallPayload);
 
         var allocated = AllocatedBy(
             () =>
             {
-                audience.Subscription.Pass(messages);
-                PassWhileBusy(audience, messages);
+                group.Subscription.DeliverAndBroadcast(messages);
+                PassWhileBusy(group, messages);
             },
             inBetween: () => peers.ReadAll(2 * FrameBytes(count, SmallPayload)));
 
@@ -96,12 +96,12 @@ public sealed class AllocationTests
     {
         var allocated = Audiences.Select(subscribers =>
         {
-            var audience = new Audience(Lanes(subscribers));
-            var connection = Audience.Connect(new OpenLane());
+            var group = new SubscriberGroup(Transports(subscribers));
+            var connection = SubscriberGroup.Connect(new OpenTransport());
             return AllocatedBy(() =>
             {
-                var subscriber = audience.Join(connection);
-                connection.Run(subscriber.Leave);
+                var subscriber = group.Join(connection);
+                connection.Post(subscriber.Leave);
             });
         });
 
@@ -135,19 +135,19 @@ public sealed class AllocationTests
     }
 
     /// <summary>Everyone is busy while the messages are passed on, and then catches up, here instead of on the thread pool.</summary>
-    private static void PassWhileBusy(Audience audience, Message[] messages)
+    private static void PassWhileBusy(SubscriberGroup group, Message[] messages)
     {
-        foreach (var connection in audience.Connections)
-            connection.TryHold();
-        audience.Subscription.Pass(messages);
-        foreach (IThreadPoolWorkItem connection in audience.Connections)
+        foreach (var connection in group.Connections)
+            connection.TryAcquire();
+        group.Subscription.DeliverAndBroadcast(messages);
+        foreach (IThreadPoolWorkItem connection in group.Connections)
             connection.Execute();
     }
 
-    private static OpenLane[] Lanes(int count) => [.. Enumerable.Range(0, count).Select(_ => new OpenLane())];
+    private static OpenTransport[] Transports(int count) => [.. Enumerable.Range(0, count).Select(_ => new OpenTransport())];
 
     private static Message[] Messages(int count, int payload) =>
-        [.. Enumerable.Range(0, count).Select(_ => Message.Of(null, new byte[payload]))];
+        [.. Enumerable.Range(0, count).Select(_ => Message.Create(null, new byte[payload]))];
 
     private static int FrameBytes(int count, int payload) => count * (ServerFrame.HeaderLength(payload) + payload);
 }

@@ -45,7 +45,7 @@ public sealed class DispatchTests(RedisFixture fixture)
     {
         const int flood = 150_000;
         using var stuck = new StuckDelivery();
-        var lane = new ScriptedLane
+        var transport = new ScriptedTransport
         {
             Takes = length =>
             {
@@ -53,8 +53,8 @@ public sealed class DispatchTests(RedisFixture fixture)
                 return length;
             },
         };
-        var audience = new Audience([lane]);
-        var sending = Task.Run(() => audience.Subscription.Pass([Text("first")]));
+        var audience = new SubscriberGroup([transport]);
+        var sending = Task.Run(() => audience.Subscription.DeliverAndBroadcast([Text("first")]));
         await stuck.WhenReachedAsync();
 
         var due = new List<IBroadcast>();
@@ -63,9 +63,9 @@ public sealed class DispatchTests(RedisFixture fixture)
         due.Should().BeEmpty("another thread sends");
         stuck.End();
         await sending.WaitAsync(Eventually.Limit);
-        audience.Subscription.Pass([Text("after")]);
+        audience.Subscription.DeliverAndBroadcast([Text("after")]);
 
-        Encoding.Latin1.GetString(lane.Taken).Should().StartWith("\u0081\u0005first").And.EndWith("after");
+        Encoding.Latin1.GetString(transport.Taken).Should().StartWith("\u0081\u0005first").And.EndWith("after");
         // One that was being sent, those that may wait, the gap, and the last.
         audience.Subscription.Head.Should().Be(1 + 100_000 + 1 + 1);
     }
@@ -74,7 +74,7 @@ public sealed class DispatchTests(RedisFixture fixture)
     public async Task What_is_delivered_while_another_thread_sends_is_sent_by_that_one()
     {
         using var stuck = new StuckDelivery();
-        var lane = new ScriptedLane
+        var transport = new ScriptedTransport
         {
             Takes = length =>
             {
@@ -82,16 +82,16 @@ public sealed class DispatchTests(RedisFixture fixture)
                 return length;
             },
         };
-        var audience = new Audience([lane]);
-        var sending = Task.Run(() => audience.Subscription.Pass([Text("1")]));
+        var audience = new SubscriberGroup([transport]);
+        var sending = Task.Run(() => audience.Subscription.DeliverAndBroadcast([Text("1")]));
         await stuck.WhenReachedAsync();
 
-        audience.Subscription.Pass([Text("2")]);
-        lane.Taken.Should().BeEmpty();
+        audience.Subscription.DeliverAndBroadcast([Text("2")]);
+        transport.Taken.Should().BeEmpty();
         stuck.End();
         await sending.WaitAsync(Eventually.Limit);
 
-        lane.Taken.Should().Equal(0x81, 1, (byte)'1', 0x81, 1, (byte)'2');
+        transport.Taken.Should().Equal(0x81, 1, (byte)'1', 0x81, 1, (byte)'2');
     }
 
     /// <summary>A message that was too large counted twice where it came alone, and a gap among messages not at all.</summary>
@@ -102,14 +102,14 @@ public sealed class DispatchTests(RedisFixture fixture)
     [InlineData("redis", 2)]
     public void A_gap_counts_once_alone_and_among_messages(string code, int others)
     {
-        var audience = new Audience([new OpenLane()]);
+        var audience = new SubscriberGroup([new OpenTransport()]);
         var counted = new List<string?>();
         using var listener = audience.Meters.ListenerOf("notifier.gaps");
         listener.SetMeasurementEventCallback<long>((_, count, tags, _) => counted.AddRange(Enumerable.Repeat((string?)tags[0].Value, (int)count)));
         listener.Start();
-        var gap = code == "redis" ? Message.GapOf(GapCode.Redis) : Message.Of(null, new byte[new LimitsOptions().PayloadBytes + 1]);
+        var gap = code == "redis" ? Message.GapOf(GapCode.Redis) : Message.Create(null, new byte[new LimitsOptions().PayloadBytes + 1]);
 
-        audience.Subscription.Pass([gap, .. Enumerable.Repeat(Text("other"), others)]);
+        audience.Subscription.DeliverAndBroadcast([gap, .. Enumerable.Repeat(Text("other"), others)]);
 
         counted.Should().Equal(code);
     }
@@ -117,25 +117,25 @@ public sealed class DispatchTests(RedisFixture fixture)
     /// <summary>The failed connection was never closed, its request never ended, and the subscribers after it missed the message.</summary>
     [Theory]
     [InlineData("a broadcast")]
-    [InlineData("an errand")]
-    [InlineData("an errand that waited")]
+    [InlineData("an action")]
+    [InlineData("an action that waited")]
     public async Task A_connection_that_fails_is_aborted_and_the_others_get_the_message(string when)
     {
-        var broken = new ScriptedLane { Takes = static _ => throw new InvalidOperationException("a lane that fails") };
-        var (before, after) = (new ScriptedLane(), new ScriptedLane());
+        var broken = new ScriptedTransport { Takes = static _ => throw new InvalidOperationException("a transport that fails") };
+        var (before, after) = (new ScriptedTransport(), new ScriptedTransport());
         var aborts = 0;
         var connection = new Connection(broken, PlainText.Format, () => aborts++, TimeProvider.System, NullLogger.Instance);
-        var audience = new Audience([before]);
+        var audience = new SubscriberGroup([before]);
         audience.Join(connection);
-        audience.Join(Audience.Connect(after));
+        audience.Join(SubscriberGroup.Connect(after));
 
-        if (when == "an errand that waited")
-            connection.TryHold();
+        if (when == "an action that waited")
+            connection.TryAcquire();
         if (when != "a broadcast")
-            connection.Run(() => connection.Send([0x81, 0]));
-        if (when == "an errand that waited")
+            connection.Post(() => connection.Send([0x81, 0]));
+        if (when == "an action that waited")
             connection.Release();
-        audience.Subscription.Pass([Text("1")]);
+        audience.Subscription.DeliverAndBroadcast([Text("1")]);
 
         before.Taken.Should().Equal(0x81, 1, (byte)'1');
         after.Taken.Should().Equal(0x81, 1, (byte)'1');
@@ -161,13 +161,13 @@ public sealed class DispatchTests(RedisFixture fixture)
     public async Task What_waits_for_the_journal_is_bounded_in_bytes()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["History:Durable:Channels:0=durable.*"]);
-        var subscription = new Subscription(Name.Channel("durable.waits"), app.Services.GetRequiredService<SubscriptionTraits>());
-        var large = Message.Of(null, new byte[512 * 1024]);
+        var subscription = new Subscription(Name.Channel("durable.waits"), app.Services.GetRequiredService<SubscriptionContext>());
+        var large = Message.Create(null, new byte[512 * 1024]);
 
         for (var n = 0; n < 66; n++)
-            subscription.Pass([large]);     // Redis has not confirmed the name yet
+            subscription.DeliverAndBroadcast([large]);     // Redis has not confirmed the name yet
         app.Log.Says("Messages for durable.waits come faster").Should().BeTrue();
     }
 
-    private static Message Text(string text) => Message.Of(null, Encoding.UTF8.GetBytes(text));
+    private static Message Text(string text) => Message.Create(null, Encoding.UTF8.GetBytes(text));
 }

@@ -13,12 +13,12 @@ public sealed class FiguresTests
     [Fact]
     public void Who_has_not_been_sent_what_came_before_the_last_sweep_is_behind_and_nobody_else()
     {
-        var audience = new Audience([new OpenLane(), new OpenLane(), new OpenLane()]);
-        audience.Connections[0].TryHold();
-        audience.Subscription.Pass([Message.Of(null, [1])]);
+        var audience = new SubscriberGroup([new OpenTransport(), new OpenTransport(), new OpenTransport()]);
+        audience.Connections[0].TryAcquire();
+        audience.Subscription.DeliverAndBroadcast([Message.Create(null, [1])]);
         audience.Subscription.CountBehind().Should().Be(0, "it may only be its turn");
 
-        audience.Subscription.LookBySecond();
+        audience.Subscription.Sweep();
 
         audience.Subscription.CountBehind().Should().Be(1);
         ((IThreadPoolWorkItem)audience.Connections[0]).Execute();
@@ -28,14 +28,14 @@ public sealed class FiguresTests
     [Fact]
     public void A_pace_is_that_of_the_last_ten_seconds_or_so()
     {
-        var pace = new Pace();
-        pace.Look(1);
+        var pace = new MessageRate();
+        pace.Sample(1);
         for (var second = 1; second <= 60; second++)
-            pace.Look(1 + (second * 100));
+            pace.Sample(1 + (second * 100));
 
         pace.PerSecond.Should().BeApproximately(100, 1);
         for (var second = 1; second <= 60; second++)
-            pace.Look(6001);
+            pace.Sample(6001);
         pace.PerSecond.Should().BeLessThan(1);
     }
 
@@ -49,12 +49,12 @@ public sealed class FiguresTests
         latency.Follow("orders", [9]);
         time.Advance(TimeSpan.FromMilliseconds(3));
 
-        latency.Look(Name.Channel("orders"), [Message.Of(null, [9]), Message.GapOf(GapCode.Redis)]);
-        latency.Look(Name.Channel("others"), [Message.Of(null, [1, 2])]);
-        latency.Look(Name.Pattern("o*"), [Message.Of("others"u8.ToArray(), [1, 2])]);
+        latency.Sample(Name.Channel("orders"), [Message.Create(null, [9]), Message.GapOf(GapCode.Redis)]);
+        latency.Sample(Name.Channel("others"), [Message.Create(null, [1, 2])]);
+        latency.Sample(Name.Pattern("o*"), [Message.Create("others"u8.ToArray(), [1, 2])]);
         took.Should().BeEmpty();
-        latency.Look(Name.Pattern("o*"), [Message.Of("orders"u8.ToArray(), [1, 2])]);
-        latency.Look(Name.Channel("orders"), [Message.Of(null, [1, 2])]);
+        latency.Sample(Name.Pattern("o*"), [Message.Create("orders"u8.ToArray(), [1, 2])]);
+        latency.Sample(Name.Channel("orders"), [Message.Create(null, [1, 2])]);
 
         took.Should().Equal(TimeSpan.FromMilliseconds(3));
     }
@@ -69,7 +69,7 @@ public sealed class FiguresTests
         time.Advance(TimeSpan.FromSeconds(6));
         latency.Follow("orders", [2]);
 
-        latency.Look(Name.Channel("orders"), [Message.Of(null, [2])]);
+        latency.Sample(Name.Channel("orders"), [Message.Create(null, [2])]);
 
         took.Should().ContainSingle();
     }

@@ -20,21 +20,21 @@ public sealed class FirstSubscriberTests
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
-        var lane = new ScriptedLane();
+        var transport = new ScriptedTransport();
         // The thread that subscribes is held up on its way to its place, until a message has come; or, where none can come yet, not at all.
         var format = new SlowFormat(() =>
         {
             if (app.Hub.References(Name.Channel("first")) > 0)
                 SpinWait.SpinUntil(() => app.Hub.LogBytes > 0, Eventually.Limit);
         });
-        var connection = new Connection(lane, format, static () => { }, TimeProvider.System, NullLogger.Instance);
+        var connection = new Connection(transport, format, static () => { }, TimeProvider.System, NullLogger.Instance);
 
         var publishing = Eventually.IsAsync(async () => await redis.PublishAsync("first", "hello") == 1, "the name is subscribed");
         app.Hub.TrySubscribe(connection, Name.Channel("first"), static (_, _) => { }, default, out var held).Should().BeNull();
         await publishing;
 
-        await Eventually.IsAsync(() => Encoding.UTF8.GetString(lane.Taken).Contains("hello", StringComparison.Ordinal), "it has what Redis passed on");
-        connection.Run(() => app.Hub.Unsubscribe(held.Subscriber));
+        await Eventually.IsAsync(() => Encoding.UTF8.GetString(transport.Taken).Contains("hello", StringComparison.Ordinal), "it has what Redis passed on");
+        connection.Post(() => app.Hub.Unsubscribe(held.Subscriber));
     }
 
     /// <summary>Plain text, that takes its time when a subscriber asks what it can say.</summary>
@@ -55,13 +55,13 @@ public sealed class FirstSubscriberTests
 
         public override int FrameLength(ReadOnlySpan<byte> frames) => ServerFrame.Length(frames);
 
-        protected override void WriteFrame(FrameBuffer into, in Message message, MessageSource source, Position position)
+        protected override void WriteFrame(FrameBuffer into, in Message message, SubscriptionIdentity source, Position position)
         {
             ServerFrame.WriteHeader(into.Append(ServerFrame.HeaderLength(message.Payload.Length)), ServerFrame.Text, message.Payload.Length);
             into.Append(message.Payload.Span);
         }
 
-        protected override FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, MessageSource source, Position position) =>
+        protected override FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, SubscriptionIdentity source, Position position) =>
             throw new NotSupportedException("There is no large one.");
     }
 }

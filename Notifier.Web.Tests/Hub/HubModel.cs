@@ -17,13 +17,13 @@ namespace Notifier.Tests.Hub;
 internal sealed class HubModel
 {
     private readonly List<Peer> peers = [];
-    private readonly SubscriptionTraits traits;
+    private readonly SubscriptionContext traits;
     private readonly int seed;
 
     public HubModel(int seed, int names, RecentOptions recent)
     {
         this.seed = seed;
-        traits = Audience.Traits(recent);
+        traits = SubscriberGroup.Traits(recent);
         Names = [.. Enumerable.Range(0, names).Select(n => new ModelName(new Subscription(Name.Channel($"n{n}"), traits)))];
     }
 
@@ -50,17 +50,17 @@ internal sealed class HubModel
         {
             var messages = new Message[count];
             for (var i = 0; i < count; i++)
-                messages[i] = Message.Of(null, Encoding.ASCII.GetBytes($"{subscription.Name.Text}:{published + i + 1}:{new string('x', padding)}"));
+                messages[i] = Message.Create(null, Encoding.ASCII.GetBytes($"{subscription.Name.Text}:{published + i + 1}:{new string('x', padding)}"));
             Interlocked.Add(ref published, count);
-            subscription.Pass(messages);
+            subscription.DeliverAndBroadcast(messages);
             Interlocked.Add(ref passed, count);
         }
     }
 
     /// <summary>A connection, the names it holds, and between which numbers it must have joined.</summary>
-    internal sealed class Peer(ModelLane lane, Connection connection)
+    internal sealed class Peer(ModelTransport transport, Connection connection)
     {
-        public ModelLane Lane => lane;
+        public ModelTransport Transport => transport;
 
         public Connection Connection => connection;
 
@@ -71,8 +71,8 @@ internal sealed class HubModel
 
     public Peer Connect()
     {
-        var lane = new ModelLane(seed + peers.Count);
-        var peer = new Peer(lane, new Connection(lane, PlainText.Format, lane.GoOn, TimeProvider.System, NullLogger.Instance));
+        var transport = new ModelTransport(seed + peers.Count);
+        var peer = new Peer(transport, new Connection(transport, PlainText.Format, transport.GoOn, TimeProvider.System, NullLogger.Instance));
         peers.Add(peer);
         return peer;
     }
@@ -83,21 +83,21 @@ internal sealed class HubModel
             return;
         var subscriber = new Subscriber(peer.Connection, name.Subscription);
         var joinedAfter = name.Passed;
-        subscriber.Join();
+        SubscriberExtensions.Join(subscriber);
         peer.Held.Add(name, (subscriber, joinedAfter, name.Published));
     }
 
     public static void Leave(Peer peer, ModelName name)
     {
         if (peer.Held.TryGetValue(name, out var held) && peer.Left.Add(name))
-            peer.Connection.Run(held.Subscriber.Leave);
+            peer.Connection.Post(held.Subscriber.Leave);
     }
 
     /// <summary>Lets all go on, and checks what each of them has got when everything has come to rest.</summary>
     public async Task CheckAsync()
     {
         foreach (var peer in peers)
-            peer.Lane.GoOn();
+            peer.Transport.GoOn();
         foreach (var peer in peers)
         {
             await Eventually.IsAsync(() => IsAtRest(peer), $"a peer comes to rest (seed {seed})");
@@ -112,7 +112,7 @@ internal sealed class HubModel
     {
         var next = new Dictionary<string, long>();
         var wasClosed = false;
-        foreach (var (opcode, payload) in peer.Lane.Frames())
+        foreach (var (opcode, payload) in peer.Transport.Frames())
         {
             wasClosed.Should().BeFalse($"nothing follows a close (seed {seed})");
             wasClosed = opcode == ServerFrame.Close;

@@ -49,7 +49,7 @@ public sealed class HubModelTests
             var done = Task.WhenAll(publishers);
             var churn = Task.Run(() => Churn(model, peers, new Random(seed), () => done.IsCompleted));
             var gaps = Task.Run(() => NoteGaps(model, () => done.IsCompleted));
-            var stalls = Task.Run(() => ModelPeers.StallSome(Array.ConvertAll(peers, static peer => peer.Lane), new Random(seed), () => done.IsCompleted));
+            var stalls = Task.Run(() => ModelPeers.StallSome(Array.ConvertAll(peers, static peer => peer.Transport), new Random(seed), () => done.IsCompleted));
             await Task.WhenAll([done, churn, gaps, stalls]);
             await model.CheckAsync();
         }
@@ -73,10 +73,10 @@ public sealed class HubModelTests
                     HubModel.Leave(peer, name);
                     break;
                 case 4:
-                    peer.Lane.Stall();
+                    peer.Transport.Stall();
                     break;
                 case 5:
-                    peer.Lane.GoOn();
+                    peer.Transport.GoOn();
                     break;
                 case 6:
                     name.Subscription.NoteGap(GapCode.Redis);

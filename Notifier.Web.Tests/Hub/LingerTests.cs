@@ -62,13 +62,13 @@ public sealed class LingerTests
         await using var monitor = await RedisMonitor.StartAsync(redis);
         await using var app = await NotifierApp.StartAsync(redis.Configuration, time: time, settings: ["Redis:Linger=00:00:00"]);
         await app.RedisIsAtRestAsync();
-        for (var visit = 1; visit <= 3; visit++)
+        for (var access = 1; access <= 3; access++)
         {
             await using (var page = await RawWebSocket.SubscribeAsync(app, "again"))
             {
                 await Eventually.IsAsync(async () => await redis.SubscribersAsync("again") == 1, "it is subscribed");
-                await redis.PublishAsync("again", $"visit {visit}");
-                (await page.ReadTextAsync()).Should().Be($"visit {visit}");
+                await redis.PublishAsync("again", $"visit {access}");
+                (await page.ReadTextAsync()).Should().Be($"visit {access}");
             }
             await Eventually.IsAsync(() => app.Connections.Count == 0, "the page has gone");
             app.Hub.Sweep();

@@ -6,15 +6,15 @@ namespace Notifier.Tests.Hub;
 internal static class ModelPeers
 {
     /// <summary>Until the end, one of them after the other stalls or goes on.</summary>
-    public static void StallSome(IReadOnlyList<ModelLane> lanes, Random random, Func<bool> isOver)
+    public static void StallSome(IReadOnlyList<ModelTransport> transports, Random random, Func<bool> isOver)
     {
         while (!isOver())
         {
-            var lane = lanes[random.Next(lanes.Count)];
+            var transport = transports[random.Next(transports.Count)];
             if (random.Next(3) == 0)
-                lane.Stall();
+                transport.Stall();
             else
-                lane.GoOn();
+                transport.GoOn();
             Thread.Yield();
         }
     }
@@ -22,7 +22,7 @@ internal static class ModelPeers
     /// <summary>Whether the connection is free and the condition holds.</summary>
     public static bool IsAtRest(this Connection connection, Func<bool> isCaughtUp)
     {
-        if (!connection.TryHold())
+        if (!connection.TryAcquire())
             return false;
         var isAtRest = isCaughtUp();
         connection.Release();

@@ -28,7 +28,7 @@ public sealed partial class OverloadTests(RedisFixture fixture)
         await other.SubscribeAsync("channel", "overload.end");
         // No step of a pass waits for a browser, so it takes something else to hold one up.
         using var goOn = new ManualResetEventSlim();
-        var lane = new ScriptedLane
+        var transport = new ScriptedTransport
         {
             Takes = length =>
             {
@@ -36,7 +36,7 @@ public sealed partial class OverloadTests(RedisFixture fixture)
                 return length;
             },
         };
-        app.Hub.TrySubscribe(Audience.Connect(lane), Name.Channel("overload"), static (_, _) => { }, default, out var held).Should().BeNull();
+        app.Hub.TrySubscribe(SubscriberGroup.Connect(transport), Name.Channel("overload"), static (_, _) => { }, default, out var held).Should().BeNull();
 
         await Redis.PublishAllAsync("overload", Enumerable.Range(0, Messages).Select(n => (RedisValue)n));
         // On the same connection to Redis: what was before it has come.

@@ -27,7 +27,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture)
         (close.CloseCode, close.CloseText).Should().Be(
             (4503, "too many patterns: this server has its 2 (Limits:DistinctPatterns); ask for a channel, or later"));
         app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Text.Contains("Limits:DistinctPatterns", StringComparison.Ordinal));
-        await using var shares = await SubscribeAsync(app, "quota.1.*", holders: 2);
+        await using var shares = await SubscribeAsync(app, "quota.1.*", owners: 2);
         await using var channel = await SubscribeAsync(app, "quota.3.x");
         await one.IsLiveAsync(Redis, "quota.1.x");
         await shares.IsLiveAsync(Redis, "quota.1.x");
@@ -102,10 +102,10 @@ public sealed class PatternQuotaTests(RedisFixture fixture)
         (await Redis.PatternsAsync()).Should().Be(1);
     }
 
-    private static async Task<RawWebSocket> SubscribeAsync(NotifierApp app, string name, int holders = 1)
+    private static async Task<RawWebSocket> SubscribeAsync(NotifierApp app, string name, int owners = 1)
     {
         var client = await RawWebSocket.SubscribeAsync(app, name);
-        await Eventually.IsAsync(() => app.Hub.References(Name.Parse(name)) == holders, $"{name} is held");
+        await Eventually.IsAsync(() => app.Hub.References(Name.Parse(name)) == owners, $"{name} is held");
         return client;
     }
 

@@ -9,7 +9,7 @@ namespace Notifier.Tests.Messages;
 /// <summary>Frames and events around the JSON objects.</summary>
 public sealed class JsonFormatTests
 {
-    private readonly MessageSource source = new(Name.Channel("news"));
+    private readonly SubscriptionIdentity source = new(Name.Channel("news"));
 
     [Theory]
     [InlineData(125, 2)]
@@ -45,7 +45,7 @@ public sealed class JsonFormatTests
     [Fact]
     public void An_event_ends_at_its_empty_line_whatever_the_payload_has()
     {
-        Message[] messages = [Message.Of(null, "a\n\nb\r\n\r\nc"u8.ToArray()), Message.GapOf(GapCode.Redis), Text(3)];
+        Message[] messages = [Message.Create(null, "a\n\nb\r\n\r\nc"u8.ToArray()), Message.GapOf(GapCode.Redis), Text(3)];
         foreach (var format in new[] { EventStream.Format, EventStream.OfOneName })
         {
             var events = format.Encode(new FrameBuffer(), messages, source, 1).Bytes.Span;
@@ -66,10 +66,10 @@ public sealed class JsonFormatTests
     {
         source.Text(new Position(1)).Should().MatchRegex(@"^[\w-]{11}\.1$").And.Be(source.Text(new Position(1))).And.NotBe(source.Text(new Position(2)));
         source.Text(new Position(long.MaxValue)).Should().EndWith("." + long.MaxValue);
-        new MessageSource(source.Name).Text(new Position(1)).Should().NotBe(source.Text(new Position(1)));
+        new SubscriptionIdentity(source.Name).Text(new Position(1)).Should().NotBe(source.Text(new Position(1)));
     }
 
-    private static Message Text(int length) => Message.Of(null, Encoding.ASCII.GetBytes(new string('x', length)));
+    private static Message Text(int length) => Message.Create(null, Encoding.ASCII.GetBytes(new string('x', length)));
 
     /// <summary>Also one of which a part is shared.</summary>
     private byte[] Encode(WireFormat format, Message message)

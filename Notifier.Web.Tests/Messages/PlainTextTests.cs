@@ -13,7 +13,7 @@ public sealed class PlainTextTests
     [Fact]
     public void Small_messages_share_a_batch_and_each_is_a_frame_of_its_kind()
     {
-        var batch = Plain.Encode(buffer, [Text("hi"), Text(""), Message.Of("channel"u8.ToArray(), [0xFF]), Text("é")]);
+        var batch = Plain.Encode(buffer, [Text("hi"), Text(""), Message.Create("channel"u8.ToArray(), [0xFF]), Text("é")]);
 
         batch.Count.Should().Be(4);
         batch.Payload.IsEmpty.Should().BeTrue();
@@ -35,7 +35,7 @@ public sealed class PlainTextTests
     public void A_large_message_is_alone_and_its_payload_is_shared()
     {
         var payload = new byte[FrameBatch.LargePayload + 1];
-        Message[] messages = [Text("before"), Message.Of(null, payload), Text("after")];
+        Message[] messages = [Text("before"), Message.Create(null, payload), Text("after")];
 
         Plain.Encode(buffer, messages).Count.Should().Be(1);
         var batch = Plain.Encode(buffer, messages.AsSpan(1));
@@ -56,7 +56,7 @@ public sealed class PlainTextTests
         (batch.Count, batch.Bytes.Length, batch.Payload.Length).Should().Be((1, 0, 0));
     }
 
-    private static Message Text(string text) => Message.Of(null, System.Text.Encoding.UTF8.GetBytes(text));
+    private static Message Text(string text) => Message.Create(null, System.Text.Encoding.UTF8.GetBytes(text));
 
-    private static Message Sized(int length) => Message.Of(null, new byte[length]);
+    private static Message Sized(int length) => Message.Create(null, new byte[length]);
 }

@@ -25,10 +25,10 @@ internal sealed class DeliveryModel
     public DeliveryModel(int seed, int names, int peers)
     {
         Seed = seed;
-        var traits = Audience.Traits(Roomy);
+        var traits = SubscriberGroup.Traits(Roomy);
         Subscriptions = [.. Enumerable.Range(0, names).Select(n => new Subscription(Name.Channel($"n{n}"), traits))];
         published = new long[names];
-        this.peers = [.. Enumerable.Range(0, peers).Select(n => new Peer(new ModelLane(seed + n)))];
+        this.peers = [.. Enumerable.Range(0, peers).Select(n => new Peer(new ModelTransport(seed + n)))];
     }
 
     public int Seed { get; }
@@ -55,7 +55,7 @@ internal sealed class DeliveryModel
             Join(peer, 0);
     }
 
-    public void Stall(Random random, Func<bool> isOver) => ModelPeers.StallSome(Array.ConvertAll(peers, static peer => peer.Lane), random, isOver);
+    public void Stall(Random random, Func<bool> isOver) => ModelPeers.StallSome(Array.ConvertAll(peers, static peer => peer.Transport), random, isOver);
 
     private void Join(Peer peer, int name)
     {
@@ -65,7 +65,7 @@ internal sealed class DeliveryModel
         var subscriber = new Subscriber(peer.Connection, subscription);
         // There are no gaps: the log's numbers are those of the messages.
         var from = subscription.Head;
-        subscriber.Join();
+        SubscriberExtensions.Join(subscriber);
         peer.Joined.Add(name, new(subscriber, from, subscription.Head));
     }
 
@@ -74,7 +74,7 @@ internal sealed class DeliveryModel
         if (peer.Joined.TryGetValue(name, out var joined) && !joined.HasLeft)
         {
             peer.Joined[name] = joined with { HasLeft = true };
-            peer.Connection.Run(joined.Subscriber.Leave);
+            peer.Connection.Post(joined.Subscriber.Leave);
         }
     }
 
@@ -82,7 +82,7 @@ internal sealed class DeliveryModel
     public async Task CheckAsync()
     {
         foreach (var peer in peers)
-            peer.Lane.GoOn();
+            peer.Transport.GoOn();
         foreach (var peer in peers)
         {
             await Eventually.IsAsync(() => IsAtRest(peer), $"a peer comes to rest (seed {Seed})");
@@ -96,7 +96,7 @@ internal sealed class DeliveryModel
     private void Check(Peer peer)
     {
         var next = new Dictionary<int, long>();
-        foreach (var (opcode, payload) in peer.Lane.Frames())
+        foreach (var (opcode, payload) in peer.Transport.Frames())
         {
             opcode.Should().Be(ServerFrame.Text);
             var parts = Encoding.ASCII.GetString(payload).Split(':');
@@ -115,11 +115,11 @@ internal sealed class DeliveryModel
         }
     }
 
-    private sealed class Peer(ModelLane lane)
+    private sealed class Peer(ModelTransport transport)
     {
-        public ModelLane Lane => lane;
+        public ModelTransport Transport => transport;
 
-        public Connection Connection { get; } = new(lane, PlainText.Format, lane.GoOn, TimeProvider.System, NullLogger.Instance);
+        public Connection Connection { get; } = new(transport, PlainText.Format, transport.GoOn, TimeProvider.System, NullLogger.Instance);
 
         public Dictionary<int, Joined> Joined { get; } = [];
     }

@@ -69,16 +69,16 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
     [Fact]
     public async Task Sockets_share_a_subscription_and_names_leave_and_come_back()
     {
-        for (var visit = 0; visit < 3; visit++)
+        for (var access = 0; access < 3; access++)
         {
             var clients = await Clients.ConnectAsync(app, 100);
             await Task.WhenAll(clients.Select(client => client.SendTextAsync("shared")));
             await Eventually.IsAsync(() => app.Hub.References(Name.Channel("shared")) == 100, "all have asked");
             await Eventually.IsAsync(async () => await Server.SubscriptionSubscriberCountAsync(RedisChannel.Literal("shared")) == 1, "it is subscribed once");
-            await PublishAsync("shared", $"visit {visit}");
+            await PublishAsync("shared", $"visit {access}");
             foreach (var client in clients)
             {
-                (await client.ReadTextAsync()).Should().Be($"visit {visit}");
+                (await client.ReadTextAsync()).Should().Be($"visit {access}");
                 (await client.DrainAsync()).Should().BeEmpty();
             }
             await clients.DisposeAllAsync();

@@ -23,7 +23,7 @@ public sealed class ProbeTests(ITestOutputHelper output)
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
         await Eventually.IsAsync(async () => await ReadinessAsync(app) == 200, "it is ready");
 
-        app.Services.GetRequiredService<RedisBackplane>().Condition.ReportAway("by a test");
+        app.Services.GetRequiredService<RedisBackplane>().Health.ReportAway("by a test");
 
         (await ReadinessAsync(app)).Should().Be(503);
         await Eventually.IsAsync(async () => await ReadinessAsync(app) == 200, "the next probe is heard");
@@ -102,7 +102,7 @@ public sealed class ProbeTests(ITestOutputHelper output)
 
         await Eventually.IsAsync(async () => await ReadinessAsync(app) == 200, "it is ready");
 
-        app.Services.GetRequiredService<RedisProbe>().Hearing.Should().Be(Hearing.NotAllowed);
+        app.Services.GetRequiredService<RedisProbe>().Result.Should().Be(ProbeResult.NotAllowed);
         app.Log.Lines.Count(line => line.Text.Contains("notifier:probe:*", StringComparison.Ordinal)).Should().Be(1);
     }
 

@@ -18,7 +18,7 @@ public sealed class ReceiverHelperTests : RedisReceiverTest
         var sinks = Enumerable.Range(0, count).Select(n => Attach(Name.Channel($"name.{n}"))).ToArray();
         foreach (var sink in sinks)
         {
-            sink.MostAtOnce = 2;
+            sink.MaxAtOnce = 2;
             sink.Broadcasting = broadcasting =>
             {
                 // The reader waits once, until a helper takes part.

@@ -51,7 +51,7 @@ public sealed class ReceiverOrderTests : RedisReceiverTest
         var a = Attach(Name.Channel("a"));
         Attach(Name.Channel("b"));
         var connection = Connect();
-        a.MostAtOnce = 1;
+        a.MaxAtOnce = 1;
         a.Broadcasting = sink =>
         {
             if (sink.Received.IsEmpty)

@@ -219,8 +219,8 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
     public async Task A_metrics_listener_that_fails_does_not_end_the_connection_nor_make_the_name_deaf()
     {
         var failures = 0;
-        var lane = new ScriptedLane();
-        var audience = new Audience([lane]);
+        var transport = new ScriptedTransport();
+        var audience = new SubscriberGroup([transport]);
         using var listener = audience.Meters.ListenerOf("notifier.pass.duration");
         listener.SetMeasurementEventCallback<double>((_, _, _, _) =>
         {
@@ -235,8 +235,8 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
         await Eventually.IsAsync(() => failures > 0, "it has failed");
         connection.Send(Resp.Message("news", "2"));
         var closed = await connection.EndAsync();
-        audience.Subscription.Pass([Message.Of(null, Resp.Text("3"))]);
+        audience.Subscription.DeliverAndBroadcast([Message.Create(null, Resp.Text("3"))]);
 
-        (closed, Encoding.Latin1.GetString(lane.Taken)).Should().Be((null, "\u0081\u00011\u0081\u00012\u0081\u00013"));
+        (closed, Encoding.Latin1.GetString(transport.Taken)).Should().Be((null, "\u0081\u00011\u0081\u00012\u0081\u00013"));
     }
 }

@@ -291,7 +291,7 @@ public sealed class ReceiverStuckTests : RedisReceiverTest
             var random = new Random(seed);
             foreach (var sink in sinks.Values)
             {
-                sink.MostAtOnce = 3;
+                sink.MaxAtOnce = 3;
                 var own = new Random(random.Next());
                 sink.Broadcasting = broadcasting =>
                 {

@@ -16,7 +16,7 @@ internal sealed class RecordingSink(Name name, ConcurrentQueue<string> calls) : 
     public Name Name => name;
 
     /// <summary>How many messages a broadcast sends.</summary>
-    public int MostAtOnce { get; set; } = int.MaxValue;
+    public int MaxAtOnce { get; set; } = int.MaxValue;
 
     /// <summary>Called before messages are appended.</summary>
     public Action<RecordingSink, string[]> Delivering { get; set; } = static (_, _) => { };
@@ -29,7 +29,7 @@ internal sealed class RecordingSink(Name name, ConcurrentQueue<string> calls) : 
     /// <summary>Whether what comes is to be dropped. Asked for each message.</summary>
     public Func<bool> Full { get; set; } = static () => false;
 
-    public bool IsFull => Full();
+    public bool IsDropping => Full();
 
     /// <summary>Called in each broadcast before it sends.</summary>
     public Action<RecordingSink> Broadcasting { get; set; } = static _ => { };
@@ -69,7 +69,7 @@ internal sealed class RecordingSink(Name name, ConcurrentQueue<string> calls) : 
 
     public void Drop(int messages, List<IBroadcast> due) => calls.Enqueue($"drop {name} {messages}");
 
-    public void NoteGap(GapCode code, List<IBroadcast> due)
+    public void OnGap(GapCode code, List<IBroadcast> due)
     {
         NotingGap();
         calls.Enqueue($"gap {name} {code}");
@@ -96,7 +96,7 @@ internal sealed class RecordingSink(Name name, ConcurrentQueue<string> calls) : 
         Message[] batch;
         lock (gate)
         {
-            batch = [.. waiting.Take(MostAtOnce)];
+            batch = [.. waiting.Take(MaxAtOnce)];
             waiting.RemoveRange(0, batch.Length);
         }
         Sent = sent;

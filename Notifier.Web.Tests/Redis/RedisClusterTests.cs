@@ -83,7 +83,7 @@ public sealed class RedisClusterTests
     [InlineData("127.0.0.1:6379", null)]
     public void The_server_that_is_listened_to_is_certified_by_the_host_of_the_connection_string_and_asked_for_no_others(string configuration, string? host)
     {
-        var options = OneServer.Alone(RedisConnectionString.Parse(configuration), new IPEndPoint(IPAddress.Parse("192.0.2.1"), 7000));
+        var options = SingleServerOptions.For(RedisConnectionString.Parse(configuration), new IPEndPoint(IPAddress.Parse("192.0.2.1"), 7000));
 
         options.SslHost.Should().Be(host);
         options.EndPoints.Should().Equal(new IPEndPoint(IPAddress.Parse("192.0.2.1"), 7000));

@@ -59,7 +59,7 @@ public sealed class RedisSubscriptionTests
         await using var redis = await RedisServer.StartAsync();
         await using var monitor = await RedisMonitor.StartAsync(redis);
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
-        var traits = app.Services.GetRequiredService<SubscriptionTraits>();
+        var traits = app.Services.GetRequiredService<SubscriptionContext>();
         var subscriptions = app.Services.GetRequiredService<RedisSubscriptions>();
         var covers = new LiveCovers(subscriptions, traits);
         var name = Name.Parse(text);
@@ -170,7 +170,7 @@ public sealed class RedisSubscriptionTests
 
         public void Deliver(ReadOnlySpan<Message> messages, List<IBroadcast> due) => Interlocked.Add(ref count, messages.Length);
 
-        public void NoteGap(GapCode code, List<IBroadcast> due)
+        public void OnGap(GapCode code, List<IBroadcast> due)
         {
         }
 

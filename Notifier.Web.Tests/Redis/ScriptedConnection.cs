@@ -17,7 +17,7 @@ internal sealed class ScriptedConnection(int capacity) : IReceiverSource, IDispo
     private long taken;
     private long waitsAfter = -1;
 
-    public ConnectionToken Token { get; } = new();
+    public ConnectionLifetime Token { get; } = new();
 
     /// <summary>What the library has got.</summary>
     public byte[] Passed
@@ -102,7 +102,7 @@ internal sealed class ScriptedConnection(int capacity) : IReceiverSource, IDispo
         return rest.Length > 0 || TryTake(0) ? Copy(room) : 0;
     }
 
-    public bool Pass(ReadOnlySpan<byte> frames)
+    public bool Forward(ReadOnlySpan<byte> frames)
     {
         using var use = new Use(this, "Pass");
         lock (gate)

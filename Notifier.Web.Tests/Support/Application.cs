@@ -19,7 +19,7 @@ internal sealed class Application : IAsyncDisposable
     public ConcurrentQueue<string> Asked { get; } = [];
 
     /// <summary>How many ask at the same time, at most.</summary>
-    public int MostAtOnce { get; private set; }
+    public int MaxAtOnce { get; private set; }
 
     public Func<HttpContext, Task> Answer { get; set; } = Grant("""{"sub":"42","subscribe":["callback.*"],"expiresIn":300}""");
 
@@ -59,7 +59,7 @@ internal sealed class Application : IAsyncDisposable
         Asked.Enqueue($"{context.Request.Method} {headers.Cookie} {headers.Origin} {headers["X-Forwarded-For"]}");
         var now = Interlocked.Increment(ref atOnce);
         lock (app)
-            MostAtOnce = Math.Max(MostAtOnce, now);
+            MaxAtOnce = Math.Max(MaxAtOnce, now);
         try
         {
             await Answer(context);

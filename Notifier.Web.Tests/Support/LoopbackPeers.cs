@@ -4,12 +4,12 @@ using Notifier.Connections;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>Pairs of TCP sockets: a lane writes into the one end, the other is read here.</summary>
+/// <summary>Pairs of TCP sockets: a transport writes into the one end, the other is read here.</summary>
 internal sealed class LoopbackPeers : IDisposable
 {
     private readonly List<Socket> ours = [];
     private readonly List<Socket> theirs = [];
-    private readonly byte[] buffer = new byte[Lane.Slice];
+    private readonly byte[] buffer = new byte[Transport.Slice];
 
     public LoopbackPeers(int count)
     {
@@ -26,7 +26,7 @@ internal sealed class LoopbackPeers : IDisposable
         }
     }
 
-    public IEnumerable<Lane> Lanes => ours.Select(socket => new SocketLane(socket));
+    public IEnumerable<Transport> Transports => ours.Select(socket => new SocketTransport(socket));
 
     /// <summary>Reads so many bytes from each, in this thread: nobody falls behind, and nothing is allocated.</summary>
     public void ReadAll(int bytes)

@@ -33,13 +33,13 @@ internal sealed class Nodes : IAsyncDisposable
     /// <summary>On each node a visitor with the channel, and one with the pattern.</summary>
     public async Task<Visitors> SubscribeAsync(string channel, string pattern)
     {
-        var visitors = new Visitors();
+        var authenticator = new Visitors();
         foreach (var node in nodes)
         {
-            await visitors.AddAsync(node, "channel", channel);
-            await visitors.AddAsync(node, "pattern", pattern);
+            await authenticator.AddAsync(node, "channel", channel);
+            await authenticator.AddAsync(node, "pattern", pattern);
         }
-        return visitors;
+        return authenticator;
     }
 
     /// <summary>Publishes on all nodes at once.</summary>

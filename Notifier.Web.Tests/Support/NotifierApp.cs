@@ -14,13 +14,13 @@ using Notifier.Redis;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>How the application listens, and so which lane its connections take.</summary>
+/// <summary>How the application listens, and so which transport its connections take.</summary>
 public enum Listen
 {
-    /// <summary>Plain TCP: the socket lane.</summary>
+    /// <summary>Plain TCP: the socket transport.</summary>
     Plain,
 
-    /// <summary>TLS: the stream lane.</summary>
+    /// <summary>TLS: the stream transport.</summary>
     Tls,
 }
 

@@ -54,7 +54,7 @@ internal sealed class SweptApp : IAsyncDisposable
     private bool AreRead()
     {
         var areRead = true;
-        App.Connections.ForEach(connection => areRead &= connection.Transport == Transport.EventStream || connection.Reads > 0);
+        App.Connections.ForEach(connection => areRead &= connection.TransportKind == TransportKind.EventStream || connection.Reads > 0);
         return areRead;
     }
 
@@ -94,14 +94,14 @@ internal sealed class SweptApp : IAsyncDisposable
     {
         var (before, still) = (-1L, 0);
         return Eventually.IsAsync(
-            () =>
+            (Func<bool>)(() =>
             {
                 var taken = 0L;
-                App.Connections.ForEach(connection => taken += connection.Lane.Progress.Acknowledged);
+                App.Connections.ForEach((Action<Connection>)(connection => taken += connection.Transport.Progress.Acknowledged));
                 still = taken == before ? still + 1 : 0;
                 before = taken;
                 return still == 20;
-            },
+            }),
             "nothing moves any more");
     }
 

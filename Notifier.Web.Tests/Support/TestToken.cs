@@ -51,14 +51,14 @@ internal static class TestToken
     }
 
     /// <summary>What a server with these options makes of a token.</summary>
-    public static async Task<Identification> IdentifyAsync(TokenOptions tokens, string token, TimeProvider time)
+    public static async Task<AuthenticationResult> IdentifyAsync(TokenOptions tokens, string token, TimeProvider time)
     {
         var access = Options.Create(new AccessOptions { Tokens = tokens });
         var bearer = new JwtBearerOptions();
-        new TokenKeys(access, time).Configure(bearer);
+        new JwtBearerSetup(access, time).Configure(bearer);
         new JwtBearerPostConfigureOptions().PostConfigure("", bearer);
         var rules = new NameRules(Options.Create(new LimitsOptions()));
-        return await new TokenAccess(access, Options.Create(bearer), rules, new(), time, NullLogger<TokenAccess>.Instance).IdentifyAsync(token);
+        return await new TokenAuthentication(access, Options.Create(bearer), rules, new(), time, NullLogger<TokenAuthentication>.Instance).AuthenticateAsync(token);
     }
 
     private static string Encode(JsonObject part) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(part.ToJsonString()));

@@ -8,21 +8,21 @@ internal sealed class AnonymousAccess(IOptions<AccessOptions> options, IHostEnvi
 {
     public const string SubscribeKey = "Access:Anonymous:Subscribe";
 
-    public Grant Subscribe { get; } = Of(options.Value.Anonymous.Subscribe, environment, WhenEmpty(options.Value, SubscribeKey));
+    public Grant Subscribe { get; } = Parse(options.Value.Anonymous.Subscribe, environment, WhenEmpty(options.Value, SubscribeKey));
 
-    public Grant Publish { get; } = Of(options.Value.Anonymous.Publish, environment, WhenEmpty(options.Value, "Access:Anonymous:Publish"));
+    public Grant Publish { get; } = Parse(options.Value.Anonymous.Publish, environment, WhenEmpty(options.Value, "Access:Anonymous:Publish"));
 
     /// <summary>Everything is open, and nobody has said so.</summary>
     public bool IsOpenByDefault => environment.IsDevelopment() && options.Value.Anonymous.Subscribe is null;
 
     /// <summary>Whether visitors can be somebody here; then it is no mistake that nothing is open to nobody.</summary>
-    public bool CanBeLeft { get; } = options.Value.Tokens.AreOn || options.Value.Callback.IsOn || options.Value.ApiKeys.Length > 0;
+    public bool CanAuthenticate { get; } = options.Value.Tokens.IsEnabled || options.Value.Callback.IsEnabled || options.Value.ApiKeys.Length > 0;
 
-    private static string WhenEmpty(AccessOptions access, string key) => access.Tokens.AreOn
+    private static string WhenEmpty(AccessOptions access, string key) => access.Tokens.IsEnabled
         ? "nothing is open here without a token"
         : $"nothing is open here to anonymous visitors: set {key}";
 
-    private static Grant Of(string[]? names, IHostEnvironment environment, string whenEmpty)
+    private static Grant Parse(string[]? names, IHostEnvironment environment, string whenEmpty)
     {
         if (names is null && environment.IsDevelopment())
             return Grant.Everything;

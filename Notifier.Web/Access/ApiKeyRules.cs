@@ -5,7 +5,7 @@ namespace Notifier.Access;
 /// <summary>What <c>Access:ApiKeys</c> may be. No message holds a secret.</summary>
 internal static class ApiKeyRules
 {
-    private const int LeastSecretBytes = 16;
+    private const int MinSecretBytes = 16;
 
     public static OptionErrors Keys(this OptionErrors errors, IConfiguration configuration, ApiKeyOptions[] keys, NameRules rules)
     {
@@ -16,8 +16,8 @@ internal static class ApiKeyRules
             errors.Must(key.Name.Length > 0 && !key.Name.Any(char.IsControl), $"{at}:Name is empty; a name is needed, to be told in the log.")
                 .Must(key.Secret.Length > 0 != key.Sha256.Length > 0, $"{at} needs :Secret, or :Sha256, and not both.")
                 .Must(
-                    key.Secret.Length == 0 || Encoding.UTF8.GetByteCount(key.Secret) >= LeastSecretBytes,
-                    $"{at}:Secret has fewer than {LeastSecretBytes} bytes; take one that nobody guesses, such as of: openssl rand -hex 32.")
+                    key.Secret.Length == 0 || Encoding.UTF8.GetByteCount(key.Secret) >= MinSecretBytes,
+                    $"{at}:Secret has fewer than {MinSecretBytes} bytes; take one that nobody guesses, such as of: openssl rand -hex 32.")
                 .Must(
                     key.Sha256.Length == 0 || (key.Sha256.Length == 64 && key.Sha256.All(char.IsAsciiHexDigit)),
                     $"{at}:Sha256 is no SHA-256; 64 hexadecimal digits are allowed, such as of: printf %s \"$KEY\" | sha256sum.")

@@ -31,7 +31,7 @@ internal static class ByteClasses
     }
 
     /// <param name="set">Not an empty one.</param>
-    public static byte MostReadable(ByteSet set) => Array.Find(ByReadability, set.Contains);
+    public static byte MaxReadable(ByteSet set) => Array.Find(ByReadability, set.Contains);
 
     private static int Unreadability(byte value) => value switch
     {

@@ -18,7 +18,7 @@ internal readonly record struct ByteSet
 
     public bool IsEmpty => low == UInt128.Zero && high == UInt128.Zero;
 
-    public static ByteSet Of(byte value) =>
+    public static ByteSet From(byte value) =>
         value < 128 ? new(UInt128.One << value, UInt128.Zero) : new(UInt128.Zero, UInt128.One << (value - 128));
 
     public bool Contains(byte value) =>

@@ -10,7 +10,7 @@ namespace Notifier.Access;
 /// </summary>
 internal sealed partial class Callback : IDisposable
 {
-    private const int MostAnswerBytes = 64 * 1024;
+    private const int MaxAnswerBytes = 64 * 1024;
 
     private readonly CallbackOptions options;
     private readonly NameRules rules;
@@ -20,7 +20,7 @@ internal sealed partial class Callback : IDisposable
     private readonly CallbackCache cache;
     private readonly SemaphoreSlim turns;
     private readonly HttpClient application;
-    private readonly Seldom failures;
+    private readonly LogThrottle failures;
 
     public Callback(IOptions<AccessOptions> access, NameRules rules, RecentDisconnections disconnections, TimeProvider time, ILogger<Callback> logger)
     {
@@ -28,7 +28,7 @@ internal sealed partial class Callback : IDisposable
         (this.rules, this.disconnections, this.time, this.logger) = (rules, disconnections, time, logger);
         cache = new CallbackCache(options.CacheFor, disconnections, time);
         turns = new SemaphoreSlim(options.Concurrency);
-        failures = new Seldom(time);
+        failures = new LogThrottle(time);
         application = new HttpClient(new SocketsHttpHandler
         {
             // Cookies are for this address and no other.
@@ -41,17 +41,17 @@ internal sealed partial class Callback : IDisposable
             RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,     // as Kestrel has read them
         })
         {
-            MaxResponseContentBufferSize = MostAnswerBytes,
+            MaxResponseContentBufferSize = MaxAnswerBytes,
             Timeout = Timeout.InfiniteTimeSpan,     // one of ours, with the time that a turn takes
         };
     }
 
-    public bool IsOn => options.IsOn;
+    public bool IsEnabled => options.IsEnabled;
 
     /// <summary>Once for each connection. Whoever leaves meanwhile does not end it for others that wait for the same answer.</summary>
-    public async ValueTask<Identification> IdentifyAsync(HttpContext context)
+    public async ValueTask<AuthenticationResult> AuthenticateAsync(HttpContext context)
     {
-        var asked = CallbackQuestion.Of(context);
+        var asked = CallbackRequest.From(context);
         return await cache.GetAsync(asked.Key, () => AskAsync(asked)).WaitAsync(context.RequestAborted);
     }
 
@@ -61,7 +61,7 @@ internal sealed partial class Callback : IDisposable
         turns.Dispose();
     }
 
-    private async Task<Identification> AskAsync(CallbackQuestion question)
+    private async Task<AuthenticationResult> AskAsync(CallbackRequest question)
     {
         var knownAsOf = disconnections.Count;
         using var limit = new CancellationTokenSource(options.Timeout, time);
@@ -89,7 +89,7 @@ internal sealed partial class Callback : IDisposable
         }
     }
 
-    private async Task<Identification> ReadAsync(HttpResponseMessage response, long knownAsOf, CancellationToken limit)
+    private async Task<AuthenticationResult> ReadAsync(HttpResponseMessage response, long knownAsOf, CancellationToken limit)
     {
         switch (response.StatusCode)
         {
@@ -99,8 +99,8 @@ internal sealed partial class Callback : IDisposable
                 return AccessRefusal.Forbidden("the application does not let you in");
             case HttpStatusCode.OK:
                 var answer = await response.Content.ReadAsByteArrayAsync(limit);
-                return CallbackAnswer.Read(answer, rules, time.GetUtcNow(), out var problem) is { } visitor
-                    ? visitor with { KnownAsOf = knownAsOf }
+                return CallbackResponse.Read(answer, rules, time.GetUtcNow(), out var problem) is { } caller
+                    ? caller with { KnownAsOf = knownAsOf }
                     : Failed(problem);
             default:
                 return Failed($"it answered with status {(int)response.StatusCode}; 200, 401 and 403 mean something");
@@ -108,7 +108,7 @@ internal sealed partial class Callback : IDisposable
     }
 
     /// <summary>The reason is for the operator alone.</summary>
-    private Identification Failed(string reason)
+    private AuthenticationResult Failed(string reason)
     {
         if (failures.IsDue(out var count))
             Log.Failed(logger, count, reason);

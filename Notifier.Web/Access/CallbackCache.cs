@@ -13,13 +13,13 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
     private readonly Dictionary<string, Entry> entries = [];
 
     /// <summary>The answer that is there, or that others wait for already; else asks.</summary>
-    public Task<Identification> GetAsync(string key, Func<Task<Identification>> ask)
+    public Task<AuthenticationResult> GetAsync(string key, Func<Task<AuthenticationResult>> ask)
     {
         if (keepFor == TimeSpan.Zero)
             return ask();
         lock (gate)
         {
-            if (entries.TryGetValue(key, out var found) && Counts(found))
+            if (entries.TryGetValue(key, out var found) && IsFresh(found))
                 return found.Answer;
             if (entries.Count >= Most)
                 Prune();
@@ -36,7 +36,7 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
     {
         foreach (var (key, entry) in entries.ToList())
         {
-            if (!Counts(entry))
+            if (!IsFresh(entry))
                 entries.Remove(key);
         }
     }
@@ -45,12 +45,12 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
     /// Not after its end, nor that of what it grants; nobody stays turned away because there was no answer once; and what was said before a
     /// disconnection, or may be of whoever was disconnected, is nothing to come back by.
     /// </summary>
-    private bool Counts(Entry entry) => time.GetElapsedTime(entry.AskedAt) < keepFor
+    private bool IsFresh(Entry entry) => time.GetElapsedTime(entry.AskedAt) < keepFor
         && (!entry.Answer.IsCompleted
             ? entry.AskedAsOf == disconnections.Count
             : entry.Answer.IsCompletedSuccessfully
                 && entry.Answer.Result is { Refusal: not { Kind: AccessRefusalKind.Unavailable } } known
-                && !(known.Visitor is { } visitor && (visitor.Until <= time.GetUtcNow() || disconnections.Check(visitor) is not null)));
+                && !(known.Caller is { } caller && (caller.Until <= time.GetUtcNow() || disconnections.Check(caller) is not null)));
 
-    private readonly record struct Entry(Task<Identification> Answer, long AskedAt, long AskedAsOf);
+    private readonly record struct Entry(Task<AuthenticationResult> Answer, long AskedAt, long AskedAsOf);
 }

@@ -17,5 +17,5 @@ public sealed class CallbackOptions
     /// <summary>How long an answer counts for the same cookies, origin and address. Zero to 1 min; default 5 s.</summary>
     public TimeSpan CacheFor { get; set; } = TimeSpan.FromSeconds(5);
 
-    internal bool IsOn => Url.Length > 0;
+    internal bool IsEnabled => Url.Length > 0;
 }

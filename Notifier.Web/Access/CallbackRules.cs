@@ -7,7 +7,7 @@ internal static class CallbackRules
 
     public static OptionErrors Callback(this OptionErrors errors, CallbackOptions callback) => errors
         .Must(
-            !callback.IsOn || IsAddress(callback.Url),
+            !callback.IsEnabled || IsAddress(callback.Url),
             $"{Key}:Url is no address of the application; one such as https://app.example.com/notifier is allowed, without a user or password.")
         .Range($"{Key}:Timeout", callback.Timeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(30))
         .Range($"{Key}:Concurrency", callback.Concurrency, 1, 10_000)

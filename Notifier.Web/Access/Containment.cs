@@ -15,15 +15,15 @@ internal readonly record struct Containment(bool Holds, byte[]? CounterExample)
         if (asked.MatchesNothing)
             return new(Holds: true, null);
         // Those that begin otherwise have no channel in common with it.
-        RedisPattern[] relevant = [.. granted.Where(pattern => BeginAlike(pattern.Beginning, asked.Beginning))];
-        var places = asked.Places();
+        RedisPattern[] relevant = [.. granted.Where(pattern => BeginAlike(pattern.LiteralPrefix, asked.LiteralPrefix))];
+        var tokens = asked.Tokens();
         // A word that a reader knows is the better counter-example, and most refusals need no search.
-        var sample = Sample(places);
+        var sample = Sample(tokens);
         if (!Array.Exists(relevant, pattern => pattern.Matches(sample)))
             return new(Holds: false, sample);
-        return Array.Exists(relevant, pattern => Covers(pattern.Places(), places))
+        return Array.Exists(relevant, pattern => Covers(pattern.Tokens(), tokens))
             ? new(Holds: true, null)
-            : new ContainmentSearch(places, relevant).Run();
+            : new ContainmentSearch(tokens, relevant).Run();
     }
 
     private static bool BeginAlike(ReadOnlySpan<byte> one, ReadOnlySpan<byte> other) =>
@@ -33,21 +33,21 @@ internal readonly record struct Containment(bool Holds, byte[]? CounterExample)
     /// Whether the granted pattern alone contains the asked one place by place: a star may stand for any of its places, and every other
     /// place for one that accepts no more. That is enough for nearly all that is allowed, and never takes long.
     /// </summary>
-    private static bool Covers(RedisPattern.Place[] granted, RedisPattern.Place[] asked)
+    private static bool Covers(RedisPattern.PatternToken[] granted, RedisPattern.PatternToken[] asked)
     {
         // For each number of places at the end of the asked one: whether those at the end of the granted one cover them.
         var covered = new bool[asked.Length + 1];
         covered[0] = true;
-        for (var place = granted.Length - 1; place >= 0; place--)
+        for (var token = granted.Length - 1; token >= 0; token--)
         {
             var before = covered[0];
-            covered[0] = before && granted[place].IsStar;
+            covered[0] = before && granted[token].IsStar;
             for (var count = 1; count <= asked.Length; count++)
             {
                 var first = asked[^count];
-                var now = granted[place].IsStar
+                var now = granted[token].IsStar
                     ? covered[count] || covered[count - 1]
-                    : before && !first.IsStar && first.Accepts.IsWithin(granted[place].Accepts);
+                    : before && !first.IsStar && first.Accepts.IsWithin(granted[token].Accepts);
                 before = covered[count];
                 covered[count] = now;
             }
@@ -55,15 +55,15 @@ internal readonly record struct Containment(bool Holds, byte[]? CounterExample)
         return covered[asked.Length];
     }
 
-    private static byte[] Sample(RedisPattern.Place[] places)
+    private static byte[] Sample(RedisPattern.PatternToken[] tokens)
     {
         var sample = new List<byte>();
-        foreach (var place in places)
+        foreach (var token in tokens)
         {
-            if (place.IsStar)
+            if (token.IsStar)
                 sample.AddRange("other"u8);
             else
-                sample.Add(ByteClasses.MostReadable(place.Accepts));
+                sample.Add(ByteClasses.MaxReadable(token.Accepts));
         }
         return [.. sample];
     }

@@ -11,12 +11,12 @@ namespace Notifier.Access;
 /// </remarks>
 internal sealed class ContainmentSearch
 {
-    private const int MostPairs = 2_000;
+    private const int MaxPairs = 2_000;
 
     /// <summary>Steps over a word of 64 positions: a few milliseconds.</summary>
-    private const int MostWork = 1_000_000;
+    private const int MaxWork = 1_000_000;
 
-    private readonly RedisPattern.Place[] asked;
+    private readonly RedisPattern.PatternToken[] asked;
     private readonly byte[] alphabet;
 
     // Positions of all granted patterns in a row; the last one of each is behind its last place.
@@ -32,20 +32,20 @@ internal sealed class ContainmentSearch
     private int work;
     private Pair? found;
 
-    public ContainmentSearch(RedisPattern.Place[] asked, RedisPattern[] granted)
+    public ContainmentSearch(RedisPattern.PatternToken[] asked, RedisPattern[] granted)
     {
         this.asked = asked;
-        RedisPattern.Place[][] patterns = [.. granted.Select(pattern => pattern.Places())];
-        alphabet = ByteClasses.Representatives(patterns.Append(asked).SelectMany(places => places).Select(place => place.Accepts));
-        words = (patterns.Sum(places => places.Length + 1) + 63) / 64;
+        RedisPattern.PatternToken[][] patterns = [.. granted.Select(pattern => pattern.Tokens())];
+        alphabet = ByteClasses.Representatives(patterns.Append(asked).SelectMany(tokens => tokens).Select(token => token.Accepts));
+        words = (patterns.Sum(tokens => tokens.Length + 1) + 63) / 64;
         (start, ends, stars) = (new ulong[words], new ulong[words], new ulong[words]);
         accepting = [.. alphabet.Select(_ => new ulong[words])];
         seen = [.. Enumerable.Range(0, asked.Length + 1).Select(_ => new List<ulong[]>())];
         var first = 0;
-        foreach (var places in patterns)
+        foreach (var tokens in patterns)
         {
-            Lay(places, first);
-            first += places.Length + 1;
+            AddTokens(tokens, first);
+            first += tokens.Length + 1;
         }
         PassStars(start);
     }
@@ -59,27 +59,27 @@ internal sealed class ContainmentSearch
         Expand(new Pair(0, start, null, 0));
         while (found is null && open.TryDequeue(out var pair))
         {
-            if (pairs > MostPairs || work > MostWork)
+            if (pairs > MaxPairs || work > MaxWork)
                 return new(Holds: false, null);
             Expand(pair);
         }
         return found is { } end ? new(Holds: false, Spell(end)) : new(Holds: true, null);
     }
 
-    private void Lay(RedisPattern.Place[] places, int first)
+    private void AddTokens(RedisPattern.PatternToken[] tokens, int first)
     {
         Add(start, first);
-        Add(ends, first + places.Length);
-        for (var i = 0; i < places.Length; i++)
+        Add(ends, first + tokens.Length);
+        for (var i = 0; i < tokens.Length; i++)
         {
-            if (places[i].IsStar)
+            if (tokens[i].IsStar)
             {
                 Add(stars, first + i);
                 continue;
             }
             for (var letter = 0; letter < alphabet.Length; letter++)
             {
-                if (places[i].Accepts.Contains(alphabet[letter]))
+                if (tokens[i].Accepts.Contains(alphabet[letter]))
                     Add(accepting[letter], first + i);
             }
         }
@@ -108,7 +108,7 @@ internal sealed class ContainmentSearch
         pairs++;
         open.Enqueue(pair);
         var isChannel = pair.At == asked.Length || (pair.At == asked.Length - 1 && asked[pair.At].IsStar);
-        if (isChannel && !Meet(pair.Granted, ends))
+        if (isChannel && !Intersect(pair.Granted, ends))
             found = pair;
     }
 
@@ -161,7 +161,7 @@ internal sealed class ContainmentSearch
 
     private static void Add(ulong[] set, int position) => set[position / 64] |= 1UL << (position % 64);
 
-    private static bool Meet(ulong[] one, ulong[] other)
+    private static bool Intersect(ulong[] one, ulong[] other)
     {
         for (var i = 0; i < one.Length; i++)
         {

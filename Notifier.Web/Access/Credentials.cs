@@ -13,7 +13,7 @@ internal readonly record struct Credentials(CredentialsKind Kind, string Value)
     private const string QueryKey = "access_token";     // RFC 6750, 2.3
 
     /// <summary>What the visitor chose to show comes before what its browser sends by itself (the cookie).</summary>
-    public static Credentials Of(HttpRequest request, TokenOptions tokens)
+    public static Credentials From(HttpRequest request, TokenOptions tokens)
     {
         var headers = request.Headers;
         if (headers["X-Api-Key"] is { Count: > 0 } key)
@@ -34,14 +34,14 @@ internal readonly record struct Credentials(CredentialsKind Kind, string Value)
             if (offered.StartsWith(SubprotocolPrefix, StringComparison.Ordinal))
                 return new(CredentialsKind.Token, offered[SubprotocolPrefix.Length..]);
         }
-        if (tokens.AreOn && OfQuery(request) is { } query)
+        if (tokens.IsEnabled && FromQuery(request) is { } query)
             return new(tokens.AllowTokenInQuery ? CredentialsKind.Token : CredentialsKind.Query, query);
         return tokens.Cookie.Length > 0 && request.Cookies[tokens.Cookie] is { Length: > 0 } cookie
             ? new(CredentialsKind.Token, cookie)
             : default;
     }
 
-    private static string? OfQuery(HttpRequest request)
+    private static string? FromQuery(HttpRequest request)
     {
         foreach (var pair in new QueryStringEnumerable(request.QueryString.Value))
         {

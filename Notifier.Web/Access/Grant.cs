@@ -15,7 +15,7 @@ internal sealed class Grant(IEnumerable<Name> names, string whenEmpty = "nothing
     private const int ShownBytes = 44;
 
     private readonly HashSet<Name> names = [.. names];
-    private readonly RedisPattern[] patterns = [.. names.Select(RedisPattern.Of)];
+    private readonly RedisPattern[] patterns = [.. names.Select(RedisPattern.From)];
 
     public static Grant Everything { get; } = new([Name.Pattern("*")]);
 
@@ -40,7 +40,7 @@ internal sealed class Grant(IEnumerable<Name> names, string whenEmpty = "nothing
             return null;
         return NameRefusal.Forbidden(containment.IsTooComplex
             ? $"not allowed: {Shown(asked.Text)} is too complex to be compared with what is allowed; ask for less"
-            : $"not allowed: {Shown(asked.Text)} also covers {Shown(ReadableText.Of(containment.CounterExample))}");
+            : $"not allowed: {Shown(asked.Text)} also covers {Shown(ReadableText.From(containment.CounterExample))}");
     }
 
     private static string Shown(string text) => ReadableText.Shorten(text, ShownBytes);

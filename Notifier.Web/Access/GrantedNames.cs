@@ -18,8 +18,8 @@ internal static class GrantedNames
         {
             if (Text(entry) is not { } text)
                 return "has an entry that is no name";
-            if (names.Count == Visitor.MostNames)
-                return $"has too many names: {Visitor.MostNames} are allowed";
+            if (names.Count == Caller.MaxNames)
+                return $"has too many names: {Caller.MaxNames} are allowed";
             var name = Name.Parse(text);
             if (rules.Check(name) is { } refusal)
                 return $"has a name that nobody can ask for: {refusal.Message}";

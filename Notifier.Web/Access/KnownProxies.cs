@@ -14,9 +14,9 @@ internal sealed partial class KnownProxies(IOptions<ProxyOptions> proxies, ILogg
 {
     public void PostConfigure(string? name, ForwardedHeadersOptions options)
     {
-        if (!proxies.Value.AreKnown && options.ForwardedHeaders != ForwardedHeaders.None)
+        if (!proxies.Value.IsConfigured && options.ForwardedHeaders != ForwardedHeaders.None)
             Log.EverybodyIsNot(logger);
-        options.ForwardedHeaders = proxies.Value.AreKnown
+        options.ForwardedHeaders = proxies.Value.IsConfigured
             ? ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost
             : ForwardedHeaders.None;
         options.ForwardLimit = null;    // every hop has to be known

@@ -25,10 +25,10 @@ internal sealed class NameRules(IOptions<LimitsOptions> options)
             return NameRefusal.Malformed($"the {what} is not valid Unicode");
         if (name.Kind == NameKind.Pattern && Stars(name.Text) is var stars && stars > Limits.PatternStars)
             return NameRefusal.Malformed($"the pattern has {stars} stars; {Limits.PatternStars} are allowed");
-        var pattern = RedisPattern.Of(name);
+        var pattern = RedisPattern.From(name);
         if (pattern.MatchesNothing)
             return NameRefusal.Malformed("the pattern can match no channel: a [ needs characters and a ] behind it");
-        if (IsReserved(pattern.Beginning))     // then all that it can match is
+        if (IsReserved(pattern.LiteralPrefix))     // then all that it can match is
             return NameRefusal.Forbidden($"the {what} is reserved: names that begin with __ or notifier: never reach a browser");
         return null;
     }

@@ -10,7 +10,7 @@ namespace Notifier.Access;
 internal sealed partial class OriginRules(IOptions<AccessOptions> options, IHostEnvironment environment, ILogger<OriginRules> logger)
 {
     /// <summary>Refused origins that are told at Warning: anybody can make up more, to fill the log and the memory.</summary>
-    private const int MostTold = 100;
+    private const int MaxTold = 100;
 
     private readonly AllowedOrigin[] allowed = [.. options.Value.AllowedOrigins.Select(entry => AllowedOrigin.Parse(entry, out _)!)];
     private readonly HashSet<string> told = [];
@@ -59,7 +59,7 @@ internal sealed partial class OriginRules(IOptions<AccessOptions> options, IHost
     private LogLevel LevelFor(string refused)
     {
         lock (telling)
-            return told.Count < MostTold && told.Add(refused) ? LogLevel.Warning : LogLevel.Debug;
+            return told.Count < MaxTold && told.Add(refused) ? LogLevel.Warning : LogLevel.Debug;
     }
 
     private static partial class Log

@@ -16,5 +16,5 @@ public sealed class ProxyOptions
     public string[] KnownNetworks { get; set; } = [];
 
     /// <summary>Whether the address of a request is the visitor's. If not, it may be a proxy's that thousands share.</summary>
-    public bool AreKnown => KnownProxies.Length > 0 || KnownNetworks.Length > 0;
+    public bool IsConfigured => KnownProxies.Length > 0 || KnownNetworks.Length > 0;
 }

@@ -7,7 +7,7 @@ namespace Notifier.Access;
 internal static class ReadableText
 {
     /// <summary>The bytes as UTF-8; what is no character that can be shown is written as <c>\x1B</c>.</summary>
-    public static string Of(ReadOnlySpan<byte> bytes)
+    public static string From(ReadOnlySpan<byte> bytes)
     {
         var text = new StringBuilder();
         while (bytes.Length > 0)

@@ -41,15 +41,15 @@ internal sealed class RecentDisconnections
     }
 
     /// <summary>Whether a visitor was disconnected since it was asked who it is. To be called once its connection can be found.</summary>
-    public AccessRefusal? Check(Visitor visitor)
+    public AccessRefusal? Check(Caller caller)
     {
-        if (visitor.Subject is not { } subject || visitor.KnownAsOf == Count)
+        if (caller.Subject is not { } subject || caller.KnownAsOf == Count)
             return null;
         lock (gate)
         {
-            if (lastOf.TryGetValue(subject, out var number) && number > visitor.KnownAsOf)
+            if (lastOf.TryGetValue(subject, out var number) && number > caller.KnownAsOf)
                 return Disconnected;
-            return forgotten > visitor.KnownAsOf ? TooMany : null;
+            return forgotten > caller.KnownAsOf ? TooMany : null;
         }
     }
 

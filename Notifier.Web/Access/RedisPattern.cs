@@ -13,25 +13,25 @@ namespace Notifier.Access;
 /// </remarks>
 internal sealed class RedisPattern
 {
-    private readonly byte[] beginning;
-    private readonly Place[] rest;
+    private readonly byte[] prefix;
+    private readonly PatternToken[] rest;
 
-    private RedisPattern(byte[] beginning, Place[] rest)
+    private RedisPattern(byte[] prefix, PatternToken[] rest)
     {
-        this.beginning = beginning;
+        this.prefix = prefix;
         this.rest = rest;
-        MatchesNothing = Array.Exists(rest, place => place is { IsStar: false, Accepts.IsEmpty: true })
-            || (beginning.Length == 0 && rest.Length == 0);
+        MatchesNothing = Array.Exists(rest, token => token is { IsStar: false, Accepts.IsEmpty: true })
+            || (prefix.Length == 0 && rest.Length == 0);
     }
 
     /// <summary>One place of a pattern: a star, or one byte out of a set.</summary>
-    internal readonly record struct Place(ByteSet Accepts, bool IsStar = false)
+    internal readonly record struct PatternToken(ByteSet Accepts, bool IsStar = false)
     {
-        public static Place Star => new(ByteSet.All, IsStar: true);
+        public static PatternToken Star => new(ByteSet.All, IsStar: true);
     }
 
     /// <summary>What every channel that the pattern matches begins with: all that comes before the first wildcard.</summary>
-    public ReadOnlySpan<byte> Beginning => beginning;
+    public ReadOnlySpan<byte> LiteralPrefix => prefix;
 
     /// <summary>
     /// True when no channel can match it, for example because of <c>[]</c> in it. (The empty pattern matches the empty channel,
@@ -43,38 +43,38 @@ internal sealed class RedisPattern
 
     public static RedisPattern Parse(ReadOnlySpan<byte> glob)
     {
-        var places = new List<Place>(glob.Length);
+        var tokens = new List<PatternToken>(glob.Length);
         for (var i = 0; i < glob.Length;)
         {
-            var place = PlaceParser.Read(glob, ref i);
-            if (!place.IsStar || places is not [.., { IsStar: true }])     // a run of stars is one
-                places.Add(place);
+            var token = GlobParser.Read(glob, ref i);
+            if (!token.IsStar || tokens is not [.., { IsStar: true }])     // a run of stars is one
+                tokens.Add(token);
         }
-        return Of(places);
+        return From(tokens);
     }
 
     /// <summary>A channel as the pattern that matches it alone; a pattern as it is.</summary>
-    public static RedisPattern Of(Name name) => name.Kind == NameKind.Pattern
+    public static RedisPattern From(Name name) => name.Kind == NameKind.Pattern
         ? Parse(name.Text)
         : new RedisPattern(Encoding.UTF8.GetBytes(name.Text), []);
 
     public bool Matches(ReadOnlySpan<byte> channel)
     {
-        if (!channel.StartsWith(beginning))
+        if (!channel.StartsWith(prefix))
             return false;
         if (channel.Length == 0)
             return rest.Length == 0;    // no star matches the empty channel in Redis
-        return RestMatches(channel[beginning.Length..]);
+        return RestMatches(channel[prefix.Length..]);
     }
 
     /// <summary>All places, those of the beginning too.</summary>
-    public Place[] Places()
+    public PatternToken[] Tokens()
     {
-        var places = new Place[beginning.Length + rest.Length];
-        for (var i = 0; i < beginning.Length; i++)
-            places[i] = new Place(ByteSet.Of(beginning[i]));
-        rest.CopyTo(places, beginning.Length);
-        return places;
+        var tokens = new PatternToken[prefix.Length + rest.Length];
+        for (var i = 0; i < prefix.Length; i++)
+            tokens[i] = new PatternToken(ByteSet.From(prefix[i]));
+        rest.CopyTo(tokens, prefix.Length);
+        return tokens;
     }
 
     /// <summary>
@@ -83,40 +83,40 @@ internal sealed class RedisPattern
     /// </summary>
     private bool RestMatches(ReadOnlySpan<byte> text)
     {
-        int place = 0, at = 0;
+        int token = 0, at = 0;
         int lastStar = -1, takenUpTo = 0;
         while (at < text.Length)
         {
-            if (place < rest.Length && rest[place].IsStar)
+            if (token < rest.Length && rest[token].IsStar)
             {
-                lastStar = place++;
+                lastStar = token++;
                 takenUpTo = at;
             }
-            else if (place < rest.Length && rest[place].Accepts.Contains(text[at]))
+            else if (token < rest.Length && rest[token].Accepts.Contains(text[at]))
             {
-                place++;
+                token++;
                 at++;
             }
             else if (lastStar >= 0)
             {
-                place = lastStar + 1;
+                token = lastStar + 1;
                 at = ++takenUpTo;
             }
             else
                 return false;
         }
-        return place == rest.Length || (place == rest.Length - 1 && rest[place].IsStar);
+        return token == rest.Length || (token == rest.Length - 1 && rest[token].IsStar);
     }
 
-    private static RedisPattern Of(List<Place> places)
+    private static RedisPattern From(List<PatternToken> tokens)
     {
         var literals = new List<byte>();
-        foreach (var place in places)
+        foreach (var token in tokens)
         {
-            if (place.IsStar || !place.Accepts.IsSingle(out var only))
+            if (token.IsStar || !token.Accepts.IsSingle(out var only))
                 break;
             literals.Add(only);
         }
-        return new RedisPattern([.. literals], [.. places.Skip(literals.Count)]);
+        return new RedisPattern([.. literals], [.. tokens.Skip(literals.Count)]);
     }
 }

@@ -49,5 +49,5 @@ public sealed class TokenOptions
     internal static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
 
     /// <summary>Whether tokens are taken at all.</summary>
-    internal bool AreOn => Secret.Length + PublicKeyFile.Length + JwksFile.Length + Authority.Length > 0;
+    internal bool IsEnabled => Secret.Length + PublicKeyFile.Length + JwksFile.Length + Authority.Length > 0;
 }

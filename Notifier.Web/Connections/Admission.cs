@@ -24,7 +24,7 @@ internal sealed partial class Admission : IDisposable
     private readonly int? perAddress;
     private readonly Rate? handshakes;
     private readonly MemoryPressure memory;
-    private readonly Seldom refusals;
+    private readonly LogThrottle refusals;
     private readonly ILogger<Admission> logger;
 
     private readonly Lock gate = new();
@@ -37,16 +37,16 @@ internal sealed partial class Admission : IDisposable
     {
         this.limits = limits.Value;
         this.logger = logger;
-        perAddress = this.limits.ConnectionsPerAddress ?? (proxies.Value.AreKnown ? PerAddressBehindKnownProxies : null);
+        perAddress = this.limits.ConnectionsPerAddress ?? (proxies.Value.IsConfigured ? PerAddressBehindKnownProxies : null);
         if (this.limits.HandshakesPerSecond is { } perSecond)
             handshakes = new Rate(perSecond, burst: perSecond);
         memory = new MemoryPressure(this.limits.MemoryShare, time);
-        refusals = new Seldom(time);
+        refusals = new LogThrottle(time);
     }
 
     /// <summary>Whom the client counts for: nobody while its address may be that of a proxy which thousands share.</summary>
     public ClientAddress AddressOf(HttpContext context) =>
-        perAddress is not null && context.Connection.RemoteIpAddress is { } address ? ClientAddress.Of(address) : default;
+        perAddress is not null && context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address) : default;
 
     /// <returns>Null when it is in, until <see cref="Leave"/>.</returns>
     public AdmissionRefusal? TryEnter(ClientAddress address)
@@ -64,7 +64,7 @@ internal sealed partial class Admission : IDisposable
         lock (gate)
         {
             connections--;
-            if (!address.IsNobody && --addresses[address] == 0)
+            if (!address.IsUnknown && --addresses[address] == 0)
                 addresses.Remove(address);
         }
     }
@@ -95,7 +95,7 @@ internal sealed partial class Admission : IDisposable
         {
             if (connections >= limits.Connections)
                 return Busy(3, $"this server has its {limits.Connections} connections (Limits:Connections)");
-            if (!address.IsNobody)
+            if (!address.IsUnknown)
             {
                 var ofAddress = addresses.GetValueOrDefault(address);
                 if (ofAddress >= perAddress)

@@ -18,9 +18,9 @@ internal readonly record struct ClientAddress
         this.bits = bits;
     }
 
-    public bool IsNobody => family == AddressFamily.Unspecified;
+    public bool IsUnknown => family == AddressFamily.Unspecified;
 
-    public static ClientAddress Of(IPAddress address)
+    public static ClientAddress From(IPAddress address)
     {
         // What a dual-stack socket says of an IPv4 client.
         if (address.IsIPv4MappedToIPv6)

@@ -5,27 +5,27 @@ namespace Notifier.Connections;
 
 /// <summary>
 /// One peer. Whoever <b>holds</b> it owns its writes and the cursors of its feeds, and nobody waits for that: who finds it
-/// held leaves a wish, and the holder does it before it lets go.
+/// held leaves a wish, and the owner does it before it lets go.
 /// </summary>
 /// <remarks>
-/// Who holds it and what is wished for are one word (<see cref="HoldState"/>). At the end of the request the connection is
+/// Who holds it and what is wished for are one word (<see cref="OwnerState"/>). At the end of the request the connection is
 /// retired: held for ever, by nobody.
 /// </remarks>
-internal sealed partial class Connection(Lane lane, WireFormat format, Action abort, TimeProvider time, ILogger logger)
-    : IThreadPoolWorkItem, IRostered
+internal sealed partial class Connection(Transport transport, WireFormat format, Action abort, TimeProvider time, ILogger logger)
+    : IThreadPoolWorkItem, IChunkedSetMember
 {
-    private readonly FrameWriter writer = new(lane, format);
-    private Feeds feeds;
+    private readonly FrameWriter writer = new(transport, format);
+    private FrameSources sources;
     private readonly Lock aborting = new();
-    private HoldState state;
+    private OwnerState state;
     private bool isClosed;
-    private ConcurrentQueue<Action>? errands;
+    private ConcurrentQueue<Action>? actions;
     private byte[]? pong;
-    private Closing? closing;
+    private PendingClose? closing;
     private TaskCompletionSource? closed;
     private TaskCompletionSource? retired;
 
-    int IRostered.Place { get; set; }
+    int IChunkedSetMember.Place { get; set; }
 
     /// <summary>For the liveness sweep: what it last saw of this connection.</summary>
     public Pulse Pulse;
@@ -36,24 +36,24 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     /// <summary>Changes with each read from the peer. Written by the receive loop alone.</summary>
     public int Reads { get; private set; }
 
-    public Lane Lane => lane;
+    public Transport Transport => transport;
 
     public WireFormat Format => format;
 
     /// <summary>How it came. Told by what it was made of, for a field would cost memory in each.</summary>
-    public Transport Transport => lane is SocketLane ? Transport.WebSocket : format is EventStream ? Transport.EventStream : Transport.WebSocketStream;
+    public TransportKind TransportKind => transport is SocketTransport ? TransportKind.WebSocket : format is EventStream ? TransportKind.EventStream : TransportKind.WebSocketStream;
 
     /// <summary>What it has been sent. Anybody may read it.</summary>
     public Sent Sent => writer.Sent;
 
-    /// <summary>How much of that has been counted. For the tally, under its lock.</summary>
+    /// <summary>How much of that has been counted. For the counters, under its lock.</summary>
     public Sent Counted { get; set; }
 
     /// <summary>Whom it counts for; nobody, where addresses tell nothing. Set before anybody knows of it.</summary>
     public ClientAddress Address { get; init; }
 
     /// <summary>Whose it is, and until when; null where that is nobody, for ever. Set before anybody knows of it.</summary>
-    public Visit? Visit { get; set; }
+    public ConnectionAccess? Access { get; set; }
 
     /// <summary>Why we close it, or null. Set once, by whoever asked first.</summary>
     public CloseReason? CloseAsked => closing?.Reason;
@@ -69,8 +69,8 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
 
     // ---- holding -----------------------------------------------------------------------------------------------------
 
-    /// <summary>Becomes the holder, unless somebody is. Never waits. <see cref="Release"/> must follow.</summary>
-    public bool TryHold() => state.TryHold();
+    /// <summary>Becomes the owner, unless somebody is. Never waits. <see cref="Release"/> must follow.</summary>
+    public bool TryAcquire() => state.TryAcquire();
 
     /// <summary>
     /// Lets go, after doing what others have asked for meanwhile; or hands the connection over to whoever goes on with it:
@@ -94,23 +94,23 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
                 CloseSent.TrySetResult();
             if (state.TryRelease())
                 return;
-            if (state.Took(Wish.Errand))
+            if (state.TryTake(PendingWork.Action))
             {
-                RunErrand();    // also before retirement: it may be one that gives something back
+                RunAction();    // also before retirement: it may be one that gives something back
                 continue;
             }
-            if (state.Took(Wish.Retire))
+            if (state.TryTake(PendingWork.Retire))
             {
                 retired!.TrySetResult();    // still held, and so for ever
                 return;
             }
-            if (state.Took(Wish.Close))
+            if (state.TryTake(PendingWork.Close))
                 SendClose();
-            else if (state.Took(Wish.Pong))
+            else if (state.TryTake(PendingWork.Pong))
                 Send(Interlocked.Exchange(ref pong, null) ?? []);
-            else if (state.Took(Wish.Ping))
+            else if (state.TryTake(PendingWork.Ping))
                 Send(format.KeepAlive);
-            else if (state.Took(Wish.CatchUp) && feeds.AreBehind)
+            else if (state.TryTake(PendingWork.CatchUp) && sources.AreBehind)
             {
                 ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
                 return;
@@ -118,11 +118,11 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
         }
     }
 
-    /// <summary>Leaves a wish for the holder; becomes the holder and does it, when there is none.</summary>
-    private void Ask(Wish wish)
+    /// <summary>Leaves a wish for the owner; becomes the owner and does it, when there is none.</summary>
+    private void Request(PendingWork wish)
     {
-        state.Leave(wish);
-        if (TryHold())
+        state.Request(wish);
+        if (TryAcquire())
             Release();
     }
 
@@ -139,9 +139,9 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
         Release();
     }
 
-    // ---- what a holder may do ----------------------------------------------------------------------------------------
+    // ---- what a owner may do ----------------------------------------------------------------------------------------
 
-    /// <summary>Sends frames without waiting. Only by the holder, and once: letting go of it ends the write.</summary>
+    /// <summary>Sends frames without waiting. Only by the owner, and once: letting go of it ends the write.</summary>
     /// <returns>How many messages of the batch need not be sent again.</returns>
     public int Write(in FrameBatch batch) => isClosed ? batch.Count : writer.Write(batch);
 
@@ -149,19 +149,19 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     /// The same for a batch of one feed, with which goes what other feeds have waiting: one system call for all of it.
     /// </summary>
     /// <returns>How many messages of the batch need not be sent again.</returns>
-    public int Write(in FrameBatch batch, Feed feed) => isClosed ? batch.Count : feeds.Write(writer, batch, feed);
+    public int Write(in FrameBatch batch, FrameSource source) => isClosed ? batch.Count : sources.Write(writer, batch, source);
 
-    /// <summary>Adds a feed to catch up from. Only by the holder. A closed connection catches up no more.</summary>
-    public void Follow(Feed feed)
+    /// <summary>Adds a feed to catch up from. Only by the owner. A closed connection catches up no more.</summary>
+    public void AddSource(FrameSource source)
     {
         if (!isClosed)
-            feeds.Add(feed);
+            sources.Add(source);
     }
 
-    /// <summary>Only by the holder.</summary>
-    public void Unfollow(Feed feed) => feeds.Remove(feed);
+    /// <summary>Only by the owner.</summary>
+    public void RemoveSource(FrameSource source) => sources.Remove(source);
 
-    /// <summary>Sends what is no message. Only by the holder, while the writer is ready.</summary>
+    /// <summary>Sends what is no message. Only by the owner, while the writer is ready.</summary>
     public void Send(byte[] frame)
     {
         if (!isClosed && frame.Length > 0)
@@ -172,43 +172,43 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     {
         Send(closing!.Frame);
         isClosed = true;
-        feeds.Clear();
+        sources.Clear();
     }
 
     // ---- what anybody may ask for ------------------------------------------------------------------------------------
 
     /// <summary>There is more to send than its cursors have seen; it will be caught up on the thread pool.</summary>
-    public void CatchUp() => Ask(Wish.CatchUp);
+    public void CatchUp() => Request(PendingWork.CatchUp);
 
     /// <summary>
-    /// Runs the errand as the holder, who may send once: now, or when the present holder is done. All errands run in the order in which they
+    /// Runs the action as the owner, who may send once: now, or when the present owner is done. All actions run in the order in which they
     /// were left; what is left before <see cref="RetireAsync"/> runs too, and nothing after it.
     /// </summary>
-    public void Run(Action errand)
+    public void Post(Action action)
     {
-        if (TryHold())
+        if (TryAcquire())
         {
-            Do(errand);
+            RunWork(action);
             Release();
             return;
         }
-        LazyInitializer.EnsureInitialized(ref errands, static () => new()).Enqueue(errand);
-        Ask(Wish.Errand);
+        LazyInitializer.EnsureInitialized(ref actions, static () => new()).Enqueue(action);
+        Request(PendingWork.Action);
     }
 
     /// <summary>Tells the client that it will be closed, where its format can.</summary>
-    public void Announce(CloseReason reason) => Run(() => Send(format.Announce(reason)));
+    public void Announce(CloseReason reason) => Post(() => Send(format.Announce(reason)));
 
     /// <summary>The receive loop asks for more, so what it asked for before has come: the peer is alive.</summary>
-    public void NoteRead() => Reads++;
+    public void OnRead() => Reads++;
 
-    public void SendPing() => Ask(Wish.Ping);
+    public void SendPing() => Request(PendingWork.Ping);
 
     /// <summary>Sends a pong between two frames; a newer one takes the place of one that still waits (RFC 6455, 5.5.3).</summary>
     public void SendPong(byte[] frame)
     {
         Interlocked.Exchange(ref pong, frame);
-        Ask(Wish.Pong);
+        Request(PendingWork.Pong);
     }
 
     /// <summary>
@@ -220,10 +220,10 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     /// <summary>The same, with a frame that is encoded already.</summary>
     public Task CloseAsync(CloseReason reason, byte[] frame)
     {
-        var mine = new Closing(frame, reason, time.GetTimestamp());
+        var mine = new PendingClose(frame, reason, time.GetTimestamp());
         if (Interlocked.CompareExchange(ref closing, mine, null) is not null)
             return Closed;
-        Ask(Wish.Close);
+        Request(PendingWork.Close);
         if (Volatile.Read(ref retired) is not null)
             CloseSent.TrySetResult();    // too late: nobody will send it
         return Closed;
@@ -241,7 +241,7 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     }
 
     /// <summary>
-    /// Aborts the connection after an unexpected exception: part of a frame may have been sent. Only by the holder, which must still call
+    /// Aborts the connection after an unexpected exception: part of a frame may have been sent. Only by the owner, which must still call
     /// <see cref="Release"/>, or the request never ends.
     /// </summary>
     public void Fail(Exception error)
@@ -251,7 +251,7 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     }
 
     /// <summary>
-    /// Ends all use of the lane: the task completes when nobody holds it any more, and nobody ever will. Called once, by
+    /// Ends all use of the transport: the task completes when nobody holds it any more, and nobody ever will. Called once, by
     /// the request, before it returns; a write that still waits is aborted.
     /// </summary>
     public Task RetireAsync()
@@ -263,7 +263,7 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
             if (Volatile.Read(ref closed) is not { Task.IsCompleted: true })
                 abort();
         }
-        Ask(Wish.Retire);
+        Request(PendingWork.Retire);
         if (closing is not null)
             CloseSent.TrySetResult();
         return end.Task;
@@ -271,14 +271,14 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
 
     // ---- catching up -------------------------------------------------------------------------------------------------
 
-    /// <summary>One slice of one feed, each in its turn; then others may have the thread. Runs as the holder.</summary>
+    /// <summary>One slice of one feed, each in its turn; then others may have the thread. Runs as the owner.</summary>
     void IThreadPoolWorkItem.Execute()
     {
         try
         {
-            feeds.CatchUp();
-            if (feeds.AreBehind)
-                state.Leave(Wish.CatchUp);
+            sources.CatchUp();
+            if (sources.AreBehind)
+                state.Request(PendingWork.CatchUp);
         }
         catch (Exception error)
         {
@@ -289,19 +289,19 @@ internal sealed partial class Connection(Lane lane, WireFormat format, Action ab
     }
 
     /// <summary>One: it may have written, and then the next has to wait for the end of that.</summary>
-    private void RunErrand()
+    private void RunAction()
     {
-        if (errands!.TryDequeue(out var errand))
-            Do(errand);
-        if (!errands.IsEmpty)
-            state.Leave(Wish.Errand);
+        if (actions!.TryDequeue(out var action))
+            RunWork(action);
+        if (!actions.IsEmpty)
+            state.Request(PendingWork.Action);
     }
 
-    private void Do(Action errand)
+    private void RunWork(Action action)
     {
         try
         {
-            errand();
+            action();
         }
         catch (Exception error)
         {

@@ -14,12 +14,12 @@ internal sealed class ConnectionMetrics
         this.connections = connections;
         var meter = meters.Create("Notifier.Connections");
         meter.CreateObservableUpDownCounter(
-            "notifier.connection.count", () => ByTransport(connections.Tally.Open, static open => (long)open), "{connection}", "Connections that are open.");
+            "notifier.connection.count", () => ByTransport(connections.Counters.Open, static open => (long)open), "{connection}", "Connections that are open.");
         meter.CreateObservableCounter(
-            "notifier.connection.opens", () => ByTransport(connections.Tally.Opened, static opened => opened), "{connection}",
+            "notifier.connection.opens", () => ByTransport(connections.Counters.Opened, static opened => opened), "{connection}",
             "Connections that were opened.");
         meter.CreateObservableCounter(
-            "notifier.connection.closes", () => By("notifier.close.code", ConnectionTally.Codes, connections.Tally.Closes), "{connection}",
+            "notifier.connection.closes", () => By("notifier.close.code", ConnectionCounters.Codes, connections.Counters.Closes), "{connection}",
             "Connections that have ended, by close code; 1006: without one.");
         meter.CreateObservableCounter(
             "notifier.deliveries", () => ByTransport(SentNow(), static sent => sent.Messages), "{message}",
@@ -33,8 +33,8 @@ internal sealed class ConnectionMetrics
 
     private Sent[] SentNow()
     {
-        connections.ForEach(connections.Tally.Count);
-        return connections.Tally.Sent;
+        connections.ForEach(connections.Counters.Count);
+        return connections.Counters.Sent;
     }
 
     private static IEnumerable<Measurement<long>> ByTransport<T>(T[] values, Func<T, long> number) =>

@@ -6,20 +6,20 @@ namespace Notifier.Connections;
 internal sealed class ConnectionRegistry
 {
     private readonly Lock gate = new();
-    private readonly Roster<Connection> roster = new();
+    private readonly ChunkedSet<Connection> connections = new();
     private Func<CloseReason>? closing;
     private TaskCompletionSource? emptied;
     private int opened;
 
     /// <summary>What they add up to.</summary>
-    public ConnectionTally Tally { get; } = new();
+    public ConnectionCounters Counters { get; } = new();
 
     public int Count
     {
         get
         {
             lock (gate)
-                return roster.Count;
+                return connections.Count;
         }
     }
 
@@ -30,10 +30,10 @@ internal sealed class ConnectionRegistry
         lock (gate)
         {
             connection.PingTurn = opened++ & int.MaxValue;
-            roster.Add(connection);
+            connections.Add(connection);
             close = closing;
         }
-        Tally.Add(connection);
+        Counters.Add(connection);
         if (close is not null)
             Close(connection, close());
     }
@@ -41,25 +41,25 @@ internal sealed class ConnectionRegistry
     /// <summary>After it was retired.</summary>
     public void Remove(Connection connection)
     {
-        Tally.Remove(connection);
+        Counters.Remove(connection);
         lock (gate)
         {
-            roster.Remove(connection);
-            if (roster.Count == 0)
+            connections.Remove(connection);
+            if (connections.Count == 0)
                 emptied?.TrySetResult();
         }
     }
 
     /// <summary>
-    /// Calls <paramref name="visit"/> for everyone who was there at the start and still is, outside the lock; perhaps twice
+    /// Calls <paramref name="access"/> for everyone who was there at the start and still is, outside the lock; perhaps twice
     /// for one, while others leave.
     /// </summary>
-    public void ForEach(Action<Connection> visit)
+    public void ForEach(Action<Connection> access)
     {
-        foreach (var chunk in roster.InChunks(gate, new Connection[256]))
+        foreach (var chunk in connections.InChunks(gate, new Connection[256]))
         {
             foreach (var connection in chunk)
-                visit(connection);
+                access(connection);
         }
     }
 
@@ -78,7 +78,7 @@ internal sealed class ConnectionRegistry
         {
             closing = reason;
             emptied ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
-            if (roster.Count == 0)
+            if (connections.Count == 0)
                 emptied.TrySetResult();
         }
         ForEach(connection => Close(connection, reason()));

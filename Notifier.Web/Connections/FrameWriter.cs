@@ -3,12 +3,12 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// Keeps frames whole on their way into a lane: what is begun is ended before anything else is sent. Used only by the
-/// holder of the connection.
+/// Keeps frames whole on their way into a transport: what is begun is ended before anything else is sent. Used only by the
+/// owner of the connection.
 /// </summary>
-/// <param name="lane">Where they go.</param>
+/// <param name="transport">Where they go.</param>
 /// <param name="format">Knows where a frame ends.</param>
-internal sealed class FrameWriter(Lane lane, WireFormat format)
+internal sealed class FrameWriter(Transport transport, WireFormat format)
 {
     /// <summary>What is left of the frame that was begun: first these bytes, which are ours…</summary>
     private ReadOnlyMemory<byte> rest;
@@ -22,11 +22,11 @@ internal sealed class FrameWriter(Lane lane, WireFormat format)
     /// <summary>What it was given to send, over all time. Anybody may read it.</summary>
     public Sent Sent => new(Volatile.Read(ref messages), Volatile.Read(ref bytes));
 
-    /// <summary>Whether the lane stands between two frames and takes the next one.</summary>
-    public bool IsReady => rest.IsEmpty && sharedRest.IsEmpty && lane.IsReady;
+    /// <summary>Whether the transport stands between two frames and takes the next one.</summary>
+    public bool IsReady => rest.IsEmpty && sharedRest.IsEmpty && transport.IsReady;
 
     /// <summary>
-    /// Sends whole frames as far as the lane takes them without waiting. At least one frame is begun. Only when
+    /// Sends whole frames as far as the transport takes them without waiting. At least one frame is begun. Only when
     /// <see cref="IsReady"/>; afterwards it may not be, and then <see cref="FinishAsync"/> must follow.
     /// </summary>
     /// <returns>How many messages of the batch need not be sent again.</returns>
@@ -34,7 +34,7 @@ internal sealed class FrameWriter(Lane lane, WireFormat format)
     {
         if (batch.Bytes.IsEmpty)
             return batch.Count;
-        var taken = lane.Offer(batch.Bytes);
+        var taken = transport.TrySend(batch.Bytes);
         if (!batch.Payload.IsEmpty)
         {
             WriteLarge(batch, taken);
@@ -47,25 +47,25 @@ internal sealed class FrameWriter(Lane lane, WireFormat format)
         return begun;
     }
 
-    /// <summary>Sends one frame. What the lane does not take is kept, not copied: the caller must not change it afterwards.</summary>
+    /// <summary>Sends one frame. What the transport does not take is kept, not copied: the caller must not change it afterwards.</summary>
     public void WriteWhole(ReadOnlyMemory<byte> frame)
     {
-        var taken = lane.Offer(frame);
+        var taken = transport.TrySend(frame);
         if (taken < frame.Length)
             rest = frame[taken..];
         Count(0, frame.Length);
     }
 
-    /// <summary>Waits until the frame that was begun is sent, and the lane takes the next one.</summary>
+    /// <summary>Waits until the frame that was begun is sent, and the transport takes the next one.</summary>
     public async ValueTask FinishAsync()
     {
         var (mine, shared) = (rest, sharedRest);
         (rest, sharedRest) = (default, default);
-        await lane.WhenReadyAsync();
+        await transport.WhenReadyAsync();
         if (!mine.IsEmpty)
-            await lane.SendAsync(mine);
+            await transport.SendAsync(mine);
         if (!shared.IsEmpty)
-            await lane.SendAsync(shared);
+            await transport.SendAsync(shared);
     }
 
     private void WriteLarge(in FrameBatch batch, int taken)
@@ -73,16 +73,16 @@ internal sealed class FrameWriter(Lane lane, WireFormat format)
         if (taken < batch.Bytes.Length)
             rest = batch.Bytes[taken..].ToArray();
         sharedRest = batch.Payload;
-        while (rest.IsEmpty && !sharedRest.IsEmpty && lane.IsReady)
+        while (rest.IsEmpty && !sharedRest.IsEmpty && transport.IsReady)
         {
-            taken = lane.Offer(sharedRest);
+            taken = transport.TrySend(sharedRest);
             sharedRest = sharedRest[taken..];
             if (taken == 0)
                 break;
         }
     }
 
-    /// <summary>Finds the frame in which the lane stopped, copies what is missing of it, and says how many were begun.</summary>
+    /// <summary>Finds the frame in which the transport stopped, copies what is missing of it, and says how many were begun.</summary>
     private int KeepRest(ReadOnlyMemory<byte> frames, int taken, out int end)
     {
         var begun = 0;
@@ -98,7 +98,7 @@ internal sealed class FrameWriter(Lane lane, WireFormat format)
         return begun;
     }
 
-    /// <summary>Two plain fields of the holder's: a delivery has no time for more (see <see cref="ConnectionTally"/>).</summary>
+    /// <summary>Two plain fields of the owner's: a delivery has no time for more (see <see cref="ConnectionCounters"/>).</summary>
     private void Count(int begun, int length)
     {
         messages += begun;

@@ -5,7 +5,7 @@ using Notifier.Access;
 
 namespace Notifier.Connections;
 
-/// <summary>What the lanes need of Kestrel.</summary>
+/// <summary>What the transports need of Kestrel.</summary>
 internal static class KestrelSetup
 {
     /// <summary>
@@ -23,17 +23,17 @@ internal static class KestrelSetup
     /// <summary>TCP connections beyond those that limits allow: they are told why, or load the page.</summary>
     private const int Spare = 1_000;
 
-    /// <summary>Forces the stream lane, for the benchmark: what TLS and HTTP/2 take, without their cost.</summary>
-    private const string StreamLaneKey = "Bench:StreamLane";
+    /// <summary>Forces the stream transport, for the benchmark: what TLS and HTTP/2 take, without their cost.</summary>
+    private const string StreamTransportKey = "Bench:StreamLane";
 
     public static void ForFrames(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
-        // A flush completes only when the transport has sent: the socket lane must not overtake the 101 answer.
+        // A flush completes only when the transport has sent: the socket transport must not overtake the 101 answer.
         kestrel.Limits.MaxResponseBufferSize = 1;
         // A slow reader of notifications is no attack; liveness is ours.
         kestrel.Limits.MinResponseDataRate = null;
-        if (!kestrel.ApplicationServices.GetRequiredService<IConfiguration>().GetValue<bool>(StreamLaneKey))
+        if (!kestrel.ApplicationServices.GetRequiredService<IConfiguration>().GetValue<bool>(StreamTransportKey))
             kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(ProtocolSwitch.Middleware));
     }
 
@@ -52,7 +52,7 @@ internal static class KestrelSetup
     {
         transport.Backlog = Backlog;
         transport.MaxWriteBufferSize = 1;
-        // Sending in the thread that writes, without a hop for each write: the stream lane is half as fast again. Unsafe it would be if
+        // Sending in the thread that writes, without a hop for each write: the stream transport is half as fast again. Unsafe it would be if
         // anything in a request or a pass blocked; nothing may.
         transport.UnsafePreferInlineScheduling = true;
         transport.CreateBoundListenSocket = endpoint =>

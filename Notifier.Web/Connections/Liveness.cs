@@ -11,37 +11,37 @@ internal struct Pulse
     /// What a silent peer has taken is asked for at each third look: the question is a system call, and most peers answer a ping before it
     /// would matter.
     /// </summary>
-    private const int LooksBetweenQuestions = 3;
+    private const int SamplesBetweenQueries = 3;
 
     private int reads;
     private long acknowledged;
     private long passed;
-    private int silentLooks;
+    private int silentSamples;
 
     /// <summary>How many looks in turn have seen the peer neither send nor take a byte. A slow reader that moves is alive.</summary>
-    public int Look(Connection connection)
+    public int Sample(Connection connection)
     {
         if (reads != connection.Reads)
         {
             reads = connection.Reads;
-            return silentLooks = 0;
+            return silentSamples = 0;
         }
-        if (silentLooks++ % LooksBetweenQuestions != 0)
-            return silentLooks;
-        var progress = connection.Lane.Progress;
+        if (silentSamples++ % SamplesBetweenQueries != 0)
+            return silentSamples;
+        var progress = connection.Transport.Progress;
         // Acknowledged since the last question, and something of ours is on its way since the peer last showed that it lives.
-        var hasTaken = silentLooks > 1 && progress.Acknowledged != acknowledged && progress.Passed != passed;
+        var hasTaken = silentSamples > 1 && progress.Acknowledged != acknowledged && progress.Passed != passed;
         acknowledged = progress.Acknowledged;
-        if (hasTaken || silentLooks == 1)
+        if (hasTaken || silentSamples == 1)
             passed = progress.Passed;
-        return silentLooks = hasTaken ? 1 : silentLooks;
+        return silentSamples = hasTaken ? 1 : silentSamples;
     }
 }
 
 /// <summary>
 /// Finds out which peers are gone, and keeps the paths to the others open: one sweep over all connections each second, no timer
 /// for each. A ping every 25 s, in turns, so that not all go out at once; a peer that neither sends nor takes a byte for
-/// 35 s is aborted, and so is one that does not take its close. Visits end here too (see <see cref="Visit"/>).
+/// 35 s is aborted, and so is one that does not take its close. Visits end here too (see <see cref="ConnectionAccess"/>).
 /// </summary>
 internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvider time, ILogger<Liveness> logger) : BackgroundService
 {
@@ -81,10 +81,10 @@ internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvi
         var now = time.GetUtcNow();
         connections.ForEach(connection =>
         {
-            connection.Visit?.Look(connection, now);
+            connection.Access?.CheckExpiry(connection, now);
             if (connection.ClosingFor > CloseLimit)
                 Abort(connection, "it did not take its close");
-            else if (connection.Pulse.Look(connection) * SweepEvery > SilenceLimit)
+            else if (connection.Pulse.Sample(connection) * SweepEvery > SilenceLimit)
                 Abort(connection, "it neither sent nor took a byte");
             else if (second % turns == connection.PingTurn % turns)
                 connection.SendPing();

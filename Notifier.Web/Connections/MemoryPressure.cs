@@ -5,10 +5,10 @@ namespace Notifier.Connections;
 /// <param name="time">The clock.</param>
 internal sealed class MemoryPressure(double share, TimeProvider time)
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SampleEvery = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
-    private long? lookedAt;
+    private long? sampledAt;
     private bool isHigh;
 
     public bool IsHigh
@@ -17,9 +17,9 @@ internal sealed class MemoryPressure(double share, TimeProvider time)
         {
             lock (gate)
             {
-                if (lookedAt is { } at && time.GetElapsedTime(at) < LookEvery)
+                if (sampledAt is { } at && time.GetElapsedTime(at) < SampleEvery)
                     return isHigh;
-                lookedAt = time.GetTimestamp();
+                sampledAt = time.GetTimestamp();
                 isHigh = Environment.WorkingSet > share * GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
                 return isHigh;
             }

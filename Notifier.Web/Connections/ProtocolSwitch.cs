@@ -39,7 +39,7 @@ internal sealed class ProtocolSwitch : IConnectionHeartbeatFeature
     };
 
     /// <summary>The switch of a request's connection; null when something stands between the request and its socket.</summary>
-    public static ProtocolSwitch? Of(HttpContext context) =>
+    public static ProtocolSwitch? From(HttpContext context) =>
         context.Features.Get<ProtocolSwitch>() is { } self
         && ReferenceEquals(self.transport, context.Features.Get<IConnectionTransportFeature>()?.Transport)
             ? self

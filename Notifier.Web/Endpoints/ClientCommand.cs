@@ -7,7 +7,7 @@ namespace Notifier.Endpoints;
 /// <summary>What a client asks for in <c>notifier.v1</c>. See docs/protocol.md.</summary>
 internal sealed class ClientCommand
 {
-    private const int MostIdCharacters = 128;
+    private const int MaxIdCharacters = 128;
 
     private static readonly string[] Keys = ["type", "id", "channel", "pattern", "after", "last", "token"];
 
@@ -52,7 +52,7 @@ internal sealed class ClientCommand
     public Name Name { get; }
 
     /// <summary>What is wanted of the messages before.</summary>
-    public Replay Replay { get; }
+    public ReplayRequest Replay { get; }
 
     /// <summary>A secret, where the type needs one.</summary>
     public string? Token { get; }
@@ -103,9 +103,9 @@ internal sealed class ClientCommand
     {
         if (!properties.TryGetValue("id", out var id))
             return null;
-        if (id.ValueKind is not (JsonValueKind.Number or JsonValueKind.String) || id.GetRawText().Length > MostIdCharacters)
+        if (id.ValueKind is not (JsonValueKind.Number or JsonValueKind.String) || id.GetRawText().Length > MaxIdCharacters)
         {
-            Problem ??= $"id is a number, or a string, of at most {MostIdCharacters} characters";
+            Problem ??= $"id is a number, or a string, of at most {MaxIdCharacters} characters";
             return null;
         }
         return id.ValueKind == JsonValueKind.String && Text("id") is null ? null : id.Clone();

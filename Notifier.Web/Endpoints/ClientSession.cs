@@ -13,7 +13,7 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
     public abstract void Begin(IEnumerable<Name> names);
 
     /// <returns>How it ended: <see cref="ClientMessageKind.Close"/> or <see cref="ClientMessageKind.Lost"/>.</returns>
-    public async Task<ClientMessage> RunAsync(ClientMessages client)
+    public async Task<ClientMessage> RunAsync(ClientReader client)
     {
         while (connection.CloseAsked is null)
         {
@@ -25,7 +25,7 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
                     Close(CloseReason.TooManyCommands(limits.CommandsPerSecond));
                     break;
                 case ClientMessageKind.Text:
-                    Take(message.Text);
+                    Handle(message.Text);
                     break;
                 case ClientMessageKind.Binary:
                     Close(CloseReason.Malformed(NotBinary));
@@ -53,7 +53,7 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
     protected virtual Task WhenDoneAsync() => Task.CompletedTask;
 
     /// <summary>One text message. Never waits.</summary>
-    protected abstract void Take(string text);
+    protected abstract void Handle(string text);
 
     protected void Close(CloseReason reason) => _ = connection.CloseAsync(reason);
 }

@@ -5,12 +5,12 @@ using Notifier.Redis;
 namespace Notifier.Endpoints;
 
 /// <param name="Nodes">How many nodes were told; null on a Cluster, where Redis does not know.</param>
-internal sealed record Disconnected(long? Nodes);
+internal sealed record DisconnectResponse(long? Nodes);
 
 /// <summary><c>POST /disconnect</c>: a backend has visitors leave, on whatever node they are.</summary>
 internal static class DisconnectEndpoint
 {
-    private const int MostBytes = 4 * 1024;
+    private const int MaxBytes = 4 * 1024;
 
     public static void MapDisconnect(this WebApplication app) =>
         app.MapPost("/disconnect", static (HttpContext context, RedisPublisher redis) => DisconnectAsync(context, redis))
@@ -21,26 +21,26 @@ internal static class DisconnectEndpoint
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
-    private static async Task<Results<Ok<Disconnected>, ProblemHttpResult>> DisconnectAsync(HttpContext context, RedisPublisher redis)
+    private static async Task<Results<Ok<DisconnectResponse>, ProblemHttpResult>> DisconnectAsync(HttpContext context, RedisPublisher redis)
     {
-        if (await ReadAsync(context.Request) is not { IsOne: true } asked)
+        if (await ReadAsync(context.Request) is not { IsValid: true } asked)
             return TypedResults.Problem("send {\"sub\":\"…\"} or {\"connection\":\"…\"}", statusCode: StatusCodes.Status400BadRequest);
-        var message = JsonSerializer.SerializeToUtf8Bytes(asked, DisconnectJson.Default.Disconnection);
-        var (nodes, failure) = await redis.PublishAsync([(Disconnections.Channel, message)]);
+        var message = JsonSerializer.SerializeToUtf8Bytes(asked, DisconnectJson.Default.DisconnectRequest);
+        var (nodes, failure) = await redis.PublishAsync([(DisconnectListener.Channel, message)]);
         if (failure is null)
-            return TypedResults.Ok(new Disconnected(nodes[0]));
-        context.Response.Headers.RetryAfter = $"{AccessAnswers.RetryAfterSeconds}";
+            return TypedResults.Ok(new DisconnectResponse(nodes[0]));
+        context.Response.Headers.RetryAfter = $"{AccessRefusalExtensions.RetryAfterSeconds}";
         return TypedResults.Problem(
             $"nobody is sure to be disconnected: {failure.Message}", statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
-    private static async Task<Disconnection?> ReadAsync(HttpRequest request)
+    private static async Task<DisconnectRequest?> ReadAsync(HttpRequest request)
     {
-        if (request.ContentLength is not (> 0 and <= MostBytes))
+        if (request.ContentLength is not (> 0 and <= MaxBytes))
             return null;
         try
         {
-            return await JsonSerializer.DeserializeAsync(request.Body, DisconnectJson.Default.Disconnection, request.HttpContext.RequestAborted);
+            return await JsonSerializer.DeserializeAsync(request.Body, DisconnectJson.Default.DisconnectRequest, request.HttpContext.RequestAborted);
         }
         catch (JsonException)
         {

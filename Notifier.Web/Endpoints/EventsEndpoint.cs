@@ -15,10 +15,10 @@ namespace Notifier.Endpoints;
 
 /// <summary>
 /// <c>GET /events</c>: what <c>/ws</c> gives, where WebSockets do not get through. The connection is of the same kind, with the
-/// response body as its lane. docs/protocol.md is for those who write clients.
+/// response body as its transport. docs/protocol.md is for those who write clients.
 /// </summary>
 internal sealed class EventsEndpoint(
-    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, Visitors visitors,
+    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, Authenticator authenticator,
     TimeProvider time, IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions, ILogger<Connection> logger)
 {
     private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
@@ -31,18 +31,18 @@ internal sealed class EventsEndpoint(
             await CrossOrigin.Refusal(foreign).ExecuteAsync(context);
             return;
         }
-        var (visitor, unknown) = await visitors.IdentifyAsync(context);
+        var (caller, unknown) = await authenticator.AuthenticateAsync(context);
         if (unknown is { Kind: AccessRefusalKind.Unavailable })
         {
-            await ComeBackAsync(context, AccessAnswers.RetryAfterSeconds, unknown.Message);
+            await ComeBackAsync(context, AccessRefusalExtensions.RetryAfterSeconds, unknown.Message);
             return;
         }
-        if ((unknown ?? visitors.CheckNow(visitor!, visitor!.Subscribe)) is { } unidentified)
+        if ((unknown ?? authenticator.RequireAuthentication(caller!, caller!.Subscribe)) is { } unidentified)
         {
             await unidentified.ToProblem(context).ExecuteAsync(context);
             return;
         }
-        if (Refusal(context, visitor!.Subscribe, out var names) is { } refusal)
+        if (Refusal(context, caller!.Subscribe, out var names) is { } refusal)
         {
             await refusal.ExecuteAsync(context);
             return;
@@ -55,7 +55,7 @@ internal sealed class EventsEndpoint(
         }
         try
         {
-            await StreamAsync(context, visitor, names, address);
+            await StreamAsync(context, caller, names, address);
         }
         finally
         {
@@ -64,7 +64,7 @@ internal sealed class EventsEndpoint(
     }
 
     /// <summary>What the visitor did wrong: EventSource does not try again after such a status, and is not to.</summary>
-    private ProblemHttpResult? Refusal(HttpContext context, Grant grant, out List<AskedName> names)
+    private ProblemHttpResult? Refusal(HttpContext context, Grant grant, out List<RequestedName> names)
     {
         names = [];
         if (!NamesInQuery.TryRead(context.Request.QueryString, out var asked, out var after, out var last))
@@ -76,8 +76,8 @@ internal sealed class EventsEndpoint(
         var byDefault = defaults.Where(name => grant.Check(name) is null && !asked.Contains(name));
         // The nth "after", and the nth "last", belong to the nth name of the address. A name that is there twice is one name.
         names = [
-            .. asked.Select((name, n) => new AskedName(name, new Replay(Nth(after, n), TryReadCount(Nth(last, n), out var count) ? count : null))).DistinctBy(one => one.Name),
-            .. byDefault.Select(name => new AskedName(name, default))];
+            .. asked.Select((name, n) => new RequestedName(name, new ReplayRequest(Nth(after, n), TryReadCount(Nth(last, n), out var count) ? count : null))).DistinctBy(one => one.Name),
+            .. byDefault.Select(name => new RequestedName(name, default))];
         if (names.Count == 0)
             return TypedResults.Problem("say what to hear: /events?channel=… or ?pattern=…", statusCode: StatusCodes.Status400BadRequest);
         // It is later than what the address says: a browser sends it when it comes back by itself.
@@ -118,23 +118,23 @@ internal sealed class EventsEndpoint(
             string.Create(CultureInfo.InvariantCulture, $"retry: {retryAfter * 1000}\n{Encoding.UTF8.GetString(error)}"));
     }
 
-    private async Task StreamAsync(HttpContext context, Visitor visitor, List<AskedName> names, ClientAddress address)
+    private async Task StreamAsync(HttpContext context, Caller caller, List<RequestedName> names, ClientAddress address)
     {
         BeginStream(context);
         await context.Response.StartAsync();
         var format = names.Count == 1 ? EventStream.OfOneName : EventStream.Format;
         var socket = context.Features.Get<IConnectionSocketFeature>()?.Socket;
-        var lane = new StreamLane(context.Response.Body, socket, isShared: HttpProtocol.IsHttp2(context.Request.Protocol));
-        var connection = new Connection(lane, format, context.Abort, time, logger) { Address = address };
-        connection.Visit = visitor.IsAnonymous ? null : new Visit(visitor);
-        var held = new HeldNames(connection, visitor.Subscribe, hub, rules, limits.Value);
-        using var confirmed = new ConfirmedNames(connection, format, held, limits.Value);
+        var transport = new StreamTransport(context.Response.Body, socket, isShared: HttpProtocol.IsHttp2(context.Request.Protocol));
+        var connection = new Connection(transport, format, context.Abort, time, logger) { Address = address };
+        connection.Access = caller.IsAnonymous ? null : new ConnectionAccess(caller);
+        var held = new ClientSubscriptions(connection, caller.Subscribe, hub, rules, limits.Value);
+        using var confirmed = new JsonSubscriptions(connection, format, held, limits.Value);
         try
         {
             connections.Add(connection);
-            if (visitors.CheckComing(visitor) is { } refusal)
+            if (authenticator.CheckDisconnected(caller) is { } refusal)
                 _ = connection.CloseAsync(refusal.ToClose());
-            connection.Run(() => connection.Send(format.KeepAlive));
+            connection.Post(() => connection.Send(format.KeepAlive));
             foreach (var (name, replay) in names)
                 confirmed.Subscribe(name, replay: replay);
             await Task.WhenAny(connection.Closed, EndOf(context));
@@ -166,7 +166,7 @@ internal sealed class EventsEndpoint(
         return end.Task;
     }
 
-    private readonly record struct AskedName(Name Name, Replay Replay);
+    private readonly record struct RequestedName(Name Name, ReplayRequest Replay);
 }
 
 internal static class EventsRoute

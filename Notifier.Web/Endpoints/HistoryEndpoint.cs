@@ -11,26 +11,26 @@ namespace Notifier.Endpoints;
 /// <c>GET /history/{channel}</c>: what is kept of a durable channel, for whoever may subscribe to it. <c>GET /position</c>: where the journal
 /// stands, to be rendered into a page that will subscribe after it.
 /// </summary>
-internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Visitors visitors, OriginRules origins)
+internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenticator authenticator, OriginRules origins)
 {
     private const string Prefix = "/history/";
-    private const int UsualMessages = 100;
+    private const int DefaultMessages = 100;
     private const int RetryAfterSeconds = 1;
 
-    public async Task<Results<Ok<KeptMessages>, ProblemHttpResult>> ReadAsync(HttpContext context)
+    public async Task<Results<Ok<HistoryPage>, ProblemHttpResult>> ReadAsync(HttpContext context)
     {
-        var (visitor, stranger) = await IdentifyAsync(context);
+        var (caller, stranger) = await AuthenticateAsync(context);
         if (stranger is not null)
             return stranger;
         if (ChannelInPath.Read(context, Prefix) is not { } channel)
             return Problem(StatusCodes.Status400BadRequest, "write the address as /history/ and then the channel, in UTF-8 and percent-encoded");
         var name = Name.Channel(channel);
-        if ((rules.Check(name) ?? visitor!.Subscribe.Check(name)) is { } refusal)
+        if ((rules.Check(name) ?? caller!.Subscribe.Check(name)) is { } refusal)
             return Problem(refusal.Kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden, refusal.Message);
         if (!journal.Channels.Contain(name))
             return Problem(StatusCodes.Status404NotFound, "nothing is kept of this channel: it is not in History:Durable:Channels");
         if (!TryReadLimit(context.Request.Query["limit"], out var limit))
-            return Problem(StatusCodes.Status400BadRequest, $"limit is a number from 1 to {Journal.MostMessages}");
+            return Problem(StatusCodes.Status400BadRequest, $"limit is a number from 1 to {Journal.MaxMessages}");
         try
         {
             return TypedResults.Ok(await ReadAsync(name, context.Request.Query["after"], limit));
@@ -41,17 +41,17 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Visitors
         }
     }
 
-    public async Task<Results<Ok<JournalStands>, ProblemHttpResult>> PositionAsync(HttpContext context)
+    public async Task<Results<Ok<JournalHeadPosition>, ProblemHttpResult>> PositionAsync(HttpContext context)
     {
-        var (_, stranger) = await IdentifyAsync(context);
+        var (_, stranger) = await AuthenticateAsync(context);
         if (stranger is not null)
             return stranger;
-        if (!journal.Channels.AreThere)
+        if (!journal.Channels.Any)
             return Problem(StatusCodes.Status404NotFound, "no channel is durable: see History:Durable:Channels");
         try
         {
-            var head = await journal.LookAsync();
-            return TypedResults.Ok(new JournalStands(new JournalPosition(head.Epoch.Mark, head.Id).ToString()));
+            var head = await journal.ReadHeadAsync();
+            return TypedResults.Ok(new JournalHeadPosition(new JournalPosition(head.Epoch.Mark, head.Id).ToString()));
         }
         catch (Exception error) when (Journal.IsFault(error))
         {
@@ -59,26 +59,26 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Visitors
         }
     }
 
-    private async Task<KeptMessages> ReadAsync(Name name, string? after, int limit)
+    private async Task<HistoryPage> ReadAsync(Name name, string? after, int limit)
     {
-        var given = after is null ? null : JournalPosition.Of(after);
-        if (given is { } position && await journal.ReadAsync(name, position.Id, limit) is { } page && page.Has(position))
-            return KeptMessages.Of(page, page.IsWhole);
-        return KeptMessages.Of(await journal.ReadLastAsync(name, limit), after is null ? null : false);
+        var given = after is null ? null : JournalPosition.Parse(after);
+        if (given is { } position && await journal.ReadAsync(name, position.Id, limit) is { } page && page.Contains(position))
+            return HistoryPage.From(page, page.IsWhole);
+        return HistoryPage.From(await journal.ReadLastAsync(name, limit), after is null ? null : false);
     }
 
-    private async Task<(Visitor? Visitor, ProblemHttpResult? Refusal)> IdentifyAsync(HttpContext context)
+    private async Task<(Caller? Visitor, ProblemHttpResult? Refusal)> AuthenticateAsync(HttpContext context)
     {
         if (origins.Check(context) is { } foreign)
             return (null, CrossOrigin.Refusal(foreign));
-        var (visitor, unknown) = await visitors.IdentifyAsync(context);
-        return (visitor, (unknown ?? visitors.CheckNow(visitor!, visitor!.Subscribe))?.ToProblem(context));
+        var (caller, unknown) = await authenticator.AuthenticateAsync(context);
+        return (caller, (unknown ?? authenticator.RequireAuthentication(caller!, caller!.Subscribe))?.ToProblem(context));
     }
 
     private static bool TryReadLimit(string? text, out int limit)
     {
-        limit = UsualMessages;
-        return text is null || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= Journal.MostMessages);
+        limit = DefaultMessages;
+        return text is null || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= Journal.MaxMessages);
     }
 
     private static ProblemHttpResult Away(HttpContext context)
@@ -100,7 +100,7 @@ internal static class HistoryRoutes
             .WithDescription("Those after a position, the first ones first; or, without one, the last ones.")
             .WithParameter(ParameterLocation.Path, "channel", "The channel: UTF-8, percent-encoded, slashes included.")
             .WithParameter(ParameterLocation.Query, "after", "A position.")
-            .WithParameter(ParameterLocation.Query, "limit", $"How many at most: 1 to {Journal.MostMessages}, usually 100.")
+            .WithParameter(ParameterLocation.Query, "limit", $"How many at most: 1 to {Journal.MaxMessages}, usually 100.")
             .WithReadProblems()
             .ProducesProblem(StatusCodes.Status400BadRequest);
         app.MapGet("/position", static (HttpContext context, HistoryEndpoint history) => history.PositionAsync(context))

@@ -10,10 +10,10 @@ namespace Notifier.Endpoints;
 /// One connection that speaks <c>notifier.v1</c>: each text frame is a command, and each gets an answer. Only what is no JSON at all
 /// closes it. docs/protocol.md is for those who write clients.
 /// </summary>
-internal sealed class NotifierV1Session(Connection connection, Visit visit, HeldNames held, Name[] defaults, LimitsOptions limits, Visitors visitors)
+internal sealed class NotifierV1Session(Connection connection, ConnectionAccess access, ClientSubscriptions held, Name[] defaults, LimitsOptions limits, Authenticator authenticator)
     : ClientSession(connection, limits)
 {
-    private readonly ConfirmedNames names = new(connection, NotifierV1.Format, held, limits);
+    private readonly JsonSubscriptions names = new(connection, NotifierV1.Format, held, limits);
     private readonly LimitsOptions limits = limits;
     private Task authenticating = Task.CompletedTask;
 
@@ -21,7 +21,7 @@ internal sealed class NotifierV1Session(Connection connection, Visit visit, Held
 
     public override void Begin(IEnumerable<Name> names)
     {
-        this.names.Answer(Welcome());
+        this.names.Reply(Welcome());
         foreach (var name in names)
             this.names.Subscribe(name);
     }
@@ -43,12 +43,12 @@ internal sealed class NotifierV1Session(Connection connection, Visit visit, Held
         await names.Replies.WhenRoomAsync();
     }
 
-    protected override void Take(string text)
+    protected override void Handle(string text)
     {
         if (ClientCommand.Parse(text) is not { } command)
             Close(CloseReason.Malformed("a frame is not JSON; send commands such as {\"type\":\"ping\"}"));
         else if (command.Problem is { } problem)
-            names.Answer(Error(command.Id, Codes.Invalid, problem));
+            names.Reply(Error(command.Id, Codes.Invalid, problem));
         else
             Take(command);
     }
@@ -64,16 +64,16 @@ internal sealed class NotifierV1Session(Connection connection, Visit visit, Held
                 names.Unsubscribe(command.Name, command.Id);
                 break;
             case "ping":
-                names.Answer(new ServerObject { Type = ServerTypes.Pong, Id = command.Id });
+                names.Reply(new ServerObject { Type = ServerTypes.Pong, Id = command.Id });
                 break;
-            case "auth" when visitors.TakesTokens:
+            case "auth" when authenticator.AcceptsTokens:
                 authenticating = AuthenticateAsync(command.Token!, command.Id);
                 break;
             case "auth":
-                names.Answer(Error(command.Id, Codes.Unsupported, "this server takes no tokens"));
+                names.Reply(Error(command.Id, Codes.Unsupported, "this server takes no tokens"));
                 break;
             default:
-                names.Answer(Error(command.Id, Codes.UnknownType, "the types are subscribe, unsubscribe, auth and ping"));
+                names.Reply(Error(command.Id, Codes.UnknownType, "the types are subscribe, unsubscribe, auth and ping"));
                 break;
         }
     }
@@ -81,29 +81,29 @@ internal sealed class NotifierV1Session(Connection connection, Visit visit, Held
     /// <summary>A token that is no good changes nothing: what was granted before ends when it ends.</summary>
     private async Task AuthenticateAsync(string token, JsonElement? id)
     {
-        var (visitor, refusal) = await visitors.IdentifyAsync(token);
+        var (caller, refusal) = await authenticator.AuthenticateAsync(token);
         if (refusal is not null)
-            names.Answer(Error(id, refusal.Kind == AccessRefusalKind.Unavailable ? Codes.Unavailable : Codes.Unauthorized, refusal.Message));
+            names.Reply(Error(id, refusal.Kind == AccessRefusalKind.Unavailable ? Codes.Unavailable : Codes.Unauthorized, refusal.Message));
         else
-            Become(visitor!, id);
+            ChangeCaller(caller!, id);
     }
 
-    private void Become(Visitor visitor, JsonElement? id)
+    private void ChangeCaller(Caller caller, JsonElement? id)
     {
-        var wasAnonymous = visit.Visitor.IsAnonymous;
-        if (!visit.TryRenew(visitor))
+        var wasAnonymous = access.Caller.IsAnonymous;
+        if (!access.TryRenew(caller))
             return;     // its end was faster, and the close is on its way
-        if (visitors.CheckComing(visitor) is { } refusal)
+        if (authenticator.CheckDisconnected(caller) is { } refusal)
         {
             Close(refusal.ToClose());
             return;
         }
-        names.Obey(visitor.Subscribe);
-        names.Answer(new ServerObject { Type = ServerTypes.Authenticated, Id = id, In = visitors.SecondsLeft(visitor) });
+        names.Apply(caller.Subscribe);
+        names.Reply(new ServerObject { Type = ServerTypes.Authenticated, Id = id, In = authenticator.SecondsLeft(caller) });
         // What everybody gets, as far as it was not open to nobody.
         foreach (var name in wasAnonymous ? defaults : [])
         {
-            if (!held.Contains(name) && visitor.Subscribe.Check(name) is null)
+            if (!held.Contains(name) && caller.Subscribe.Check(name) is null)
                 names.Subscribe(name);
         }
     }
@@ -111,7 +111,7 @@ internal sealed class NotifierV1Session(Connection connection, Visit visit, Held
     private ServerObject Welcome() => new()
     {
         Type = ServerTypes.Welcome,
-        Connection = visit.Id,
+        Connection = access.Id,
         KeepAlive = (int)Liveness.PingEvery.TotalSeconds,
         Limits = new(
             limits.FrameBytes, limits.NamesPerConnection, limits.PatternsPerConnection, limits.NameBytes, limits.PatternBytes,

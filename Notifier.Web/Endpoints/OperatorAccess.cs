@@ -40,7 +40,7 @@ internal static class OperatorAccess
 
     private static async Task<AccessRefusal?> RefusalAsync(HttpContext context)
     {
-        var (visitor, refusal) = await context.RequestServices.GetRequiredService<Visitors>().IdentifyBackendAsync(context);
-        return refusal ?? (visitor!.ApiKey is null ? AccessRefusal.Forbidden("this is for backends: an API key is needed (Access:ApiKeys)") : null);
+        var (caller, refusal) = await context.RequestServices.GetRequiredService<Authenticator>().AuthenticateBackendAsync(context);
+        return refusal ?? (caller!.ApiKey is null ? AccessRefusal.Forbidden("this is for backends: an API key is needed (Access:ApiKeys)") : null);
     }
 }

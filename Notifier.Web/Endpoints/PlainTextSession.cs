@@ -9,7 +9,7 @@ namespace Notifier.Endpoints;
 /// One connection without a subprotocol: each text frame is a name to subscribe to, and a refusal closes it, for there is no
 /// other way to tell.
 /// </summary>
-internal sealed class PlainTextSession(Connection connection, HeldNames held, LimitsOptions limits) : ClientSession(connection, limits)
+internal sealed class PlainTextSession(Connection connection, ClientSubscriptions held, LimitsOptions limits) : ClientSession(connection, limits)
 {
     private readonly Connection connection = connection;
 
@@ -21,7 +21,7 @@ internal sealed class PlainTextSession(Connection connection, HeldNames held, Li
             Subscribe(name);
     }
 
-    protected override void Take(string text) => Subscribe(Name.Parse(text));
+    protected override void Handle(string text) => Subscribe(Name.Parse(text));
 
     private void Subscribe(Name name)
     {

@@ -17,77 +17,77 @@ namespace Notifier.Endpoints;
 /// <c>POST /publish</c>: PUBLISH for backends without a client for Redis, and for whoever is granted it.
 /// </summary>
 internal sealed class PublishEndpoint(
-    Publisher publisher, HubMetrics metrics, NameRules rules, Visitors visitors, OriginRules origins, IOptions<LimitsOptions> limits)
+    Publisher publisher, HubMetrics metrics, NameRules rules, Authenticator authenticator, OriginRules origins, IOptions<LimitsOptions> limits)
 {
     private const string Prefix = "/publish/";
-    private const int MostMessages = 1_000;
+    private const int MaxMessages = 1_000;
     private const int RetryAfterSeconds = 1;
-    private const int MostKeyCharacters = 128;
+    private const int MaxKeyCharacters = 128;
 
     /// <summary>As the IETF draft "The Idempotency-Key HTTP Header Field" has it.</summary>
     private const string KeyHeader = "Idempotency-Key";
 
-    private int MostBytes => limits.Value.PayloadBytes;
+    private int MaxBytes => limits.Value.PayloadBytes;
 
     /// <summary>The payload is the body, whatever its type.</summary>
-    public async Task<Results<Ok<Published>, ProblemHttpResult>> PublishAsync(HttpContext context)
+    public async Task<Results<Ok<PublishResponse>, ProblemHttpResult>> PublishAsync(HttpContext context)
     {
         if (origins.Check(context) is { } foreign)
             return CrossOrigin.Refusal(foreign);
-        var (visitor, unknown) = await visitors.IdentifyAsync(context);
-        if ((unknown ?? visitors.CheckNow(visitor!, visitor!.Publish)) is { } unidentified)
+        var (caller, unknown) = await authenticator.AuthenticateAsync(context);
+        if ((unknown ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unidentified)
             return unidentified.ToProblem(context);
         if (ChannelInPath.Read(context, Prefix) is not { } channel)
             return Problem(StatusCodes.Status400BadRequest, "write the address as /publish/ and then the channel, in UTF-8 and percent-encoded");
-        if (Check(visitor!.Publish, channel) is { } refusal)
+        if (Check(caller!.Publish, channel) is { } refusal)
             return refusal;
         var key = context.Request.Headers[KeyHeader] is { Count: > 0 } keys ? keys.ToString() : null;
         if (CheckKey(channel, key) is { } unusable)
             return unusable;
-        if (await ReadAsync(context, MostBytes) is not { } payload)
-            return TooLarge($"a payload may have {MostBytes} bytes (Limits:PayloadBytes)");
-        var draft = new Draft(channel, payload, key);
-        var (receipts, failure) = await PublishAsync([draft]);
-        return failure is null ? TypedResults.Ok(Published.Of(draft, receipts[0])) : Failed(context, failure);
+        if (await ReadAsync(context, MaxBytes) is not { } payload)
+            return TooLarge($"a payload may have {MaxBytes} bytes (Limits:PayloadBytes)");
+        var request = new PublishRequest(channel, payload, key);
+        var (results, failure) = await PublishAsync([request]);
+        return failure is null ? TypedResults.Ok(PublishResponse.From(request, results[0])) : Failed(context, failure);
     }
 
     /// <summary>Many at once, in their order: none is published unless all may be.</summary>
-    public async Task<Results<Ok<Published[]>, ProblemHttpResult>> PublishManyAsync(HttpContext context)
+    public async Task<Results<Ok<PublishResponse[]>, ProblemHttpResult>> PublishManyAsync(HttpContext context)
     {
         if (origins.Check(context) is { } foreign)
             return CrossOrigin.Refusal(foreign);
-        var (visitor, unknown) = await visitors.IdentifyAsync(context);
-        if ((unknown ?? visitors.CheckNow(visitor!, visitor!.Publish)) is { } unidentified)
+        var (caller, unknown) = await authenticator.AuthenticateAsync(context);
+        if ((unknown ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unidentified)
             return unidentified.ToProblem(context);
         // In JSON a byte may take six: \u0000.
-        if (await ReadAsync(context, 6L * MostBytes) is not { } body)
-            return TooLarge($"a body may have {6L * MostBytes} bytes (six times Limits:PayloadBytes)");
+        if (await ReadAsync(context, 6L * MaxBytes) is not { } body)
+            return TooLarge($"a body may have {6L * MaxBytes} bytes (six times Limits:PayloadBytes)");
         if (Parse(body, out var messages) is { } problem)
             return problem;
         foreach (var (message, n) in messages.Select(static (message, n) => (message, n)))
         {
-            if (Check(visitor!.Publish, message.Channel, $"message {n}: ") is { } refusal)
+            if (Check(caller!.Publish, message.Channel, $"message {n}: ") is { } refusal)
                 return refusal;
-            if (Encoding.UTF8.GetByteCount(message.Data) > MostBytes)
-                return TooLarge($"message {n}: a payload may have {MostBytes} bytes (Limits:PayloadBytes)");
+            if (Encoding.UTF8.GetByteCount(message.Data) > MaxBytes)
+                return TooLarge($"message {n}: a payload may have {MaxBytes} bytes (Limits:PayloadBytes)");
             if (CheckKey(message.Channel, message.Key, $"message {n}: ") is { } unusable)
                 return unusable;
         }
-        Draft[] drafts = [.. messages.Select(static message => new Draft(message.Channel, Encoding.UTF8.GetBytes(message.Data), message.Key))];
-        var (receipts, failure) = await PublishAsync(drafts);
+        PublishRequest[] requests = [.. messages.Select(static message => new PublishRequest(message.Channel, Encoding.UTF8.GetBytes(message.Data), message.Key))];
+        var (results, failure) = await PublishAsync(requests);
         return failure is null
-            ? TypedResults.Ok(drafts.Zip(receipts, Published.Of).ToArray())
+            ? TypedResults.Ok(requests.Zip(results, PublishResponse.From).ToArray())
             : Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" });
     }
 
-    private Task<(List<Receipt> Receipts, PublishFailure? Failure)> PublishAsync(Draft[] drafts)
+    private Task<(List<PublishResult> Receipts, PublishFailure? Failure)> PublishAsync(PublishRequest[] requests)
     {
-        metrics.Latency.Follow(drafts[0].Channel, drafts[0].Payload);
+        metrics.Latency.Follow(requests[0].Channel, requests[0].Payload);
         Activity.Current?.SetTag("messaging.system", "redis")
             .SetTag("messaging.operation.name", "publish")
-            .SetTag("messaging.destination.name", drafts[0].Channel)
-            .SetTag("messaging.batch.message_count", drafts.Length);
-        return publisher.PublishAsync(drafts);
+            .SetTag("messaging.destination.name", requests[0].Channel)
+            .SetTag("messaging.batch.message_count", requests.Length);
+        return publisher.PublishAsync(requests);
     }
 
     private ProblemHttpResult? Check(Grant grant, string channel, string where = "")
@@ -103,8 +103,8 @@ internal sealed class PublishEndpoint(
     {
         if (key is null)
             return null;
-        if (key.Length is 0 or > MostKeyCharacters || key.Any(static c => c is < ' ' or > '~'))
-            return Problem(StatusCodes.Status400BadRequest, $"{where}a key is 1 to {MostKeyCharacters} printable ASCII characters");
+        if (key.Length is 0 or > MaxKeyCharacters || key.Any(static c => c is < ' ' or > '~'))
+            return Problem(StatusCodes.Status400BadRequest, $"{where}a key is 1 to {MaxKeyCharacters} printable ASCII characters");
         return publisher.IsDurable(channel)
             ? null
             : Problem(StatusCodes.Status400BadRequest, $"{where}a key needs a durable channel (History:Durable:Channels); leave it out, or make this one durable");
@@ -125,8 +125,8 @@ internal sealed class PublishEndpoint(
                 $"send [{{\"channel\":\"…\",\"data\":\"…\"}}, …] as JSON, both strings, and both there once: {error.Path ?? "$"} is not so "
                 + $"(line {error.LineNumber + 1}, byte {error.BytePositionInLine})");
         }
-        return messages.Length is 0 or > MostMessages
-            ? Problem(StatusCodes.Status400BadRequest, $"send 1 to {MostMessages} messages")
+        return messages.Length is 0 or > MaxMessages
+            ? Problem(StatusCodes.Status400BadRequest, $"send 1 to {MaxMessages} messages")
             : Array.IndexOf(messages, null) is >= 0 and var at
                 ? Problem(StatusCodes.Status400BadRequest, $"message {at} is null")
                 : null;

@@ -23,17 +23,17 @@ internal sealed class PublishMessage
 /// </param>
 /// <param name="Position">Of a durable channel: what browsers can subscribe after.</param>
 /// <param name="IsRepeated">Whether it had been published before, with the same key, and so was not now.</param>
-internal sealed record Published(
+internal sealed record PublishResponse(
     string Channel, long? RedisReceivers,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Position,
     [property: JsonPropertyName("repeated"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsRepeated)
 {
-    public static Published Of(Draft draft, Receipt receipt) => new(draft.Channel, receipt.Receivers, receipt.Position, receipt.IsRepeated);
+    public static PublishResponse From(PublishRequest request, PublishResult result) => new(request.Channel, result.Receivers, result.Position, result.IsRepeated);
 }
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, AllowDuplicateProperties = false, RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(PublishMessage[]))]
-[JsonSerializable(typeof(Published[]))]
+[JsonSerializable(typeof(PublishResponse[]))]
 internal sealed partial class PublishJson : JsonSerializerContext;

@@ -11,8 +11,8 @@ namespace Notifier.Endpoints;
 internal sealed class StatsEndpoint(
     SubscriptionHub hub, ConnectionRegistry connections, RedisBackplane backplane, RedisProbe probe, RedisMetrics redis, TimeProvider time)
 {
-    private const int UsualNames = 100;
-    private const int MostNames = 10_000;
+    private const int DefaultNames = 100;
+    private const int MaxNames = 10_000;
     private const int Talkers = 10;
 
     private readonly long began = time.GetTimestamp();
@@ -20,19 +20,19 @@ internal sealed class StatsEndpoint(
     public Results<Ok<Stats>, ProblemHttpResult> Read(HttpRequest request)
     {
         var asked = request.Query["names"].ToString();
-        var most = UsualNames;
-        if (asked.Length > 0 && !(int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out most) && most <= MostNames))
-            return TypedResults.Problem($"names is a number from 0 to {MostNames}", statusCode: StatusCodes.Status400BadRequest);
+        var most = DefaultNames;
+        if (asked.Length > 0 && !(int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out most) && most <= MaxNames))
+            return TypedResults.Problem($"names is a number from 0 to {MaxNames}", statusCode: StatusCodes.Status400BadRequest);
         request.HttpContext.Response.Headers.CacheControl = "no-store";
-        return TypedResults.Ok(Look(most));
+        return TypedResults.Ok(Snapshot(most));
     }
 
-    private Stats Look(int most)
+    private Stats Snapshot(int most)
     {
         var names = hub.Figures();
-        connections.ForEach(connections.Tally.Count);
-        var open = connections.Tally.Open;
-        var sent = connections.Tally.Sent;
+        connections.ForEach(connections.Counters.Count);
+        var open = connections.Counters.Open;
+        var sent = connections.Counters.Sent;
         return new(
             ProductVersion.Text,
             (long)time.GetElapsedTime(began).TotalSeconds,

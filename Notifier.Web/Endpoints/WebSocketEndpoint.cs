@@ -12,7 +12,7 @@ namespace Notifier.Endpoints;
 
 /// <summary>Where browsers connect: <c>/ws</c>, and <c>/</c> for those that know the slides.</summary>
 internal sealed partial class WebSocketEndpoint(
-    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, Visitors visitors, TimeProvider time,
+    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, Authenticator authenticator, TimeProvider time,
     IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions, ILogger<WebSocketEndpoint> logger)
 {
     private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
@@ -28,7 +28,7 @@ internal sealed partial class WebSocketEndpoint(
                 StatusCodes.Status426UpgradeRequired,
                 "This address speaks WebSocket. In a browser: new WebSocket(\"ws://…/ws\").\n");
         }
-        if (context.Features.Get<FrameUpgrade>() is not { } upgrade)
+        if (context.Features.Get<WebSocketUpgrade>() is not { } upgrade)
         {
             return ExplainAsync(
                 context.Response,
@@ -44,18 +44,18 @@ internal sealed partial class WebSocketEndpoint(
         return UpgradeAsync(context, upgrade);
     }
 
-    private async Task UpgradeAsync(HttpContext context, FrameUpgrade upgrade)
+    private async Task UpgradeAsync(HttpContext context, WebSocketUpgrade upgrade)
     {
         var subprotocol = Choose(context.WebSockets.WebSocketRequestedProtocols);
         upgrade.Format = subprotocol == NotifierV1.Subprotocol ? NotifierV1.Format : PlainText.Format;
-        Arrival arrival;
+        Handshake arrival;
         WebSocket socket;
         var span = Traces.Begin(context, context.Request.Path == "/" ? "/" : "/ws");
         try
         {
-            arrival = await ArriveAsync(context, subprotocol);
+            arrival = await AuthenticateAsync(context, subprotocol);
             socket = await context.WebSockets.AcceptWebSocketAsync(subprotocol);
-            span?.SetTag("notifier.connection.transport", Transports.Names[(int)upgrade.Connection!.Transport])
+            span?.SetTag("notifier.connection.transport", Transports.Names[(int)upgrade.Connection!.TransportKind])
                 .SetTag("notifier.close.code", arrival.Refusal?.Code);
             span.End(context.Response.StatusCode);
         }
@@ -63,7 +63,7 @@ internal sealed partial class WebSocketEndpoint(
         {
             span.End(StatusCodes.Status500InternalServerError);
             admission.Leave(upgrade.Address);
-            if (!ClientMessages.IsLoss(error))
+            if (!ClientReader.IsLoss(error))
                 throw;
             Log.Lost(logger, error.Message);
             return;
@@ -72,20 +72,20 @@ internal sealed partial class WebSocketEndpoint(
     }
 
     /// <summary>One method to the end: each that waits for a connection costs memory for each connection.</summary>
-    private async Task ServeAsync(WebSocket socket, Connection connection, Arrival arrival)
+    private async Task ServeAsync(WebSocket socket, Connection connection, Handshake arrival)
     {
-        var held = new HeldNames(connection, arrival.Visitor.Subscribe, hub, rules, limits.Value);
+        var held = new ClientSubscriptions(connection, arrival.Caller.Subscribe, hub, rules, limits.Value);
         try
         {
-            connection.Visit = VisitOf(connection, arrival.Visitor);
+            connection.Access = AccessFor(connection, arrival.Caller);
             connections.Add(connection);
-            if ((arrival.Refusal ?? visitors.CheckComing(arrival.Visitor)?.ToClose()) is { } reason)
+            if ((arrival.Refusal ?? authenticator.CheckDisconnected(arrival.Caller)?.ToClose()) is { } reason)
                 _ = connection.CloseAsync(reason);
             using ClientSession session = connection.Format == NotifierV1.Format
-                ? new NotifierV1Session(connection, connection.Visit!, held, defaults, limits.Value, visitors)
+                ? new NotifierV1Session(connection, connection.Access!, held, defaults, limits.Value, authenticator)
                 : new PlainTextSession(connection, held, limits.Value);
             session.Begin(arrival.Names);
-            var end = await session.RunAsync(new ClientMessages(socket, limits.Value.FrameBytes));
+            var end = await session.RunAsync(new ClientReader(socket, limits.Value.FrameBytes));
             if (end.Kind == ClientMessageKind.Lost)
                 Log.Lost(logger, end.Text);
             else
@@ -111,31 +111,31 @@ internal sealed partial class WebSocketEndpoint(
     /// What a visitor did wrong is told after accepting, for a browser sees a refused handshake only as 1006. The page comes first: nobody
     /// looks at the cookies of one that may not connect.
     /// </summary>
-    private async ValueTask<Arrival> ArriveAsync(HttpContext context, string? subprotocol)
+    private async ValueTask<Handshake> AuthenticateAsync(HttpContext context, string? subprotocol)
     {
         if (origins.Check(context.Request) is { } foreign)
-            return new(visitors.Nobody, [], CloseReason.NotAllowed(foreign));
+            return new(authenticator.Anonymous, [], CloseReason.NotAllowed(foreign));
         if (subprotocol is not (null or NotifierV1.Subprotocol))
-            return new(visitors.Nobody, [], CloseReason.Malformed($"unknown subprotocol; offer {NotifierV1.Subprotocol}, or none"));
+            return new(authenticator.Anonymous, [], CloseReason.Malformed($"unknown subprotocol; offer {NotifierV1.Subprotocol}, or none"));
         if (!NamesInQuery.TryRead(context.Request.QueryString, out var asked))
-            return new(visitors.Nobody, [], CloseReason.Malformed("a name in the address is not UTF-8"));
-        var (visitor, refusal) = await visitors.IdentifyAsync(context);
+            return new(authenticator.Anonymous, [], CloseReason.Malformed("a name in the address is not UTF-8"));
+        var (caller, refusal) = await authenticator.AuthenticateAsync(context);
         // In plain text there is no way to say later who one is.
-        if ((refusal ?? (subprotocol is null ? visitors.CheckNow(visitor!, visitor!.Subscribe) : null)) is { } refused)
-            return new(visitors.Nobody, [], refused.ToClose());
+        if ((refusal ?? (subprotocol is null ? authenticator.RequireAuthentication(caller!, caller!.Subscribe) : null)) is { } refused)
+            return new(authenticator.Anonymous, [], refused.ToClose());
         // Of what everybody is to get, each visitor gets what is allowed; what the address asks for is refused aloud.
-        return new(visitor!, [.. defaults.Where(name => visitor!.Subscribe.Check(name) is null), .. asked], null);
+        return new(caller!, [.. defaults.Where(name => caller!.Subscribe.Check(name) is null), .. asked], null);
     }
 
     /// <summary>Nothing for those that nobody needs to know: most connections, on many a server.</summary>
-    private Visit? VisitOf(Connection connection, Visitor visitor)
+    private ConnectionAccess? AccessFor(Connection connection, Caller caller)
     {
         if (connection.Format != NotifierV1.Format)
-            return visitor.IsAnonymous ? null : new Visit(visitor);
-        var visit = new Visit(visitor, Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12)));
-        if (visitor.IsAnonymous && visitor.Subscribe.IsEmpty && visitors.TakesTokens)
-            visit.AwaitToken(time.GetUtcNow());
-        return visit;
+            return caller.IsAnonymous ? null : new ConnectionAccess(caller);
+        var access = new ConnectionAccess(caller, Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12)));
+        if (caller.IsAnonymous && caller.Subscribe.IsEmpty && authenticator.AcceptsTokens)
+            access.AwaitToken(time.GetUtcNow());
+        return access;
     }
 
     private static Task ExplainAsync(HttpResponse response, int status, string text)
@@ -146,10 +146,10 @@ internal sealed partial class WebSocketEndpoint(
     }
 
     /// <summary>What a handshake has said.</summary>
-    /// <param name="Visitor">Who comes.</param>
+    /// <param name="Caller">Who comes.</param>
     /// <param name="Names">What to subscribe to at once.</param>
     /// <param name="Refusal">Why the connection is closed, or null.</param>
-    private readonly record struct Arrival(Visitor Visitor, IEnumerable<Name> Names, CloseReason? Refusal);
+    private readonly record struct Handshake(Caller Caller, IEnumerable<Name> Names, CloseReason? Refusal);
 
     private static partial class Log
     {

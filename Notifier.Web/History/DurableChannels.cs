@@ -8,11 +8,11 @@ namespace Notifier.History;
 /// <summary>The channels of <c>History:Durable:Channels</c>. Immutable.</summary>
 internal sealed class DurableChannels(IOptions<DurableOptions> options)
 {
-    private readonly RedisPattern[] patterns = [.. options.Value.Channels.Select(static text => RedisPattern.Of(Name.Parse(text)))];
+    private readonly RedisPattern[] patterns = [.. options.Value.Channels.Select(static text => RedisPattern.From(Name.Parse(text)))];
 
-    public bool AreThere => patterns.Length > 0;
+    public bool Any => patterns.Length > 0;
 
-    public bool Have(ReadOnlySpan<byte> channel)
+    public bool Match(ReadOnlySpan<byte> channel)
     {
         foreach (var pattern in patterns)
         {
@@ -24,12 +24,12 @@ internal sealed class DurableChannels(IOptions<DurableOptions> options)
 
     /// <summary>Whether every channel of the name is one of them. One that would take long to compare is taken for no.</summary>
     public bool Contain(Name name) => name.Kind == NameKind.Channel
-        ? Have(Encoding.UTF8.GetBytes(name.Text))
-        : AreThere && Containment.Prove(RedisPattern.Parse(name.Text), patterns).Holds;
+        ? Match(Encoding.UTF8.GetBytes(name.Text))
+        : Any && Containment.Prove(RedisPattern.Parse(name.Text), patterns).Holds;
 
     /// <summary>Whether a channel of the name may be one of them.</summary>
-    public bool MayTouch(Name name) => name.Kind == NameKind.Channel ? Contain(name) : AreThere && Array.Exists(patterns, Alike(RedisPattern.Parse(name.Text)));
+    public bool MayTouch(Name name) => name.Kind == NameKind.Channel ? Contain(name) : Any && Array.Exists(patterns, HasSamePrefix(RedisPattern.Parse(name.Text)));
 
-    private static Predicate<RedisPattern> Alike(RedisPattern asked) => pattern =>
-        pattern.Beginning.StartsWith(asked.Beginning) || asked.Beginning.StartsWith(pattern.Beginning);
+    private static Predicate<RedisPattern> HasSamePrefix(RedisPattern asked) => pattern =>
+        pattern.LiteralPrefix.StartsWith(asked.LiteralPrefix) || asked.LiteralPrefix.StartsWith(pattern.LiteralPrefix);
 }

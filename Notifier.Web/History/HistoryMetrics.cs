@@ -31,7 +31,7 @@ internal sealed class HistoryMetrics
         }
     }
 
-    public void Replayed(ReplaySource source, bool isWhole) => replays.Add(1, Sources[(int)source], Results[isWhole ? 1 : 0]);
+    public void OnReplayed(ReplaySource source, bool isWhole) => replays.Add(1, Sources[(int)source], Results[isWhole ? 1 : 0]);
 
     private static KeyValuePair<string, object?> Source(string name) => new("notifier.history.source", name);
 

@@ -19,7 +19,7 @@ internal sealed class Journal(
     IOptions<LimitsOptions> limits)
 {
     /// <summary>Of one page. A client that missed more gets several.</summary>
-    public const int MostMessages = 1_000;
+    public const int MaxMessages = 1_000;
 
     /// <summary>How many channels are asked for at once, where a pattern has many.</summary>
     private const int ChannelsAtOnce = 32;
@@ -37,15 +37,15 @@ internal sealed class Journal(
     public static string? CodeOf(Exception error) => error is RedisServerException ? error.Message.Split(' ')[0] : null;
 
     /// <summary>A durable message has come: if Redis does not know of it later, it has lost it, and the epoch ends.</summary>
-    public void NoteSeen(SeenMessage message) => Volatile.Write(ref seen, message);
+    public void OnSeen(SeenMessage message) => Volatile.Write(ref seen, message);
 
-    public Task<JournalHead> LookAsync() => LookAsync(Database);
+    public Task<JournalHead> ReadHeadAsync() => ReadHeadAsync(Database);
 
-    private async Task<JournalHead> LookAsync(IDatabase redis)
+    private async Task<JournalHead> ReadHeadAsync(IDatabase redis)
     {
         var latest = Volatile.Read(ref seen);
         var found = (RedisResult[])(await redis.ScriptEvaluateAsync(
-            JournalScripts.Look, [JournalScripts.State],
+            JournalScripts.Head, [JournalScripts.State],
             [
                 Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)),
                 durable.Value.Messages, (long)durable.Value.Age.TotalSeconds,
@@ -55,10 +55,10 @@ internal sealed class Journal(
     }
 
     /// <summary>The messages of a name after an id, up to the bounds of a page.</summary>
-    public async Task<JournalPage> ReadAsync(Name name, long after, int most = MostMessages)
+    public async Task<JournalPage> ReadAsync(Name name, long after, int most = MaxMessages)
     {
         var redis = Database;
-        var head = await LookAsync(redis);
+        var head = await ReadHeadAsync(redis);
         var oldest = head.Now - (long)durable.Value.Age.TotalMicroseconds;
         if (name.Kind == NameKind.Channel)
         {
@@ -67,7 +67,7 @@ internal sealed class Journal(
         }
 
         // What comes meanwhile has a later id than the head: it is on the next page.
-        var page = new PageOfMany(head.Id, most) { IsWhole = after >= oldest };
+        var page = new MergedPage(head.Id, most) { IsWhole = after >= oldest };
         var active = await redis.SortedSetRangeByScoreAsync(ByLatest, after, exclude: Exclude.Start);
         foreach (var some in Matching(name, active).Chunk(ChannelsAtOnce))
         {
@@ -81,9 +81,9 @@ internal sealed class Journal(
     public async Task<JournalPage> ReadLastAsync(Name name, int count)
     {
         var redis = Database;
-        var head = await LookAsync(redis);
-        count = Math.Min(count, MostMessages);
-        var logs = new List<ChannelLog>();
+        var head = await ReadHeadAsync(redis);
+        count = Math.Min(count, MaxMessages);
+        var logs = new List<ChannelPage>();
         if (name.Kind == NameKind.Channel)
             logs.Add(await ReadAsync(redis, InRedis(name.Text), label: null, 0, count, last: true));
         else
@@ -105,30 +105,30 @@ internal sealed class Journal(
         var at = 0;
         do
         {
-            some = await redis.SortedSetRangeByRankAsync(ByLatest, at, at + MostMessages - 1, Order.Descending);
+            some = await redis.SortedSetRangeByRankAsync(ByLatest, at, at + MaxMessages - 1, Order.Descending);
             found.AddRange(Matching(name, some).Take(most - found.Count));
             at += some.Length;
         }
-        while (some.Length == MostMessages && found.Count < most);
+        while (some.Length == MaxMessages && found.Count < most);
         return found;
     }
 
-    private async Task<ChannelLog> ReadAsync(IDatabase redis, RedisValue channel, byte[]? label, long after, int most, bool last = false)
+    private async Task<ChannelPage> ReadAsync(IDatabase redis, RedisValue channel, byte[]? label, long after, int most, bool last = false)
     {
         var found = (RedisResult[])(await redis.ScriptEvaluateAsync(
             JournalScripts.Messages, [JournalScripts.State], [channel, after, most, recent.Value.Bytes, last ? 1 : 0]))!;
         var entries = (byte[][])found[2]!;
         if (last)
             Array.Reverse(entries);
-        return ChannelLog.Of(label, (string?)found[0], hasMore: (int)found[1] == 1 && !last, entries, limits.Value.PayloadBytes);
+        return ChannelPage.Parse(label, (string?)found[0], hasMore: (int)found[1] == 1 && !last, entries, limits.Value.PayloadBytes);
     }
 
     private IEnumerable<(RedisValue InRedis, byte[] Channel)> Matching(Name name, RedisValue[] active)
     {
-        var pattern = RedisPattern.Of(name);
+        var pattern = RedisPattern.From(name);
         foreach (var raw in active)
         {
-            if (names.FromRedis((byte[])raw!) is { } channel && pattern.Matches(channel) && channels.Have(channel))
+            if (names.FromRedis((byte[])raw!) is { } channel && pattern.Matches(channel) && channels.Match(channel))
                 yield return (raw, channel);
         }
     }

@@ -18,7 +18,7 @@ internal readonly record struct JournalHead(JournalEpoch Epoch, long Id, long No
 internal sealed record JournalPage(JournalEpoch Epoch, long After, long UpTo, bool IsWhole, bool IsLast, Message[] Messages)
 {
     /// <summary>Whether a position is of this life of the journal, which has not lost it.</summary>
-    public bool Has(JournalPosition position) => position.Mark == Epoch.Mark && Epoch.Has(position.Id) && position.Id <= UpTo;
+    public bool Contains(JournalPosition position) => position.Mark == Epoch.Mark && Epoch.Contains(position.Id) && position.Id <= UpTo;
 }
 
 /// <summary>A durable message that was delivered here.</summary>

@@ -11,7 +11,7 @@ internal static class JournalScripts
     /// <summary>Publishes; for backends too.</summary>
     public static string Publish { get; } = Read("notifier.lua");
 
-    public static string Look { get; } = Read("look.lua");
+    public static string Head { get; } = Read("head.lua");
 
     public static string Messages { get; } = Read("read.lua");
 

@@ -150,7 +150,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
     }
 
     /// <summary>All messages before that number have been sent, and no later one: from now on only these may be dropped.</summary>
-    public void NoteSent(long number)
+    public void OnSent(long number)
     {
         Unsent = number;
         while (CanDrop && Count > 1 && (Count > bounds.Messages || bytes > bounds.Bytes))

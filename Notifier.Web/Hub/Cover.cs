@@ -7,11 +7,11 @@ namespace Notifier.Hub;
 /// A pattern that is subscribed in Redis in place of all names that it contains: it gives each message to those of them that match it. So a pattern
 /// for each visitor costs Redis nothing. Thread-safe.
 /// </summary>
-internal sealed class Cover(Name name, SubscriptionTraits traits) : IMessageSink
+internal sealed class Cover(Name name, SubscriptionContext context) : IMessageSink
 {
     /// <summary>Guards the names. Never held while framing, sending or logging.</summary>
     private readonly Lock gate = new();
-    private readonly CoveredNames names = new();
+    private readonly SubscriptionIndex names = new();
 
     // Of whoever delivers.
     private readonly List<Subscription> matching = [];
@@ -49,7 +49,7 @@ internal sealed class Cover(Name name, SubscriptionTraits traits) : IMessageSink
 
     public void Deliver(ReadOnlySpan<Message> messages, List<IBroadcast> due)
     {
-        traits.Metrics.Received(messages);
+        context.Metrics.OnReceived(messages);
         foreach (ref readonly var message in messages)
         {
             matching.Clear();
@@ -60,10 +60,10 @@ internal sealed class Cover(Name name, SubscriptionTraits traits) : IMessageSink
         }
     }
 
-    public void NoteGap(GapCode code, List<IBroadcast> due)
+    public void OnGap(GapCode code, List<IBroadcast> due)
     {
         foreach (var subscription in Subscriptions())
-            subscription.NoteGap(code, due);
+            subscription.OnGap(code, due);
     }
 
     public void Refuse(string reason)

@@ -13,7 +13,7 @@ internal sealed class Covers(IOptions<RedisOptions> options)
         [.. options.Value.Covers.Select(text => (Name.Pattern(text), RedisPattern.Parse(text)))];
 
     /// <summary>The first cover that contains the name, or null. One that would take long to compare is taken for none.</summary>
-    public Name? Of(Name name)
+    public Name? Find(Name name)
     {
         foreach (var cover in covers)
         {
@@ -29,7 +29,7 @@ internal sealed class Covers(IOptions<RedisOptions> options)
 }
 
 /// <summary>Those covers that are subscribed in Redis: each from the first name under it until the last has left. Under the hub's lock.</summary>
-internal sealed class LiveCovers(RedisSubscriptions redis, SubscriptionTraits traits)
+internal sealed class LiveCovers(RedisSubscriptions redis, SubscriptionContext context)
 {
     private readonly Dictionary<Name, (Cover Cover, RedisSubscription Redis)> live = [];
 
@@ -41,7 +41,7 @@ internal sealed class LiveCovers(RedisSubscriptions redis, SubscriptionTraits tr
     {
         if (!live.TryGetValue(name, out var found))
         {
-            var cover = new Cover(name, traits);
+            var cover = new Cover(name, context);
             cover.Add(subscription);
             live.Add(name, found = (cover, redis.Subscribe(cover)));
             return found;

@@ -28,7 +28,7 @@ internal sealed class DeliveryLatency(TimeProvider time, Action<TimeSpan> arrive
     }
 
     /// <summary>These have been passed on to all subscribers of the name. Called for each pass.</summary>
-    public void Look(Name name, ReadOnlySpan<Message> messages)
+    public void Sample(Name name, ReadOnlySpan<Message> messages)
     {
         if (Volatile.Read(ref followed) is not { } wanted)
             return;

@@ -59,20 +59,20 @@ internal sealed class HubMetrics
     /// <summary>What is looked up when somebody asks.</summary>
     public void Observe(SubscriptionHub hub)
     {
-        meter.CreateObservableUpDownCounter("notifier.name.count", () => hub.Census.Names, "{name}", "Names that are subscribed, lingering ones included.");
-        meter.CreateObservableUpDownCounter("notifier.subscriber.count", () => hub.Census.Subscribers, "{subscriber}", "Names of all connections, added up.");
+        meter.CreateObservableUpDownCounter("notifier.name.count", () => hub.CountsAsPattern.Names, "{name}", "Names that are subscribed, lingering ones included.");
+        meter.CreateObservableUpDownCounter("notifier.subscriber.count", () => hub.CountsAsPattern.Subscribers, "{subscriber}", "Names of all connections, added up.");
         meter.CreateObservableUpDownCounter(
             "notifier.subscriber.behind", () => hub.CountBehind(), "{subscriber}", "Those that have not been sent what came more than a second ago.");
         meter.CreateObservableUpDownCounter("notifier.log.usage", () => hub.LogBytes, "By", "What is kept of recent messages.");
         meter.CreateObservableUpDownCounter("notifier.log.limit", () => hub.LogLimit, "By", "What may be kept of them (History:Recent:NodeBytes).");
     }
 
-    public void Gap(GapCode code) => gaps.Add(1, Gaps[(int)code]);
+    public void OnGap(GapCode code) => gaps.Add(1, Gaps[(int)code]);
 
-    public void Refused(RefusalKind kind) => refusals.Add(1, Refusals[(int)kind]);
+    public void OnRefused(RefusalKind kind) => refusals.Add(1, Refusals[(int)kind]);
 
     /// <summary>Redis has delivered this for one subscription. Called from any thread.</summary>
-    public void Received(ReadOnlySpan<Message> received)
+    public void OnReceived(ReadOnlySpan<Message> received)
     {
         var payloads = 0L;
         foreach (ref readonly var message in received)
@@ -82,7 +82,7 @@ internal sealed class HubMetrics
     }
 
     /// <summary>A batch was sent. Called for each broadcast.</summary>
-    public void Passed(int count, TimeSpan took)
+    public void OnBroadcast(int count, TimeSpan took)
     {
         batch.Record(count);
         duration.Record(took.TotalSeconds);

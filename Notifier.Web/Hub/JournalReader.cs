@@ -18,12 +18,12 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<(Name Name, long After), Lazy<Task<JournalPage?>>> reading = [];
-    private readonly Seldom refusals = new(time);
+    private readonly LogThrottle refusals = new(time);
 
     public Journal Journal => journal;
 
     /// <returns>Null when Redis refuses; also where there is no journal, and none can be begun.</returns>
-    public Task<JournalHead?> LookAsync() => TryAsync(async () => (JournalHead?)await journal.LookAsync(), TimeSpan.Zero);
+    public Task<JournalHead?> ReadHeadAsync() => TryAsync(async () => (JournalHead?)await journal.ReadHeadAsync(), TimeSpan.Zero);
 
     /// <returns>Null when Redis refuses.</returns>
     public async Task<JournalPage?> ReadAsync(Name name, long after)
@@ -68,7 +68,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
                         Log.Refused(logger, error.Message);
                     return default;
                 }
-                await backplane.WhenWorthAnotherLookAsync(restoration);
+                await backplane.WaitBeforeRetryAsync(restoration);
             }
         }
     }

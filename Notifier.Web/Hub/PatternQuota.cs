@@ -29,13 +29,13 @@ internal sealed class PatternQuota(LimitsOptions limits)
 
     /// <summary>Whether the address may hold one more, or this one once more.</summary>
     public NameRefusal? CheckShare(ClientAddress address, NameEntry? entry) =>
-        !address.IsNobody && shares.TryGetValue(address, out var share) && share.Count >= largestShare && (entry is null || !share.ContainsKey(entry))
+        !address.IsUnknown && shares.TryGetValue(address, out var share) && share.Count >= largestShare && (entry is null || !share.ContainsKey(entry))
             ? NameRefusal.Overloaded($"too many patterns: one address may hold {largestShare} different ones; ask for a channel, or later")
             : null;
 
     public void Add(NameEntry entry) => counted.Add(entry);
 
-    public bool Has(NameEntry entry) => counted.Contains(entry);
+    public bool Contains(NameEntry entry) => counted.Contains(entry);
 
     public void Remove(NameEntry entry)
     {
@@ -50,18 +50,18 @@ internal sealed class PatternQuota(LimitsOptions limits)
     }
 
     /// <summary>A connection of this address holds the pattern from now on.</summary>
-    public void Hold(ClientAddress address, NameEntry entry)
+    public void Acquire(ClientAddress address, NameEntry entry)
     {
-        if (address.IsNobody || !counted.Contains(entry))
+        if (address.IsUnknown || !counted.Contains(entry))
             return;
         if (!shares.TryGetValue(address, out var share))
             shares.Add(address, share = []);
         share[entry] = share.GetValueOrDefault(entry) + 1;
     }
 
-    public void LetGo(ClientAddress address, NameEntry entry)
+    public void Release(ClientAddress address, NameEntry entry)
     {
-        if (address.IsNobody || !shares.TryGetValue(address, out var share) || !share.TryGetValue(entry, out var times))
+        if (address.IsUnknown || !shares.TryGetValue(address, out var share) || !share.TryGetValue(entry, out var times))
             return;
         if (times > 1)
             share[entry] = times - 1;

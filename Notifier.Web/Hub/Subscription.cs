@@ -14,41 +14,41 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     /// <summary>Guards the log and the subscribers. Never held while framing, sending or logging.</summary>
     private readonly Lock gate = new();
     private readonly MessageLog log;
-    private readonly Recall? recall;
+    private readonly Recovery? recovery;
     private UnsentMessages unsent;
-    private Crowds crowds;
+    private SubscriberSet subscribers;
     private long usedAt;
     private long head = 1;
-    private readonly Pace pace = new();
+    private readonly MessageRate rate = new();
 
-    public Subscription(Name name, SubscriptionTraits traits)
+    public Subscription(Name name, SubscriptionContext context)
     {
         Name = name;
-        Traits = traits;
-        log = new(traits.Recent, traits.Time, traits.Budget);
+        Context = context;
+        log = new(context.Recent, context.Time, context.Budget);
         unsent = new(log);
-        usedAt = traits.Time.GetTimestamp();
+        usedAt = context.Time.GetTimestamp();
         Pattern = name.Kind == NameKind.Pattern ? RedisPattern.Parse(name.Text) : null;
-        Source = new(name);
-        if (traits.Journal is { } journal && journal.Journal.Channels.MayTouch(name))
+        Identity = new(name);
+        if (context.Journal is { } journal && journal.Journal.Channels.MayTouch(name))
         {
-            Tail = new(this, journal, traits);
-            recall = new(this, Tail, journal);
+            Follower = new(this, journal, context);
+            recovery = new(this, Follower, journal);
         }
     }
 
     public Name Name { get; }
 
-    private SubscriptionTraits Traits { get; }
+    private SubscriptionContext Context { get; }
 
     /// <summary>Null for a channel: it needs no matching.</summary>
     public RedisPattern? Pattern { get; }
 
     /// <summary>What its messages have in common.</summary>
-    public MessageSource Source { get; }
+    public SubscriptionIdentity Identity { get; }
 
     /// <summary>Null where none of its channels is durable.</summary>
-    public JournalTail? Tail { get; }
+    public JournalFollower? Follower { get; }
 
     /// <summary>The number of the next message. Read without the lock: a reader that sees an old one is woken later.</summary>
     public long Head => Volatile.Read(ref head);
@@ -57,7 +57,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
 
     void IMessageSink.Deliver(ReadOnlySpan<Message> messages, List<IBroadcast> due)
     {
-        Traits.Metrics.Received(messages);
+        Context.Metrics.OnReceived(messages);
         Deliver(messages, due);
     }
 
@@ -66,13 +66,13 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     {
         if (!AreAcceptable(messages))
             messages = Accept(messages);
-        if (Tail is not null)
-            Tail.Take(messages, due);
+        if (Follower is not null)
+            Follower.Receive(messages, due);
         else
             Append(messages, due);
     }
 
-    bool IMessageSink.IsFull => unsent.IsFull && Tail is null;
+    bool IMessageSink.IsDropping => unsent.IsDropping && Follower is null;
 
     void IMessageSink.Drop(int messages, List<IBroadcast> due)
     {
@@ -81,16 +81,16 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         Append([], due);        // there may be room again, for the gap
     }
 
-    public void NoteGap(GapCode code, List<IBroadcast> due)
+    public void OnGap(GapCode code, List<IBroadcast> due)
     {
-        if (Tail is not null)
-            Tail.NoteGap(code, due);
+        if (Follower is not null)
+            Follower.NoteGap(code, due);
         else
             Append([Message.GapOf(code)], due);
     }
 
     /// <summary>Delivers, and sends in this thread what it is given. For who is no receiver. Called from any thread.</summary>
-    public void Pass(ReadOnlySpan<Message> messages)
+    public void DeliverAndBroadcast(ReadOnlySpan<Message> messages)
     {
         var due = new DueBroadcasts();
         Deliver(messages, due.List);
@@ -98,7 +98,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     }
 
     /// <summary>The same for what is accepted already: from the journal.</summary>
-    public void PassOn(ReadOnlySpan<Message> messages)
+    public void AppendAndBroadcast(ReadOnlySpan<Message> messages)
     {
         var due = new DueBroadcasts();
         Append(messages, due.List);
@@ -110,7 +110,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     {
         foreach (ref readonly var message in messages)
         {
-            if (!Traits.IsAcceptable(message, Tail) || (Pattern is not null && !Pattern.Matches(message.Channel.Span)))
+            if (!Context.IsAcceptable(message, Follower) || (Pattern is not null && !Pattern.Matches(message.Channel.Span)))
                 return false;
         }
         return true;
@@ -126,9 +126,9 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         foreach (ref readonly var message in messages)
         {
             if (message.Gap == GapCode.None && Pattern is not null && !Pattern.Matches(message.Channel.Span))
-                Traits.ReportMismatch(Name);
+                Context.ReportMismatch(Name);
             else
-                accepted.Add(Traits.IsAcceptable(message, Tail) ? message : Traits.Limit(Name, message));
+                accepted.Add(Context.IsAcceptable(message, Follower) ? message : Context.Limit(Name, message));
         }
         return [.. accepted];
     }
@@ -143,16 +143,16 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         foreach (ref readonly var message in messages)
         {
             if (message.Gap != GapCode.None)
-                Traits.Metrics.Gap(message.Gap);
+                Context.Metrics.OnGap(message.Gap);
         }
-        var now = Traits.Time.GetTimestamp();
+        var now = Context.Time.GetTimestamp();
         int lost;
         lock (gate)
         {
             lost = unsent.Append(messages, now);
             Volatile.Write(ref head, log.Next);
             usedAt = now;
-            if (unsent.TryGive())
+            if (unsent.TryClaim())
                 due.Add(this);
         }
         if (lost > 0)
@@ -163,19 +163,19 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     {
         try
         {
-            Traits.Metrics.Gap(GapCode.Overload);
-            Traits.ReportOverload(Name, lost);
+            Context.Metrics.OnGap(GapCode.Overload);
+            Context.ReportOverload(Name, lost);
         }
         catch (Exception error)
         {
-            NoteFailure(error, [], 0);
+            OnFailed(error, [], 0);
         }
     }
 
     public BroadcastResult Broadcast(Action<int>? sent)
     {
-        var began = Traits.Time.GetTimestamp();
-        var buffers = PassScratch.OfThisThread;
+        var began = Context.Time.GetTimestamp();
+        var buffers = DispatchBuffers.ForThisThread;
         long number;
         int messages;
         bool isGivenUp;
@@ -185,32 +185,32 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         var batch = buffers.Messages.AsSpan(0, messages);
         try
         {
-            Traits.Budget.Keep();
-            for (var crowd = crowds.First; crowd is not null; crowd = crowd.Next)
+            Context.Budget.Keep();
+            for (var group = subscribers.First; group is not null; group = group.Next)
             {
-                if (crowd.Count > 0)
-                    Broadcast(batch, number, crowd, sent);
+                if (group.Count > 0)
+                    Broadcast(batch, number, group, sent);
                 if (isGivenUp)
-                    Offer(FrameBatch.Nothing(0), number, crowd, sent);      // who is behind is told
+                    BroadcastTo(FrameBatch.Nothing(0), number, group, sent);      // who is behind is told
             }
-            Traits.Metrics.Latency.Look(Name, batch);
-            took = Traits.Time.GetElapsedTime(began);
-            Traits.Metrics.Passed(messages, took);
+            Context.Metrics.Latency.Sample(Name, batch);
+            took = Context.Time.GetElapsedTime(began);
+            Context.Metrics.OnBroadcast(messages, took);
         }
         catch (Exception error)
         {
             // A mistake of ours in one message must not make the name deaf.
-            NoteFailure(error, batch, began);
+            OnFailed(error, batch, began);
         }
         var bytes = 0L;
         foreach (ref readonly var message in batch)
             bytes += message.Size;
         batch.Clear();
-        return new(NoteSent(number + messages, bytes, began), messages, took);
+        return new(OnSent(number + messages, bytes, began), messages, took);
     }
 
     /// <summary>Some subscribers may have missed what failed. A failed gap of this kind adds no further one: that would loop.</summary>
-    private void NoteFailure(Exception error, ReadOnlySpan<Message> batch, long now)
+    private void OnFailed(Exception error, ReadOnlySpan<Message> batch, long now)
     {
         if (batch is not ([] or [{ Gap: GapCode.Internal }]))
         {
@@ -219,8 +219,8 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         }
         try
         {
-            Traits.ReportFailure(Name, error);
-            Traits.Metrics.Gap(GapCode.Internal);
+            Context.ReportFailure(Name, error);
+            Context.Metrics.OnGap(GapCode.Internal);
         }
         catch (Exception)
         {
@@ -229,7 +229,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     }
 
     /// <returns>Whether more waits; else nobody has the broadcast any more.</returns>
-    private bool NoteSent(long next, long bytes, long now)
+    private bool OnSent(long next, long bytes, long now)
     {
         int lost;
         bool hasMore;
@@ -243,33 +243,33 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         return hasMore;
     }
 
-    private void Broadcast(ReadOnlySpan<Message> messages, long number, Crowd crowd, Action<int>? sent)
+    private void Broadcast(ReadOnlySpan<Message> messages, long number, FormatGroup group, Action<int>? sent)
     {
-        var frames = PassScratch.OfThisThread.Frames;
+        var frames = DispatchBuffers.ForThisThread.Frames;
         while (messages.Length > 0)
         {
-            var batch = crowd.Format.Encode(frames, messages, Source, number);
-            Offer(batch, number, crowd, sent);
+            var batch = group.Format.Encode(frames, messages, Identity, number);
+            BroadcastTo(batch, number, group, sent);
             number += batch.Count;
             messages = messages[batch.Count..];
         }
     }
 
-    private void Offer(in FrameBatch batch, long number, Crowd crowd, Action<int>? sent)
+    private void BroadcastTo(in FrameBatch batch, long number, FormatGroup group, Action<int>? sent)
     {
-        if (Traits.Helpers.Most > 0 && SharedOffer.HelpersFor(crowd.Count) is > 0 and var helpers)
+        if (Context.Helpers.Most > 0 && SharedBroadcast.HelpersFor(group.Count) is > 0 and var helpers)
         {
-            PassScratch.OfThisThread.Sharing.Offer(Traits.Helpers, helpers, crowd, gate, batch, number, sent);
+            DispatchBuffers.ForThisThread.Sharing.Broadcast(Context.Helpers, helpers, group, gate, batch, number, sent);
             return;
         }
-        var cost = PassScratch.CostOf(batch);
-        foreach (var chunk in crowd.InChunks(gate, PassScratch.OfThisThread.ChunkFor(cost)))
+        var cost = DispatchBuffers.CostOf(batch);
+        foreach (var chunk in group.InChunks(gate, DispatchBuffers.ForThisThread.ChunkFor(cost)))
         {
             foreach (var subscriber in chunk)
-                subscriber.Offer(batch, number, number + batch.Count);
+                subscriber.Deliver(batch, number, number + batch.Count);
             sent?.Invoke(chunk.Length * cost);
         }
-        PassScratch.OfThisThread.Slices.Clear();
+        DispatchBuffers.ForThisThread.Slices.Clear();
     }
 
     /// <summary>When a message came last, or somebody: those that were used least recently give up their memory first.</summary>
@@ -298,9 +298,9 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     // ---- what a subscriber asks for ----------------------------------------------------------------------------------
 
     /// <summary>Adds a subscriber: at the log's head, or where it wants to begin, as far as the log knows that.</summary>
-    public Standing Admit(Subscriber subscriber, Replay replay)
+    public RecoveryResult Add(Subscriber subscriber, ReplayRequest replay)
     {
-        var after = replay.After is null ? null : Source.NumberOf(replay.After);
+        var after = replay.After is null ? null : Identity.NumberOf(replay.After);
         lock (gate)
         {
             log.TrimByAge();
@@ -308,10 +308,10 @@ internal sealed class Subscription : IMessageSink, IBroadcast
             var start = isKnown ? Math.Max(after!.Value + 1, log.First) : replay.Last is { } last ? log.NumberOfLast(last) : log.Next;
             // A gap stands for messages that nobody has.
             var problem = replay.After is null ? null : !isKnown ? Codes.Elsewhere : start > after + 1 ? Codes.Trimmed : log.LastGap >= start ? Codes.Gap : null;
-            var needsJournal = Tail is not null && (problem is Codes.Elsewhere or Codes.Trimmed || (replay is { After: null, Last: { } wanted } && log.Next - start < wanted));
-            subscriber.StandAt(needsJournal ? log.Next : start);
-            crowds.Add(subscriber);
-            usedAt = Traits.Time.GetTimestamp();
+            var needsJournal = Follower is not null && (problem is Codes.Elsewhere or Codes.Trimmed || (replay is { After: null, Last: { } wanted } && log.Next - start < wanted));
+            subscriber.SetCursor(needsJournal ? log.Next : start);
+            subscribers.Add(subscriber);
+            usedAt = Context.Time.GetTimestamp();
             return new(replay.After is null ? null : problem is null, problem, needsJournal);
         }
     }
@@ -345,30 +345,30 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     }
 
     /// <summary>Completes with <paramref name="live"/>, when the subscriber stands where it is to begin.</summary>
-    public Task<string?> StandAsync(Task<string?> live, Subscriber subscriber, Replay replay) =>
-        recall?.StandAsync(live, subscriber, replay) ?? live;
+    public Task<string?> RecoverAsync(Task<string?> live, Subscriber subscriber, ReplayRequest replay) =>
+        recovery?.RecoverAsync(live, subscriber, replay) ?? live;
 
     /// <summary>Fetches the next page of the journal for a subscriber whose log does not go back so far.</summary>
-    public Task GoOnAsync(Subscriber subscriber, long after) => recall!.GoOnAsync(subscriber, after);
+    public Task ReadNextPageAsync(Subscriber subscriber, long after) => recovery!.ReadNextPageAsync(subscriber, after);
 
-    public void Dismiss(Subscriber subscriber)
+    public void Remove(Subscriber subscriber)
     {
         lock (gate)
-            crowds.Remove(subscriber);
+            subscribers.Remove(subscriber);
     }
 
     /// <summary>The frames from <paramref name="cursor"/> on, one batch of them; valid until this thread asks for the next.</summary>
     /// <param name="cursor">The number of the first.</param>
     /// <param name="format">What the subscriber speaks.</param>
     /// <param name="loss">What the log no longer has of it; then there is no batch.</param>
-    public FrameBatch? Slice(long cursor, WireFormat format, out Loss? loss)
+    public FrameBatch? ReadBatch(long cursor, WireFormat format, out Loss? loss)
     {
-        var scratch = PassScratch.OfThisThread;
-        return Slice(cursor, format, scratch.Frames, scratch.Messages, out loss);
+        var scratch = DispatchBuffers.ForThisThread;
+        return ReadBatch(cursor, format, scratch.Frames, scratch.Messages, out loss);
     }
 
     /// <summary>The same, framed into a buffer of the caller's, as many as there is room for on the way.</summary>
-    public FrameBatch? Slice(long cursor, WireFormat format, FrameBuffer frames, Span<Message> room, out Loss? loss)
+    public FrameBatch? ReadBatch(long cursor, WireFormat format, FrameBuffer frames, Span<Message> room, out Loss? loss)
     {
         int count;
         lock (gate)
@@ -379,26 +379,26 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         if (count == 0)
             return null;
         var messages = room[..count];
-        var batch = format.Encode(frames, messages, Source, cursor);
+        var batch = format.Encode(frames, messages, Identity, cursor);
         messages.Clear();
         return batch;
     }
 
-    public void Refuse(string reason) => crowds.Visit(gate, subscriber => subscriber.Refuse(reason));
+    public void Refuse(string reason) => subscribers.ForEach(gate, subscriber => subscriber.Refuse(reason));
 
     // ---- each second, and when somebody watches ----------------------------------------------------------------------
 
     /// <summary>Gives back what has grown too old in a name that went quiet, and takes its pace. Called by the sweep.</summary>
-    public void LookBySecond()
+    public void Sweep()
     {
         lock (gate)
             log.TrimByAge();
-        pace.Look(Head);
+        rate.Sample(Head);
     }
 
-    public void NoteReplay(ReplaySource source, bool isWhole) => Traits.NoteReplay(source, isWhole);
+    public void OnReplayed(ReplaySource source, bool isWhole) => Context.OnReplayed(source, isWhole);
 
-    public NameFigures Figures(int subscribers) => new(Name, subscribers, Head - 1, pace.PerSecond);
+    public NameFigures Figures(int subscribers) => new(Name, subscribers, Head - 1, rate.PerSecond);
 
     /// <summary>
     /// How many subscribers have not been sent what came before the last sweep. Not what came since: while a pass runs, that is everybody.
@@ -406,7 +406,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     public int CountBehind()
     {
         var behind = 0;
-        crowds.Visit(gate, subscriber => behind += subscriber.HasSentUpTo(pace.Head) ? 0 : 1);
+        subscribers.ForEach(gate, subscriber => behind += subscriber.HasSentUpTo(rate.Head) ? 0 : 1);
         return behind;
     }
 }

@@ -15,7 +15,7 @@ internal sealed partial class SubscriptionHub
 {
     private readonly RedisBackplane backplane;
     private readonly Covers covers;
-    private readonly SubscriptionTraits traits;
+    private readonly SubscriptionContext context;
     private readonly TimeSpan linger;
     private readonly TimeProvider time;
     private readonly ILogger<SubscriptionHub> logger;
@@ -26,27 +26,27 @@ internal sealed partial class SubscriptionHub
     private readonly RedisSubscriptions redis;
     private readonly LiveCovers liveCovers;
     private readonly PatternQuota quota;
-    private readonly Seldom refusals;
-    private readonly Seldom full;
+    private readonly LogThrottle refusals;
+    private readonly LogThrottle full;
 
     public SubscriptionHub(
-        RedisBackplane backplane, RedisSubscriptions redis, Covers covers, SubscriptionTraits traits, IOptions<RedisOptions> options,
+        RedisBackplane backplane, RedisSubscriptions redis, Covers covers, SubscriptionContext context, IOptions<RedisOptions> options,
         IOptions<LimitsOptions> limits, TimeProvider time, ILogger<SubscriptionHub> logger)
     {
         this.backplane = backplane;
         this.redis = redis;
         this.covers = covers;
-        this.traits = traits;
+        this.context = context;
         this.time = time;
         this.logger = logger;
         linger = options.Value.Linger;
-        liveCovers = new LiveCovers(redis, traits);
+        liveCovers = new LiveCovers(redis, context);
         quota = new PatternQuota(limits.Value);
-        refusals = new Seldom(time);
-        full = new Seldom(time);
-        traits.Budget.Exceeded = MakeRoom;
-        traits.Metrics.Observe(this);
-        backplane.Restored += NoteReturn;
+        refusals = new LogThrottle(time);
+        full = new LogThrottle(time);
+        context.Budget.Exceeded = MakeRoom;
+        context.Metrics.Observe(this);
+        backplane.Restored += OnReconnected;
         redis.Refused += Refuse;
     }
 
@@ -69,7 +69,7 @@ internal sealed partial class SubscriptionHub
 
     // ---- watching ----------------------------------------------------------------------------------------------------
 
-    public Census Census
+    public HubCounts CountsAsPattern
     {
         get
         {
@@ -79,10 +79,10 @@ internal sealed partial class SubscriptionHub
     }
 
     /// <summary>What all logs hold.</summary>
-    public long LogBytes => traits.Budget.Bytes;
+    public long LogBytes => context.Budget.Bytes;
 
     /// <summary>What they may hold.</summary>
-    public long LogLimit => traits.Recent.NodeBytes;
+    public long LogLimit => context.Recent.NodeBytes;
 
     /// <summary>How many subscribers have not been sent what came more than a second ago.</summary>
     public int CountBehind()
@@ -100,7 +100,7 @@ internal sealed partial class SubscriptionHub
     }
 
     /// <summary>A connection did not get a name that it asked for.</summary>
-    public void NoteRefusal(RefusalKind kind) => traits.Metrics.Refused(kind);
+    public void OnRefused(RefusalKind kind) => context.Metrics.OnRefused(kind);
 
     // ---- subscribing -------------------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ internal sealed partial class SubscriptionHub
     /// <param name="replay">What is wanted of the messages before.</param>
     /// <param name="held">The subscriber and when the name is live, unless there is no room for one more pattern.</param>
     /// <returns>Null, or why there is no subscriber.</returns>
-    public NameRefusal? TrySubscribe(Connection connection, Name name, Action<Subscriber, string> refused, Replay replay, out HeldName held)
+    public NameRefusal? TrySubscribe(Connection connection, Name name, Action<Subscriber, string> refused, ReplayRequest replay, out ClientSubscription held)
     {
         held = default;
         Subscriber? subscriber = null;
@@ -131,13 +131,13 @@ internal sealed partial class SubscriptionHub
         // Those who had joined were told when Redis refused the name; this one may have come between that and its removal.
         if (entry!.Redis.Refusal is { } reason)
             subscriber.Refuse(reason);
-        held = new(subscriber, entry.Subscription.StandAsync(entry.Redis.Live, subscriber, replay));
+        held = new(subscriber, entry.Subscription.RecoverAsync(entry.Redis.Live, subscriber, replay));
         return null;
 
         Subscriber Enter(Subscription subscription)
         {
             var entering = new Subscriber(connection, subscription, refused);
-            entering.Enter(replay);
+            entering.Join(replay);
             return entering;
         }
     }
@@ -148,16 +148,16 @@ internal sealed partial class SubscriptionHub
     /// <param name="entry">Null when there is no room.</param>
     private NameRefusal? Acquire(Name name, ClientAddress address, Action<Subscription> opening, out NameEntry? entry)
     {
-        var cover = covers.Of(name);
+        var cover = covers.Find(name);
         lock (gate)
         {
-            var counts = entries.TryGetValue(name, out entry) ? quota.Has(entry) : Counts(name, cover);
+            var counts = entries.TryGetValue(name, out entry) ? quota.Contains(entry) : Counts(name, cover);
             if (counts && CheckPatterns(address, entry) is { } full)
                 return full;
             entry ??= Open(name, cover, counts, opening);
             if (++entry.References == 1)
                 unwanted.Remove(entry);
-            quota.Hold(address, entry);
+            quota.Acquire(address, entry);
             return null;
         }
     }
@@ -171,17 +171,17 @@ internal sealed partial class SubscriptionHub
         // Those that only linger make room.
         if (quota.Unwanted.FirstOrDefault(CanLeave) is not { } idle)
             return quota.Full();
-        LetGo(idle);
+        Expire(idle);
         return null;
     }
 
     /// <summary>Whether Redis, or this process, would try the pattern for messages that it does not match.</summary>
     private bool Counts(Name name, Name? cover) => name.Kind == NameKind.Pattern
-        && (cover is null || liveCovers.Find(cover.Value)?.CountAlike(RedisPattern.Of(name)) >= PatternQuota.FreeUnderCover);
+        && (cover is null || liveCovers.Find(cover.Value)?.CountAlike(RedisPattern.From(name)) >= PatternQuota.FreeUnderCover);
 
     private NameEntry Open(Name name, Name? cover, bool counts, Action<Subscription> opening)
     {
-        var subscription = new Subscription(name, traits);
+        var subscription = new Subscription(name, context);
         opening(subscription);
         var entry = cover is { } above
             ? Under(liveCovers.Add(above, subscription))
@@ -196,7 +196,7 @@ internal sealed partial class SubscriptionHub
 
     // ---- letting go --------------------------------------------------------------------------------------------------
 
-    /// <summary>Ends it. Runs as the holder of the subscriber's connection.</summary>
+    /// <summary>Ends it. Runs as the owner of the subscriber's connection.</summary>
     public void Unsubscribe(Subscriber subscriber)
     {
         subscriber.Leave();
@@ -205,7 +205,7 @@ internal sealed partial class SubscriptionHub
             // Otherwise Redis refused the name, and somebody may have asked for it anew.
             if (!entries.TryGetValue(subscriber.Subscription.Name, out var entry) || entry.Subscription != subscriber.Subscription)
                 return;
-            quota.LetGo(subscriber.Connection.Address, entry);
+            quota.Release(subscriber.Connection.Address, entry);
             if (--entry.References == 0)
             {
                 entry.UnwantedSince = time.GetTimestamp();
@@ -224,11 +224,11 @@ internal sealed partial class SubscriptionHub
         lock (gate)
         {
             foreach (var entry in unwanted.Where(entry => CanLeave(entry) && time.GetElapsedTime(entry.UnwantedSince) >= linger).ToList())
-                LetGo(entry);
+                Expire(entry);
             live = [.. entries.Values];
         }
         foreach (var entry in live)
-            entry.Subscription.LookBySecond();
+            entry.Subscription.Sweep();
         if (backplane.IsSettled)
             redis.Reconcile();      // nobody tells of every loss
     }
@@ -255,7 +255,7 @@ internal sealed partial class SubscriptionHub
     // What Redis has not confirmed is not unsubscribed: it lingers on until it is.
     private bool CanLeave(NameEntry entry) => backplane.IsSettled && entry.Redis.IsConfirmed;
 
-    private void LetGo(NameEntry entry)
+    private void Expire(NameEntry entry)
     {
         Remove(entry);
         if (entry.Cover is { } cover)
@@ -286,7 +286,7 @@ internal sealed partial class SubscriptionHub
     }
 
     /// <summary>Redis is back. Each name has had its gap where it was confirmed again; those that were not are asked for.</summary>
-    private void NoteReturn()
+    private void OnReconnected()
     {
         int live;
         lock (gate)

@@ -13,8 +13,8 @@ namespace Notifier.Hub;
 /// </remarks>
 internal struct UnsentMessages
 {
-    public const int MostMessages = 100_000;
-    public const int MostBytes = 32 * 1024 * 1024;
+    public const int MaxMessages = 100_000;
+    public const int MaxBytes = 32 * 1024 * 1024;
 
     private readonly MessageLog log;
 
@@ -34,16 +34,16 @@ internal struct UnsentMessages
     private long latestJournalId;
 
     /// <summary>Some thread has been told to send.</summary>
-    private bool isGiven;
+    private bool isClaimed;
 
     public UnsentMessages(MessageLog log)
     {
         this.log = log;
-        log.NoteSent(first);
+        log.OnSent(first);
     }
 
     /// <summary>Whether what comes is dropped. May be read without the lock.</summary>
-    public bool IsFull => Volatile.Read(ref dropped) > 0;
+    public bool IsDropping => Volatile.Read(ref dropped) > 0;
 
     /// <summary>Appends messages, as far as there is room.</summary>
     /// <param name="messages">The next ones.</param>
@@ -70,11 +70,11 @@ internal struct UnsentMessages
     public void AppendGap(GapCode code, long now) => Append(Message.GapOf(code) with { JournalId = latestJournalId }, now);
 
     /// <summary>Claims the broadcast. True if messages wait and no thread had claimed it.</summary>
-    public bool TryGive()
+    public bool TryClaim()
     {
-        if (isGiven || first == log.Next)
+        if (isClaimed || first == log.Next)
             return false;
-        return isGiven = true;
+        return isClaimed = true;
     }
 
     /// <summary>Copies what is next.</summary>
@@ -99,9 +99,9 @@ internal struct UnsentMessages
     {
         first = Math.Max(next, log.First);
         bytes = first < log.Next ? Math.Max(0, bytes - sent) : 0;
-        log.NoteSent(first);
+        log.OnSent(first);
         lost = TryAppendGap(now);       // perhaps nothing more comes that it would come before
-        return isGiven = first < log.Next;
+        return isClaimed = first < log.Next;
     }
 
     /// <summary>The log has given up all.</summary>
@@ -110,7 +110,7 @@ internal struct UnsentMessages
     private readonly bool HasRoom()
     {
         var share = dropped > 0 ? 2 : 1;
-        return log.Next - first < MostMessages / share && bytes < MostBytes / share;
+        return log.Next - first < MaxMessages / share && bytes < MaxBytes / share;
     }
 
     private int TryAppendGap(long now)

@@ -35,7 +35,7 @@ internal sealed class EventStream : JsonFormat
 
     public override int FrameLength(ReadOnlySpan<byte> frames) => frames.IndexOf("\n\n"u8) + 2;
 
-    protected override int BeginFrame(FrameBuffer into, (MessageSource Source, Position Position)? stands)
+    protected override int BeginFrame(FrameBuffer into, (SubscriptionIdentity Source, Position Position)? stands)
     {
         var start = into.Length;
         if (hasIds && stands is var (source, position))

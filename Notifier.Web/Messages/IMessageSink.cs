@@ -18,7 +18,7 @@ internal interface IMessageSink
     /// Whether so much waits to be sent that more would be dropped: then <see cref="Drop"/> spares making messages of it. Read by the thread that
     /// delivers.
     /// </summary>
-    bool IsFull => false;
+    bool IsDropping => false;
 
     /// <summary>So many messages were not even made.</summary>
     void Drop(int messages, List<IBroadcast> due)
@@ -28,7 +28,7 @@ internal interface IMessageSink
     /// <summary>Messages may have been lost just here.</summary>
     /// <param name="code">Why.</param>
     /// <param name="due">Gets what the caller has to broadcast from now on.</param>
-    void NoteGap(GapCode code, List<IBroadcast> due);
+    void OnGap(GapCode code, List<IBroadcast> due);
 
     /// <summary>Redis does not allow the name, or no longer: tells all subscribers. Called from any thread.</summary>
     void Refuse(string reason);

@@ -10,5 +10,5 @@ internal sealed record JournalEpoch(string Text, string Mark, long Since)
     public static JournalEpoch None { get; } = new("", "", long.MaxValue);
 
     /// <summary>Whether an id may be of this life: time makes ids, so all of earlier ones are lower.</summary>
-    public bool Has(long id) => id >= Since;
+    public bool Contains(long id) => id >= Since;
 }

@@ -12,7 +12,7 @@ internal readonly record struct JournalPosition(string Mark, long Id)
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Sign}{Mark}.{Id}");
 
     /// <returns>Null when the position has none.</returns>
-    public static JournalPosition? Of(string position)
+    public static JournalPosition? Parse(string position)
     {
         var text = position.AsSpan(position.IndexOf(Sign, StringComparison.Ordinal) + 1);
         var dot = text.IndexOf('.');

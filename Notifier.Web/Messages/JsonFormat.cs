@@ -22,7 +22,7 @@ internal abstract class JsonFormat : WireFormat
     }
 
     /// <summary>A frame that says where the client stands in a name.</summary>
-    public byte[] Frame(ServerObject content, MessageSource source, Position stands)
+    public byte[] Frame(ServerObject content, SubscriptionIdentity source, Position stands)
     {
         var frame = new FrameBuffer();
         var start = BeginFrame(frame, (source, stands));
@@ -31,8 +31,8 @@ internal abstract class JsonFormat : WireFormat
         return frame.Written.ToArray();
     }
 
-    public override byte[] Lost(MessageSource source, long? lost, Position last) =>
-        Frame(ServerObject.Of(ServerTypes.Gap, source.Name) with { Code = Codes.Slow, Lost = lost }, source, last);
+    public override byte[] Lost(SubscriptionIdentity source, long? lost, Position last) =>
+        Frame(ServerObject.For(ServerTypes.Gap, source.Name) with { Code = Codes.Slow, Lost = lost }, source, last);
 
     public override byte[] Expiring(int seconds) => Frame(new ServerObject { Type = ServerTypes.Expiring, In = seconds });
 
@@ -40,11 +40,11 @@ internal abstract class JsonFormat : WireFormat
     /// <param name="into">The buffer.</param>
     /// <param name="stands">Where the client stands when it has got this.</param>
     /// <returns>Where it begins.</returns>
-    protected abstract int BeginFrame(FrameBuffer into, (MessageSource Source, Position Position)? stands);
+    protected abstract int BeginFrame(FrameBuffer into, (SubscriptionIdentity Source, Position Position)? stands);
 
     protected abstract void EndFrame(FrameBuffer into, int start);
 
-    protected sealed override void WriteFrame(FrameBuffer into, in Message message, MessageSource source, Position position)
+    protected sealed override void WriteFrame(FrameBuffer into, in Message message, SubscriptionIdentity source, Position position)
     {
         var start = BeginFrame(into, (source, position));
         if (message.Gap == GapCode.None)
@@ -57,7 +57,7 @@ internal abstract class JsonFormat : WireFormat
         EndFrame(into, start);
     }
 
-    protected sealed override FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, MessageSource source, Position position)
+    protected sealed override FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, SubscriptionIdentity source, Position position)
     {
         var large = message;
         var frame = source.Large(this, position, () =>
@@ -69,7 +69,7 @@ internal abstract class JsonFormat : WireFormat
         return new FrameBatch(frame.AsMemory(0, LargeBeginning), 1, frame.AsMemory(LargeBeginning));
     }
 
-    private static void WriteMessage(FrameBuffer into, in Message message, MessageSource source)
+    private static void WriteMessage(FrameBuffer into, in Message message, SubscriptionIdentity source)
     {
         into.Append("{\"type\":\"message\","u8);
         into.Append(source.Label);
@@ -87,7 +87,7 @@ internal abstract class JsonFormat : WireFormat
             JsonText.AppendBase64(into, bytes);
     }
 
-    private static void WriteGap(FrameBuffer into, GapCode code, MessageSource source)
+    private static void WriteGap(FrameBuffer into, GapCode code, SubscriptionIdentity source)
     {
         into.Append("{\"type\":\"gap\","u8);
         into.Append(source.Label);

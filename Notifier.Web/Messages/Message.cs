@@ -49,7 +49,7 @@ internal readonly struct Message
 
     /// <param name="channel">The channel it was published on; null where the subscription's name says it.</param>
     /// <param name="payload">The payload, not to be changed any more.</param>
-    public static Message Of(byte[]? channel, byte[] payload) => new(channel, payload, GapCode.None, Utf8.IsValid(payload));
+    public static Message Create(byte[]? channel, byte[] payload) => new(channel, payload, GapCode.None, Utf8.IsValid(payload));
 
     /// <summary>The same without the first bytes of its payload.</summary>
     public Message WithoutBeginning(int bytes)

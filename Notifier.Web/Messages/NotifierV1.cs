@@ -6,7 +6,7 @@ internal sealed class NotifierV1 : JsonFormat
     public const string Subprotocol = "notifier.v1";
 
     /// <summary>What most frames need for their header: 126 to 65,535 bytes of payload.</summary>
-    private const int UsualHeader = 4;
+    private const int DefaultHeader = 4;
 
     private NotifierV1() => KeepAlive = [ServerFrame.Final | ServerFrame.Ping, 0, .. Frame(new ServerObject { Type = ServerTypes.Ping })];
 
@@ -21,17 +21,17 @@ internal sealed class NotifierV1 : JsonFormat
 
     public override int FrameLength(ReadOnlySpan<byte> frames) => ServerFrame.Length(frames);
 
-    protected override int BeginFrame(FrameBuffer into, (MessageSource Source, Position Position)? stands)
+    protected override int BeginFrame(FrameBuffer into, (SubscriptionIdentity Source, Position Position)? stands)
     {
         var start = into.Length;
-        into.Append(UsualHeader);
+        into.Append(DefaultHeader);
         return start;
     }
 
     protected override void EndFrame(FrameBuffer into, int start)
     {
-        var payload = into.Length - start - UsualHeader;
-        var written = into.Shift(start + UsualHeader, ServerFrame.HeaderLength(payload) - UsualHeader);
+        var payload = into.Length - start - DefaultHeader;
+        var written = into.Shift(start + DefaultHeader, ServerFrame.HeaderLength(payload) - DefaultHeader);
         ServerFrame.WriteHeader(written[start..], ServerFrame.Text, payload);
     }
 }

@@ -22,13 +22,13 @@ internal sealed class PlainText : WireFormat
 
     protected override bool HasFrame(in Message message) => message.Gap == GapCode.None;
 
-    protected override void WriteFrame(FrameBuffer into, in Message message, MessageSource source, Position position)
+    protected override void WriteFrame(FrameBuffer into, in Message message, SubscriptionIdentity source, Position position)
     {
         WriteHeader(into, message);
         into.Append(message.Payload.Span);
     }
 
-    protected override FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, MessageSource source, Position position)
+    protected override FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, SubscriptionIdentity source, Position position)
     {
         WriteHeader(buffer, message);
         return new FrameBatch(buffer.Written, 1, message.Payload);

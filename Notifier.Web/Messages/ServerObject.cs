@@ -45,7 +45,7 @@ internal sealed record ServerObject
     /// <summary>In how many seconds access ends, unless it is renewed.</summary>
     public int? In { get; init; }
 
-    public static ServerObject Of(string type, Name name) => new()
+    public static ServerObject For(string type, Name name) => new()
     {
         Type = type,
         Channel = name.Kind == NameKind.Channel ? name.Text : null,

@@ -28,7 +28,7 @@ internal abstract class WireFormat
     /// <param name="source">What they were of.</param>
     /// <param name="lost">How many, or null where that is not known.</param>
     /// <param name="last">The last of them.</param>
-    public virtual byte[]? Lost(MessageSource source, long? lost, Position last) => null;
+    public virtual byte[]? Lost(SubscriptionIdentity source, long? lost, Position last) => null;
 
     /// <summary>What a client is told whose access ends in so many seconds; nothing where the format cannot say it.</summary>
     public virtual byte[] Expiring(int seconds) => [];
@@ -41,7 +41,7 @@ internal abstract class WireFormat
     /// <param name="messages">At least one.</param>
     /// <param name="source">What they are of.</param>
     /// <param name="number">That of the first in its log; <see cref="Position.NoNumber"/> for those that did not come from there.</param>
-    public FrameBatch Encode(FrameBuffer buffer, ReadOnlySpan<Message> messages, MessageSource source, long number)
+    public FrameBatch Encode(FrameBuffer buffer, ReadOnlySpan<Message> messages, SubscriptionIdentity source, long number)
     {
         buffer.Clear();
         if (!HasFrame(messages[0]))
@@ -62,8 +62,8 @@ internal abstract class WireFormat
 
     protected virtual bool HasFrame(in Message message) => true;
 
-    protected abstract void WriteFrame(FrameBuffer into, in Message message, MessageSource source, Position position);
+    protected abstract void WriteFrame(FrameBuffer into, in Message message, SubscriptionIdentity source, Position position);
 
     /// <summary>One frame, of which all but the beginning is shared.</summary>
-    protected abstract FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, MessageSource source, Position position);
+    protected abstract FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, SubscriptionIdentity source, Position position);
 }

@@ -15,13 +15,13 @@ internal sealed class Readiness(RedisBackplane backplane, RedisProbe probe, Admi
     {
         if (admission.IsDraining)
             return "going away";
-        if (backplane.Connected is null || backplane.Condition.IsAway)
-            return backplane.Condition.IsRefused ? "Redis answers with an error (the log says which)" : "Redis does not answer";
-        return probe.Hearing switch
+        if (backplane.Connected is null || backplane.Health.IsAway)
+            return backplane.Health.IsRefused ? "Redis answers with an error (the log says which)" : "Redis does not answer";
+        return probe.Result switch
         {
-            Hearing.Hears or Hearing.NotAllowed => null,
-            Hearing.Deaf => "messages published on Redis are not heard here; the connection is being replaced",
-            Hearing.Away => "Redis does not answer",
+            ProbeResult.Received or ProbeResult.NotAllowed => null,
+            ProbeResult.Deaf => "messages published on Redis are not heard here; the connection is being replaced",
+            ProbeResult.Away => "Redis does not answer",
             _ => "not known yet whether Redis is heard",
         };
     }

@@ -51,9 +51,9 @@ internal sealed partial class StartupReport(
     {
         if (anonymous.IsOpenByDefault)
             Log.Open(logger);
-        else if (anonymous.Subscribe.IsEmpty && !anonymous.CanBeLeft)
+        else if (anonymous.Subscribe.IsEmpty && !anonymous.CanAuthenticate)
             Log.Closed(logger);
-        foreach (var name in subscriptions.Value.Default.Where(name => !anonymous.CanBeLeft && anonymous.Subscribe.Check(Name.Parse(name)) is not null))
+        foreach (var name in subscriptions.Value.Default.Where(name => !anonymous.CanAuthenticate && anonymous.Subscribe.Check(Name.Parse(name)) is not null))
             Log.Skipped(logger, name);
     }
 

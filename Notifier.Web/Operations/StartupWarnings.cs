@@ -23,9 +23,9 @@ internal sealed partial class StartupWarnings(
     private int proxyTold;
 
     /// <summary>A header that only proxies send, and none is known. Called for each request.</summary>
-    public void Look(HttpRequest request)
+    public void CheckRequest(HttpRequest request)
     {
-        if (environment.IsDevelopment() || proxies.Value.AreKnown || Volatile.Read(ref proxyTold) == 1 || !request.Headers.ContainsKey("X-Forwarded-For"))
+        if (environment.IsDevelopment() || proxies.Value.IsConfigured || Volatile.Read(ref proxyTold) == 1 || !request.Headers.ContainsKey("X-Forwarded-For"))
             return;
         if (Interlocked.Exchange(ref proxyTold, 1) == 0)
             Log.UnknownProxy(logger);
@@ -44,7 +44,7 @@ internal sealed partial class StartupWarnings(
         {
             await WhenConnectedAsync().WaitAsync(stoppingToken);    // Redis may never come
             await using var redis = await RedisSettings.ConnectAsync(backplane.Options);
-            await LookAsync(redis);
+            await CheckRedisAsync(redis);
             Log.Looked(logger);
         }
         catch (Exception error) when (error is RedisException or RedisCommandException or TimeoutException)
@@ -60,16 +60,16 @@ internal sealed partial class StartupWarnings(
     private async Task WhenConnectedAsync()
     {
         await backplane.SubscriberAsync();
-        for (var restoration = backplane.NextRestoration; backplane.Connected is null || backplane.Condition.IsAway; restoration = backplane.NextRestoration)
-            await backplane.WhenWorthAnotherLookAsync(restoration);
+        for (var restoration = backplane.NextRestoration; backplane.Connected is null || backplane.Health.IsAway; restoration = backplane.NextRestoration)
+            await backplane.WaitBeforeRetryAsync(restoration);
     }
 
-    private async Task LookAsync(ConnectionMultiplexer redis)
+    private async Task CheckRedisAsync(ConnectionMultiplexer redis)
     {
         IServer[] primaries = [.. redis.GetServers().Where(static server => server is { IsConnected: true, IsReplica: false })];
         foreach (var server in primaries)
         {
-            if (durable.AreThere && await RedisSettings.KeepsNothingAsync(server))
+            if (durable.Any && await RedisSettings.KeepsNothingAsync(server))
             {
                 Log.NothingKept(logger);
                 break;

@@ -16,7 +16,7 @@ internal struct AnswerPause
     /// <summary>No pause follows a broadcast that took less, so that pauses take half of the time at most.</summary>
     private static readonly TimeSpan LongBroadcast = TimeSpan.FromMilliseconds(1);
 
-    private const int MostBytes = 4 * 1024 * 1024;
+    private const int MaxBytes = 4 * 1024 * 1024;
 
     private readonly TimeProvider time;
 
@@ -37,7 +37,7 @@ internal struct AnswerPause
     /// <summary>A pause is no longer than this.</summary>
     public static TimeSpan Longest { get; } = TimeSpan.FromMilliseconds(1);
 
-    public void NoteReceived(int frameBytes)
+    public void OnReceived(int frameBytes)
     {
         messages++;
         bytes += frameBytes;
@@ -45,7 +45,7 @@ internal struct AnswerPause
             awaited--;
     }
 
-    public void NoteBroadcast(in BroadcastResult done)
+    public void OnBroadcast(in BroadcastResult done)
     {
         if (done.Messages > 1 && done.Took >= LongBroadcast)
             awaited += done.Messages;
@@ -58,7 +58,7 @@ internal struct AnswerPause
         awaitedBytes = 0;
         if (awaited == 0)
             return false;
-        awaitedBytes = (int)Math.Clamp(awaited * bytes / Math.Max(1, messages), 1, MostBytes);
+        awaitedBytes = (int)Math.Clamp(awaited * bytes / Math.Max(1, messages), 1, MaxBytes);
         var areRare = time.GetElapsedTime(since) > messages * Rare;
         since = time.GetTimestamp();
         (awaited, messages, bytes) = (0, 0, 0);

@@ -9,7 +9,7 @@ internal sealed class BroadcastRound : IDeliveryWork
     /// <summary>For so many names it pays to call a helper.</summary>
     private const int NamesForHelper = 16;
 
-    private IBroadcast[] names = [];
+    private IBroadcast[] broadcasts = [];
     private int count;
     private int next;
 
@@ -22,9 +22,9 @@ internal sealed class BroadcastRound : IDeliveryWork
     /// <summary>Takes these over, when all before were taken. Before it is shared.</summary>
     public void Fill(List<IBroadcast> ready)
     {
-        if (names.Length < ready.Count)
-            names = new IBroadcast[Math.Max(4, ready.Count * 2)];
-        ready.CopyTo(names);
+        if (broadcasts.Length < ready.Count)
+            broadcasts = new IBroadcast[Math.Max(4, ready.Count * 2)];
+        ready.CopyTo(broadcasts);
         count = ready.Count;
         next = 0;
         ready.Clear();
@@ -45,8 +45,8 @@ internal sealed class BroadcastRound : IDeliveryWork
         taken = null;
         if (IsOver || Interlocked.Increment(ref next) is var at && at > count)
             return false;
-        taken = names[at - 1];
-        names[at - 1] = null!;      // a name that is gone must not stay in memory
+        taken = broadcasts[at - 1];
+        broadcasts[at - 1] = null!;      // a name that is gone must not stay in memory
         return true;
     }
 

@@ -13,7 +13,7 @@ internal interface IReceiverSource
     int Poll(Span<byte> room);
 
     /// <summary>Whole frames that are the library's; empty as a sign of life. False when it wants no more.</summary>
-    bool Pass(ReadOnlySpan<byte> frames);
+    bool Forward(ReadOnlySpan<byte> frames);
 
     /// <summary>All that was read has been passed.</summary>
     void EndBatch();

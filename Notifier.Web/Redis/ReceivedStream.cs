@@ -5,13 +5,13 @@ using System.IO.Pipelines;
 namespace Notifier.Redis;
 
 /// <summary>What the library reads and writes in place of its subscription connection's socket: a receiver has read before it.</summary>
-internal sealed class ReceivedStream(RedisSocket socket, ConnectionToken connection) : Stream, IReceiverSource
+internal sealed class ReceivedStream(RedisSocket socket, ConnectionLifetime connection) : Stream, IReceiverSource
 {
     private readonly Pipe replies = new(new PipeOptions(pauseWriterThreshold: 0, useSynchronizationContext: false));
 
     private bool hasReplies;
 
-    public ConnectionToken Connection => connection;
+    public ConnectionLifetime Connection => connection;
 
     public override bool CanRead => true;
 
@@ -63,7 +63,7 @@ internal sealed class ReceivedStream(RedisSocket socket, ConnectionToken connect
 
     int IReceiverSource.Poll(Span<byte> room) => socket.Poll(room);
 
-    bool IReceiverSource.Pass(ReadOnlySpan<byte> frames)
+    bool IReceiverSource.Forward(ReadOnlySpan<byte> frames)
     {
         if (!frames.IsEmpty)
         {

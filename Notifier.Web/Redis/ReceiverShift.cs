@@ -18,30 +18,30 @@ internal sealed class ReceiverShift
     private const int Delivering = 1;
     private const int Relieved = 2;
 
-    private readonly Action<ReceiverShift> poll;
+    private readonly Action<ReceiverShift> readDuringBroadcast;
     private int state;
     private int progress;
     private int writes;
 
     // Of the watchdog.
     private int seen;
-    private int looks;
+    private int samples;
 
     /// <param name="poll">Looks, in the middle of a broadcast, whether Redis has sent more.</param>
     public ReceiverShift(Action<ReceiverShift> poll)
     {
-        this.poll = poll;
-        Sent = NoteSent;
+        this.readDuringBroadcast = poll;
+        OnSent = CountSent;
     }
 
     /// <summary>Messages of one name, about to be delivered.</summary>
-    public Message[] Run { get; } = new Message[LongestRun];
+    public Message[] Messages { get; } = new Message[LongestRun];
 
     /// <summary>What a delivery leaves to be broadcast.</summary>
     public List<IBroadcast> Due { get; } = [];
 
     /// <summary>See <see cref="IBroadcast.Broadcast"/>.</summary>
-    public Action<int> Sent { get; }
+    public Action<int> OnSent { get; }
 
     /// <summary>Whether another thread has taken over, in the middle of a delivery.</summary>
     public bool IsRelieved => Volatile.Read(ref state) == Relieved;
@@ -62,18 +62,18 @@ internal sealed class ReceiverShift
     public bool IsStuck()
     {
         var now = Volatile.Read(ref progress);
-        looks = now == seen && Volatile.Read(ref state) == Delivering ? looks + 1 : 0;
+        samples = now == seen && Volatile.Read(ref state) == Delivering ? samples + 1 : 0;
         seen = now;
-        return looks >= 2;
+        return samples >= 2;
     }
 
-    private void NoteSent(int count)
+    private void CountSent(int count)
     {
         progress++;
         writes += count;
         if (writes < WritesBetweenPolls)
             return;
         writes = 0;
-        poll(this);
+        readDuringBroadcast(this);
     }
 }

@@ -31,10 +31,10 @@ public enum RedisTransport
 /// <param name="transport">By which of its ways.</param>
 /// <param name="receivers">Makes the receiver of a connection.</param>
 internal sealed class ReceiverTunnel(
-    ConfigurationOptions options, RedisTransport transport, Func<ConnectionToken, IReceiverSource, RedisReceiver> receivers) : Tunnel
+    ConfigurationOptions options, RedisTransport transport, Func<ConnectionLifetime, IReceiverSource, RedisReceiver> receivers) : Tunnel
 {
     private readonly Lock gate = new();
-    private readonly List<ConnectionToken> connections = [];
+    private readonly List<ConnectionLifetime> connections = [];
     private bool hasEnded;
 
     /// <summary>How the library is to connect.</summary>
@@ -119,9 +119,9 @@ internal sealed class ReceiverTunnel(
         return stream;
     }
 
-    private ConnectionToken Begin()
+    private ConnectionLifetime Begin()
     {
-        var begun = new ConnectionToken();
+        var begun = new ConnectionLifetime();
         lock (gate)
         {
             connections.RemoveAll(static connection => !connection.IsAlive);
@@ -148,13 +148,13 @@ internal sealed class ReceiverTunnel(
     }
 
     /// <summary>The library's end of a connection that is ours.</summary>
-    private sealed class DirectTransport(RedisSocket socket, ConnectionToken connection) : DuplexTransport, IReceiverSource
+    private sealed class DirectTransport(RedisSocket socket, ConnectionLifetime connection) : DuplexTransport, IReceiverSource
     {
         private byte[] staged = new byte[1024];     // of the library's one writer
         private int stagedLength;
         private TransportReceiver? library;
 
-        public ConnectionToken Connection => connection;
+        public ConnectionLifetime Connection => connection;
 
         public RedisReceiver? Receiver { get; set; }
 
@@ -198,7 +198,7 @@ internal sealed class ReceiverTunnel(
 
         int IReceiverSource.Poll(Span<byte> room) => socket.Poll(room);
 
-        bool IReceiverSource.Pass(ReadOnlySpan<byte> frames) => library!.OnReceived(frames);
+        bool IReceiverSource.Forward(ReadOnlySpan<byte> frames) => library!.OnReceived(frames);
 
         void IReceiverSource.EndBatch() => library!.OnBatchEnd();
 

@@ -8,12 +8,12 @@ namespace Notifier.Redis;
 /// <summary>
 /// The one shared connection to Redis. It never keeps the process from starting: it heals by itself when Redis comes, or
 /// comes back, and says so. Where the library does not heal, a new connection takes the place of the old one. On a Cluster there are two: one for
-/// commands, which knows all servers, and one that listens to one of them (<see cref="ClusterListening"/>). Behind Sentinels it is one to the primary
-/// (<see cref="SentinelPrimary"/>).
+/// commands, which knows all servers, and one that listens to one of them (<see cref="ClusterSubscriber"/>). Behind Sentinels it is one to the primary
+/// (<see cref="SentinelWatcher"/>).
 /// </summary>
 internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
 {
-    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SettledAfter = TimeSpan.FromSeconds(1);
 
     private readonly RedisLocator locator;
@@ -26,13 +26,13 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     private readonly TaskCompletionSource connecting = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource stopping = new();
     private volatile TaskCompletionSource restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly ClusterListening cluster;
+    private readonly ClusterSubscriber cluster;
     private readonly SemaphoreSlim replacing = new(1);
     private readonly RedisTransport transport;
 
     /// <summary>By which each connection's messages are taken off it.</summary>
     private readonly ConditionalWeakTable<ConnectionMultiplexer, ReceiverTunnel> tunnels = [];
-    private SentinelPrimary? sentinels;
+    private SentinelWatcher? sentinels;
     private ConnectionMultiplexer? current;
     private ConnectionMultiplexer? commands;
     private long restoredAt;
@@ -49,8 +49,8 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         this.metrics = metrics;
         this.time = time;
         this.logger = logger;
-        Condition = new RedisCondition(logger, stopping.Token);
-        cluster = new ClusterListening(this, time, logger);
+        Health = new RedisHealth(logger, stopping.Token);
+        cluster = new ClusterSubscriber(this, time, logger);
     }
 
     /// <summary>
@@ -82,20 +82,20 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     public ConnectionMultiplexer? Connected => Commands is { IsConnected: true } multiplexer ? multiplexer : null;
 
     /// <summary>How to connect to it once more. Behind Sentinels, to that which is the primary now.</summary>
-    public ConfigurationOptions Options => sentinels is not null && Commands is { } primary ? OneServer.At(Location!.Options, primary.GetEndPoints()[0]) : Location!.Options;
+    public ConfigurationOptions Options => sentinels is not null && Commands is { } primary ? SingleServerOptions.At(Location!.Options, primary.GetEndPoints()[0]) : Location!.Options;
 
     /// <summary>False as long as Redis is known to be a Cluster, and not yet which of its servers to listen to.</summary>
-    public bool IsListening => Current is { } listens && (listens != Commands || !ClusterListening.IsCluster(listens));
+    public bool IsListening => Current is { } listens && (listens != Commands || !ClusterSubscriber.IsCluster(listens));
 
     /// <summary>Whether it serves.</summary>
-    public RedisCondition Condition { get; }
+    public RedisHealth Health { get; }
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         Location = await locator.LocateAsync(cancellationToken);
-        Location.Options.ConnectionAttemptCompleted += (_, attempt) => Condition.Report(attempt);
+        Location.Options.ConnectionAttemptCompleted += (_, attempt) => Health.Report(attempt);
         if (Location.Options.ServiceName is not null)
-            sentinels = new SentinelPrimary(this, Location.Options, time, logger);
+            sentinels = new SentinelWatcher(this, Location.Options, time, logger);
         _ = ConnectAsync();
     }
 
@@ -103,14 +103,14 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
 
     /// <summary>
     /// The next time that the subscription connection comes back. To be taken before something is tried, so that it is not missed
-    /// between that and <see cref="WhenWorthAnotherLookAsync"/>.
+    /// between that and <see cref="WaitBeforeRetryAsync"/>.
     /// </summary>
     public Task NextRestoration => restored.Task;
 
     /// <summary>Waits until the connection was restored, or a second has passed: then it is worth trying again.</summary>
-    public async Task WhenWorthAnotherLookAsync(Task restoration)
+    public async Task WaitBeforeRetryAsync(Task restoration)
     {
-        await Task.WhenAny(restoration, Task.Delay(LookAgainAfter, time, Stopping));
+        await Task.WhenAny(restoration, Task.Delay(RetryAfter, time, Stopping));
         Stopping.ThrowIfCancellationRequested();
     }
 
@@ -118,7 +118,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     /// False while Redis is away, and for a second after its return: the library asks for each name again more than once, from
     /// several threads, and a name that was unsubscribed meanwhile would be subscribed once more, for ever.
     /// </summary>
-    public bool IsSettled => !Condition.IsAway && time.GetElapsedTime(Volatile.Read(ref restoredAt)) >= SettledAfter;
+    public bool IsSettled => !Health.IsAway && time.GetElapsedTime(Volatile.Read(ref restoredAt)) >= SettledAfter;
 
     public async ValueTask DisposeAsync()
     {
@@ -146,7 +146,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             if (deaf != Current)
                 return;
             var all = Commands!;
-            var isCluster = ClusterListening.IsCluster(all);
+            var isCluster = ClusterSubscriber.IsCluster(all);
             var fresh = isCluster
                 ? await cluster.ConnectAsync(Location!.Options, all, deaf == all ? null : deaf.GetEndPoints().FirstOrDefault())
                 : await OpenAsync();
@@ -157,7 +157,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
                 await fresh.EndAsync();
                 throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "A server does not answer.");
             }
-            NoteReturnBegins();
+            OnRestoring();
             // What both deliver must not come twice, and before the new one has any name the gap has its place.
             if (tunnels.TryGetValue(deaf, out var tunnel))
                 tunnel.End();
@@ -165,11 +165,11 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
                 Volatile.Write(ref commands, fresh);
             Volatile.Write(ref current, fresh);
             if (answers)
-                Condition.ReportBack();
+                Health.ReportBack();
             else
                 _ = connection.AwaitAnswerAsync();      // what the library told of it while it was not in use is not told again
             if (deaf != Commands)
-                LetGo(deaf);
+                CloseInBackground(deaf);
             if (Stopping.IsCancellationRequested)
                 await fresh.EndAsync();
         }
@@ -177,44 +177,44 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         {
             replacing.Release();
         }
-        NoteRestoration(isReconnect: connecting.Task.IsCompleted, wasDeaf);
+        OnRestored(isReconnect: connecting.Task.IsCompleted, wasDeaf);
     }
 
     /// <summary>Called by the connection that listens: it was lost.</summary>
-    public void NoteLoss(ConnectionMultiplexer lost)
+    public void OnConnectionLost(ConnectionMultiplexer lost)
     {
-        Condition.ReportAway(Location!.Description);
+        Health.ReportAway(Location!.Description);
         // Another one has taken its place meanwhile.
         if (lost != Current)
-            Condition.ReportBack();
+            Health.ReportBack();
     }
 
     /// <summary>Called before all names are asked for again.</summary>
-    public void NoteReturnBegins() => Volatile.Write(ref restoredAt, time.GetTimestamp());
+    public void OnRestoring() => Volatile.Write(ref restoredAt, time.GetTimestamp());
 
     /// <summary>Called by the connection that listens, when Redis answers.</summary>
     /// <param name="hasNames">Whether this is of the part of the connection that has the names.</param>
     /// <param name="wasLost">Whether it was there before: the library tells of the first time too.</param>
-    public void NoteReturn(bool hasNames, bool wasLost)
+    public void OnAnswered(bool hasNames, bool wasLost)
     {
         if (!IsListening)
             return;     // Redis was away when this process started, and nobody knew that it is a Cluster
-        Condition.ReportBack();
+        Health.ReportBack();
         if (hasNames)
-            NoteRestoration(isReconnect: wasLost, wasDeaf: false);
+            OnRestored(isReconnect: wasLost, wasDeaf: false);
     }
 
-    private void NoteRestoration(bool isReconnect, bool wasDeaf)
+    private void OnRestored(bool isReconnect, bool wasDeaf)
     {
         Interlocked.Exchange(ref restored, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
         if (!isReconnect)
             return;
-        metrics.Reconnected(wasDeaf);
+        metrics.OnReconnected(wasDeaf);
         Restored?.Invoke();
     }
 
     /// <summary>It may be waiting for a Redis that hangs; nobody waits for it. What it still delivers, nobody listens to any more.</summary>
-    private static void LetGo(ConnectionMultiplexer deaf) => deaf.CloseAsync(allowCommandsToComplete: false).ContinueWith(
+    private static void CloseInBackground(ConnectionMultiplexer deaf) => deaf.CloseAsync(allowCommandsToComplete: false).ContinueWith(
         static (_, old) => ((ConnectionMultiplexer)old!).Dispose(), deaf, CancellationToken.None,
         TaskContinuationOptions.None, TaskScheduler.Default);
 
@@ -240,14 +240,14 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             }
             catch (RedisConnectionException)
             {
-                Condition.ReportAway(Location!.Description);
+                Health.ReportAway(Location!.Description);
             }
             catch (Exception error)
             {
                 // The library says that it heals by itself (abortConnect=false). If not, nobody may stay deaf for ever.
-                Condition.ReportUnusable(error);
+                Health.ReportUnusable(error);
             }
-            await Task.Delay(LookAgainAfter, time, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(RetryAfter, time, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -259,17 +259,17 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         if (multiplexer.IsConnected)
             Log.Connected(logger, Location!.Description);
         else
-            Condition.ReportAway(Location!.Description);
+            Health.ReportAway(Location!.Description);
         var answers = await connection.TryPingAsync();
-        if (ClusterListening.IsCluster(multiplexer))
+        if (ClusterSubscriber.IsCluster(multiplexer))
             await cluster.TryReplaceAsync(multiplexer);
-        else if (!answers && multiplexer.IsConnected && Condition.IsRefused)
+        else if (!answers && multiplexer.IsConnected && Health.IsRefused)
         {
-            Condition.ReportAway(Location!.Description);
+            Health.ReportAway(Location!.Description);
             _ = connection.AwaitAnswerAsync();
         }
         else if (answers)
-            Condition.ReportBack();     // the Sentinels may have been away
+            Health.ReportBack();     // the Sentinels may have been away
         connecting.SetResult();
         _ = sentinels?.WatchAsync() ?? cluster.WatchAsync();
         if (Stopping.IsCancellationRequested)

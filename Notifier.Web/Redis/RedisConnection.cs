@@ -10,7 +10,7 @@ namespace Notifier.Redis;
 internal sealed class RedisConnection
 {
     /// <summary>How long to wait before asking again.</summary>
-    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The library's own limit is 2 s; where it forgets a ping, nobody may wait for ever.</summary>
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(10);
@@ -56,7 +56,7 @@ internal sealed class RedisConnection
         catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
         {
             if (multiplexer.IsConnected)
-                backplane.Condition.Report(error);
+                backplane.Health.Report(error);
             return false;
         }
     }
@@ -69,10 +69,10 @@ internal sealed class RedisConnection
         if (Interlocked.Exchange(ref isAwaiting, 1) == 1)
             return;
         while (IsInUse && !await TryPingAsync())
-            await LookAgainAsync();
+            await RetryLaterAsync();
         Volatile.Write(ref isAwaiting, 0);
         if (IsInUse)
-            backplane.Condition.ReportBack();
+            backplane.Health.ReportBack();
     }
 
     private void OnFailed(EndPoint server, ConnectionType type)
@@ -87,7 +87,7 @@ internal sealed class RedisConnection
         }
         if (!IsInUse)
             return;
-        backplane.NoteLoss(multiplexer);
+        backplane.OnConnectionLost(multiplexer);
         // The library calls a server connected that answers each command with an error.
         if (isBack)
             _ = AwaitAnswerAsync();
@@ -102,12 +102,12 @@ internal sealed class RedisConnection
         if (!IsInUse)
             return;     // it is being replaced, or was
         if (number > 1)
-            backplane.NoteReturnBegins();
+            backplane.OnRestoring();
         // The library has asked for all its names again before this ping, on the same connection: its answer says that
         // Redis has confirmed them. And it opens that connection, if the other one was first.
         while (!await TryPingAsync())
         {
-            await LookAgainAsync();
+            await RetryLaterAsync();
             if (!IsInUse || number != restorations.GetValueOrDefault(server))
                 return;     // lost again meanwhile, and back
         }
@@ -117,11 +117,11 @@ internal sealed class RedisConnection
         if (type == ConnectionType.Subscription && losses.GetValueOrDefault(server) < number - 1)
         {
             losses[server] = number - 1;
-            backplane.NoteLoss(multiplexer);
+            backplane.OnConnectionLost(multiplexer);
         }
-        backplane.NoteReturn(hasNames: type == ConnectionType.Subscription, wasLost: number > 1);
+        backplane.OnAnswered(hasNames: type == ConnectionType.Subscription, wasLost: number > 1);
     }
 
-    private async Task LookAgainAsync() =>
-        await Task.Delay(LookAgainAfter, time, backplane.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    private async Task RetryLaterAsync() =>
+        await Task.Delay(RetryAfter, time, backplane.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 }

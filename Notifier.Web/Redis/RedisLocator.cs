@@ -50,7 +50,7 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
 
         var port = redis.EmbeddedPort;
         var address = $"127.0.0.1:{port}";
-        switch (await AskAsync(port, stopping))
+        switch (await PingAsync(port, stopping))
         {
             case Answer.Redis:
                 return new RedisLocation(RedisConnectionString.Parse(address), $"the one that answers at {address}");
@@ -74,7 +74,7 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
 
     public void Dispose() => embedded?.Dispose();
 
-    private static async Task<Answer> AskAsync(int port, CancellationToken stopping)
+    private static async Task<Answer> PingAsync(int port, CancellationToken stopping)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         limit.CancelAfter(AnswerLimit);

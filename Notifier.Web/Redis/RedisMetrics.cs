@@ -47,9 +47,9 @@ internal sealed class RedisMetrics
     public TimeSpan? LastProbe => Volatile.Read(ref lastProbe) is >= 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null;
 
     public static RedisState StateOf(RedisBackplane backplane, RedisProbe probe) =>
-        backplane.Condition is { IsAway: true, IsRefused: true } ? RedisState.Refused
-        : backplane.Connected is null || backplane.Condition.IsAway || probe.Hearing == Hearing.Away ? RedisState.Away
-        : probe.Hearing == Hearing.Deaf ? RedisState.Deaf
+        backplane.Health is { IsAway: true, IsRefused: true } ? RedisState.Refused
+        : backplane.Connected is null || backplane.Health.IsAway || probe.Result == ProbeResult.Away ? RedisState.Away
+        : probe.Result == ProbeResult.Deaf ? RedisState.Deaf
         : RedisState.Up;
 
     /// <summary>What is looked up when somebody asks.</summary>
@@ -62,11 +62,11 @@ internal sealed class RedisMetrics
         },
         "{connection}", "1 for the state that the connection to Redis is in, 0 for all others.");
 
-    public void ProbeTook(TimeSpan time)
+    public void OnProbed(TimeSpan time)
     {
         Volatile.Write(ref lastProbe, time.TotalSeconds);
         probe.Record(time.TotalSeconds);
     }
 
-    public void Reconnected(bool wasDeaf) => reconnects.Add(1, wasDeaf ? Rebuilt : Restored);
+    public void OnReconnected(bool wasDeaf) => reconnects.Add(1, wasDeaf ? Rebuilt : Restored);
 }

@@ -6,13 +6,13 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>What the latest probe has found.</summary>
-internal enum Hearing
+internal enum ProbeResult
 {
     /// <summary>None has ended yet.</summary>
     Unknown,
 
     /// <summary>The subscription connection hears what is published.</summary>
-    Hears,
+    Received,
 
     /// <summary>Redis takes what is published, and the subscription connection does not hear it, whatever the library says.</summary>
     Deaf,
@@ -37,19 +37,19 @@ internal sealed partial class RedisProbe(
     public static readonly TimeSpan EchoWithin = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan ConfirmedWithin = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(1);
 
     private readonly Name channel = Name.Channel($"notifier:probe:{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12))}");
     private RedisSubscription? subscription;
     private TaskCompletionSource echo = new();
-    private volatile Hearing hearing;
+    private volatile ProbeResult result;
     private TimeSpan backOff = TimeSpan.Zero;
     private long replacedAt;
     private int number;
     private long sentAt;
 
-    public Hearing Hearing => hearing;
+    public ProbeResult Result => result;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -57,8 +57,8 @@ internal sealed partial class RedisProbe(
         try
         {
             do
-                await LookAsync().WaitAsync(stoppingToken);     // Redis may never come
-            while (hearing != Hearing.NotAllowed && await timer.WaitForNextTickAsync(stoppingToken));
+                await CheckAsync().WaitAsync(stoppingToken);     // Redis may never come
+            while (result != ProbeResult.NotAllowed && await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException)
         {
@@ -66,27 +66,27 @@ internal sealed partial class RedisProbe(
         }
     }
 
-    private async Task LookAsync()
+    private async Task CheckAsync()
     {
         await backplane.SubscriberAsync();      // once there is a connection
-        var before = hearing;
+        var before = result;
         var connection = backplane.Current!;
-        hearing = await ProbeAsync(connection);
-        if (hearing == Hearing.Hears)
+        result = await ProbeAsync(connection);
+        if (result == ProbeResult.Received)
         {
             backOff = TimeSpan.Zero;
             // Whatever event was missed: Redis takes messages, and this node hears them.
-            backplane.Condition.ReportBack();
+            backplane.Health.ReportBack();
         }
-        else if (hearing == Hearing.NotAllowed)
+        else if (result == ProbeResult.NotAllowed)
             Log.NotAllowed(logger);
-        else if (hearing == Hearing.Deaf && await TryReplaceAsync(connection))
-            hearing = await ProbeAsync(backplane.Current!);
-        if (before == Hearing.Deaf && hearing == Hearing.Hears)
+        else if (result == ProbeResult.Deaf && await TryReplaceAsync(connection))
+            result = await ProbeAsync(backplane.Current!);
+        if (before == ProbeResult.Deaf && result == ProbeResult.Received)
             Log.Hears(logger);
     }
 
-    private async Task<Hearing> ProbeAsync(ConnectionMultiplexer connection)
+    private async Task<ProbeResult> ProbeAsync(ConnectionMultiplexer connection)
     {
         var heard = echo = new(TaskCreationOptions.RunContinuationsAsynchronously);
         var mine = ++number;
@@ -96,27 +96,27 @@ internal sealed partial class RedisProbe(
             subscription ??= subscriptions.Subscribe(this, redis);
             var isLate = !await IsSubscribedAsync(subscription);
             if (subscription.Refusal is not null)
-                return Hearing.NotAllowed;
+                return ProbeResult.NotAllowed;
             sentAt = time.GetTimestamp();
             // On a Cluster from another server than the one that is listened to: what passes between them is tried, too.
             await (backplane.Connected ?? connection).GetSubscriber().PublishAsync(redis, mine);
             if (isLate)
-                return Hearing.Deaf;    // Redis answers, only not on that connection
+                return ProbeResult.Deaf;    // Redis answers, only not on that connection
             await heard.Task.WaitAsync(EchoWithin, time, backplane.Stopping);
-            return Hearing.Hears;
+            return ProbeResult.Received;
         }
         catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))
         {
-            return Hearing.NotAllowed;
+            return ProbeResult.NotAllowed;
         }
         catch (TimeoutException error) when (error is not RedisTimeoutException)
         {
             // What was published on another server, as on a Cluster, says enough.
-            return connection.IsConnected || connection != backplane.Connected ? Hearing.Deaf : Hearing.Away;
+            return connection.IsConnected || connection != backplane.Connected ? ProbeResult.Deaf : ProbeResult.Away;
         }
         catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
         {
-            return Hearing.Away;
+            return ProbeResult.Away;
         }
     }
 
@@ -126,7 +126,7 @@ internal sealed partial class RedisProbe(
         var since = time.GetTimestamp();
         await Task.WhenAny(own.Live, Task.Delay(ConfirmedWithin, time, backplane.Stopping));
         while (!own.IsConfirmed && own.Refusal is null && time.GetElapsedTime(since) < ConfirmedWithin)
-            await Task.Delay(LookEvery, time, backplane.Stopping);
+            await Task.Delay(PollEvery, time, backplane.Stopping);
         return own.IsConfirmed;
     }
 
@@ -137,11 +137,11 @@ internal sealed partial class RedisProbe(
         foreach (ref readonly var message in messages)
         {
             if (Utf8Parser.TryParse(message.Payload.Span, out int heard, out _) && heard == Volatile.Read(ref number) && echo.TrySetResult())
-                metrics.ProbeTook(time.GetElapsedTime(sentAt));
+                metrics.OnProbed(time.GetElapsedTime(sentAt));
         }
     }
 
-    void IMessageSink.NoteGap(GapCode code, List<IBroadcast> due)
+    void IMessageSink.OnGap(GapCode code, List<IBroadcast> due)
     {
         // A probe that was lost is not heard.
     }

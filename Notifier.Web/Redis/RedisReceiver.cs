@@ -17,10 +17,10 @@ namespace Notifier.Redis;
 internal sealed partial class RedisReceiver : IDisposable
 {
     /// <summary>In a flood so much is read before it is sent.</summary>
-    private const int MostTakenAtOnce = 4 * 1024 * 1024;
+    private const int MaxTakenAtOnce = 4 * 1024 * 1024;
 
     /// <summary>While so many threads are stuck, it is no use to try with one more.</summary>
-    private const int MostStuck = 16;
+    private const int MaxStuck = 16;
 
     /// <summary>
     /// How long a delivery may make no progress. It takes microseconds, but its thread may have to wait for a processor, and a delivery that is wrongly
@@ -29,9 +29,9 @@ internal sealed partial class RedisReceiver : IDisposable
     public static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(2);
 
     private readonly SubscribedNames names;
-    private readonly RedisNames prefix;
+    private readonly RedisNames redisNames;
     private readonly DeliveryHelpers helpers;
-    private readonly ConnectionToken connection;
+    private readonly ConnectionLifetime connection;
     private readonly IReceiverSource source;
     private readonly TimeProvider time;
     private readonly ILogger logger;
@@ -56,18 +56,18 @@ internal sealed partial class RedisReceiver : IDisposable
     // ------------------------------------------------------------------------------------------------------------------
 
     public RedisReceiver(
-        SubscribedNames names, RedisNames prefix, DeliveryHelpers helpers, ConnectionToken connection, IReceiverSource source, TimeProvider time,
+        SubscribedNames names, RedisNames prefix, DeliveryHelpers helpers, ConnectionLifetime connection, IReceiverSource source, TimeProvider time,
         ILogger logger)
     {
         this.helpers = helpers;
         this.names = names;
-        this.prefix = prefix;
+        this.redisNames = prefix;
         this.connection = connection;
         this.source = source;
         this.time = time;
         this.logger = logger;
         pause = new(time);
-        shift = new ReceiverShift(Poll);
+        shift = new ReceiverShift(ReadDuringBroadcast);
     }
 
     public void Start()
@@ -145,7 +145,7 @@ internal sealed partial class RedisReceiver : IDisposable
             buffer.Add(read);
             if (!Parse(mine))
                 return false;
-            if (read < room || taken > MostTakenAtOnce || failure is not null)
+            if (read < room || taken > MaxTakenAtOnce || failure is not null)
                 break;
             var next = buffer.MakeRoom();
             (read, room) = (source.Poll(next), next.Length);
@@ -180,41 +180,41 @@ internal sealed partial class RedisReceiver : IDisposable
                 if (count + dropped > 0 && (latest != name || count == ReceiverShift.LongestRun || passed < start))
                 {
                     buffer.From = passed;
-                    if (!Deliver(mine, name!, mine.Run.AsSpan(0, count), dropped))
+                    if (!Deliver(mine, name!, mine.Messages.AsSpan(0, count), dropped))
                         return false;
                     count = dropped = 0;
                 }
-                PassOn(passed, start);
+                ForwardToLibrary(passed, start);
                 passed = at;
                 if (latest.SinkFor(connection) is not { } sink)
                     continue;
                 name = latest;
-                pause.NoteReceived(frame.Length);
-                if (count == 0 && sink.IsFull)
+                pause.OnReceived(frame.Length);
+                if (count == 0 && sink.IsDropping)
                     dropped++;
                 else if (TryMake(frame, out var message))
-                    mine.Run[count++] = message;
+                    mine.Messages[count++] = message;
                 continue;
             }
             latest = null;
             if (names.Find(frame.IsPattern, frame.Name) is not { } confirmed)
                 continue;
             buffer.From = passed;
-            if (count + dropped > 0 && !Deliver(mine, name!, mine.Run.AsSpan(0, count), dropped))
+            if (count + dropped > 0 && !Deliver(mine, name!, mine.Messages.AsSpan(0, count), dropped))
                 return false;
             count = dropped = 0;
-            PassOn(passed, start);
+            ForwardToLibrary(passed, start);
             passed = buffer.From = start;
             // The library gets the confirmation after that: its caller that awaits it finds the name confirmed.
             if (!Confirm(mine, confirmed, frame.Kind))
                 return false;
         }
         buffer.From = passed;
-        if (count + dropped > 0 && !Deliver(mine, name!, mine.Run.AsSpan(0, count), dropped))
+        if (count + dropped > 0 && !Deliver(mine, name!, mine.Messages.AsSpan(0, count), dropped))
             return false;
-        PassOn(passed, at);
+        ForwardToLibrary(passed, at);
         buffer.From = at;
-        Pass(default);          // what was taken out is a sign of life, too
+        Forward(default);          // what was taken out is a sign of life, too
         source.EndBatch();
         return true;
     }
@@ -234,17 +234,17 @@ internal sealed partial class RedisReceiver : IDisposable
     }
 
     /// <summary>Gives the library what is its own.</summary>
-    private void PassOn(int start, int stop)
+    private void ForwardToLibrary(int start, int stop)
     {
         if (start < stop)
-            Pass(buffer.Between(start, stop));
+            Forward(buffer.Between(start, stop));
     }
 
-    private void Pass(ReadOnlySpan<byte> frames)
+    private void Forward(ReadOnlySpan<byte> frames)
     {
         try
         {
-            if (!source.Pass(frames))
+            if (!source.Forward(frames))
                 failure ??= new IOException("The library has given up the connection.");
         }
         catch (Exception error)
@@ -259,14 +259,14 @@ internal sealed partial class RedisReceiver : IDisposable
         byte[]? channel = null;
         if (frame.IsPattern)
         {
-            channel = prefix.FromRedis(frame.Channel.ToArray());
+            channel = redisNames.FromRedis(frame.Channel.ToArray());
             if (channel is null)
             {
                 message = default;
                 return false;
             }
         }
-        message = Message.Of(channel, frame.Payload.ToArray());
+        message = Message.Create(channel, frame.Payload.ToArray());
         return true;
     }
 
@@ -280,7 +280,7 @@ internal sealed partial class RedisReceiver : IDisposable
         catch (Exception error)
         {
             // A mistake of ours in one message must not make the name deaf, nor the others.
-            NoteFailure(mine, name, error);
+            OnFailed(mine, name, error);
         }
         messages.Clear();
         return TryLeave(mine);
@@ -303,12 +303,12 @@ internal sealed partial class RedisReceiver : IDisposable
         return TryLeave(mine);
     }
 
-    private void NoteFailure(ReceiverShift mine, SubscribedName name, Exception error)
+    private void OnFailed(ReceiverShift mine, SubscribedName name, Exception error)
     {
         try
         {
             Log.NotDelivered(logger, System.Text.Encoding.UTF8.GetString(name.Bytes), error);
-            name.NoteGap(connection, GapCode.Internal, mine.Due);
+            name.OnGap(connection, GapCode.Internal, mine.Due);
         }
         catch (Exception another)
         {
@@ -345,7 +345,7 @@ internal sealed partial class RedisReceiver : IDisposable
         while (round.TryTake(out var broadcast))
         {
             mine.Enter();
-            var done = broadcast.Broadcast(mine.Sent);
+            var done = broadcast.Broadcast(mine.OnSent);
             if (!mine.TryLeave())
             {
                 if (done.HasMore)
@@ -354,13 +354,13 @@ internal sealed partial class RedisReceiver : IDisposable
             }
             if (done.HasMore)
                 ready.Add(broadcast);
-            pause.NoteBroadcast(done);
+            pause.OnBroadcast(done);
         }
         return true;
     }
 
     /// <summary>In the middle of a broadcast: takes what Redis has sent meanwhile.</summary>
-    private void Poll(ReceiverShift mine)
+    private void ReadDuringBroadcast(ReceiverShift mine)
     {
         if (!mine.TryLeave())
             return;     // another thread reads
@@ -382,9 +382,9 @@ internal sealed partial class RedisReceiver : IDisposable
     private void Watch()
     {
         var watched = Volatile.Read(ref shift);
-        if (!watched.IsStuck() || Volatile.Read(ref stuck) >= MostStuck)
+        if (!watched.IsStuck() || Volatile.Read(ref stuck) >= MaxStuck)
             return;
-        var relief = new ReceiverShift(Poll);
+        var relief = new ReceiverShift(ReadDuringBroadcast);
         Interlocked.Increment(ref stuck);
         if (!watched.TryRelieve())
         {

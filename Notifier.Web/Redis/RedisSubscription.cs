@@ -24,7 +24,7 @@ internal sealed partial class RedisSubscription
     private bool isWorking;
 
     /// <summary>The connection on which the library may have the name. Of the worker.</summary>
-    private IConnectionMultiplexer? askedOn;
+    private IConnectionMultiplexer? subscribedOn;
 
     public RedisSubscription(RedisSubscriptions owner, RedisBackplane backplane, RedisChannel channel, SubscribedName name, ILogger logger)
     {
@@ -167,9 +167,9 @@ internal sealed partial class RedisSubscription
         lock (gate)
         {
             var isWanted = sink is not null;
-            if (askedOn is not null && askedOn != backplane.Current)
-                askedOn = null;     // it went with its connection
-            isWorking = refusal is null && (isWanted ? !name.IsConfirmed : askedOn is not null);
+            if (subscribedOn is not null && subscribedOn != backplane.Current)
+                subscribedOn = null;     // it went with its connection
+            isWorking = refusal is null && (isWanted ? !name.IsConfirmed : subscribedOn is not null);
             unsubscribes = isWorking && !isWanted && name.IsConfirmed;
             if (unsubscribes)
                 name.Forget();
@@ -184,13 +184,13 @@ internal sealed partial class RedisSubscription
     {
         var restoration = backplane.NextRestoration;
         var subscriber = await backplane.SubscriberAsync();
-        var isRepeated = askedOn == subscriber.Multiplexer;
+        var isRepeated = subscribedOn == subscriber.Multiplexer;
         try
         {
             // While Redis is away each attempt would wait for its limit.
             if (subscriber.IsConnected(channel) && backplane.IsListening)
             {
-                askedOn = subscriber.Multiplexer;
+                subscribedOn = subscriber.Multiplexer;
                 await subscriber.SubscribeAsync(channel, NoHandler);
                 if (name.IsConfirmed)
                     return;
@@ -198,7 +198,7 @@ internal sealed partial class RedisSubscription
                 if (isRepeated)
                 {
                     await subscriber.UnsubscribeAsync(channel);
-                    askedOn = null;
+                    subscribedOn = null;
                     return;
                 }
             }
@@ -214,14 +214,14 @@ internal sealed partial class RedisSubscription
                 Log.NotYet(logger, channel, error.Message);
         }
         if (!name.IsConfirmed)
-            await backplane.WhenWorthAnotherLookAsync(restoration);
+            await backplane.WaitBeforeRetryAsync(restoration);
     }
 
     private async Task RefuseAsync(ISubscriber subscriber)
     {
         Log.Refused(logger, channel);
         await subscriber.UnsubscribeAsync(channel);     // the library would ask again at each return of Redis
-        askedOn = null;
+        subscribedOn = null;
         owner.Refuse(this);
     }
 
@@ -231,14 +231,14 @@ internal sealed partial class RedisSubscription
         {
             var subscriber = await backplane.SubscriberAsync();
             // A connection that was replaced: nobody waits for its answer.
-            if (askedOn == subscriber.Multiplexer)
+            if (subscribedOn == subscriber.Multiplexer)
                 await subscriber.UnsubscribeAsync(channel);
         }
         catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
         {
             Log.LeftInDoubt(logger, channel, error.Message);
         }
-        askedOn = null;
+        subscribedOn = null;
     }
 
     private static TaskCompletionSource<string?> New() => new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -29,10 +29,10 @@ internal enum RespKind
 internal readonly ref struct RespFrame
 {
     /// <summary>Of what frames may be nested in each other, in all. Redis' own replies here have less than a hundred.</summary>
-    private const int MostElements = 1_000_000;
+    private const int MaxElements = 1_000_000;
 
     /// <summary>Of a string. Redis itself takes no longer one unless it is told to (<c>proto-max-bulk-len</c>).</summary>
-    private const int MostBytes = 512 * 1024 * 1024;
+    private const int MaxBytes = 512 * 1024 * 1024;
 
     private RespFrame(RespKind kind, int length, bool isPattern, ReadOnlySpan<byte> name, ReadOnlySpan<byte> channel = default, ReadOnlySpan<byte> payload = default)
     {
@@ -84,7 +84,7 @@ internal readonly ref struct RespFrame
         frame = default;
         if (!TryMeasure(bytes, out var length))
             return false;
-        frame = OfWhole(bytes[..length]);
+        frame = ForWhole(bytes[..length]);
         return true;
     }
 
@@ -110,25 +110,25 @@ internal readonly ref struct RespFrame
         return true;
     }
 
-    private static RespFrame OfWhole(ReadOnlySpan<byte> bytes)
+    private static RespFrame ForWhole(ReadOnlySpan<byte> bytes)
     {
         if (bytes[0] is (byte)'*' or (byte)'>')
         {
             var rest = bytes[1..];
             if (rest.StartsWith("3\r\n$9\r\nsubscribe\r\n"u8))
-                return OfName(RespKind.Subscribed, bytes, 19, isPattern: false);
+                return ForName(RespKind.Subscribed, bytes, 19, isPattern: false);
             if (rest.StartsWith("3\r\n$10\r\npsubscribe\r\n"u8))
-                return OfName(RespKind.Subscribed, bytes, 21, isPattern: true);
+                return ForName(RespKind.Subscribed, bytes, 21, isPattern: true);
             if (rest.StartsWith("3\r\n$11\r\nunsubscribe\r\n"u8))
-                return OfName(RespKind.Unsubscribed, bytes, 22, isPattern: false);
+                return ForName(RespKind.Unsubscribed, bytes, 22, isPattern: false);
             if (rest.StartsWith("3\r\n$12\r\npunsubscribe\r\n"u8))
-                return OfName(RespKind.Unsubscribed, bytes, 23, isPattern: true);
+                return ForName(RespKind.Unsubscribed, bytes, 23, isPattern: true);
         }
         return new(RespKind.Other, bytes.Length, isPattern: false, default);
     }
 
     /// <summary>The name may be null: what is unsubscribed from all, of none.</summary>
-    private static RespFrame OfName(RespKind kind, ReadOnlySpan<byte> bytes, int at, bool isPattern) =>
+    private static RespFrame ForName(RespKind kind, ReadOnlySpan<byte> bytes, int at, bool isPattern) =>
         bytes[at..].StartsWith("$-"u8) || bytes[at] == (byte)'_' || !TryReadBulk(bytes, ref at, out var name)
             ? new(RespKind.Other, bytes.Length, isPattern, default)
             : new(kind, bytes.Length, isPattern, name);
@@ -145,7 +145,7 @@ internal readonly ref struct RespFrame
         for (; i < bytes.Length && bytes[i] is >= (byte)'0' and <= (byte)'9'; i++)
         {
             length = (length * 10) + (bytes[i] - '0');
-            if (length > MostBytes)
+            if (length > MaxBytes)
                 throw Malformed();
         }
         if (i + 2 > bytes.Length)
@@ -179,7 +179,7 @@ internal readonly ref struct RespFrame
             at += line + 2;
             if (kind is not ((byte)'$' or (byte)'*' or (byte)'>' or (byte)'~' or (byte)'%' or (byte)'|' or (byte)'=' or (byte)'!'))
                 continue;
-            if (!Utf8Parser.TryParse(text, out long count, out var read) || read != text.Length || count > MostBytes)
+            if (!Utf8Parser.TryParse(text, out long count, out var read) || read != text.Length || count > MaxBytes)
                 throw Malformed();
             if (count < 0)
                 continue;       // null
@@ -196,7 +196,7 @@ internal readonly ref struct RespFrame
                 (byte)'%' => 2 * count,
                 _ => count,
             };
-            if (left > MostElements)
+            if (left > MaxElements)
                 throw Malformed();
         }
         length = at;

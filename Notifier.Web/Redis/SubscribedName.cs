@@ -3,7 +3,7 @@ using Notifier.Messages;
 namespace Notifier.Redis;
 
 /// <summary>One subscription connection, for as long as what it delivers counts.</summary>
-internal sealed class ConnectionToken
+internal sealed class ConnectionLifetime
 {
     private volatile bool hasEnded;
 
@@ -34,7 +34,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     /// <summary>Guards what follows. Never held while anything is called.</summary>
     private readonly Lock gate = new();
     private IMessageSink? sink;
-    private ConnectionToken? source;
+    private ConnectionLifetime? source;
     private bool wasConfirmed;
 
     /// <summary>How many calls gave up waiting. The lock's holder clears it.</summary>
@@ -48,7 +48,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     public bool IsConfirmed => Volatile.Read(ref source) is { IsAlive: true };
 
     /// <summary>Where messages from this connection go; null when they are to be ignored.</summary>
-    public IMessageSink? SinkFor(ConnectionToken connection) => Volatile.Read(ref source) == connection ? Volatile.Read(ref sink) : null;
+    public IMessageSink? SinkFor(ConnectionLifetime connection) => Volatile.Read(ref source) == connection ? Volatile.Read(ref sink) : null;
 
     /// <summary>From now on this one gets the messages.</summary>
     /// <returns>Whether Redis has the name already.</returns>
@@ -71,7 +71,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     /// Redis has confirmed the name on this connection. Where it had been confirmed before, on another or before it was unsubscribed, messages may be
     /// missing just here.
     /// </summary>
-    public void Confirm(ConnectionToken connection, List<IBroadcast> due)
+    public void Confirm(ConnectionLifetime connection, List<IBroadcast> due)
     {
         if (IsConfirmed)
             return;
@@ -88,7 +88,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
                 Volatile.Write(ref source, connection);
             }
             if (hasLock)
-                told?.NoteGap(GapCode.Redis, due);
+                told?.OnGap(GapCode.Redis, due);
         }
         finally
         {
@@ -97,10 +97,10 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     }
 
     /// <summary>Redis has unsubscribed the name on this connection.</summary>
-    public void Unconfirm(ConnectionToken connection) => Interlocked.CompareExchange(ref source, null, connection);
+    public void Unconfirm(ConnectionLifetime connection) => Interlocked.CompareExchange(ref source, null, connection);
 
     /// <summary>Gives the sink what has come on this connection, unless another has taken its place meanwhile.</summary>
-    public void Deliver(ConnectionToken connection, ReadOnlySpan<Message> messages, int dropped, List<IBroadcast> due)
+    public void Deliver(ConnectionLifetime connection, ReadOnlySpan<Message> messages, int dropped, List<IBroadcast> due)
     {
         var hasLock = TryEnter();
         try
@@ -118,13 +118,13 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
         }
     }
 
-    public void NoteGap(ConnectionToken connection, GapCode code, List<IBroadcast> due)
+    public void OnGap(ConnectionLifetime connection, GapCode code, List<IBroadcast> due)
     {
         var hasLock = TryEnter();
         try
         {
             if (hasLock)
-                SinkFor(connection)?.NoteGap(code, due);
+                SinkFor(connection)?.OnGap(code, due);
         }
         finally
         {
@@ -149,7 +149,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
             try
             {
                 if (Interlocked.Exchange(ref skipped, 0) > 0)
-                    Volatile.Read(ref sink)?.NoteGap(GapCode.Internal, due);
+                    Volatile.Read(ref sink)?.OnGap(GapCode.Internal, due);
             }
             finally
             {
@@ -170,21 +170,21 @@ internal sealed class SubscribedNames
     public void Add(SubscribedName name)
     {
         lock (gate)
-            Of(name.IsPattern).Add(name.Bytes, name);
+            TableFor(name.IsPattern).Add(name.Bytes, name);
     }
 
     public void Remove(SubscribedName name)
     {
         lock (gate)
-            Of(name.IsPattern).Remove(name.Bytes);
+            TableFor(name.IsPattern).Remove(name.Bytes);
     }
 
     /// <returns>Null for a name that is the library's alone.</returns>
     public SubscribedName? Find(bool isPattern, ReadOnlySpan<byte> name)
     {
         lock (gate)
-            return Of(isPattern).GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out var found) ? found : null;
+            return TableFor(isPattern).GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out var found) ? found : null;
     }
 
-    private Dictionary<byte[], SubscribedName> Of(bool isPattern) => isPattern ? patterns : channels;
+    private Dictionary<byte[], SubscribedName> TableFor(bool isPattern) => isPattern ? patterns : channels;
 }

@@ -8,7 +8,7 @@ namespace Notifier.Bench;
 [MemoryDiagnoser, ShortRunJob]
 public class JoinBenchmarks
 {
-    private Audience audience = null!;
+    private SubscriberGroup group = null!;
     private Connection connection = null!;
 
     [Params(1, 100, 10_000)]
@@ -17,14 +17,14 @@ public class JoinBenchmarks
     [GlobalSetup]
     public void Setup()
     {
-        audience = new Audience(Enumerable.Range(0, Subscribers).Select(_ => new OpenLane()));
-        connection = Audience.Connect(new OpenLane());
+        group = new SubscriberGroup(Enumerable.Range(0, Subscribers).Select(_ => new OpenTransport()));
+        connection = SubscriberGroup.Connect(new OpenTransport());
     }
 
     [Benchmark]
     public void JoinAndLeave()
     {
-        var subscriber = audience.Join(connection);
-        connection.Run(subscriber.Leave);
+        var subscriber = group.Join(connection);
+        connection.Post(subscriber.Leave);
     }
 }

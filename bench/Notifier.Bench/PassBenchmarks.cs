@@ -4,11 +4,11 @@ using Notifier.Tests.Support;
 
 namespace Notifier.Bench;
 
-/// <summary>A batch of messages given to subscribers whose lanes take everything: the work of the server alone.</summary>
+/// <summary>A batch of messages given to subscribers whose transports take everything: the work of the server alone.</summary>
 [MemoryDiagnoser, ShortRunJob]
 public class PassBenchmarks
 {
-    private Audience audience = null!;
+    private SubscriberGroup group = null!;
     private Message[] messages = null!;
 
     [Params(1, 100, 10_000)]
@@ -20,10 +20,10 @@ public class PassBenchmarks
     [GlobalSetup]
     public void Setup()
     {
-        audience = new Audience(Enumerable.Range(0, Subscribers).Select(_ => new OpenLane()));
+        group = new SubscriberGroup(Enumerable.Range(0, Subscribers).Select(_ => new OpenTransport()));
         messages = new Message[Messages];
     }
 
     [Benchmark]
-    public void Pass() => audience.Subscription.Pass(Payloads.Receive(messages));
+    public void Pass() => group.Subscription.DeliverAndBroadcast(Payloads.Receive(messages));
 }

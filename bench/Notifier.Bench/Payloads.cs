@@ -13,7 +13,7 @@ internal static class Payloads
     public static Message[] Receive(Message[] into)
     {
         for (var i = 0; i < into.Length; i++)
-            into[i] = Message.Of(null, new byte[Bytes]);
+            into[i] = Message.Create(null, new byte[Bytes]);
         return into;
     }
 }

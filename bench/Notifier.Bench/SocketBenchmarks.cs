@@ -9,7 +9,7 @@ namespace Notifier.Bench;
 public class SocketBenchmarks
 {
     private LoopbackPeers peers = null!;
-    private Audience audience = null!;
+    private SubscriberGroup group = null!;
     private Message[] messages = null!;
 
     [Params(1, 100, 1_000)]
@@ -22,7 +22,7 @@ public class SocketBenchmarks
     public void Setup()
     {
         peers = new LoopbackPeers(Subscribers);
-        audience = new Audience(peers.Lanes);
+        group = new SubscriberGroup(peers.Transports);
         messages = new Message[Messages];
     }
 
@@ -32,7 +32,7 @@ public class SocketBenchmarks
     [Benchmark]
     public void PassAndRead()
     {
-        audience.Subscription.Pass(Payloads.Receive(messages));
+        group.Subscription.DeliverAndBroadcast(Payloads.Receive(messages));
         peers.ReadAll(Messages * Payloads.FrameBytes);
     }
 }

@@ -49,11 +49,11 @@ internal static class ThreadsBenchmark
     {
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         var helpers = new DeliveryHelpers(threads);
-        var context = new SubscriptionTraits(
+        var context = new SubscriptionContext(
             Options.Create(new RecentOptions()), Options.Create(new LimitsOptions()), new HubMetrics(services.GetRequiredService<IMeterFactory>()), TimeProvider.System,
             NullLogger<Subscription>.Instance, helpers: helpers);
         using var peers = new LoopbackPeers(Sockets);
-        var connections = peers.Lanes.Select(Audience.Connect).ToArray();
+        var connections = peers.Transports.Select(SubscriberGroup.Connect).ToArray();
         var subscribed = new SubscribedNames();
         var confirmations = new StringBuilder();
         for (var n = 0; n < names; n++)
@@ -64,7 +64,7 @@ internal static class ThreadsBenchmark
             subscribed.Add(name);
             confirmations.Append(CultureInfo.InvariantCulture, $"*3\r\n$9\r\nsubscribe\r\n{Bulk($"n{n}")}:1\r\n");
             foreach (var connection in connections.Skip(n * Sockets / names).Take(Sockets / names))
-                new Subscriber(connection, subscription).Join();
+                SubscriberExtensions.Join(new Subscriber(connection, subscription));
         }
 
         using var source = new MemorySource(Encoding.ASCII.GetBytes(confirmations.ToString()));
@@ -78,7 +78,7 @@ internal static class ThreadsBenchmark
             source.Reads.Add(Encoding.ASCII.GetBytes(read.ToString()));
         }
         using var receiver = new RedisReceiver(
-            subscribed, new RedisNames(Options.Create(new RedisOptions())), helpers, new ConnectionToken(), source, TimeProvider.System, NullLogger.Instance);
+            subscribed, new RedisNames(Options.Create(new RedisOptions())), helpers, new ConnectionLifetime(), source, TimeProvider.System, NullLogger.Instance);
         receiver.Start();
         source.Confirmed.Wait();
         var since = Stopwatch.StartNew();
@@ -130,7 +130,7 @@ internal static class ThreadsBenchmark
         /// <summary>As with a publisher that waits for what it has published.</summary>
         public int Poll(Span<byte> room) => 0;
 
-        public bool Pass(ReadOnlySpan<byte> frames) => true;
+        public bool Forward(ReadOnlySpan<byte> frames) => true;
 
         public void EndBatch()
         {

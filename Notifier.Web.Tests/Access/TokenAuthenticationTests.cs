@@ -1,0 +1,247 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using FluentAssertions;
+using Microsoft.Extensions.Time.Testing;
+using Notifier.Access;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Access;
+
+/// <summary>Which tokens are good, and for what.</summary>
+public sealed class TokenAuthenticationTests : IDisposable
+{
+    private readonly FakeTimeProvider time = new(new DateTimeOffset(2030, 1, 1, 12, 0, 0, TimeSpan.Zero));
+    private readonly string file = Path.GetTempFileName();
+
+    private DateTimeOffset Now => time.GetUtcNow();
+
+    private TokenOptions Hmac { get; } = new() { Secret = TestToken.Secret, Audience = TestToken.Audience, Issuer = TestToken.Issuer };
+
+    public void Dispose() => File.Delete(file);
+
+    [Fact]
+    public async Task A_token_grants_what_it_lists_until_it_ends_and_says_who_it_is()
+    {
+        var payload = TestToken.Payload(Now.AddMinutes(5), "orders.42.*", "news");
+        payload["publish"] = new JsonArray("chat.42");
+
+        var (caller, refusal) = await IdentifyAsync(Hmac, TestToken.Sign(payload));
+
+        refusal.Should().BeNull();
+        (caller!.Subject, caller.Until).Should().Be(("42", Now.AddMinutes(5)));
+        caller.Subscribe.Check(Name.Channel("orders.42.items")).Should().BeNull();
+        caller.Subscribe.Check(Name.Channel("news")).Should().BeNull();
+        caller.Subscribe.Check(Name.Pattern("orders.*")).Should().NotBeNull();
+        caller.Subscribe.Check(Name.Channel("chat.42")).Should().NotBeNull();
+        caller.Publish.Check(Name.Channel("chat.42")).Should().BeNull();
+    }
+
+    [Theory]
+    [InlineData("""{"exp":-31}""", "the token has expired")]
+    [InlineData("""{"exp":null}""", "the token has no end (exp)")]
+    [InlineData("""{"nbf":31}""", "the token is not valid yet (nbf)")]
+    [InlineData("""{"nbf":400}""", "the token ends before it begins (exp, nbf)")]
+    [InlineData("""{"aud":"other"}""", "the token is not for this server (aud)")]
+    [InlineData("""{"aud":null}""", "the token is not for this server (aud)")]
+    [InlineData("""{"iss":"https://evil.example"}""", "the token is of another issuer (iss)")]
+    [InlineData("""{"iss":null}""", "the token is of another issuer (iss)")]
+    [InlineData("""{"subscribe":"news"}""", "the token's subscribe is no array of names")]
+    [InlineData("""{"subscribe":["__keyspace@0__:x"]}""", "the token's subscribe has a name that nobody can ask for: the channel is reserved: names that begin with __ or notifier: never reach a browser")]
+    [InlineData("""{"publish":[7]}""", "the token's publish has an entry that is no name")]
+    public async Task A_token_with_a_fault_is_refused_with_what_is_wrong(string change, string message)
+    {
+        var payload = TestToken.Payload(Now.AddMinutes(5), "news");
+        foreach (var (claim, value) in JsonNode.Parse(change)!.AsObject())
+            payload[claim] = claim is "exp" or "nbf" && value is not null ? Now.ToUnixTimeSeconds() + (long)value : value?.DeepClone();
+        foreach (var missing in payload.Where(claim => claim.Value is null).ToList())
+            payload.Remove(missing.Key);
+
+        var (caller, refusal) = await IdentifyAsync(Hmac, TestToken.Sign(payload));
+
+        (caller, refusal?.Kind, refusal?.Message).Should().Be((null, AccessRefusalKind.Unauthorized, message));
+    }
+
+    [Theory]
+    [InlineData(-29, null, 1)]
+    [InlineData(300, 29, 300)]
+    public async Task Clocks_may_be_half_a_minute_apart(int end, int? begin, int left)
+    {
+        var payload = TestToken.Payload(Now.AddSeconds(end), "news");
+        if (begin is not null)
+            payload["nbf"] = Now.ToUnixTimeSeconds() + begin;
+
+        var (caller, _) = await IdentifyAsync(Hmac, TestToken.Sign(payload));
+
+        caller!.Until.Should().Be(Now.AddSeconds(left));
+    }
+
+    [Theory]
+    [InlineData(253402300799, null)]
+    [InlineData(253402300799, 0L)]
+    [InlineData(253402300799, -62135596800)]
+    public async Task The_beginning_and_the_end_of_time_are_times_as_any_other(long end, long? begin)
+    {
+        var payload = TestToken.Payload(Now, "news");
+        payload["exp"] = end;
+        if (begin is not null)
+            payload["nbf"] = begin;
+
+        var (caller, refusal) = await IdentifyAsync(Hmac, TestToken.Sign(payload));
+
+        (caller?.Until?.ToUnixTimeSeconds(), refusal).Should().Be((end, null));
+    }
+
+    [Fact]
+    public async Task A_token_is_no_good_once_its_time_is_over()
+    {
+        var token = TestToken.Of(Now.AddSeconds(60), "news");
+        (await IdentifyAsync(Hmac, token)).Caller.Should().NotBeNull();
+
+        time.Advance(TimeSpan.FromSeconds(91));
+
+        (await IdentifyAsync(Hmac, token)).Refusal!.Message.Should().Be("the token has expired");
+    }
+
+    [Fact]
+    public async Task What_is_signed_in_another_way_than_is_configured_is_refused()
+    {
+        using var rsa = RSA.Create(2048);
+        using var other = RSA.Create(2048);
+        File.WriteAllText(file, rsa.ExportSubjectPublicKeyInfoPem());
+        var byKey = new TokenOptions { PublicKeyFile = file, Audience = TestToken.Audience };
+        var payload = TestToken.Payload(Now.AddMinutes(5), "news");
+        var pem = Encoding.UTF8.GetBytes(File.ReadAllText(file));
+        byte[] Rsa(RSA key, byte[] text) => key.SignData(text, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+
+        (await IdentifyAsync(byKey, TestToken.Sign(payload, "RS256", text => Rsa(rsa, text)))).Caller.Should().NotBeNull("it is what the tests change");
+
+        foreach (var (options, forged) in new[]
+        {
+            (byKey, TestToken.Sign(payload, "none", static _ => [])),
+            (byKey, TestToken.Sign(payload, "None", static _ => [])),
+            (byKey, TestToken.Sign(payload, "HS256", text => HMACSHA256.HashData(pem, text))),
+            (byKey, TestToken.Sign(payload, "HS256", text => HMACSHA256.HashData(rsa.ExportSubjectPublicKeyInfo(), text))),
+            (byKey, TestToken.Sign(payload, "RS256", text => Rsa(other, text))),
+            (byKey, TestToken.Sign(payload, "RS256", static _ => [])),
+            (Hmac, TestToken.Sign(payload, "none", static _ => [])),
+            (Hmac, TestToken.Sign(payload, "HS256", static _ => [])),
+            (Hmac, TestToken.Sign(payload, "HS512", static text => HMACSHA512.HashData(Encoding.UTF8.GetBytes(TestToken.Secret), text))),
+            (Hmac, TestToken.Sign(payload, "RS256", text => Rsa(rsa, text))),
+            (Hmac, TestToken.Sign(payload, "HS256", static text => HMACSHA256.HashData("another secret, also long enough it is"u8, text))),
+        })
+        {
+            // In brackets: after "?." the assertion itself would be left out where there is no refusal.
+            ((await IdentifyAsync(options, forged)).Refusal?.Kind).Should().Be(AccessRefusalKind.Unauthorized, forged);
+        }
+    }
+
+    [Fact]
+    public async Task Of_several_public_keys_the_one_that_the_token_names_counts()
+    {
+        using var curve = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var point = curve.ExportParameters(false).Q;
+        File.WriteAllText(file, new JsonObject
+        {
+            ["keys"] = new JsonArray(
+                new JsonObject { ["kty"] = "oct", ["kid"] = "0", ["k"] = Microsoft.IdentityModel.Tokens.Base64UrlEncoder.Encode(TestToken.Secret) },
+                new JsonObject
+                {
+                    ["kty"] = "EC",
+                    ["crv"] = "P-256",
+                    ["x"] = Microsoft.IdentityModel.Tokens.Base64UrlEncoder.Encode(point.X),
+                    ["y"] = Microsoft.IdentityModel.Tokens.Base64UrlEncoder.Encode(point.Y),
+                }),
+        }.ToJsonString());
+        var options = new TokenOptions { JwksFile = file, Audience = TestToken.Audience };
+        var payload = TestToken.Payload(Now.AddMinutes(5), "news");
+
+        var good = await IdentifyAsync(options, TestToken.Sign(payload, "ES256", text => curve.SignData(text, HashAlgorithmName.SHA256)));
+        var symmetric = await IdentifyAsync(options, TestToken.Sign(payload));
+
+        (good.Caller?.Subject, symmetric.Caller).Should().Be(("42", null));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a.b")]
+    [InlineData("a.b.c")]
+    [InlineData("\u001b[31m.\n.\0")]
+    public async Task What_is_no_token_is_refused_and_nothing_of_it_is_repeated(string text)
+    {
+        var (_, refusal) = await IdentifyAsync(Hmac, text);
+
+        refusal!.Message.Should().Be("the token is malformed");
+        (await IdentifyAsync(Hmac, new string('x', 100_000))).Refusal!.Message.Should().Be("the token is malformed");
+    }
+
+    [Theory]
+    [InlineData("42", "user.42.a", true)]
+    [InlineData("42", "user.43.a", false)]
+    [InlineData("*", "user.42.a", false)]
+    [InlineData("*", "user.*.a", true)]
+    [InlineData("4?", "user.42.a", false)]
+    [InlineData("[0-9]2", "user.42.a", false)]
+    [InlineData(@"4\", @"user.4\.a", true)]
+    [InlineData("^]-", "user.^]-.a", true)]
+    [InlineData("", "user..a", false)]
+    [InlineData(null, "user..a", false)]
+    [InlineData("a\u0001b", "user.a\u0001b.a", false)]
+    public async Task What_a_claim_says_is_a_text_in_a_name_and_never_a_wildcard(string? subject, string channel, bool allowed)
+    {
+        var options = new TokenOptions
+        {
+            Secret = Hmac.Secret,
+            Audience = Hmac.Audience,
+            Subscribe = ["user.{sub}.*", "inbox.{sub}", "of.{tenant}.{sub}.*"],
+        };
+        var payload = TestToken.Payload(Now.AddMinutes(5));
+        payload["sub"] = subject;
+        if (subject is null)
+            payload.Remove("sub");
+
+        var (caller, refusal) = await IdentifyAsync(options, TestToken.Sign(payload));
+
+        refusal.Should().BeNull();
+        (caller!.Subscribe.Check(Name.Channel(channel)) is null).Should().Be(allowed);
+        caller.Subscribe.Check(Name.Pattern("user.*")).Should().NotBeNull();
+        caller.Subscribe.Check(Name.Pattern("inbox.*")).Should().NotBeNull("a channel stays one, whatever is in the claim");
+        caller.Subscribe.Check(Name.Pattern("of.*")).Should().NotBeNull("a claim is missing");
+    }
+
+    [Fact]
+    public async Task An_audience_that_nobody_has_configured_is_not_ours()
+    {
+        var options = new TokenOptions { Secret = TestToken.Secret };
+        var payload = TestToken.Payload(Now.AddMinutes(5), "news");
+        (await IdentifyAsync(options, TestToken.Sign(payload))).Refusal!.Message.Should().Contain("Access:Tokens:Audience");
+
+        payload.Remove("aud");
+
+        (await IdentifyAsync(options, TestToken.Sign(payload))).Caller.Should().NotBeNull();
+    }
+
+    [Fact]
+    public async Task The_recipe_for_ASP_NET_Core_makes_a_token_that_is_good()
+    {
+        const string id = "42";
+        var signed = new Microsoft.IdentityModel.JsonWebTokens.JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(new Microsoft.IdentityModel.Tokens.SecurityTokenDescriptor
+        {
+            Audience = TestToken.Audience,
+            Expires = Now.AddMinutes(5).UtcDateTime,
+            Claims = new Dictionary<string, object> { ["sub"] = id, ["subscribe"] = new[] { $"user.{id}.*" } },
+            SigningCredentials = new(
+                new Microsoft.IdentityModel.Tokens.SymmetricSecurityKey(Encoding.UTF8.GetBytes(TestToken.Secret)),
+                Microsoft.IdentityModel.Tokens.SecurityAlgorithms.HmacSha256),
+        });
+
+        var (caller, refusal) = await IdentifyAsync(new TokenOptions { Secret = Hmac.Secret, Audience = Hmac.Audience }, signed);
+
+        refusal.Should().BeNull();
+        caller!.Subscribe.Check(Name.Channel("user.42.orders")).Should().BeNull();
+    }
+
+    private Task<AuthenticationResult> IdentifyAsync(TokenOptions tokens, string token) => TestToken.IdentifyAsync(tokens, token, time);
+}

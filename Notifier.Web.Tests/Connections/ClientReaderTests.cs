@@ -1,0 +1,123 @@
+using System.Net.WebSockets;
+using FluentAssertions;
+using Notifier.Connections;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Connections;
+
+/// <summary>Whole messages, and what is refused as too big, however a client and the network cut them up.</summary>
+public sealed class ClientReaderTests : IDisposable
+{
+    private const int Limit = 1024;
+    private const byte Continuation = 0;
+
+    private readonly RecordingStream stream = new();
+    private readonly WebSocket socket;
+    private readonly ClientReader messages;
+
+    public ClientReaderTests()
+    {
+        socket = WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.Zero });
+        messages = new ClientReader(socket, Limit);
+    }
+
+    public void Dispose()
+    {
+        socket.Dispose();
+        stream.Dispose();
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(Limit)]
+    public async Task A_message_of_up_to_the_limit_is_read(int length)
+    {
+        await SendsAsync(RawWebSocket.Masked(Frame.TextOpcode, Letters(length)));
+
+        (await ReadAsync()).Should().Be(new ClientMessage(ClientMessageKind.Text, new string('a', length)));
+    }
+
+    [Fact]
+    public async Task One_byte_more_is_too_big()
+    {
+        await SendsAsync(RawWebSocket.Masked(Frame.TextOpcode, Letters(Limit + 1)));
+
+        (await ReadAsync()).Kind.Should().Be(ClientMessageKind.TooBig);
+    }
+
+    [Fact]
+    public async Task A_message_of_the_limit_is_read_though_it_comes_byte_by_byte()
+    {
+        stream.ReadsAtMost = 1;
+        await SendsAsync(RawWebSocket.Masked(Frame.TextOpcode, Letters(Limit)));
+
+        (await ReadAsync()).Text.Should().HaveLength(Limit);
+    }
+
+    [Fact]
+    public async Task Fragments_are_put_together_whatever_comes_between_them()
+    {
+        await SendsAsync(
+            [
+                .. RawWebSocket.Masked(Frame.TextOpcode, [], final: false),
+                .. RawWebSocket.Masked(Continuation, "new"u8.ToArray(), final: false),
+                .. RawWebSocket.Masked(Frame.PingOpcode, [1]),
+                .. RawWebSocket.Masked(Continuation, "-user"u8.ToArray(), final: false),
+                .. RawWebSocket.Masked(Continuation, []),
+                .. RawWebSocket.Masked(Frame.TextOpcode, "next"u8.ToArray()),
+            ]);
+
+        (await ReadAsync()).Text.Should().Be("new-user");
+        (await ReadAsync()).Text.Should().Be("next");
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task Endless_fragments_are_too_big_be_they_empty(int length)
+    {
+        await SendsAsync(RawWebSocket.Masked(Frame.TextOpcode, Letters(length), final: false));
+        for (var n = 0; n < Limit + 2; n++)
+            await SendsAsync(RawWebSocket.Masked(Continuation, Letters(length), final: false));
+
+        (await ReadAsync()).Kind.Should().Be(ClientMessageKind.TooBig);
+    }
+
+    [Fact]
+    public async Task A_frame_that_is_announced_as_endless_is_too_big_when_so_much_of_it_has_come()
+    {
+        await SendsAsync([0x81, 0xFF, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, .. Letters(Limit + 1)]);
+
+        (await ReadAsync()).Kind.Should().Be(ClientMessageKind.TooBig);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(10)]
+    public async Task A_binary_message_is_told_from_a_text(int length)
+    {
+        await SendsAsync(RawWebSocket.Masked(Frame.BinaryOpcode, Letters(length)));
+
+        (await ReadAsync()).Kind.Should().Be(ClientMessageKind.Binary);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_close_is_told_also_in_the_middle_of_a_message(bool isInside)
+    {
+        if (isInside)
+            await SendsAsync(RawWebSocket.Masked(Frame.TextOpcode, Letters(5), final: false));
+        await SendsAsync(RawWebSocket.Masked(Frame.CloseOpcode, [3, 232]));
+
+        (await ReadAsync()).Kind.Should().Be(ClientMessageKind.Close);
+    }
+
+    private static byte[] Letters(int count) => Enumerable.Repeat((byte)'a', count).ToArray();
+
+    private Task SendsAsync(byte[] bytes) => stream.ClientSendsAsync(bytes);
+
+    private Task<ClientMessage> ReadAsync() => messages.ReadAsync().AsTask().WaitAsync(Eventually.Limit);
+}

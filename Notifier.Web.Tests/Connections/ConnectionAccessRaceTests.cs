@@ -1,0 +1,85 @@
+using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
+using Notifier.Access;
+using Notifier.Connections;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Connections;
+
+/// <summary>The end of a visit and its renewal come at the same moment: one of them, never both.</summary>
+public sealed class ConnectionAccessRaceTests
+{
+    private static readonly DateTimeOffset Now = new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void Who_hears_that_it_was_renewed_is_not_closed_and_who_is_closed_never_hears_it()
+    {
+        var (renewals, closes) = (0, 0);
+        for (var round = 0; round < 20_000; round++)
+        {
+            var connection = Open(new ScriptedTransport());
+            var access = new ConnectionAccess(Until(Now));
+            using var start = new Barrier(2);
+            var sweep = new Thread(() =>
+            {
+                start.SignalAndWait();
+                access.CheckExpiry(connection, Now);
+            });
+            sweep.Start();
+            start.SignalAndWait();
+            // On a busy machine the other one comes late.
+            if (closes < renewals / 4)
+                Thread.Yield();
+            else
+                Thread.SpinWait(round % 50);
+            var isRenewed = access.TryRenew(Until(Now.AddHours(1)));
+            sweep.Join();
+
+            (connection.CloseAsked is null).Should().Be(isRenewed);
+            _ = isRenewed ? renewals++ : closes++;
+            if (round >= 1_000 && renewals > 20 && closes > 20)
+                return;
+        }
+        Assert.Fail($"It was no race: {renewals} renewals, {closes} closes.");
+    }
+
+    [Fact]
+    public void Who_was_renewed_while_the_warning_waited_for_the_connection_is_not_warned()
+    {
+        var transport = new ScriptedTransport();
+        var connection = Open(transport);
+        var access = new ConnectionAccess(Until(Now.AddSeconds(30)));
+        connection.TryAcquire().Should().BeTrue();
+        access.CheckExpiry(connection, Now);
+
+        access.TryRenew(Until(Now.AddHours(1))).Should().BeTrue();
+        connection.Release();
+
+        transport.Taken.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void It_is_warned_of_each_end_once()
+    {
+        var transport = new ScriptedTransport();
+        var connection = Open(transport);
+        var access = new ConnectionAccess(Until(Now.AddSeconds(61)));
+
+        access.CheckExpiry(connection, Now);
+        transport.Offers.Should().Be(0);
+        for (var second = 1; second < 10; second++)
+            access.CheckExpiry(connection, Now.AddSeconds(second));
+        transport.Taken[2..].Should().Equal("""{"type":"expiring","in":60}"""u8.ToArray());
+        access.TryRenew(Until(Now.AddSeconds(100)));
+        access.CheckExpiry(connection, Now.AddSeconds(41));
+
+        transport.Offers.Should().Be(2);
+        connection.CloseAsked.Should().BeNull();
+    }
+
+    private static Caller Until(DateTimeOffset end) => new(Grant.Everything, Grant.Everything) { Until = end };
+
+    private static Connection Open(Transport transport) => new(transport, NotifierV1.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
+}

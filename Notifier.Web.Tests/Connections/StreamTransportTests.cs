@@ -1,0 +1,66 @@
+using FluentAssertions;
+using Notifier.Connections;
+using Notifier.Messages;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Connections;
+
+public sealed class StreamTransportTests : IDisposable
+{
+    private readonly RecordingStream stream = new();
+    private readonly StreamTransport transport;
+
+    public StreamTransportTests() => transport = new StreamTransport(stream, socket: null, isShared: false);
+
+    public void Dispose() => stream.Dispose();
+
+    [Fact]
+    public async Task A_write_that_is_not_complete_makes_the_lane_wait_and_a_large_one_goes_in_slices()
+    {
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        stream.Gate = gate.Task;
+
+        transport.TrySend(new byte[100_000]).Should().Be(Transport.Slice);
+
+        transport.IsReady.Should().BeFalse();
+        var ready = transport.WhenReadyAsync();
+        ready.IsCompleted.Should().BeFalse();
+        gate.SetResult();
+        await ready;
+        transport.IsReady.Should().BeTrue();
+        await transport.SendAsync(new byte[150_000]);
+        stream.Writes.Select(write => write.Length).Should().Equal(Transport.Slice, Transport.Slice, Transport.Slice, 150_000 - (2 * Transport.Slice));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whatever_the_stream_throws_the_lane_takes_everything_from_then_on_and_throws_nothing(bool atOnce)
+    {
+        stream.Throws = new NotSupportedException("a stream may throw anything");
+        stream.ThrowsAtOnce = atOnce;
+        var writer = new FrameWriter(transport, PlainText.Format);
+
+        writer.Write(Plain.Encode(new FrameBuffer(), [Message.Create(null, new byte[300_000])]));
+        await writer.FinishAsync();
+
+        writer.IsReady.Should().BeTrue();
+        transport.TrySend(new byte[100]).Should().Be(100);
+        await transport.SendAsync(new byte[100]);
+        stream.Writes.Should().HaveCount(1);
+    }
+
+    [Fact]
+    public async Task A_stream_that_breaks_while_a_rest_is_sent_does_not_break_its_holder()
+    {
+        stream.Throws = new ObjectDisposedException("the request");
+        stream.ThrowsAtOnce = true;
+
+        await transport.SendAsync(new byte[100]);
+
+        transport.IsReady.Should().BeTrue();
+        transport.TrySend(new byte[100]).Should().Be(100);
+        stream.Writes.Should().HaveCount(1);
+    }
+}

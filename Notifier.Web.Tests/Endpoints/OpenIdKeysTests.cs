@@ -1,0 +1,185 @@
+using FluentAssertions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using Notifier.Access;
+using Notifier.Tests.Support;
+using Xunit;
+
+namespace Notifier.Tests.Endpoints;
+
+/// <summary>An OpenID Connect provider signs, and is asked for its keys (<c>Access:Tokens:Authority</c>).</summary>
+[Collection(UsesRedis.Name)]
+public sealed class OpenIdKeysTests(RedisFixture fixture)
+{
+    private const string Unknown = "the token is not signed with a key that is known here";
+    private const string Unreachable = "the token cannot be checked: the server does not reach the authority; try again";
+
+    private static DateTimeOffset Soon => DateTimeOffset.UtcNow.AddMinutes(5);
+
+    [Fact]
+    public async Task A_token_of_the_provider_grants_what_it_says_and_its_keys_are_fetched_once()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        await using var app = await StartAsync(provider.Address);
+
+        for (var n = 0; n < 3; n++)
+        {
+            await using var client = await JsonClient.ConnectAsync(app, headers: $"Authorization: Bearer {provider.Token(Soon, "authority.*")}\r\n");
+            await client.SubscribeAsync("channel", "authority.own");
+            ((string?)(await client.AskAsync("""{"type":"subscribe","channel":"other"}"""))["code"]).Should().Be("forbidden");
+        }
+
+        provider.KeysAsked.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_token_of_another_provider_or_another_audience_or_signed_by_somebody_else_is_refused()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        await using var other = await OpenIdProvider.StartAsync();
+        await using var app = await StartAsync(provider.Address);
+        await using var client = await JsonClient.ConnectAsync(app);
+        var elsewhere = TestToken.Payload(Soon, "*");
+        elsewhere["aud"] = "another application";
+        var asHmac = TestToken.Payload(Soon, "*");
+        asHmac["iss"] = provider.Address;
+
+        foreach (var (token, message) in new[]
+        {
+            (other.Sign(TestToken.Payload(Soon, "*"), "first", provider.Address), Unknown),
+            (other.Sign(TestToken.Payload(Soon, "*"), "second", provider.Address), Unknown),
+            (other.Sign(TestToken.Payload(Soon, "*"), "second"), "the token is of another issuer (iss)"),
+            (provider.Sign(elsewhere, "first"), "the token is not for this server (aud)"),
+            (TestToken.Sign(asHmac, keyId: "first"), Unknown),
+            (TestToken.Sign(asHmac, "none", static _ => [], "first"), Unknown),
+        })
+            (await TryAsync(client, token)).Should().Be($"unauthorized: {message}");
+        (await TryAsync(client, provider.Token(Soon, "*"))).Should().Be("authenticated: ");
+    }
+
+    [Fact]
+    public async Task A_key_that_is_not_known_yet_is_asked_for_and_what_it_signs_is_good()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        await using var app = await StartAsync(provider.Address);
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.AuthenticateAsync(provider.Token(Soon, "authority.*"));
+        var old = provider.Token(Soon, "authority.*");
+
+        provider.Rotate(to: "second");
+
+        (await TryAsync(client, provider.Token(Soon, "authority.*"))).Should().Be("authenticated: ");
+        provider.KeysAsked.Should().Be(2);
+        (await TryAsync(client, old)).Should().Be($"unauthorized: {Unknown}", "the provider no longer shows that key");
+    }
+
+    [Fact]
+    public async Task A_provider_that_changes_its_keys_again_is_found_out_within_half_a_minute_and_otherwise_within_an_hour()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        DateTimeOffset Later() => time.GetUtcNow().AddMinutes(5);
+        await using var provider = await OpenIdProvider.StartAsync();
+        await using var app = await StartAsync(provider.Address, time);
+        var tokens = app.Services.GetRequiredService<TokenAuthentication>();
+        async Task<bool> IsGoodAsync(string token) => (await tokens.AuthenticateAsync(token)).Caller is not null;
+        (await IsGoodAsync(provider.Token(Later(), "*"))).Should().BeTrue();
+
+        provider.Rotate(to: "second");
+        (await IsGoodAsync(provider.Token(Later(), "*"))).Should().BeTrue();
+        provider.Rotate(to: "third");
+        (await IsGoodAsync(provider.Token(Later(), "*"))).Should().BeFalse("it was asked just before");
+        time.Advance(TimeSpan.FromSeconds(30));
+        (await IsGoodAsync(provider.Token(Later(), "*"))).Should().BeTrue();
+
+        var asked = provider.KeysAsked;
+        var withdrawn = provider.Token(time.GetUtcNow().AddHours(2), "*");
+        provider.Rotate(to: "fourth");
+        (await IsGoodAsync(withdrawn)).Should().BeTrue("nobody knows yet");
+        time.Advance(TimeSpan.FromHours(1));
+        await Eventually.IsAsync(async () => !await IsGoodAsync(withdrawn), "what it no longer shows is no longer good");
+        provider.KeysAsked.Should().BeInRange(asked + 1, asked + 2);
+    }
+
+    [Theory]
+    [InlineData("what is this")]
+    [InlineData("""{"keys":[]}""")]
+    [InlineData("""{"keys":[{"kty":"oct","kid":"first","k":"dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIGxvbmcgZW5vdWdo"}]}""")]
+    [InlineData("""{"keys":[{"kty":"RSA","kid":"first","n":"!","e":"!"}]}""")]
+    public async Task What_shows_no_public_key_is_no_answer(string keys)
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        provider.Keys = keys;
+        await using var app = await StartAsync(provider.Address);
+        await using var client = await JsonClient.ConnectAsync(app);
+
+        (await TryAsync(client, provider.Token(Soon, "*"))).Should().Be($"unavailable: {Unreachable}");
+    }
+
+    [Fact]
+    public async Task Made_up_names_of_keys_do_not_make_the_server_ask_again_and_again()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        await using var forger = await OpenIdProvider.StartAsync();
+        await using var app = await StartAsync(provider.Address, "Limits:CommandBurst=1000");
+        await using var client = await JsonClient.ConnectAsync(app);
+
+        for (var n = 0; n < 100; n++)
+            (await TryAsync(client, forger.Sign(TestToken.Payload(Soon, "*"), $"made up {n}", provider.Address))).Should().Be($"unauthorized: {Unknown}");
+
+        provider.KeysAsked.Should().Be(2, "when they were first needed, and when the first name was unknown");
+    }
+
+    [Fact]
+    public async Task While_the_provider_is_away_nobody_comes_in_and_is_told_to_try_again_and_then_they_do()
+    {
+        var port = FreePort.Next();
+        await using var app = await StartAsync($"http://127.0.0.1:{port}");
+        await using var client = await JsonClient.ConnectAsync(app);
+        await using var early = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: "Authorization: Bearer a.b.c\r\n");
+
+        var close = await early.ReadUntilCloseAsync();
+        (close.CloseCode, close.CloseText).Should().Be((4503, Unreachable));
+        (await TryAsync(client, "a.b.c")).Should().Be($"unavailable: {Unreachable}");
+        app.Log.Says("Access:Tokens:Authority cannot be asked for its keys").Should().BeTrue();
+
+        await using var provider = await OpenIdProvider.StartAsync(port);
+        (await TryAsync(client, provider.Token(Soon, "authority.*"))).Should().Be("authenticated: ");
+    }
+
+    /// <summary>The library has all who wait ask one after the other: the hundredth would have waited for minutes.</summary>
+    [Fact]
+    public async Task A_provider_that_does_not_answer_keeps_nobody_longer_than_its_time()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        var answer = new TaskCompletionSource();
+        provider.Hold = answer.Task;
+        await using var app = await StartAsync(provider.Address);
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+
+        var closes = await Task.WhenAll(Enumerable.Range(0, 20).Select(async _ =>
+        {
+            await using var client = await RawWebSocket.ConnectAsync(
+                app.WebSocketAddress(), headers: $"Authorization: Bearer {provider.Token(Soon, "*")}\r\n");
+            return await client.ReadUntilCloseAsync();
+        }));
+        watch.Stop();
+        answer.SetResult();
+
+        closes.Should().AllSatisfy(close => (close.CloseCode, close.CloseText).Should().Be((4503, Unreachable)));
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(40), "the time is 5 s, once and not for each, which would take 100 s");
+    }
+
+    private Task<NotifierApp> StartAsync(string authority, params string[] settings) => StartAsync(authority, TimeProvider.System, settings);
+
+    private Task<NotifierApp> StartAsync(string authority, TimeProvider time, params string[] settings) => NotifierApp.StartAsync(
+        fixture.Redis.Configuration,
+        time: time,
+        settings: ["environment=Production", $"Access:Tokens:Authority={authority}", $"Access:Tokens:Audience={TestToken.Audience}", .. settings]);
+
+    /// <returns>What came of it, and why.</returns>
+    private static async Task<string> TryAsync(JsonClient client, string token)
+    {
+        var answer = await client.AskAsync($$"""{"type":"auth","token":"{{token}}"}""");
+        return $"{answer["code"] ?? answer["type"]}: {answer["message"]}";
+    }
+}

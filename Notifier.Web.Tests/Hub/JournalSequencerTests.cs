@@ -1,0 +1,65 @@
+using System.Text;
+using FluentAssertions;
+using Microsoft.Extensions.Options;
+using Notifier.History;
+using Notifier.Hub;
+using Notifier.Messages;
+using Xunit;
+
+namespace Notifier.Tests.Hub;
+
+/// <summary>Which message of a durable name is the next one, and what a client gets of it.</summary>
+public sealed class JournalSequencerTests
+{
+    private static readonly JournalEpoch First = new("secret-1", "mark-1", Since: 100);
+    private static readonly JournalEpoch Second = new("secret-2", "mark-2", Since: 200);
+
+    private readonly JournalSequencer sequence = new(
+        Name.Channel("orders"), new DurableChannels(Options.Create(new DurableOptions { Channels = ["orders"] })));
+
+    [Fact]
+    public void A_message_follows_the_one_before_it_and_its_line_is_taken_off()
+    {
+        Begin();
+
+        Judge(First, 150, 120).Should().Be((SequenceResult.Accepted, "150", 150));
+        Judge(First, 150, 120).Verdict.Should().Be(SequenceResult.Repeated);
+        Judge(First, 160, 155).Verdict.Should().Be(SequenceResult.Missing);
+        Judge(First, 160, 150).Should().Be((SequenceResult.Accepted, "160", 160));
+    }
+
+    [Fact]
+    public void A_line_of_an_unknown_epoch_is_doubtful_and_a_payload_once_the_journal_was_asked()
+    {
+        Begin();
+
+        Judge(Second, 250, 0).Verdict.Should().Be(SequenceResult.Doubtful);
+        Judge(Second, 250, 0, isJudged: true).Should().Be((SequenceResult.Accepted, "notifier/1 epoch=secret-2 id=250 prev=0\n250", 120));
+    }
+
+    /// <summary>Redis was wiped while messages of before waited here: clients would have seen the line, and the secret in it.</summary>
+    [Fact]
+    public void What_is_of_the_epoch_before_comes_once_without_its_line_and_is_kept_no_longer()
+    {
+        Begin();
+        Judge(First, 150, 120);
+        sequence.ChangeEpoch(Second);
+
+        Judge(First, 150, 120, isJudged: true).Verdict.Should().Be(SequenceResult.Repeated);
+        Judge(First, 160, 150, isJudged: true).Should().Be((SequenceResult.Accepted, "160", 199));
+        Judge(Second, 201, 0).Should().Be((SequenceResult.Accepted, "201", 201));
+    }
+
+    private void Begin()
+    {
+        sequence.ChangeEpoch(First);
+        sequence.Begin(120, []);
+    }
+
+    private (SequenceResult Verdict, string Payload, long Id) Judge(JournalEpoch epoch, long id, long previous, bool isJudged = false)
+    {
+        var message = Message.Create(null, Encoding.UTF8.GetBytes($"notifier/1 epoch={epoch.Text} id={id} prev={previous}\n{id}"));
+        var result = sequence.Check(message, isJudged, out var accepted);
+        return (result, Encoding.UTF8.GetString(accepted.Payload.Span), accepted.JournalId);
+    }
+}

@@ -1,0 +1,66 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+using Notifier.Connections;
+using Notifier.History;
+using Notifier.Hub;
+using Notifier.Messages;
+using Notifier.Redis;
+
+namespace Notifier.Tests.Support;
+
+/// <summary>
+/// A name and the connections that hold it, without Redis and Kestrel: what measures the path of a message, here and in
+/// <c>bench/Notifier.Bench</c>.
+/// </summary>
+internal sealed class SubscriberGroup
+{
+    /// <summary>What the log keeps. Once it has that many messages it takes no more memory.</summary>
+    public const int Kept = 64;
+
+    public SubscriberGroup(IEnumerable<Transport> transports)
+    {
+        Subscription = new Subscription(Name.Channel("news"), Traits(new RecentOptions { Messages = Kept, Age = TimeSpan.FromDays(1) }, Meters));
+        Connections = [.. transports.Select(Connect)];
+        foreach (var connection in Connections)
+            Join(connection);
+    }
+
+    /// <summary>Whose instruments are those of this audience, and of no other's.</summary>
+    public IMeterFactory Meters { get; } = NewMeters();
+
+    public Subscription Subscription { get; }
+
+    public Connection[] Connections { get; }
+
+    /// <summary>What subscriptions have in common, from what a node would be configured with.</summary>
+    public static SubscriptionContext Traits(RecentOptions recent, IMeterFactory? meters = null, DeliveryHelpers? helpers = null) => new(
+        Options.Create(recent), Options.Create(new LimitsOptions()), new HubMetrics(meters ?? NewMeters()), TimeProvider.System, NullLogger<Subscription>.Instance,
+        helpers: helpers);
+
+    private static IMeterFactory NewMeters() => new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
+
+    public static Connection Connect(Transport transport) => new(transport, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
+
+    public Subscriber Join(Connection connection)
+    {
+        var subscriber = new Subscriber(connection, Subscription);
+        SubscriberExtensions.Join(subscriber);
+        return subscriber;
+    }
+}
+
+internal static class SubscriberExtensions
+{
+    /// <summary>As the hub has it join.</summary>
+    public static void Join(this Subscriber subscriber)
+    {
+        subscriber.Join();
+        subscriber.Start();
+    }
+
+    /// <summary>As where a connection to Redis was lost.</summary>
+    public static void NoteGap(this Subscription subscription, GapCode code) => subscription.AppendAndBroadcast([Message.GapOf(code)]);
+}

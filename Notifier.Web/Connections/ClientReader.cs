@@ -1,0 +1,102 @@
+using System.Buffers;
+using System.Net.WebSockets;
+using System.Text;
+
+namespace Notifier.Connections;
+
+/// <summary>What came from a client.</summary>
+internal enum ClientMessageKind
+{
+    Text,
+    Binary,
+
+    /// <summary>More than the limit, or endless fragments of nothing; the rest was not read.</summary>
+    TooBig,
+
+    /// <summary>The client closes, or has answered our close.</summary>
+    Close,
+
+    /// <summary>The connection is gone, or the client broke the protocol (.NET has answered it).</summary>
+    Lost,
+}
+
+/// <param name="Kind">What it is.</param>
+/// <param name="Text">What a text message says; how the connection was lost; else empty.</param>
+internal readonly record struct ClientMessage(ClientMessageKind Kind, string Text = "");
+
+/// <summary>
+/// Reads whole messages from a client, and never holds more than the limit. While a client is silent it owns no buffer.
+/// </summary>
+internal sealed class ClientReader(WebSocket socket, int limit)
+{
+    public async ValueTask<ClientMessage> ReadAsync()
+    {
+        try
+        {
+            var first = await socket.ReceiveAsync(Memory<byte>.Empty, CancellationToken.None);
+            if (first.MessageType == WebSocketMessageType.Close)
+                return new(ClientMessageKind.Close);
+            if (first.EndOfMessage)
+                return new(KindOf(first.MessageType));
+
+            var buffer = ArrayPool<byte>.Shared.Rent(limit + 1);
+            try
+            {
+                return await ReadAsync(buffer.AsMemory(0, limit + 1));
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
+        }
+        catch (Exception error) when (IsLoss(error))
+        {
+            // Here, not further up: an exception costs anew in each asynchronous method that it passes, and all clients may go at once.
+            return new(ClientMessageKind.Lost, error.Message);
+        }
+    }
+
+    /// <summary>Reads and forgets, until the client closes too, or is gone.</summary>
+    public async ValueTask<ClientMessage> DrainAsync()
+    {
+        var buffer = new byte[512];
+        try
+        {
+            while ((await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None)).MessageType != WebSocketMessageType.Close)
+            {
+            }
+            return new(ClientMessageKind.Close);
+        }
+        catch (Exception error) when (IsLoss(error))
+        {
+            return new(ClientMessageKind.Lost, error.Message);
+        }
+    }
+
+    /// <summary>Whether this is how a connection ends that nobody has closed.</summary>
+    public static bool IsLoss(Exception error) =>
+        error is WebSocketException or IOException or OperationCanceledException;
+
+    private async ValueTask<ClientMessage> ReadAsync(Memory<byte> buffer)
+    {
+        var length = 0;
+        // Each fragment counts as one byte more, so that a message of endlessly many empty ones ends.
+        for (var counted = 0; ; counted++)
+        {
+            var part = await socket.ReceiveAsync(buffer[length..], CancellationToken.None);
+            if (part.MessageType == WebSocketMessageType.Close)
+                return new(ClientMessageKind.Close);
+            length += part.Count;
+            counted += part.Count;
+            if (length > limit || (counted > limit && !part.EndOfMessage))
+                return new(ClientMessageKind.TooBig);
+            if (part.EndOfMessage)
+                return part.MessageType == WebSocketMessageType.Text
+                    ? new(ClientMessageKind.Text, Encoding.UTF8.GetString(buffer.Span[..length]))
+                    : new(ClientMessageKind.Binary);
+        }
+    }
+
+    private static ClientMessageKind KindOf(WebSocketMessageType type) =>
+        type == WebSocketMessageType.Text ? ClientMessageKind.Text : ClientMessageKind.Binary;
+}

@@ -1,0 +1,95 @@
+using Notifier.Messages;
+
+namespace Notifier.Connections;
+
+/// <summary>
+/// What a connection follows, each in its turn, so that a busy name does not hold up the others. Owned by the owner; a field, never copied.
+/// </summary>
+/// <remarks>
+/// Most connections follow one name, and among 10,000 of those each object that a message touches is fetched from memory. So the first needs none.
+/// </remarks>
+internal struct FrameSources
+{
+    private FrameSource? first;
+    private List<FrameSource>? others;
+    private int turn;
+
+    private readonly int Count => first is null ? 0 : 1 + (others?.Count ?? 0);
+
+    public void Add(FrameSource source)
+    {
+        if (first is null)
+            first = source;
+        else
+            (others ??= new(3)).Add(source);
+    }
+
+    public void Remove(FrameSource source)
+    {
+        if (source != first)
+        {
+            others?.Remove(source);
+            return;
+        }
+        first = null;
+        if (others is not { Count: > 0 })
+            return;
+        first = others[0];
+        others.RemoveAt(0);
+    }
+
+    public void Clear() => (first, others) = (null, null);
+
+    /// <summary>Whether any has more than was sent.</summary>
+    public readonly bool AreBehind => NextBehind() is not null;
+
+    /// <summary>Writes a batch of one feed, and with it what the others have waiting.</summary>
+    /// <returns>How many messages of the batch need not be sent again.</returns>
+    public readonly int Write(FrameWriter writer, in FrameBatch batch, FrameSource source)
+    {
+        if (others is null || batch.Bytes.IsEmpty || !batch.Payload.IsEmpty || !AreBehindBut(source))
+            return writer.Write(batch);
+        var gathered = CombinedFrames.ForThisThread;
+        gathered.Begin(batch);
+        for (var at = 0; at < Count; at++)
+        {
+            if (this[at] is { IsBehind: true } other && other != source)
+                gathered.Add(other);
+        }
+        var taken = writer.Write(gathered.Batch);
+        gathered.Advance(taken - batch.Count);
+        return Math.Min(taken, batch.Count);
+    }
+
+    /// <summary>Sends one slice of the next one that has more.</summary>
+    public void CatchUp()
+    {
+        if (NextBehind() is not { } next)
+            return;
+        turn = next + 1;
+        this[next].CatchUp();
+    }
+
+    private readonly FrameSource this[int at] => at == 0 ? first! : others![at - 1];
+
+    private readonly bool AreBehindBut(FrameSource one)
+    {
+        for (var at = 0; at < Count; at++)
+        {
+            if (this[at] is { IsBehind: true } other && other != one)
+                return true;
+        }
+        return false;
+    }
+
+    private readonly int? NextBehind()
+    {
+        for (int tried = 0, count = Count; tried < count; tried++)
+        {
+            var at = (turn + tried) % count;
+            if (this[at].IsBehind)
+                return at;
+        }
+        return null;
+    }
+}

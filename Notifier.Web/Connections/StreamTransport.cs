@@ -1,0 +1,80 @@
+using System.Net.Sockets;
+
+namespace Notifier.Connections;
+
+/// <summary>
+/// Through the upgraded stream of ASP.NET Core: for TLS, for HTTP/2, and wherever something stands between Kestrel's
+/// socket and us. Its WriteAsync copies before it returns, and completes when the transport has taken the bytes. Whatever
+/// it throws, and whenever, means that the transport broke: a owner that failed would hold the connection for ever.
+/// </summary>
+/// <param name="stream">The upgraded stream.</param>
+/// <param name="socket">The connection's socket, to see progress.</param>
+/// <param name="isShared">Whether the socket carries other streams too (HTTP/2).</param>
+internal sealed class StreamTransport(Stream stream, Socket? socket, bool isShared) : Transport
+{
+    private readonly TcpProgress? progress = socket is null ? null : new TcpProgress(socket);
+    private Task? pending;
+    private long completedWrites;
+    private volatile bool broken;
+
+    public override bool IsReady => pending is null;
+
+    public override Progress Progress
+    {
+        get
+        {
+            var taken = progress?.BytesTaken ?? 0;
+            // Over HTTP/2 a write completes when the peer's flow control has let it pass.
+            return new(taken, isShared ? Interlocked.Read(ref completedWrites) : taken);
+        }
+    }
+
+    public override int TrySend(ReadOnlyMemory<byte> bytes)
+    {
+        if (broken)
+            return bytes.Length;
+        var slice = bytes.Length > Slice ? bytes[..Slice] : bytes;
+        try
+        {
+            var write = stream.WriteAsync(slice);
+            if (write.IsCompletedSuccessfully)
+            {
+                write.GetAwaiter().GetResult();     // gives what is behind it back
+                Interlocked.Increment(ref completedWrites);
+            }
+            else
+                pending = write.AsTask();
+            return slice.Length;
+        }
+        catch (Exception)
+        {
+            broken = true;
+            return bytes.Length;
+        }
+    }
+
+    public override async ValueTask WhenReadyAsync()
+    {
+        if (pending is not { } write)
+            return;
+        try
+        {
+            await write;
+            Interlocked.Increment(ref completedWrites);
+        }
+        catch (Exception)
+        {
+            broken = true;
+        }
+        pending = null;
+    }
+
+    public override async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            bytes = bytes[TrySend(bytes)..];
+            await WhenReadyAsync();
+        }
+    }
+}

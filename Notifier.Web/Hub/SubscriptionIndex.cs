@@ -1,0 +1,83 @@
+using System.Collections;
+using System.Text;
+using Notifier.Access;
+using Notifier.Messages;
+
+namespace Notifier.Hub;
+
+/// <summary>
+/// Names, to be found by a channel that they match, without trying each: channels by themselves, patterns by what they begin
+/// with before the first wildcard. The time depends on how many lengths there are of such beginnings, and on how many
+/// patterns share the channel's. Not thread-safe.
+/// </summary>
+internal sealed class SubscriptionIndex : IEnumerable<Subscription>
+{
+    private readonly Dictionary<byte[], Subscription> channels = new(ByteStrings.Comparer);
+    private readonly Dictionary<byte[], List<Subscription>> patterns = new(ByteStrings.Comparer);
+
+    /// <summary>The lengths of the beginnings in use, and how many beginnings have each.</summary>
+    private readonly SortedList<int, int> lengths = [];
+
+    public int Count { get; private set; }
+
+    public void Add(Subscription subscription)
+    {
+        Count++;
+        if (subscription.Pattern is not { } pattern)
+        {
+            channels.Add(Encoding.UTF8.GetBytes(subscription.Name.Text), subscription);
+            return;
+        }
+        var beginning = pattern.LiteralPrefix.ToArray();
+        if (!patterns.TryGetValue(beginning, out var alike))
+        {
+            patterns.Add(beginning, alike = new(1));
+            lengths[beginning.Length] = lengths.GetValueOrDefault(beginning.Length) + 1;
+        }
+        alike.Add(subscription);
+    }
+
+    public void Remove(Subscription subscription)
+    {
+        Count--;
+        if (subscription.Pattern is not { } pattern)
+        {
+            channels.Remove(Encoding.UTF8.GetBytes(subscription.Name.Text));
+            return;
+        }
+        var beginning = pattern.LiteralPrefix.ToArray();
+        var alike = patterns[beginning];
+        alike.Remove(subscription);
+        if (alike.Count > 0)
+            return;
+        patterns.Remove(beginning);
+        if (--lengths[beginning.Length] == 0)
+            lengths.Remove(beginning.Length);
+    }
+
+    /// <summary>How many patterns have the same beginning.</summary>
+    public int CountAlike(RedisPattern pattern) =>
+        patterns.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(pattern.LiteralPrefix, out var alike) ? alike.Count : 0;
+
+    /// <summary>Adds all that match the channel to <paramref name="found"/>.</summary>
+    public void Find(ReadOnlySpan<byte> channel, List<Subscription> found)
+    {
+        if (channels.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(channel, out var same))
+            found.Add(same);
+        var byBeginning = patterns.GetAlternateLookup<ReadOnlySpan<byte>>();
+        for (var i = 0; i < lengths.Count && lengths.GetKeyAtIndex(i) <= channel.Length; i++)
+        {
+            if (!byBeginning.TryGetValue(channel[..lengths.GetKeyAtIndex(i)], out var alike))
+                continue;
+            foreach (var subscription in alike)
+            {
+                if (subscription.Pattern!.Matches(channel))
+                    found.Add(subscription);
+            }
+        }
+    }
+
+    public IEnumerator<Subscription> GetEnumerator() => channels.Values.Concat(patterns.Values.SelectMany(alike => alike)).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+}

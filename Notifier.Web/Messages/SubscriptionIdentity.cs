@@ -1,0 +1,93 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Notifier.Messages;
+
+/// <summary>
+/// What all messages of one subscription have in common, and what is made of it only once. Its epoch tells one life of the
+/// subscription from the next, so that a position is never taken for one of another. Thread-safe.
+/// </summary>
+internal sealed class SubscriptionIdentity(Name name)
+{
+    private readonly long epoch = Random.Shared.NextInt64();    // nothing that needs to be unpredictable
+    private byte[]? label;
+    private byte[]? epochText;
+    private LargeFrame? latestLarge;
+    private MarkedJournal? journal;
+
+    public Name Name => name;
+
+    /// <summary>The name as it is in each JSON object: <c>"channel":"…"</c> or <c>"pattern":"…"</c>.</summary>
+    public ReadOnlySpan<byte> Label => label ??= MakeLabel();
+
+    /// <summary>The journal that its durable messages are of; null where it has none. Set by whoever follows the journal.</summary>
+    public JournalEpoch? Journal
+    {
+        get => Volatile.Read(ref journal)?.Epoch;
+        set => Volatile.Write(ref journal, value is null ? null : new MarkedJournal(value, Encoding.ASCII.GetBytes(value.Mark)));
+    }
+
+    /// <summary>For the wire. Opaque to clients.</summary>
+    public string Text(Position position)
+    {
+        var text = new FrameBuffer();
+        WritePosition(text, position);
+        return Encoding.ASCII.GetString(text.Written.Span);
+    }
+
+    /// <returns>The number in a position of this very source; null when it is another's, or no position at all.</returns>
+    public long? NumberOf(string position)
+    {
+        var own = position.AsSpan();
+        if (own.IndexOf(JournalPosition.Sign) is >= 0 and var sign)
+            own = own[..sign];
+        var dot = own.IndexOf('.');
+        return dot > 0
+            && own[..dot].SequenceEqual(Text(new Position(0)).AsSpan()[..^2])
+            && long.TryParse(own[(dot + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                ? number
+                : null;
+    }
+
+    public void WritePosition(FrameBuffer into, Position position)
+    {
+        if (position.Number != Position.NoNumber)
+        {
+            into.Append(epochText ??= Base64Url.EncodeToUtf8(MemoryMarshal.AsBytes(new ReadOnlySpan<long>(in epoch))));
+            into.Append("."u8);
+            into.Append(position.Number);
+        }
+        if (position.JournalId == 0 || Volatile.Read(ref journal) is not { } kept || !kept.Epoch.Contains(position.JournalId))
+            return;
+        into.Append([(byte)JournalPosition.Sign]);
+        into.Append(kept.Mark);
+        into.Append("."u8);
+        into.Append(position.JournalId);
+    }
+
+    /// <summary>
+    /// A frame too large to be made for each subscriber: while one of them still has it in hand, the others get the same.
+    /// </summary>
+    public byte[] Large(WireFormat format, Position position, Func<byte[]> make)
+    {
+        if (Volatile.Read(ref latestLarge) is { } latest && latest.Format == format && latest.Position == position && latest.Frame.TryGetTarget(out var frame))
+            return frame;
+        frame = make();
+        Volatile.Write(ref latestLarge, new LargeFrame(format, position, new(frame)));
+        return frame;
+    }
+
+    private byte[] MakeLabel()
+    {
+        var text = new FrameBuffer();
+        text.Append(name.Kind == NameKind.Channel ? "\"channel\":"u8 : "\"pattern\":"u8);
+        JsonText.Append(text, Encoding.UTF8.GetBytes(name.Text));
+        return text.Written.ToArray();
+    }
+
+    private sealed record MarkedJournal(JournalEpoch Epoch, byte[] Mark);
+
+    private sealed record LargeFrame(WireFormat Format, Position Position, WeakReference<byte[]> Frame);
+}

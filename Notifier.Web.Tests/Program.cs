@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Hosting;
+using Notifier.Tests.Faults;
 
 namespace Notifier.Tests;
 

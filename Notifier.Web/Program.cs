@@ -1,13 +1,21 @@
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
+using Notifier.Access.Callback;
+using Notifier.Access.Origins;
+using Notifier.Access.Tokens;
+using Notifier.Configuration;
 using Notifier.Connections;
-using Notifier.Endpoints;
+using Notifier.Endpoints.Http;
+using Notifier.Endpoints.Sessions;
 using Notifier.History;
+using Notifier.History.Durable;
 using Notifier.Hub;
 using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Operations;
 using Notifier.Redis;
+using Notifier.Redis.Receiver;
 
 try
 {
@@ -110,7 +118,7 @@ internal static class Server
         services.AddSingleton<RecentDisconnections>();
         services.AddSingleton<TokenAuthentication>();
         services.AddSingleton<ApiKeys>();
-        services.AddSingleton<Callback>();
+        services.AddSingleton<CallbackAuthentication>();
         services.AddSingleton<Authenticator>();
         services.AddSingleton<IPostConfigureOptions<ForwardedHeadersOptions>, KnownProxies>();
 

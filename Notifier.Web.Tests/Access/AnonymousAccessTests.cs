@@ -2,7 +2,7 @@ using FluentAssertions;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Notifier.Access;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 

@@ -1,6 +1,6 @@
 using FluentAssertions;
 using Notifier.Access;
-using Notifier.Messages;
+using Notifier.Names;
 using Xunit;
 
 namespace Notifier.Tests.Access;

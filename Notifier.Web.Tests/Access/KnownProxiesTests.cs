@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Notifier.Access;
+using Notifier.Access.Origins;
 using Notifier.Tests.Support;
 using Xunit;
 

@@ -6,6 +6,9 @@ using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
+using Notifier.Access.Origins;
+using Notifier.Configuration;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 

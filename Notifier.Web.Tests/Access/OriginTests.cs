@@ -1,5 +1,5 @@
 using FluentAssertions;
-using Notifier.Access;
+using Notifier.Access.Origins;
 using Xunit;
 
 namespace Notifier.Tests.Access;

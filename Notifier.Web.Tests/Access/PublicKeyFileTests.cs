@@ -3,7 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using FluentAssertions;
 using Microsoft.Extensions.Time.Testing;
-using Notifier.Access;
+using Notifier.Access.Tokens;
 using Notifier.Tests.Support;
 using Xunit;
 

@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 using FluentAssertions;
 using Microsoft.Extensions.Time.Testing;
 using Notifier.Access;
-using Notifier.Messages;
+using Notifier.Access.Tokens;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Notifier.Connections;
 using Notifier.Hub;
 using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 

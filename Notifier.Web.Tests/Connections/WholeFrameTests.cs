@@ -1,4 +1,5 @@
 using FluentAssertions;
+using Notifier.Connections;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;

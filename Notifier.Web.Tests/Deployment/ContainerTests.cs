@@ -4,7 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using FluentAssertions;
-using Notifier.Access;
+using Notifier.Configuration;
 using Notifier.Operations;
 using Notifier.Tests.Support;
 using Xunit;

@@ -1,5 +1,6 @@
 using FluentAssertions;
-using Notifier.Messages;
+using Notifier.Connections;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 

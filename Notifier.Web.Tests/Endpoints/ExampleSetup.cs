@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 

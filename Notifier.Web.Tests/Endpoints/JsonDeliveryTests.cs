@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using FluentAssertions;
-using Notifier.Messages;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;

@@ -1,7 +1,7 @@
 using FluentAssertions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
-using Notifier.Access;
+using Notifier.Access.Tokens;
 using Notifier.Tests.Support;
 using Xunit;
 

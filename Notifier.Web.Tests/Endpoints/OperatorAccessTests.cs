@@ -2,7 +2,7 @@ using System.Net;
 using FluentAssertions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Notifier.Endpoints;
+using Notifier.Endpoints.Http;
 using Notifier.Redis;
 using Notifier.Tests.Support;
 using Xunit;

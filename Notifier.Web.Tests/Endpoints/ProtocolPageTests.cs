@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using FluentAssertions;
 using Notifier.Messages;
+using Notifier.Names;
 using Xunit;
 using Xunit.Sdk;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using FluentAssertions;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 
@@ -38,7 +39,7 @@ public sealed class TokenArrivalTests(RedisFixture fixture)
         good.Socket.Handshake.Should().Contain("Sec-WebSocket-Protocol: notifier.v1\r\n".TrimEnd()).And.NotContain("bearer.");
         var close = await refused.ReadUntilCloseAsync();
         (close.CloseCode, close.CloseText).Should().Be((4401, "the token has expired"));
-        app.Hub.References(Notifier.Messages.Name.Channel("arrival.bad")).Should().Be(0);
+        app.Hub.References(Notifier.Names.Name.Channel("arrival.bad")).Should().Be(0);
     }
 
     [Fact]

@@ -1,4 +1,4 @@
-using Notifier.History;
+using Notifier.History.Durable;
 using StackExchange.Redis;
 
 namespace Notifier.Tests.Faults;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using FluentAssertions;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;

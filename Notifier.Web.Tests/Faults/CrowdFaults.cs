@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using FluentAssertions;
 using Microsoft.Extensions.Time.Testing;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using FluentAssertions;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Faults;

@@ -85,4 +85,3 @@ internal static class FaultSuite
         File.AppendAllText(file, row + "\n");
     }
 }
-

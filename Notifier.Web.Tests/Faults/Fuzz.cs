@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using CsCheck;
-using Notifier.Tests.Access;
+using Notifier.Tests.Names;
 
 namespace Notifier.Tests.Faults;
 

@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using CsCheck;
 using FluentAssertions;
-using Notifier.Tests.Access;
+using Notifier.Tests.Names;
 using Notifier.Tests.Support;
 using Xunit;
 using Xunit.Abstractions;

@@ -1,5 +1,4 @@
 using FluentAssertions;
-using Notifier.Tests.Support;
 using Xunit;
 using Xunit.Abstractions;
 

@@ -1,4 +1,3 @@
-using Notifier.Tests.Support;
 using Xunit;
 using Xunit.Abstractions;
 

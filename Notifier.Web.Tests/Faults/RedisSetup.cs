@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using Notifier.Redis;
+using Notifier.Redis.Embedded;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using FluentAssertions;
-using Notifier.History;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;

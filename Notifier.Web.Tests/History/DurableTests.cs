@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using FluentAssertions;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 using Notifier.History;
 using Notifier.Hub;
 using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 

@@ -1,6 +1,6 @@
 using FluentAssertions;
 using Microsoft.Extensions.Time.Testing;
-using Notifier.History;
+using Notifier.History.Durable;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;

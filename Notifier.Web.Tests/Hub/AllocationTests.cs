@@ -1,5 +1,6 @@
 using FluentAssertions;
 using Notifier.Connections;
+using Notifier.Hub;
 using Notifier.Messages;
 using Notifier.Tests.Support;
 using Xunit;

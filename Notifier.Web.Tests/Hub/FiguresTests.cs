@@ -2,6 +2,7 @@ using FluentAssertions;
 using Microsoft.Extensions.Time.Testing;
 using Notifier.Hub;
 using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 

@@ -6,6 +6,7 @@ using Notifier.Connections;
 using Notifier.History;
 using Notifier.Hub;
 using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Hub;

@@ -1,9 +1,9 @@
 using System.Text;
 using FluentAssertions;
 using Microsoft.Extensions.Options;
-using Notifier.History;
-using Notifier.Hub;
+using Notifier.History.Durable;
 using Notifier.Messages;
+using Notifier.Names;
 using Xunit;
 
 namespace Notifier.Tests.Hub;

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using FluentAssertions;
-using Notifier.Messages;
+using Notifier.Hub;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;

@@ -1,6 +1,6 @@
 using FluentAssertions;
 using Microsoft.Extensions.Logging;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 

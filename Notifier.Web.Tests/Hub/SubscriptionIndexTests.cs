@@ -3,7 +3,7 @@ using CsCheck;
 using FluentAssertions;
 using Microsoft.Extensions.DependencyInjection;
 using Notifier.Hub;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 

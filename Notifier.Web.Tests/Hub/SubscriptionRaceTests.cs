@@ -1,5 +1,5 @@
 using FluentAssertions;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 using Xunit.Abstractions;

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using FluentAssertions;
 using Notifier.Messages;
+using Notifier.Names;
 using Xunit;
 
 namespace Notifier.Tests.Messages;

@@ -1,6 +1,7 @@
 using FluentAssertions;
 using Microsoft.Extensions.Logging;
-using Notifier.Messages;
+using Notifier.Configuration;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using FluentAssertions;
 using Microsoft.Extensions.DependencyInjection;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Redis;
 using Notifier.Tests.Support;
 using Xunit;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using FluentAssertions;
-using Notifier.Messages;
-using Notifier.Redis;
+using Notifier.Names;
+using Notifier.Redis.Receiver;
 using Xunit;
 
 namespace Notifier.Tests.Redis;

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using FluentAssertions;
 using Microsoft.Extensions.Logging;
-using Notifier.Messages;
+using Notifier.Names;
 using Xunit;
 
 namespace Notifier.Tests.Redis;

@@ -1,6 +1,6 @@
 using FluentAssertions;
 using Microsoft.Extensions.Logging;
-using Notifier.Messages;
+using Notifier.Names;
 using Xunit;
 
 namespace Notifier.Tests.Redis;

@@ -1,4 +1,5 @@
 using FluentAssertions;
+using Notifier.Hub;
 using Notifier.Messages;
 using Notifier.Tests.Support;
 using Xunit;

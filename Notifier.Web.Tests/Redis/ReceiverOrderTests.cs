@@ -1,5 +1,5 @@
 using FluentAssertions;
-using Notifier.Messages;
+using Notifier.Names;
 using Xunit;
 
 namespace Notifier.Tests.Redis;

@@ -1,8 +1,8 @@
 using System.Text;
 using FluentAssertions;
-using Notifier.Hub;
 using Notifier.Messages;
-using Notifier.Redis;
+using Notifier.Names;
+using Notifier.Redis.Receiver;
 using Notifier.Tests.Support;
 using Xunit;
 

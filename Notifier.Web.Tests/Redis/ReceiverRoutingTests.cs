@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using FluentAssertions;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Redis;
 using Xunit;
 

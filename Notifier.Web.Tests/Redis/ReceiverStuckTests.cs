@@ -1,7 +1,7 @@
 using FluentAssertions;
 using Microsoft.Extensions.Logging;
-using Notifier.Messages;
-using Notifier.Redis;
+using Notifier.Names;
+using Notifier.Redis.Receiver;
 using Notifier.Tests.Support;
 using Xunit;
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Tests.Redis;
 

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using FluentAssertions;
 using Notifier.Redis;
+using Notifier.Redis.Topology;
 using Notifier.Tests.Support;
 using Xunit;
 

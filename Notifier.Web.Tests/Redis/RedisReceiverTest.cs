@@ -3,7 +3,9 @@ using FluentAssertions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Redis;
+using Notifier.Redis.Receiver;
 using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Redis;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using FluentAssertions;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 using Xunit.Abstractions;

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using FluentAssertions;
-using Notifier.Redis;
+using Notifier.Redis.Receiver;
 using Notifier.Tests.Support;
 using Xunit;
 

@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Text;
 using CsCheck;
 using FluentAssertions;
-using Notifier.Redis;
-using Notifier.Tests.Access;
+using Notifier.Redis.Receiver;
+using Notifier.Tests.Names;
 using Xunit;
 
 namespace Notifier.Tests.Redis;

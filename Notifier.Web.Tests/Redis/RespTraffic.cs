@@ -1,5 +1,5 @@
 using System.Text;
-using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Tests.Redis;
 

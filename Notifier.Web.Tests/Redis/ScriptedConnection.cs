@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using Notifier.Redis;
+using Notifier.Redis.Receiver;
 using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Redis;

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using Notifier.History;
-using Notifier.Redis;
+using Notifier.History.Durable;
+using Notifier.Redis.Embedded;
 using StackExchange.Redis;
 
 namespace Notifier.Tests.Support;

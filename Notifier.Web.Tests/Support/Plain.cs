@@ -1,4 +1,5 @@
 using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Tests.Support;
 

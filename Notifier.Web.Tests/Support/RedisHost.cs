@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using DotNet.Testcontainers.Builders;
 using Microsoft.Extensions.Logging.Abstractions;
-using Notifier.Redis;
+using Notifier.Redis.Embedded;
 using Testcontainers.Redis;
 
 namespace Notifier.Tests.Support;

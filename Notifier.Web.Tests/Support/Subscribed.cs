@@ -1,4 +1,4 @@
-using Notifier.Messages;
+using Notifier.Names;
 using StackExchange.Redis;
 
 namespace Notifier.Tests.Support;

@@ -2,12 +2,12 @@ using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
-using Notifier.Access;
+using Notifier.Configuration;
 using Notifier.Connections;
 using Notifier.History;
 using Notifier.Hub;
 using Notifier.Messages;
-using Notifier.Redis;
+using Notifier.Names;
 
 namespace Notifier.Tests.Support;
 

@@ -6,6 +6,9 @@ using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
+using Notifier.Access.Tokens;
+using Notifier.Configuration;
+using Notifier.Names;
 
 namespace Notifier.Tests.Support;
 

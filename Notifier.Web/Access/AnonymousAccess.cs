@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Options;
-using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Access;
 

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Options;
-using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Access;
 

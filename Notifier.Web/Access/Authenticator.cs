@@ -1,4 +1,6 @@
 using Microsoft.Extensions.Options;
+using Notifier.Access.Callback;
+using Notifier.Access.Tokens;
 
 namespace Notifier.Access;
 
@@ -7,7 +9,7 @@ namespace Notifier.Access;
 /// a visitor whose token has a fault would else seem to be served, and hear nothing of its own.
 /// </summary>
 internal sealed class Authenticator(
-    AnonymousAccess anonymous, ApiKeys keys, TokenAuthentication tokens, Callback callback, RecentDisconnections disconnections, IOptions<AccessOptions> access,
+    AnonymousAccess anonymous, ApiKeys keys, TokenAuthentication tokens, CallbackAuthentication callback, RecentDisconnections disconnections, IOptions<AccessOptions> access,
     TimeProvider time)
 {
     /// <summary>Who says nothing about itself.</summary>

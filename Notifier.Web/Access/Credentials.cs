@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.WebUtilities;
+using Notifier.Access.Tokens;
 
 namespace Notifier.Access;
 

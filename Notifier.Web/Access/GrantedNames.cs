@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Access;
 

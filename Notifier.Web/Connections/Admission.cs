@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
-using Notifier.Access;
+using Notifier.Access.Origins;
+using Notifier.Configuration;
 
 namespace Notifier.Connections;
 

@@ -1,4 +1,4 @@
-using Notifier.Access;
+using Notifier.Access.Origins;
 
 namespace Notifier.Endpoints;
 

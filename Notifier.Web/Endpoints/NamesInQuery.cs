@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.WebUtilities;
-using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Endpoints;
 

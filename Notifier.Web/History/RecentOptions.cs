@@ -1,3 +1,6 @@
+using Microsoft.Extensions.Options;
+using Notifier.Configuration;
+
 namespace Notifier.History;
 
 /// <summary>
@@ -23,4 +26,15 @@ public sealed class RecentOptions
 
     /// <summary>How long a message is kept. 1 second to 1 day; default 1 minute.</summary>
     public TimeSpan Age { get; set; } = TimeSpan.FromMinutes(1);
+}
+
+/// <summary>Stops the process when the bounds of the logs make no sense.</summary>
+internal sealed class RecentValidator(IOptions<LimitsOptions> limits) : IValidateOptions<RecentOptions>
+{
+    public ValidateOptionsResult Validate(string? name, RecentOptions options) => new OptionErrors()
+        .Range("History:Recent:Messages", options.Messages, 1, 1_000_000)
+        .Range("History:Recent:Bytes", options.Bytes, 2L * limits.Value.PayloadBytes, int.MaxValue)
+        .Range("History:Recent:NodeBytes", options.NodeBytes, options.Bytes, 1L << 40)
+        .Range("History:Recent:Age", options.Age, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
+        .ToResult();
 }

@@ -1,5 +1,5 @@
-using Notifier.Access;
 using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Hub;
 

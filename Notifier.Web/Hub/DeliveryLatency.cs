@@ -1,5 +1,6 @@
 using System.Text;
 using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Hub;
 

@@ -1,4 +1,3 @@
-using Notifier.Connections;
 using Notifier.Messages;
 
 namespace Notifier.Hub;

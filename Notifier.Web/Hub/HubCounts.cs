@@ -1,4 +1,4 @@
-using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Hub;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
-using Notifier.Access;
 using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Hub;
 

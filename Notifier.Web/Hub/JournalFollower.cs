@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Notifier.History;
+using Notifier.History.Durable;
 using Notifier.Messages;
 
 namespace Notifier.Hub;

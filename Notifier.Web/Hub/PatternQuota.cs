@@ -1,5 +1,6 @@
-using Notifier.Access;
+using Notifier.Configuration;
 using Notifier.Connections;
+using Notifier.Names;
 
 namespace Notifier.Hub;
 

@@ -1,4 +1,4 @@
-using Notifier.History;
+using Notifier.History.Durable;
 using Notifier.Messages;
 
 namespace Notifier.Hub;

@@ -1,5 +1,6 @@
 using Notifier.Connections;
 using Notifier.History;
+using Notifier.History.Durable;
 using Notifier.Messages;
 
 namespace Notifier.Hub;

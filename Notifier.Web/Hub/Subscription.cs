@@ -1,7 +1,6 @@
-using Notifier.Access;
-using Notifier.Connections;
 using Notifier.History;
 using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Hub;
 

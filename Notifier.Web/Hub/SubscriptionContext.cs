@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Options;
-using Notifier.Access;
+using Notifier.Configuration;
 using Notifier.History;
+using Notifier.History.Durable;
 using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Hub;
 

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Options;
-using Notifier.Access;
+using Notifier.Configuration;
 using Notifier.Connections;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Redis;
 
 namespace Notifier.Hub;

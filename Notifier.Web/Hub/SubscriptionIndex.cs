@@ -1,7 +1,7 @@
 using System.Collections;
 using System.Text;
-using Notifier.Access;
 using Notifier.Messages;
+using Notifier.Names;
 
 namespace Notifier.Hub;
 

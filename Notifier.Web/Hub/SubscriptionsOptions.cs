@@ -1,3 +1,7 @@
+using Microsoft.Extensions.Options;
+using Notifier.Configuration;
+using Notifier.Names;
+
 namespace Notifier.Hub;
 
 /// <summary><c>Subscriptions</c>: what connections get without asking.</summary>
@@ -8,4 +12,12 @@ public sealed class SubscriptionsOptions
     /// pattern. Default none.
     /// </summary>
     public string[] Default { get; set; } = [];
+}
+
+/// <summary>Stops the process when a default name is none that anybody could ask for.</summary>
+internal sealed class SubscriptionsValidator(NameRules rules, IConfiguration configuration) : IValidateOptions<SubscriptionsOptions>
+{
+    public ValidateOptionsResult Validate(string? name, SubscriptionsOptions options) => new OptionErrors()
+        .Names(configuration, "Subscriptions:Default", options.Default, rules)
+        .ToResult();
 }

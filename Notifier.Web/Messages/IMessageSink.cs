@@ -1,3 +1,5 @@
+using Notifier.Names;
+
 namespace Notifier.Messages;
 
 /// <summary>

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
+using Notifier.Names;
 
 namespace Notifier.Messages;
 

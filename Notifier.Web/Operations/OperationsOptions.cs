@@ -1,3 +1,6 @@
+using Microsoft.Extensions.Options;
+using Notifier.Configuration;
+
 namespace Notifier.Operations;
 
 /// <summary><c>Operations</c>: how the process ends.</summary>
@@ -9,4 +12,12 @@ public sealed class OperationsOptions
     /// (Docker: <c>stop_grace_period</c>; Kubernetes: <c>terminationGracePeriodSeconds</c>).
     /// </summary>
     public TimeSpan? DrainPeriod { get; set; }
+}
+
+/// <summary>Stops the process when it could not end as configured.</summary>
+internal sealed class OperationsValidator : IValidateOptions<OperationsOptions>
+{
+    public ValidateOptionsResult Validate(string? name, OperationsOptions options) => new OptionErrors()
+        .Range("Operations:DrainPeriod", options.DrainPeriod ?? TimeSpan.Zero, TimeSpan.Zero, TimeSpan.FromMinutes(10))
+        .ToResult();
 }

@@ -2,8 +2,9 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
+using Notifier.Configuration;
 using Notifier.Hub;
-using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Redis;
 
 namespace Notifier.Operations;

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
-using Notifier.Access;
-using Notifier.History;
+using Notifier.Access.Origins;
+using Notifier.Configuration;
+using Notifier.History.Durable;
 using Notifier.Redis;
 using StackExchange.Redis;
 

@@ -1,8 +1,9 @@
+using Notifier.Configuration;
 using Notifier.Connections;
 using Notifier.Endpoints;
+using Notifier.Endpoints.Http;
 using Notifier.History;
 using Notifier.Hub;
-using Notifier.Messages;
 using Notifier.Redis;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;

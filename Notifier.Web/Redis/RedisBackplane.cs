@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
 using Notifier.Messages;
+using Notifier.Redis.Receiver;
+using Notifier.Redis.Topology;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;

@@ -1,7 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Options;
-using Notifier.Access;
-using Notifier.Messages;
+using Notifier.Names;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;

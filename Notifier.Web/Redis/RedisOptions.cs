@@ -1,3 +1,9 @@
+using System.Text;
+using Microsoft.Extensions.Options;
+using Notifier.Configuration;
+using Notifier.Names;
+using Notifier.Redis.Receiver;
+
 namespace Notifier.Redis;
 
 /// <summary><c>Redis</c>: where messages come from.</summary>
@@ -47,4 +53,34 @@ public sealed class RedisOptions
     /// default 0, which is half the processors, 16 at most (on two processors: 1).
     /// </summary>
     public int DeliveryThreads { get; set; }
+}
+
+/// <summary>Stops the process when the Redis options make no sense.</summary>
+internal sealed class RedisValidator(NameRules rules, IConfiguration configuration) : IValidateOptions<RedisOptions>
+{
+    public ValidateOptionsResult Validate(string? name, RedisOptions options)
+    {
+        var errors = new OptionErrors()
+            .Range("Redis:EmbeddedPort", options.EmbeddedPort, 1, ushort.MaxValue)
+            .Range("Redis:DeliveryThreads", options.DeliveryThreads, 0, 64)
+            .Range("Redis:Linger", options.Linger, TimeSpan.Zero, TimeSpan.FromDays(1))
+            .Must(
+                !BeginsLikeReserved(options.ChannelPrefix),
+                $"Redis:ChannelPrefix is \"{options.ChannelPrefix}\"; with it a channel could begin with __ or notifier:, "
+                + "and such channels never reach a browser.")
+            .Names(configuration, "Redis:Covers", options.Covers, rules);
+        for (var i = 0; i < options.Covers.Length; i++)
+        {
+            errors.Must(
+                Name.Parse(options.Covers[i] ?? "").Kind == NameKind.Pattern,
+                $"Redis:Covers:{i} is \"{options.Covers[i]}\", a channel; a pattern such as user.* is allowed.");
+        }
+        return errors.ToResult();
+    }
+
+    /// <summary>Whether it is reserved, or becomes so by what is put after it.</summary>
+    private static bool BeginsLikeReserved(string prefix) => prefix.Length > 0
+        && (NameRules.IsReserved(Encoding.UTF8.GetBytes(prefix))
+            || "__".StartsWith(prefix, StringComparison.Ordinal)
+            || "notifier:".StartsWith(prefix, StringComparison.Ordinal));
 }

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using Notifier.Messages;
+using Notifier.Names;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;

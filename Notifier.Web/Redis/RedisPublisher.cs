@@ -1,4 +1,4 @@
-using Notifier.Messages;
+using Notifier.Redis.Topology;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;

@@ -1,4 +1,5 @@
 using Notifier.Messages;
+using Notifier.Redis.Receiver;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;

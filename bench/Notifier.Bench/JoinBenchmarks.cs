@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using Notifier.Connections;
+using Notifier.Hub;
 using Notifier.Tests.Support;
 
 namespace Notifier.Bench;

@@ -5,12 +5,14 @@ using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
-using Notifier.Access;
+using Notifier.Configuration;
 using Notifier.Connections;
 using Notifier.History;
 using Notifier.Hub;
 using Notifier.Messages;
+using Notifier.Names;
 using Notifier.Redis;
+using Notifier.Redis.Receiver;
 using Notifier.Tests.Support;
 
 namespace Notifier.Bench;

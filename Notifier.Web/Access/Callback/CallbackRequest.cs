@@ -1,0 +1,34 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Notifier.Access.Callback;
+
+/// <summary>What the application is told of a visitor: all that it knows its sessions by, and nothing else.</summary>
+internal sealed record CallbackRequest(string Cookies, string Origin, string Address)
+{
+    /// <summary>A hash: the cache keeps no cookie.</summary>
+    public string Key => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{Cookies}\n{Origin}\n{Address}")));
+
+    public static CallbackRequest From(HttpContext context)
+    {
+        var address = context.Connection.RemoteIpAddress ?? IPAddress.None;
+        return new(
+            string.Join("; ", context.Request.Headers.Cookie.AsEnumerable()),       // over HTTP/2 each may be a header
+            context.Request.Headers.Origin.ToString(),
+            (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString());
+    }
+
+    /// <summary>A GET, so that the application's ordinary session handling serves it, and no protection of forms stands in the way.</summary>
+    public HttpRequestMessage ToRequest(string url)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, url);
+        request.Headers.TryAddWithoutValidation("Accept", "application/json");
+        request.Headers.TryAddWithoutValidation("X-Forwarded-For", Address);
+        if (Cookies.Length > 0)
+            request.Headers.TryAddWithoutValidation("Cookie", Cookies);
+        if (Origin.Length > 0)
+            request.Headers.TryAddWithoutValidation("Origin", Origin);
+        return request;
+    }
+}

@@ -1,0 +1,59 @@
+using System.Text.Json;
+using Notifier.Names;
+
+namespace Notifier.Access.Callback;
+
+/// <summary><c>{"sub":"42","subscribe":["user.42.*"],"publish":[],"expiresIn":300}</c>: what the application grants.</summary>
+internal static class CallbackResponse
+{
+    private const string Nothing = "the application grants nothing";
+
+    private static readonly int MaxSeconds = (int)TimeSpan.FromDays(366).TotalSeconds;
+
+    /// <returns>Null when it is none, with what is wrong, for the operator.</returns>
+    public static Caller? Read(byte[] body, NameRules rules, DateTimeOffset now, out string problem)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body);
+            return Read(document.RootElement, rules, now, out problem);
+        }
+        catch (JsonException)
+        {
+            problem = "its answer is not JSON";
+            return null;
+        }
+    }
+
+    private static Caller? Read(JsonElement answer, NameRules rules, DateTimeOffset now, out string problem)
+    {
+        var (subscribe, publish) = (new List<Name>(), new List<Name>());
+        problem = answer.ValueKind != JsonValueKind.Object ? "its answer is no JSON object"
+            : !HasSeconds(answer, out var seconds) ? $"expiresIn is missing in its answer: a whole number of seconds, 1 to {MaxSeconds}"
+            : Names("subscribe", subscribe) ?? Names("publish", publish) ?? "";
+        if (problem.Length > 0)
+            return null;
+        HasSeconds(answer, out seconds);
+        return new Caller(new Grant(subscribe, Nothing), new Grant(publish, Nothing))
+        {
+            Subject = Subject(answer),
+            Until = now.AddSeconds(seconds),
+        };
+
+        string? Names(string key, List<Name> names) =>
+            answer.TryGetProperty(key, out var list) && GrantedNames.Read(list, rules, names) is { } wrong ? $"{key} in its answer {wrong}" : null;
+    }
+
+    private static bool HasSeconds(JsonElement answer, out int seconds)
+    {
+        seconds = 0;
+        return answer.TryGetProperty("expiresIn", out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out seconds)
+            && seconds >= 1 && seconds <= MaxSeconds;
+    }
+
+    /// <summary>Keys of databases are numbers.</summary>
+    private static string? Subject(JsonElement answer) => !answer.TryGetProperty("sub", out var sub) ? null
+        : sub.ValueKind == JsonValueKind.Number ? sub.GetRawText()
+        : GrantedNames.Text(sub) is { Length: > 0 } text ? text
+        : null;
+}

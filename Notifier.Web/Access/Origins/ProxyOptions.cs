@@ -1,0 +1,49 @@
+using Microsoft.Extensions.Options;
+using Notifier.Configuration;
+
+namespace Notifier.Access.Origins;
+
+/// <summary>
+/// <c>ForwardedHeaders</c>: the proxies in front of this server, whose <c>X-Forwarded-For</c>, <c>-Proto</c> and <c>-Host</c> are
+/// believed. Without any, these headers mean nothing: everybody can send them.
+/// </summary>
+public sealed class ProxyOptions
+{
+    /// <summary>Addresses of proxies, such as <c>10.0.0.5</c> or <c>fd00::5</c>. Anything else stops the process. Default none.</summary>
+    public string[] KnownProxies { get; set; } = [];
+
+    /// <summary>
+    /// Networks in which nobody but proxies can reach this server, such as <c>10.0.0.0/8</c> or <c>fd00::/8</c>. Anything else stops
+    /// the process. Default none.
+    /// </summary>
+    public string[] KnownNetworks { get; set; } = [];
+
+    /// <summary>Whether the address of a request is the visitor's. If not, it may be a proxy's that thousands share.</summary>
+    public bool IsConfigured => KnownProxies.Length > 0 || KnownNetworks.Length > 0;
+}
+
+/// <summary>Stops the process when a proxy has no address that could be.</summary>
+internal sealed class ProxyValidator(IConfiguration configuration) : IValidateOptions<ProxyOptions>
+{
+    public ValidateOptionsResult Validate(string? name, ProxyOptions options)
+    {
+        var errors = new OptionErrors()
+            .List(configuration, "ForwardedHeaders:KnownProxies")
+            .List(configuration, "ForwardedHeaders:KnownNetworks");
+        for (var i = 0; i < options.KnownProxies.Length; i++)
+        {
+            errors.Must(
+                KnownProxies.ParseAddress(options.KnownProxies[i]) is not null,
+                $"ForwardedHeaders:KnownProxies:{i} is \"{options.KnownProxies[i]}\"; an IP address such as 10.0.0.5 or fd00::5 is allowed"
+                + " (a network belongs into ForwardedHeaders:KnownNetworks).");
+        }
+        for (var i = 0; i < options.KnownNetworks.Length; i++)
+        {
+            errors.Must(
+                KnownProxies.ParseNetwork(options.KnownNetworks[i]) is not null,
+                $"ForwardedHeaders:KnownNetworks:{i} is \"{options.KnownNetworks[i]}\"; a network such as 10.0.0.0/8 or fd00::/8"
+                + " is allowed.");
+        }
+        return errors.ToResult();
+    }
+}

@@ -1,0 +1,15 @@
+using System.Reflection;
+
+namespace Notifier.Configuration;
+
+/// <summary>What Directory.Build.props says, and the commit that it was built from where that is known: <c>1.2.3+0123abc</c>.</summary>
+internal static class ProductVersion
+{
+    private const int ShownOfCommit = 7;
+
+    public static string Text { get; } = Shorten(
+        typeof(ProductVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion);
+
+    private static string Shorten(string version) =>
+        version.Split('+') is [var number, { Length: > ShownOfCommit } commit] ? $"{number}+{commit[..ShownOfCommit]}" : version;
+}

@@ -1,0 +1,98 @@
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+
+namespace Notifier.Endpoints.Http;
+
+/// <summary>The routes that backends call, and what <c>/openapi/v1.json</c> says of them.</summary>
+internal static class ApiDescription
+{
+    public static void Configure(OpenApiOptions options) => options.AddDocumentTransformer(static (document, _, _) =>
+    {
+        document.Info.Title = "Notifier";
+        document.Info.Description = "Publishes messages to browsers. What browsers use is a WebSocket: docs/protocol.md.";
+        document.Info.Version = "v1";
+        return Task.CompletedTask;
+    });
+
+    public static void MapPublish(this WebApplication app)
+    {
+        app.MapPost("/publish/{**channel}", static (HttpContext context, PublishEndpoint publish) => publish.PublishAsync(context))
+            .Traced("/publish/{channel}")
+            .WithName("publish")
+            .WithSummary("Publishes the body on a channel")
+            .WithParameter(ParameterLocation.Path, "channel", "The channel: UTF-8, percent-encoded, slashes included.")
+            .WithBody("The payload, whatever its type.", "*/*")
+            .WithProblems();
+        app.MapPost("/publish", static (HttpContext context, PublishEndpoint publish) => publish.PublishManyAsync(context))
+            .Traced("/publish")
+            .WithName("publishMany")
+            .WithSummary("Publishes many messages in their order, or, when one is refused, none")
+            .WithBody("An array of objects with \"channel\" and \"data\", both strings.", "application/json")
+            .WithProblems();
+        app.MapMethods("/publish/{**channel}", [HttpMethods.Options], CrossOrigin.Preflight).ExcludeFromDescription();
+    }
+
+    private static RouteHandlerBuilder Traced(this RouteHandlerBuilder route, string template) => route.AddEndpointFilter(async (invocation, next) =>
+    {
+        var span = Traces.Begin(invocation.HttpContext, template);
+        int? status = StatusCodes.Status500InternalServerError;
+        try
+        {
+            var answer = await next(invocation);
+            status = ((answer as INestedHttpResult)?.Result ?? answer) is IStatusCodeHttpResult result ? result.StatusCode : null;
+            return answer;
+        }
+        finally
+        {
+            span.End(status);
+        }
+    });
+
+    /// <summary>One that no handler declares, for each reads its address as it was written.</summary>
+    public static RouteHandlerBuilder WithParameter(
+        this RouteHandlerBuilder route, ParameterLocation location, string name, string description, bool isRepeated = false) =>
+        route.AddOpenApiOperationTransformer((operation, _, _) =>
+        {
+            var text = new OpenApiSchema { Type = JsonSchemaType.String };
+            operation.Parameters ??= [];
+            operation.Parameters.Add(new OpenApiParameter
+            {
+                Name = name,
+                In = location,
+                Required = location == ParameterLocation.Path,
+                Description = description,
+                Schema = isRepeated ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = text } : text,
+            });
+            return Task.CompletedTask;
+        });
+
+    /// <summary>Told, not enforced: what curl sends unasked is called a form.</summary>
+    private static RouteHandlerBuilder WithBody(this RouteHandlerBuilder route, string description, string type) =>
+        route.AddOpenApiOperationTransformer((operation, _, _) =>
+        {
+            operation.RequestBody = new OpenApiRequestBody
+            {
+                Description = description,
+                Required = true,
+                Content = new Dictionary<string, OpenApiMediaType> { [type] = new() },
+            };
+            return Task.CompletedTask;
+        });
+
+    private static void WithProblems(this RouteHandlerBuilder route) => route
+        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .ProducesProblem(StatusCodes.Status401Unauthorized)
+        .ProducesProblem(StatusCodes.Status403Forbidden)
+        .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+        .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+}
+
+/// <summary>
+/// What only <c>/openapi/v1.json</c> asks the serializer about: a build without reflection (Native AOT) knows of a type what is
+/// generated, and nothing else.
+/// </summary>
+[JsonSerializable(typeof(ProblemDetails))]
+[JsonSerializable(typeof(string))]
+internal sealed partial class ApiJson : JsonSerializerContext;

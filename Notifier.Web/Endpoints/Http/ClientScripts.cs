@@ -1,0 +1,118 @@
+using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text.Json.Serialization;
+using Microsoft.Extensions.FileProviders;
+using Microsoft.Net.Http.Headers;
+
+namespace Notifier.Endpoints.Http;
+
+/// <summary>
+/// The JavaScript client, for the pages of all hosts: under its own name, which always has the newest, and under one with a hash of what
+/// is in it, for Subresource Integrity. Read and compressed once, at the start.
+/// </summary>
+internal sealed class ClientScripts
+{
+    private const string JavaScript = "text/javascript; charset=utf-8";
+
+    private static readonly (string File, string Type)[] Files =
+    [
+        ("notifier.js", JavaScript), ("notifier.mjs", JavaScript), ("notifier-elements.js", JavaScript),
+        ("notifier.d.ts", "text/plain; charset=utf-8"),
+    ];
+
+    private readonly Dictionary<string, Answer> answers = [];
+
+    public ClientScripts(IWebHostEnvironment environment)
+    {
+        var snippets = new Dictionary<string, ClientScript>();
+        foreach (var (name, type) in Files)
+        {
+            var content = Read(environment.WebRootFileProvider.GetFileInfo(name));
+            var hash = Convert.ToHexStringLower(SHA256.HashData(content))[..16];
+            var hashed = name.Insert(name.IndexOf('.', StringComparison.Ordinal), "." + hash);
+            var answer = new Answer(content, Compress(content), type, $"\"{hash}\"", "no-cache");
+            answers.Add("/" + name, answer);
+            answers.Add("/" + hashed, answer with { CacheControl = "public, max-age=31536000, immutable" });
+            snippets.Add(name, new ClientScript(hashed, "sha384-" + Convert.ToBase64String(SHA384.HashData(content))));
+        }
+        Snippets = snippets;
+    }
+
+    /// <summary>Each file's name with its hash, and what a page says to have that and nothing else.</summary>
+    public IReadOnlyDictionary<string, ClientScript> Snippets { get; }
+
+    /// <returns>False when the request is for something else.</returns>
+    public bool TryAnswer(HttpContext context, out Task answered)
+    {
+        answered = Task.CompletedTask;
+        var isGet = HttpMethods.IsGet(context.Request.Method);
+        if (!(isGet || HttpMethods.IsHead(context.Request.Method)) || !answers.TryGetValue(context.Request.Path.Value ?? "", out var answer))
+            return false;
+        answered = AnswerAsync(context, answer, isGet);
+        return true;
+    }
+
+    private static async Task AnswerAsync(HttpContext context, Answer answer, bool hasBody)
+    {
+        var headers = context.Response.Headers;
+        // It is no secret, and asks for no cookies: any page may have it, also one that isolates itself (COEP).
+        headers.AccessControlAllowOrigin = "*";
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin";
+        headers.Vary = "Accept-Encoding";
+        headers.CacheControl = answer.CacheControl;
+        headers.ETag = answer.ETag;
+        if (context.Request.GetTypedHeaders().IfNoneMatch.Any(tag => tag.Compare(new EntityTagHeaderValue(answer.ETag), useStrongComparison: false)))
+        {
+            context.Response.StatusCode = StatusCodes.Status304NotModified;
+            return;
+        }
+        var isGzip = context.Request.GetTypedHeaders().AcceptEncoding.Any(static coding => coding.Value == "gzip" && coding.Quality is not 0);
+        var body = isGzip ? answer.Gzip : answer.Content;
+        if (isGzip)
+            headers.ContentEncoding = "gzip";
+        context.Response.ContentType = answer.Type;
+        context.Response.ContentLength = body.Length;
+        if (hasBody)
+            await context.Response.Body.WriteAsync(body);
+    }
+
+    private static byte[] Read(IFileInfo file)
+    {
+        using var stream = file.CreateReadStream();
+        var content = new byte[file.Length];
+        stream.ReadExactly(content);
+        return content;
+    }
+
+    private static byte[] Compress(byte[] content)
+    {
+        var compressed = new MemoryStream();
+        using (var gzip = new GZipStream(compressed, CompressionLevel.SmallestSize))
+            gzip.Write(content);
+        return compressed.ToArray();
+    }
+
+    private sealed record Answer(byte[] Content, byte[] Gzip, string Type, string ETag, string CacheControl);
+}
+
+/// <summary>What goes into <c>src</c> and <c>integrity</c>.</summary>
+internal sealed record ClientScript(string Src, string Integrity);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(IReadOnlyDictionary<string, ClientScript>))]
+internal sealed partial class ClientJson : JsonSerializerContext;
+
+internal static class ClientRoute
+{
+    /// <summary>Before the static files, which know nothing of other hosts' pages.</summary>
+    public static void UseClientScripts(this IApplicationBuilder app)
+    {
+        var scripts = app.ApplicationServices.GetRequiredService<ClientScripts>();
+        app.Use((context, next) => scripts.TryAnswer(context, out var answered) ? answered : next(context));
+    }
+
+    public static void MapClientSnippets(this WebApplication app) =>
+        app.MapGet("/notifier.json", static (ClientScripts scripts) => TypedResults.Json(scripts.Snippets, ClientJson.Default.IReadOnlyDictionaryStringClientScript))
+            .WithSummary("The client's names with a hash, and their integrity")
+            .ExcludeFromDescription();
+}

@@ -1,0 +1,50 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Notifier.Redis;
+
+namespace Notifier.Endpoints.Http;
+
+/// <param name="Nodes">How many nodes were told; null on a Cluster, where Redis does not know.</param>
+internal sealed record DisconnectResponse(long? Nodes);
+
+/// <summary><c>POST /disconnect</c>: a backend has visitors leave, on whatever node they are.</summary>
+internal static class DisconnectEndpoint
+{
+    private const int MaxBytes = 4 * 1024;
+
+    public static void MapDisconnect(this WebApplication app) =>
+        app.MapPost("/disconnect", static (HttpContext context, RedisPublisher redis) => DisconnectAsync(context, redis))
+            .WithName("disconnect")
+            .WithSummary("Closes all connections of a subject, or one connection, with 4403")
+            .WithDescription("Body: {\"sub\":\"…\"} or {\"connection\":\"…\"}. A visitor whose token is still good can come back: have it no longer be.")
+            .RequireApiKey()
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+    private static async Task<Results<Ok<DisconnectResponse>, ProblemHttpResult>> DisconnectAsync(HttpContext context, RedisPublisher redis)
+    {
+        if (await ReadAsync(context.Request) is not { IsValid: true } asked)
+            return TypedResults.Problem("send {\"sub\":\"…\"} or {\"connection\":\"…\"}", statusCode: StatusCodes.Status400BadRequest);
+        var message = JsonSerializer.SerializeToUtf8Bytes(asked, DisconnectJson.Default.DisconnectRequest);
+        var (nodes, failure) = await redis.PublishAsync([(DisconnectListener.Channel, message)]);
+        if (failure is null)
+            return TypedResults.Ok(new DisconnectResponse(nodes[0]));
+        context.Response.Headers.RetryAfter = $"{AccessRefusalExtensions.RetryAfterSeconds}";
+        return TypedResults.Problem(
+            $"nobody is sure to be disconnected: {failure.Message}", statusCode: StatusCodes.Status503ServiceUnavailable);
+    }
+
+    private static async Task<DisconnectRequest?> ReadAsync(HttpRequest request)
+    {
+        if (request.ContentLength is not (> 0 and <= MaxBytes))
+            return null;
+        try
+        {
+            return await JsonSerializer.DeserializeAsync(request.Body, DisconnectJson.Default.DisconnectRequest, request.HttpContext.RequestAborted);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,123 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.OpenApi;
+using Notifier.Access;
+using Notifier.Access.Origins;
+using Notifier.History.Durable;
+using Notifier.Messages;
+using Notifier.Names;
+
+namespace Notifier.Endpoints.Http;
+
+/// <summary>
+/// <c>GET /history/{channel}</c>: what is kept of a durable channel, for whoever may subscribe to it. <c>GET /position</c>: where the journal
+/// stands, to be rendered into a page that will subscribe after it.
+/// </summary>
+internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenticator authenticator, OriginRules origins)
+{
+    private const string Prefix = "/history/";
+    private const int DefaultMessages = 100;
+    private const int RetryAfterSeconds = 1;
+
+    public async Task<Results<Ok<HistoryPage>, ProblemHttpResult>> ReadAsync(HttpContext context)
+    {
+        var (caller, stranger) = await AuthenticateAsync(context);
+        if (stranger is not null)
+            return stranger;
+        if (ChannelInPath.Read(context, Prefix) is not { } channel)
+            return Problem(StatusCodes.Status400BadRequest, "write the address as /history/ and then the channel, in UTF-8 and percent-encoded");
+        var name = Name.Channel(channel);
+        if ((rules.Check(name) ?? caller!.Subscribe.Check(name)) is { } refusal)
+            return Problem(refusal.Kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden, refusal.Message);
+        if (!journal.Channels.Contain(name))
+            return Problem(StatusCodes.Status404NotFound, "nothing is kept of this channel: it is not in History:Durable:Channels");
+        if (!TryReadLimit(context.Request.Query["limit"], out var limit))
+            return Problem(StatusCodes.Status400BadRequest, $"limit is a number from 1 to {Journal.MaxMessages}");
+        try
+        {
+            return TypedResults.Ok(await ReadAsync(name, context.Request.Query["after"], limit));
+        }
+        catch (Exception error) when (Journal.IsFault(error))
+        {
+            return Away(context);
+        }
+    }
+
+    public async Task<Results<Ok<JournalHeadPosition>, ProblemHttpResult>> PositionAsync(HttpContext context)
+    {
+        var (_, stranger) = await AuthenticateAsync(context);
+        if (stranger is not null)
+            return stranger;
+        if (!journal.Channels.Any)
+            return Problem(StatusCodes.Status404NotFound, "no channel is durable: see History:Durable:Channels");
+        try
+        {
+            var head = await journal.ReadHeadAsync();
+            return TypedResults.Ok(new JournalHeadPosition(new JournalPosition(head.Epoch.Mark, head.Id).ToString()));
+        }
+        catch (Exception error) when (Journal.IsFault(error))
+        {
+            return Away(context);
+        }
+    }
+
+    private async Task<HistoryPage> ReadAsync(Name name, string? after, int limit)
+    {
+        var given = after is null ? null : JournalPosition.Parse(after);
+        if (given is { } position && await journal.ReadAsync(name, position.Id, limit) is { } page && page.Contains(position))
+            return HistoryPage.From(page, page.IsWhole);
+        return HistoryPage.From(await journal.ReadLastAsync(name, limit), after is null ? null : false);
+    }
+
+    private async Task<(Caller? Visitor, ProblemHttpResult? Refusal)> AuthenticateAsync(HttpContext context)
+    {
+        if (origins.Check(context) is { } foreign)
+            return (null, CrossOrigin.Refusal(foreign));
+        var (caller, unknown) = await authenticator.AuthenticateAsync(context);
+        return (caller, (unknown ?? authenticator.RequireAuthentication(caller!, caller!.Subscribe))?.ToProblem(context));
+    }
+
+    private static bool TryReadLimit(string? text, out int limit)
+    {
+        limit = DefaultMessages;
+        return text is null || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= Journal.MaxMessages);
+    }
+
+    private static ProblemHttpResult Away(HttpContext context)
+    {
+        context.Response.Headers.RetryAfter = $"{RetryAfterSeconds}";
+        return Problem(StatusCodes.Status503ServiceUnavailable, "Redis is away, or refuses to have the history read; try again");
+    }
+
+    private static ProblemHttpResult Problem(int status, string message) => TypedResults.Problem(message, statusCode: status);
+}
+
+internal static class HistoryRoutes
+{
+    public static void MapHistory(this WebApplication app)
+    {
+        app.MapGet("/history/{**channel}", static (HttpContext context, HistoryEndpoint history) => history.ReadAsync(context))
+            .WithName("history")
+            .WithSummary("The messages that are kept of a durable channel")
+            .WithDescription("Those after a position, the first ones first; or, without one, the last ones.")
+            .WithParameter(ParameterLocation.Path, "channel", "The channel: UTF-8, percent-encoded, slashes included.")
+            .WithParameter(ParameterLocation.Query, "after", "A position.")
+            .WithParameter(ParameterLocation.Query, "limit", $"How many at most: 1 to {Journal.MaxMessages}, usually 100.")
+            .WithReadProblems()
+            .ProducesProblem(StatusCodes.Status400BadRequest);
+        app.MapGet("/position", static (HttpContext context, HistoryEndpoint history) => history.PositionAsync(context))
+            .WithName("position")
+            .WithSummary("The position of the latest durable message: a page that is rendered now subscribes after it, and misses nothing")
+            .WithReadProblems();
+        app.MapGet("/notifier.lua", static () => TypedResults.Text(JournalScripts.Publish, "text/x-lua; charset=utf-8"))
+            .WithSummary("The script by which backends publish durable messages: see docs/history.md");
+        app.MapMethods("/history/{**channel}", [HttpMethods.Options], CrossOrigin.Preflight).ExcludeFromDescription();
+        app.MapMethods("/position", [HttpMethods.Options], CrossOrigin.Preflight).ExcludeFromDescription();
+    }
+
+    private static RouteHandlerBuilder WithReadProblems(this RouteHandlerBuilder route) => route
+        .ProducesProblem(StatusCodes.Status401Unauthorized)
+        .ProducesProblem(StatusCodes.Status403Forbidden)
+        .ProducesProblem(StatusCodes.Status404NotFound)
+        .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+}

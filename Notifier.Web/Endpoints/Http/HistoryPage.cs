@@ -1,0 +1,47 @@
+using System.Text;
+using System.Text.Json.Serialization;
+using Notifier.History.Durable;
+using Notifier.Messages;
+
+namespace Notifier.Endpoints.Http;
+
+/// <summary>Where the journal stands.</summary>
+/// <param name="Position">What browsers can subscribe after, on every durable channel.</param>
+internal sealed record JournalHeadPosition(string Position);
+
+/// <summary>What is kept of a channel.</summary>
+/// <param name="Messages">In order.</param>
+/// <param name="Position">Up to here these are all: the next ones come after it.</param>
+/// <param name="Recovered">Whether these are all after the given position; absent where none was given.</param>
+/// <param name="HasMore">Whether there are more after <paramref name="Position"/> now.</param>
+internal sealed record HistoryPage(
+    HistoryMessage[] Messages, string Position,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Recovered,
+    [property: JsonPropertyName("more")] bool HasMore)
+{
+    public static HistoryPage From(JournalPage page, bool? recovered) => new(
+        [.. page.Messages.Where(static message => message.Gap == GapCode.None).Select(message => HistoryMessage.From(message, page.Epoch))],
+        new JournalPosition(page.Epoch.Mark, page.UpTo).ToString(), recovered, HasMore: !page.IsLast);
+}
+
+/// <summary>A message that is kept.</summary>
+/// <param name="Data">The payload.</param>
+/// <param name="Base64">The payload, where it is no text.</param>
+/// <param name="At">When it was published, by Redis' clock.</param>
+/// <param name="Position">Its position.</param>
+internal sealed record HistoryMessage(
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Data,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Base64,
+    DateTimeOffset At, string Position)
+{
+    public static HistoryMessage From(in Message message, JournalEpoch epoch) => new(
+        message.IsText ? Encoding.UTF8.GetString(message.Payload.Span) : null,
+        message.IsText ? null : Convert.ToBase64String(message.Payload.Span),
+        DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(message.JournalId),       // ids are made of time
+        new JournalPosition(epoch.Mark, message.JournalId).ToString());
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(HistoryPage))]
+[JsonSerializable(typeof(JournalHeadPosition))]
+internal sealed partial class HistoryJson : JsonSerializerContext;

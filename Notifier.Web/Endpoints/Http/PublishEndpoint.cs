@@ -1,0 +1,171 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+using Notifier.Access.Origins;
+using Notifier.Configuration;
+using Notifier.History.Durable;
+using Notifier.Hub;
+using Notifier.Names;
+using Notifier.Redis;
+
+namespace Notifier.Endpoints.Http;
+
+/// <summary>
+/// <c>POST /publish</c>: PUBLISH for backends without a client for Redis, and for whoever is granted it.
+/// </summary>
+internal sealed class PublishEndpoint(
+    Publisher publisher, HubMetrics metrics, NameRules rules, Authenticator authenticator, OriginRules origins, IOptions<LimitsOptions> limits)
+{
+    private const string Prefix = "/publish/";
+    private const int MaxMessages = 1_000;
+    private const int RetryAfterSeconds = 1;
+    private const int MaxKeyCharacters = 128;
+
+    /// <summary>As the IETF draft "The Idempotency-Key HTTP Header Field" has it.</summary>
+    private const string KeyHeader = "Idempotency-Key";
+
+    private int MaxBytes => limits.Value.PayloadBytes;
+
+    /// <summary>The payload is the body, whatever its type.</summary>
+    public async Task<Results<Ok<PublishResponse>, ProblemHttpResult>> PublishAsync(HttpContext context)
+    {
+        if (origins.Check(context) is { } foreign)
+            return CrossOrigin.Refusal(foreign);
+        var (caller, unknown) = await authenticator.AuthenticateAsync(context);
+        if ((unknown ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unidentified)
+            return unidentified.ToProblem(context);
+        if (ChannelInPath.Read(context, Prefix) is not { } channel)
+            return Problem(StatusCodes.Status400BadRequest, "write the address as /publish/ and then the channel, in UTF-8 and percent-encoded");
+        if (Check(caller!.Publish, channel) is { } refusal)
+            return refusal;
+        var key = context.Request.Headers[KeyHeader] is { Count: > 0 } keys ? keys.ToString() : null;
+        if (CheckKey(channel, key) is { } unusable)
+            return unusable;
+        if (await ReadAsync(context, MaxBytes) is not { } payload)
+            return TooLarge($"a payload may have {MaxBytes} bytes (Limits:PayloadBytes)");
+        var request = new PublishRequest(channel, payload, key);
+        var (results, failure) = await PublishAsync([request]);
+        return failure is null ? TypedResults.Ok(PublishResponse.From(request, results[0])) : Failed(context, failure);
+    }
+
+    /// <summary>Many at once, in their order: none is published unless all may be.</summary>
+    public async Task<Results<Ok<PublishResponse[]>, ProblemHttpResult>> PublishManyAsync(HttpContext context)
+    {
+        if (origins.Check(context) is { } foreign)
+            return CrossOrigin.Refusal(foreign);
+        var (caller, unknown) = await authenticator.AuthenticateAsync(context);
+        if ((unknown ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unidentified)
+            return unidentified.ToProblem(context);
+        // In JSON a byte may take six: \u0000.
+        if (await ReadAsync(context, 6L * MaxBytes) is not { } body)
+            return TooLarge($"a body may have {6L * MaxBytes} bytes (six times Limits:PayloadBytes)");
+        if (Parse(body, out var messages) is { } problem)
+            return problem;
+        foreach (var (message, n) in messages.Select(static (message, n) => (message, n)))
+        {
+            if (Check(caller!.Publish, message.Channel, $"message {n}: ") is { } refusal)
+                return refusal;
+            if (Encoding.UTF8.GetByteCount(message.Data) > MaxBytes)
+                return TooLarge($"message {n}: a payload may have {MaxBytes} bytes (Limits:PayloadBytes)");
+            if (CheckKey(message.Channel, message.Key, $"message {n}: ") is { } unusable)
+                return unusable;
+        }
+        PublishRequest[] requests = [.. messages.Select(static message => new PublishRequest(message.Channel, Encoding.UTF8.GetBytes(message.Data), message.Key))];
+        var (results, failure) = await PublishAsync(requests);
+        return failure is null
+            ? TypedResults.Ok(requests.Zip(results, PublishResponse.From).ToArray())
+            : Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" });
+    }
+
+    private Task<(List<PublishResult> Receipts, PublishFailure? Failure)> PublishAsync(PublishRequest[] requests)
+    {
+        metrics.Latency.Follow(requests[0].Channel, requests[0].Payload);
+        Activity.Current?.SetTag("messaging.system", "redis")
+            .SetTag("messaging.operation.name", "publish")
+            .SetTag("messaging.destination.name", requests[0].Channel)
+            .SetTag("messaging.batch.message_count", requests.Length);
+        return publisher.PublishAsync(requests);
+    }
+
+    private ProblemHttpResult? Check(Grant grant, string channel, string where = "")
+    {
+        var name = Name.Channel(channel);
+        return (rules.Check(name) ?? grant.Check(name)) is { } refusal
+            ? Problem(refusal.Kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden, where + refusal.Message)
+            : null;
+    }
+
+    /// <summary>Redis remembers keys of durable channels only: elsewhere one would promise what nobody keeps.</summary>
+    private ProblemHttpResult? CheckKey(string channel, string? key, string where = "")
+    {
+        if (key is null)
+            return null;
+        if (key.Length is 0 or > MaxKeyCharacters || key.Any(static c => c is < ' ' or > '~'))
+            return Problem(StatusCodes.Status400BadRequest, $"{where}a key is 1 to {MaxKeyCharacters} printable ASCII characters");
+        return publisher.IsDurable(channel)
+            ? null
+            : Problem(StatusCodes.Status400BadRequest, $"{where}a key needs a durable channel (History:Durable:Channels); leave it out, or make this one durable");
+    }
+
+    private static ProblemHttpResult? Parse(byte[] body, out PublishMessage[] messages)
+    {
+        messages = [];
+        try
+        {
+            messages = JsonSerializer.Deserialize(body, PublishJson.Default.PublishMessageArray) ?? [];
+        }
+        catch (JsonException error)
+        {
+            // Not the library's own text: it speaks of our types.
+            return Problem(
+                StatusCodes.Status400BadRequest,
+                $"send [{{\"channel\":\"…\",\"data\":\"…\"}}, …] as JSON, both strings, and both there once: {error.Path ?? "$"} is not so "
+                + $"(line {error.LineNumber + 1}, byte {error.BytePositionInLine})");
+        }
+        return messages.Length is 0 or > MaxMessages
+            ? Problem(StatusCodes.Status400BadRequest, $"send 1 to {MaxMessages} messages")
+            : Array.IndexOf(messages, null) is >= 0 and var at
+                ? Problem(StatusCodes.Status400BadRequest, $"message {at} is null")
+                : null;
+    }
+
+    /// <summary>The body; null when it has more bytes, and then the rest was not read.</summary>
+    private static async Task<byte[]?> ReadAsync(HttpContext context, long most)
+    {
+        if (context.Request.ContentLength > most)
+            return null;
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = null;     // counted here
+        var reader = context.Request.BodyReader;
+        while (true)
+        {
+            var read = await reader.ReadAsync(context.RequestAborted);
+            var body = read.Buffer;
+            if (body.Length > most || read.IsCompleted)
+            {
+                var whole = body.Length > most ? null : body.ToArray();
+                reader.AdvanceTo(body.End);
+                return whole;
+            }
+            reader.AdvanceTo(body.Start, body.End);
+        }
+    }
+
+    private static ProblemHttpResult Failed(HttpContext context, PublishFailure failure)
+    {
+        if (!failure.IsForGood)
+            context.Response.Headers.RetryAfter = $"{RetryAfterSeconds}";
+        return TypedResults.Problem(
+            failure.Message, statusCode: failure.IsForGood ? StatusCodes.Status403Forbidden : StatusCodes.Status503ServiceUnavailable,
+            extensions: [new("published", failure.Published)]);
+    }
+
+    private static ProblemHttpResult TooLarge(string message) => Problem(StatusCodes.Status413PayloadTooLarge, message);
+
+    private static ProblemHttpResult Problem(int status, string message) => TypedResults.Problem(message, statusCode: status);
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Notifier.Configuration;
+using Notifier.Connections;
+using Notifier.Hub;
+using Notifier.Names;
+using Notifier.Redis;
+
+namespace Notifier.Endpoints.Http;
+
+/// <summary><c>GET /stats</c>: what this node does at this moment, for people; what it did before is in the metrics.</summary>
+internal sealed class StatsEndpoint(
+    SubscriptionHub hub, ConnectionRegistry connections, RedisBackplane backplane, RedisProbe probe, RedisMetrics redis, TimeProvider time)
+{
+    private const int DefaultNames = 100;
+    private const int MaxNames = 10_000;
+    private const int Talkers = 10;
+
+    private readonly long began = time.GetTimestamp();
+
+    public Results<Ok<Stats>, ProblemHttpResult> Read(HttpRequest request)
+    {
+        var asked = request.Query["names"].ToString();
+        var most = DefaultNames;
+        if (asked.Length > 0 && !(int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out most) && most <= MaxNames))
+            return TypedResults.Problem($"names is a number from 0 to {MaxNames}", statusCode: StatusCodes.Status400BadRequest);
+        request.HttpContext.Response.Headers.CacheControl = "no-store";
+        return TypedResults.Ok(Snapshot(most));
+    }
+
+    private Stats Snapshot(int most)
+    {
+        var names = hub.Figures();
+        connections.ForEach(connections.Counters.Count);
+        var open = connections.Counters.Open;
+        var sent = connections.Counters.Sent;
+        return new(
+            ProductVersion.Text,
+            (long)time.GetElapsedTime(began).TotalSeconds,
+            new(open.Sum(), Transports.Names.Zip(open).ToDictionary(static one => one.First, static one => one.Second)),
+            new(names.Count, names.Sum(static name => name.Subscribers), hub.CountBehind(), Top(names, most, static name => name.Subscribers)),
+            Top(names.Where(static name => name.Messages > 0), Talkers, static name => name.PerSecond),
+            new(sent.Sum(static one => one.Messages), sent.Sum(static one => one.Bytes)),
+            new(hub.LogBytes, hub.LogLimit),
+            new(RedisMetrics.States[(int)RedisMetrics.StateOf(backplane, probe)], redis.LastProbe?.TotalMilliseconds));
+    }
+
+    private static List<NameStat> Top(IEnumerable<NameFigures> names, int most, Func<NameFigures, double> by) =>
+        [.. names.OrderByDescending(by).ThenByDescending(static name => name.Messages).Take(most).Select(Stat)];
+
+    private static NameStat Stat(NameFigures name) => new(
+        name.Name.Kind == NameKind.Channel ? name.Name.Text : null,
+        name.Name.Kind == NameKind.Pattern ? name.Name.Text : null,
+        name.Subscribers, name.Messages, Math.Round(name.PerSecond, 2));
+}
+
+internal static class StatsRoute
+{
+    public static void MapStats(this WebApplication app)
+    {
+        app.Services.GetRequiredService<StatsEndpoint>();       // its clock runs from now on
+        // For operators, as /metrics is: not of the API that backends call, which is what is described.
+        app.MapGet("/stats", static (HttpRequest request, StatsEndpoint stats) => stats.Read(request)).RequireOperator().ExcludeFromDescription();
+    }
+}

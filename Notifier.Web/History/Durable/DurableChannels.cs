@@ -1,0 +1,34 @@
+using System.Text;
+using Microsoft.Extensions.Options;
+using Notifier.Names;
+
+namespace Notifier.History.Durable;
+
+/// <summary>The channels of <c>History:Durable:Channels</c>. Immutable.</summary>
+internal sealed class DurableChannels(IOptions<DurableOptions> options)
+{
+    private readonly RedisPattern[] patterns = [.. options.Value.Channels.Select(static text => RedisPattern.From(Name.Parse(text)))];
+
+    public bool Any => patterns.Length > 0;
+
+    public bool Match(ReadOnlySpan<byte> channel)
+    {
+        foreach (var pattern in patterns)
+        {
+            if (pattern.Matches(channel))
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>Whether every channel of the name is one of them. One that would take long to compare is taken for no.</summary>
+    public bool Contain(Name name) => name.Kind == NameKind.Channel
+        ? Match(Encoding.UTF8.GetBytes(name.Text))
+        : Any && Containment.Prove(RedisPattern.Parse(name.Text), patterns).Holds;
+
+    /// <summary>Whether a channel of the name may be one of them.</summary>
+    public bool MayTouch(Name name) => name.Kind == NameKind.Channel ? Contain(name) : Any && Array.Exists(patterns, HasSamePrefix(RedisPattern.Parse(name.Text)));
+
+    private static Predicate<RedisPattern> HasSamePrefix(RedisPattern asked) => pattern =>
+        pattern.LiteralPrefix.StartsWith(asked.LiteralPrefix) || asked.LiteralPrefix.StartsWith(pattern.LiteralPrefix);
+}

@@ -1,0 +1,141 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Options;
+using Notifier.Configuration;
+using Notifier.Messages;
+using Notifier.Names;
+using Notifier.Redis;
+using StackExchange.Redis;
+
+namespace Notifier.History.Durable;
+
+/// <summary>
+/// The durable messages in Redis, of all channels in one order. Its keys are <c>{notifier}:journal</c> (the epoch, and the latest id),
+/// <c>{notifier}:channels</c> (each channel by its latest id) and <c>{notifier}:log:…</c> (each channel's messages by their ids). Thread-safe.
+/// </summary>
+/// <remarks>All of it throws what the library throws when Redis is away, or refuses; see <see cref="IsFault"/>.</remarks>
+internal sealed class Journal(
+    RedisBackplane backplane, RedisNames names, DurableChannels channels, IOptions<DurableOptions> durable, IOptions<RecentOptions> recent,
+    IOptions<LimitsOptions> limits)
+{
+    /// <summary>Of one page. A client that missed more gets several.</summary>
+    public const int MaxMessages = 1_000;
+
+    /// <summary>How many channels are asked for at once, where a pattern has many.</summary>
+    private const int ChannelsAtOnce = 32;
+
+    private static readonly RedisKey ByLatest = "{notifier}:channels";
+
+    private SeenMessage? seen;
+
+    public DurableChannels Channels => channels;
+
+    /// <summary>Whether Redis was away, or refuses.</summary>
+    public static bool IsFault(Exception error) => error is RedisException or TimeoutException or ObjectDisposedException;
+
+    /// <summary>The first word of what Redis says when it refuses, such as <c>READONLY</c>; null when it says nothing.</summary>
+    public static string? CodeOf(Exception error) => error is RedisServerException ? error.Message.Split(' ')[0] : null;
+
+    /// <summary>A durable message has come: if Redis does not know of it later, it has lost it, and the epoch ends.</summary>
+    public void OnSeen(SeenMessage message) => Volatile.Write(ref seen, message);
+
+    public Task<JournalHead> ReadHeadAsync() => ReadHeadAsync(Database);
+
+    private async Task<JournalHead> ReadHeadAsync(IDatabase redis)
+    {
+        var latest = Volatile.Read(ref seen);
+        var found = (RedisResult[])(await redis.ScriptEvaluateAsync(
+            JournalScripts.Head, [JournalScripts.State],
+            [
+                Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)),
+                durable.Value.Messages, (long)durable.Value.Age.TotalSeconds,
+                latest?.Epoch.Text ?? "", latest?.Id.ToString(CultureInfo.InvariantCulture) ?? "", latest is null ? "" : InRedis(Encoding.UTF8.GetString(latest.Channel.Span)),
+            ]))!;
+        return new(new((string)found[0]!, (string)found[1]!, (long)found[2]), (long)found[3], (long)found[4]);
+    }
+
+    /// <summary>The messages of a name after an id, up to the bounds of a page.</summary>
+    public async Task<JournalPage> ReadAsync(Name name, long after, int most = MaxMessages)
+    {
+        var redis = Database;
+        var head = await ReadHeadAsync(redis);
+        var oldest = head.Now - (long)durable.Value.Age.TotalMicroseconds;
+        if (name.Kind == NameKind.Channel)
+        {
+            var log = await ReadAsync(redis, InRedis(name.Text), label: null, after, most);
+            return new(head.Epoch, after, log.HasMore ? log.LastId : Math.Max(head.Id, log.LastId), log.IsWholeAfter(after, oldest), !log.HasMore, log.Messages);
+        }
+
+        // What comes meanwhile has a later id than the head: it is on the next page.
+        var page = new MergedPage(head.Id, most) { IsWhole = after >= oldest };
+        var active = await redis.SortedSetRangeByScoreAsync(ByLatest, after, exclude: Exclude.Start);
+        foreach (var some in Matching(name, active).Chunk(ChannelsAtOnce))
+        {
+            foreach (var log in await Task.WhenAll(some.Select(one => ReadAsync(redis, one.InRedis, one.Channel, after, most))))
+                page.Add(log, log.IsWholeAfter(after, oldest));
+        }
+        return new(head.Epoch, after, page.UpTo, page.IsWhole, page.IsLast, page.Messages);
+    }
+
+    /// <summary>The last messages of a name.</summary>
+    public async Task<JournalPage> ReadLastAsync(Name name, int count)
+    {
+        var redis = Database;
+        var head = await ReadHeadAsync(redis);
+        count = Math.Min(count, MaxMessages);
+        var logs = new List<ChannelPage>();
+        if (name.Kind == NameKind.Channel)
+            logs.Add(await ReadAsync(redis, InRedis(name.Text), label: null, 0, count, last: true));
+        else
+        {
+            foreach (var some in (await LatestAsync(redis, name, count)).Chunk(ChannelsAtOnce))
+                logs.AddRange(await Task.WhenAll(some.Select(one => ReadAsync(redis, one.InRedis, one.Channel, 0, count, last: true))));
+        }
+        var all = logs.SelectMany(static log => log.Messages).Where(message => name.Kind == NameKind.Channel || message.JournalId <= head.Id);
+        Message[] messages = [.. all.OrderBy(static message => message.JournalId).TakeLast(count)];
+        var end = messages.Length > 0 ? Math.Max(messages[^1].JournalId, head.Id) : head.Id;
+        return new(head.Epoch, messages.Length > 0 ? messages[0].JournalId - 1 : end, end, IsWhole: true, IsLast: true, messages);
+    }
+
+    /// <summary>The channels of a name that had a message last: each has one at least, so for so many messages no more are needed.</summary>
+    private async Task<List<(RedisValue InRedis, byte[] Channel)>> LatestAsync(IDatabase redis, Name name, int most)
+    {
+        var found = new List<(RedisValue, byte[])>();
+        RedisValue[] some;
+        var at = 0;
+        do
+        {
+            some = await redis.SortedSetRangeByRankAsync(ByLatest, at, at + MaxMessages - 1, Order.Descending);
+            found.AddRange(Matching(name, some).Take(most - found.Count));
+            at += some.Length;
+        }
+        while (some.Length == MaxMessages && found.Count < most);
+        return found;
+    }
+
+    private async Task<ChannelPage> ReadAsync(IDatabase redis, RedisValue channel, byte[]? label, long after, int most, bool last = false)
+    {
+        var found = (RedisResult[])(await redis.ScriptEvaluateAsync(
+            JournalScripts.Messages, [JournalScripts.State], [channel, after, most, recent.Value.Bytes, last ? 1 : 0]))!;
+        var entries = (byte[][])found[2]!;
+        if (last)
+            Array.Reverse(entries);
+        return ChannelPage.Parse(label, (string?)found[0], hasMore: (int)found[1] == 1 && !last, entries, limits.Value.PayloadBytes);
+    }
+
+    private IEnumerable<(RedisValue InRedis, byte[] Channel)> Matching(Name name, RedisValue[] active)
+    {
+        var pattern = RedisPattern.From(name);
+        foreach (var raw in active)
+        {
+            if (names.FromRedis((byte[])raw!) is { } channel && pattern.Matches(channel) && channels.Match(channel))
+                yield return (raw, channel);
+        }
+    }
+
+    private string InRedis(string channel) => names.ToRedis(Name.Channel(channel)).ToString();
+
+    private IDatabase Database => backplane.Connected?.GetDatabase()
+        ?? throw new RedisException("Redis is away");
+}

@@ -1,0 +1,23 @@
+using StackExchange.Redis;
+
+namespace Notifier.History.Durable;
+
+/// <summary>The scripts that Redis runs for the journal: each is one step that nothing comes between.</summary>
+internal static class JournalScripts
+{
+    /// <summary>Of each script the one key that it is given; it makes the others, which are in the same slot.</summary>
+    public static RedisKey State { get; } = "{notifier}:journal";
+
+    /// <summary>Publishes; for backends too.</summary>
+    public static string Publish { get; } = Read("notifier.lua");
+
+    public static string Head { get; } = Read("head.lua");
+
+    public static string Messages { get; } = Read("read.lua");
+
+    private static string Read(string name)
+    {
+        using var reader = new StreamReader(typeof(JournalScripts).Assembly.GetManifestResourceStream(name)!);
+        return reader.ReadToEnd();
+    }
+}

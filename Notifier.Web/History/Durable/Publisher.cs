@@ -1,0 +1,42 @@
+using System.Globalization;
+using Notifier.Names;
+using Notifier.Redis;
+using StackExchange.Redis;
+
+namespace Notifier.History.Durable;
+
+/// <summary>A message to be published.</summary>
+/// <param name="Channel">As browsers know it.</param>
+/// <param name="Payload">The payload.</param>
+/// <param name="Key">Of two with the same key within ten minutes the second is not published. Only on durable channels.</param>
+internal readonly record struct PublishRequest(string Channel, byte[] Payload, string? Key = null);
+
+/// <summary>What Redis has said to a message.</summary>
+/// <param name="Receivers">How many clients of Redis received it; null on a Cluster, and for a repeated one.</param>
+/// <param name="Position">What a browser can subscribe after; null where the channel is not durable.</param>
+/// <param name="IsRepeated">Whether it was published before, with the same key.</param>
+internal readonly record struct PublishResult(long? Receivers, string? Position, bool IsRepeated);
+
+/// <summary>Publishes on Redis: durable channels by the script that keeps what it publishes, others as they are. Thread-safe.</summary>
+internal sealed class Publisher(RedisPublisher redis, RedisNames names, DurableChannels durable)
+{
+    public bool IsDurable(string channel) => durable.Contain(Name.Channel(channel));
+
+    /// <summary>Publishes in this order. Never waits for a Redis that is away.</summary>
+    public async Task<(List<PublishResult> Receipts, PublishFailure? Failure)> PublishAsync(IReadOnlyList<PublishRequest> requests)
+    {
+        var (results, failure) = await redis.SendAsync(requests.Select(request => IsDurable(request.Channel) ? Durable(request) : Plain(request)));
+        return (redis.IsCluster ? results.ConvertAll(static result => result with { Receivers = null }) : results, failure);
+    }
+
+    private Func<ConnectionMultiplexer, Task<PublishResult>> Plain(PublishRequest request) => async redis =>
+        new(await redis.GetSubscriber().PublishAsync(names.ToPublish(request.Channel), request.Payload), null, IsRepeated: false);
+
+    private Func<ConnectionMultiplexer, Task<PublishResult>> Durable(PublishRequest request) => async redis =>
+    {
+        var answer = (RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(
+            JournalScripts.Publish, [JournalScripts.State], [names.ToRedis(Name.Channel(request.Channel)).ToString(), request.Payload, request.Key ?? ""]))!;
+        var isRepeated = (int)answer[2] == 1;
+        return new(isRepeated ? null : long.Parse((string)answer[1]!, CultureInfo.InvariantCulture), (string)answer[0]!, isRepeated);
+    };
+}

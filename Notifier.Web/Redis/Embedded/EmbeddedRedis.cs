@@ -1,0 +1,94 @@
+#if EMBEDDED_REDIS
+using System.Net;
+using System.Net.Sockets;
+using Garnet;
+using Garnet.server;
+
+namespace Notifier.Redis.Embedded;
+
+/// <summary>
+/// A Redis inside this process (Microsoft.Garnet): for trying Notifier out and for a small site. Kept in memory, small,
+/// on loopback only, and quiet: it logs through our logging.
+/// </summary>
+internal sealed class EmbeddedRedis : IDisposable
+{
+    private readonly GarnetServer server;
+
+    private EmbeddedRedis(GarnetServer server) => this.server = server;
+
+    /// <exception cref="StartupException">It could not listen there.</exception>
+    public static EmbeddedRedis Start(int port, ILoggerFactory loggers)
+    {
+        var quiet = new GarnetLoggers(loggers);
+        var options = new GarnetServerOptions(quiet.CreateLogger("Options"))
+        {
+            EndPoints = [new IPEndPoint(IPAddress.Loopback, port)],
+            // It only passes messages on: a few megabytes of memory and nothing on disk will do.
+            LogMemorySize = "16m",
+            PageSize = "1m",
+            IndexMemorySize = "1m",
+            EnableLua = true,           // for durable history
+            LuaTransactionMode = true,  // and its scripts in isolation
+            LuaOptions = new LuaOptions(quiet.CreateLogger("Lua")),
+            QuietMode = true,
+        };
+        try
+        {
+            var server = new GarnetServer(options, quiet);
+            server.Start();
+            return new EmbeddedRedis(server);
+        }
+        catch (Exception error) when (error is SocketException or IOException or Garnet.common.GarnetException)
+        {
+            throw new StartupException(
+                $"The embedded Redis could not start at 127.0.0.1:{port}: {error.Message} Set Redis:EmbeddedPort to a free port.");
+        }
+    }
+
+    public void Dispose() => server.Dispose();
+
+    /// <summary>
+    /// Puts its many categories under one name, so that one line of configuration sets their level; and calls no client that
+    /// went away in the middle of an answer critical.
+    /// </summary>
+    private sealed class GarnetLoggers(ILoggerFactory inner) : ILoggerFactory
+    {
+        public ILogger CreateLogger(string categoryName) => new Calm(inner.CreateLogger("Garnet." + categoryName));
+
+        public void AddProvider(ILoggerProvider provider) => inner.AddProvider(provider);
+
+        public void Dispose()
+        {
+            // The host's.
+        }
+
+        private sealed class Calm(ILogger logger) : ILogger
+        {
+            public IDisposable? BeginScope<TState>(TState state) where TState : notnull => logger.BeginScope(state);
+
+            public bool IsEnabled(LogLevel logLevel) => logger.IsEnabled(logLevel);
+
+            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+                logger.Log(exception is ObjectDisposedException or SocketException ? LogLevel.Debug : logLevel, eventId, state, exception, formatter);
+        }
+    }
+}
+#else
+namespace Notifier.Redis.Embedded;
+
+/// <summary>Stands in where the build left the embedded Redis out (<c>-p:EmbeddedRedis=false</c>).</summary>
+internal sealed class EmbeddedRedis : IDisposable
+{
+    /// <exception cref="StartupException">Always.</exception>
+    public static EmbeddedRedis Start(int port, ILoggerFactory loggers)
+    {
+        _ = loggers;
+        throw new StartupException(
+            $"No Redis answers at 127.0.0.1:{port}, and this build has none embedded. Start one there, or set Redis:Configuration.");
+    }
+
+    public void Dispose()
+    {
+    }
+}
+#endif

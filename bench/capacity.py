@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-# Measured, each for this machine; see bench/RESULTS.md and "A Redis" there.
+# Measured, each for this machine; see bench/RESULTS.md and "CPU of Redis" there.
 SOCKET_KIB = 7.6            # of the process, for each further socket
 KERNEL_KIB = 4.0            # of the kernel, for each socket: not ours; published by Centrifugo (docs/capacity.md)
 NAME_KIB = 5.4              # for each name that a node holds

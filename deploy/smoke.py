@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Starts a build of Notifier in Production and tries what a deployment needs: health, a name, a message from Redis and one
-over HTTP, a token, the description of the API, the page's script, event streams, and the drain. Prints a line of JSON with
-the figures. Needs redis-server; nothing beyond Python's standard library.
+"""Starts a build of Notifier in Production and tests what a deployment needs: health, a subscription, a message from Redis and one
+over HTTP, a token, the description of the API, the demo page and its script, event streams, and the drain. Prints its measurements as
+a line of JSON. Needs redis-server, and only Python's standard library.
 
     deploy/smoke.py /srv/notifier/Notifier.Web
     deploy/smoke.py dotnet bin/Notifier.Web.dll
@@ -42,7 +42,7 @@ def until(condition, what, seconds=30):
 
 
 class WebSocket:
-    """A client that reads what comes, and answers nothing."""
+    """A client that reads messages and does not answer pings."""
 
     def __init__(self, port, path, protocol="notifier.v1"):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
@@ -122,7 +122,7 @@ def resident_mib(pid):
 
 
 def cpu_seconds(pid):
-    """Of all its threads so far: a busy machine changes that less than the clock on the wall."""
+    """CPU time of all threads so far. A busy machine changes it less than the wall-clock time."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         fields = stat.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -141,7 +141,7 @@ def expect(what, seen, wanted):
 
 
 def try_out(server, port, redis_port, figures):
-    """All of it; the process has just been started."""
+    """Runs all checks. The process has just been started."""
     began = time.monotonic()
     until(lambda: server.poll() is not None or http(port, "/healthz/live")[0] == 200, "it answers")
     if server.poll() is not None:
@@ -195,7 +195,7 @@ def try_out(server, port, redis_port, figures):
         expect("to all", each.read()["data"], "to all")
 
     server.send_signal(signal.SIGTERM)
-    # It has the pattern open.*, so it heard those too.
+    # The pattern open.* also matches the last two messages.
     expect("the rest", [visitor.read()["data"], visitor.read()["data"]], ["to a stream", "to all"])
     expect("the announcement", visitor.read()["type"], "closing")
     expect("the close", visitor.read(), ("close", 4601))

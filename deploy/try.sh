@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds Notifier in the four ways there are, starts each and tries it (smoke.py), and prints the table that bench/RESULTS.md has.
-# Looks through the other files of this folder with whatever program for that is installed, and says which are not.
-# Takes some minutes. Needs the .NET SDK, redis-server, python3; for Native AOT gcc or clang, and zlib1g-dev.
+# Makes the four builds of Notifier, starts and tests each (smoke.py), and prints the table for bench/RESULTS.md.
+# Checks the other files of this folder with the programs that are installed, and names the programs that are missing.
+# Takes a few minutes. Needs the .NET SDK, redis-server, python3; for Native AOT gcc or clang, and zlib1g-dev.
 #
 #     deploy/try.sh                   # all
-#     deploy/try.sh single aot        # some of: ordinary slim single aot files
+#     deploy/try.sh single aot        # only some of: ordinary slim single aot files
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PATH:/usr/sbin"
@@ -17,7 +17,7 @@ build() {
     local name=$1
     shift
     echo "Building $name ($work/$name.log)"
-    # Not beside the ordinary build: what is left there of one way would get into another.
+    # Each build has its own folder, so that files of one do not get into another.
     if ! dotnet publish Notifier.Web -c Release --artifacts-path "$work/build-$name" -o "$work/$name" "$@" >"$work/$name.log" 2>&1; then
         tail -n 20 "$work/$name.log" >&2
         exit 1
@@ -35,7 +35,7 @@ try() {
         cat "$work/$name.server.log" >&2
         exit 1
     fi
-    # What is needed to run it; not what a debugger reads.
+    # The size of what runs, without debug symbols.
     size=$(du -sm --apparent-size --exclude='*.dbg' --exclude='*.pdb' "$work/$name" | cut -f1)
     echo "$name: $size MB, $figures"
     rows+=("$(python3 -c 'import json, sys
@@ -44,20 +44,20 @@ print("|", sys.argv[1], "|", sys.argv[2], "MB |", figures["seconds_to_live"], "s
       round(figures["mib_at_start"]), "MiB |", round(figures["mib_with_1000_sockets"]), "MiB |")' "$title" "$size" "$figures")")
 }
 
-# check NAME PROGRAM ARGUMENTS...: passes, or says that the program is missing.
+# check NAME PROGRAM ARGUMENTS...: runs the program on a file, or says that the program is missing.
 check() {
     local name=$1
     shift
     if ! command -v "$1" >/dev/null; then
-        echo "$name: not tried, $1 is not installed"
+        echo "$name: not checked, $1 is not installed"
         return
     fi
-    "$@" >"$work/check.log" 2>&1 || { cat "$work/check.log" >&2; echo "$name: wrong, see above" >&2; exit 1; }
-    echo "$name: $1 finds nothing wrong"
+    "$@" >"$work/check.log" 2>&1 || { cat "$work/check.log" >&2; echo "$name: errors, see above" >&2; exit 1; }
+    echo "$name: $1 found no errors"
 }
 
 files() {
-    # The files name machines that only exist in compose.yaml, and a program that is not installed here.
+    # The files name hosts that exist only in compose.yaml, and a program that is not installed here.
     sed 's/notifier-[12]:8081/127.0.0.1:8081/' deploy/proxies/nginx.conf >"$work/site.conf"
     echo "pid $work/nginx.pid; events { } http { include $work/site.conf; }" >"$work/nginx.conf"
     check proxies/nginx.conf nginx -t -q -e stderr -c "$work/nginx.conf"
@@ -73,7 +73,7 @@ files() {
     if docker info >/dev/null 2>&1; then
         check Dockerfile docker build --quiet -f deploy/Dockerfile .
     else
-        echo "Dockerfile, compose.yaml: not tried, no Docker engine answers"
+        echo "Dockerfile, compose.yaml: not checked, no Docker engine answers"
     fi
 }
 
@@ -88,7 +88,7 @@ for each in "${wanted[@]}"; do
             build aot -r linux-x64 -p:EmbeddedRedis=false -p:PublishAot=true
             try aot 'Native AOT' "$work/aot/Notifier.Web" ;;
         files) files ;;
-        *) echo "Not a build: $each. There are: ordinary slim single aot files" >&2; exit 2 ;;
+        *) echo "Unknown build: $each. Valid are: ordinary slim single aot files" >&2; exit 2 ;;
     esac
 done
 

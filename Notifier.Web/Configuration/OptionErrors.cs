@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Options;
-using Notifier.Names;
 
 namespace Notifier.Configuration;
 
@@ -35,18 +34,6 @@ internal sealed class OptionErrors
     /// <summary>A list has a key for each of its entries; a value that stands where they should would be passed over in silence.</summary>
     public OptionErrors List(IConfiguration configuration, string key) => Must(
         string.IsNullOrEmpty(configuration[key]), $"{key} is \"{configuration[key]}\"; a list is allowed, whose first entry is {key}:0.");
-
-    /// <summary>A list of names, each of which somebody could ask for.</summary>
-    public OptionErrors Names(IConfiguration configuration, string key, string?[]? names, NameRules rules)
-    {
-        List(configuration, key);
-        for (var i = 0; i < names?.Length; i++)
-        {
-            if (rules.Check(Name.Parse(names[i] ?? "")) is { } refusal)
-                errors.Add($"{key}:{i} is \"{names[i]}\": {refusal.Message}.");
-        }
-        return this;
-    }
 
     public ValidateOptionsResult ToResult() => errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
 }

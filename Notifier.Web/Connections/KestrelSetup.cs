@@ -24,7 +24,7 @@ internal static class KestrelSetup
     private const int Spare = 1_000;
 
     /// <summary>Forces the stream transport, for the benchmark: what TLS and HTTP/2 take, without their cost.</summary>
-    private const string StreamTransportKey = "Bench:StreamLane";
+    private const string StreamTransportKey = "Bench:StreamTransport";
 
     public static void ForFrames(KestrelServerOptions kestrel)
     {

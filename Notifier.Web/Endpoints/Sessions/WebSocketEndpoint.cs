@@ -160,3 +160,13 @@ internal sealed partial class WebSocketEndpoint(
         public static partial void Lost(ILogger logger, string reason);
     }
 }
+
+internal static class WebSocketRoutes
+{
+    public static void MapWebSockets(this WebApplication app)
+    {
+        var sockets = app.Services.GetRequiredService<WebSocketEndpoint>();
+        app.Map("/", sockets.HandleAsync);
+        app.Map("/ws", sockets.HandleAsync);
+    }
+}

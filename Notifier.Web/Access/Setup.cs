@@ -1,0 +1,37 @@
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.Extensions.Options;
+using Notifier.Access.Callback;
+using Notifier.Access.Origins;
+using Notifier.Access.Tokens;
+
+namespace Notifier.Access;
+
+internal static class Setup
+{
+    public static void AddAccess(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<AccessOptions>().BindConfiguration("Access").ValidateOnStart();
+        services.AddOptions<ProxyOptions>().BindConfiguration("ForwardedHeaders").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<AccessOptions>, AccessValidator>();
+        services.AddSingleton<IValidateOptions<ProxyOptions>, ProxyValidator>();
+
+        services.AddSingleton<IPostConfigureOptions<ForwardedHeadersOptions>, KnownProxies>();
+        services.AddSingleton<OriginRules>();
+        services.AddSingleton<AnonymousAccess>();
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<RecentDisconnections>();
+        services.AddSingleton<IConfigureOptions<JwtBearerOptions>, JwtBearerSetup>();
+        services.AddSingleton<IPostConfigureOptions<JwtBearerOptions>, JwtBearerPostConfigureOptions>();
+        services.AddSingleton<TokenAuthentication>();
+        services.AddSingleton<CallbackAuthentication>();
+        services.AddSingleton<Authenticator>();
+    }
+
+    /// <summary>Takes a client's address from its proxy. First of all, because the log and each limit use that address.</summary>
+    public static void UseKnownProxies(this WebApplication app)
+    {
+        if (app.Services.GetRequiredService<IOptions<ProxyOptions>>().Value.IsConfigured)
+            app.UseForwardedHeaders();
+    }
+}

@@ -1,0 +1,39 @@
+namespace Notifier.Connections;
+
+internal static class Setup
+{
+    private const string DevelopmentAddress = "http://localhost:8081";
+    private const string ProductionAddress = "http://*:8081";
+
+    public static void AddConnections(this WebApplicationBuilder builder)
+    {
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(KestrelSetup.ForFrames);
+        builder.WebHost.UseSockets(KestrelSetup.ForFrames);
+        // In appsettings.json this would beat ASPNETCORE_URLS.
+        var configuration = builder.Configuration;
+        if (configuration["urls"] is null && configuration["http_ports"] is null && configuration["https_ports"] is null
+            && !configuration.GetSection("Kestrel:Endpoints").Exists())
+            builder.WebHost.UseUrls(builder.Environment.IsDevelopment() ? DevelopmentAddress : ProductionAddress);
+
+        var services = builder.Services;
+        services.AddSingleton<Admission>();
+        services.AddSingleton<ConnectionRegistry>();
+        services.AddSingleton<ConnectionMetrics>();
+        services.AddHostedService<Liveness>();
+    }
+
+    /// <summary>WebSockets whose frames are written by <see cref="Connection"/>. Pings are those of <see cref="Liveness"/>.</summary>
+    public static void UseConnections(this WebApplication app)
+    {
+        KestrelSetup.Limit(app.Services);
+        var time = app.Services.GetRequiredService<TimeProvider>();
+        var log = app.Services.GetRequiredService<ILogger<Connection>>();
+        app.Use((context, next) =>
+        {
+            WebSocketUpgrade.Intercept(context, time, log);
+            return next(context);
+        });
+        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.Zero });
+    }
+}

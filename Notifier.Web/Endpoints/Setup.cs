@@ -1,0 +1,50 @@
+using Notifier.Endpoints.Http;
+using Notifier.Endpoints.Sessions;
+
+namespace Notifier.Endpoints;
+
+internal static class Setup
+{
+    /// <summary>A browser asks whether its copy of a file is still the one, so that a new version is seen at once.</summary>
+    private static readonly StaticFileOptions Revalidate = new()
+    {
+        OnPrepareResponse = static file => file.Context.Response.Headers.CacheControl = "no-cache",
+    };
+
+    public static void AddEndpoints(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<WebSocketEndpoint>();
+        services.AddSingleton<EventsEndpoint>();
+        services.AddSingleton<PublishEndpoint>();
+        services.AddSingleton<HistoryEndpoint>();
+        services.AddSingleton<StatsEndpoint>();
+        services.AddSingleton<ClientScripts>();
+        services.AddHostedService<DisconnectListener>();
+        services.AddOpenApi(ApiDescription.Configure);
+        services.ConfigureHttpJsonOptions(static http =>
+        {
+            var resolvers = http.SerializerOptions.TypeInfoResolverChain;
+            resolvers.Insert(0, PublishJson.Default);
+            resolvers.Add(DisconnectJson.Default);
+            resolvers.Add(HistoryJson.Default);
+            resolvers.Add(StatsJson.Default);
+            resolvers.Add(ApiJson.Default);
+        });
+    }
+
+    public static void MapEndpoints(this WebApplication app)
+    {
+        app.UseClientScripts();
+        app.UseWhen(static context => !context.WebSockets.IsWebSocketRequest, static page => page.UseDefaultFiles().UseStaticFiles(Revalidate));
+        app.UseRouting();
+        app.MapWebSockets();
+        app.MapEvents();
+        app.MapPublish();
+        app.MapHistory();
+        app.MapClientSnippets();
+        app.MapDisconnect();
+        app.MapStats();
+        app.MapOpenApi();
+    }
+}

@@ -1,0 +1,19 @@
+using Notifier.Configuration;
+
+namespace Notifier.Names;
+
+/// <summary>Lists of names in the configuration.</summary>
+internal static class NameOptions
+{
+    /// <summary>Each entry must be a name that a client could subscribe to.</summary>
+    public static OptionErrors Names(this OptionErrors errors, IConfiguration configuration, string key, string?[]? names, NameRules rules)
+    {
+        errors.List(configuration, key);
+        for (var i = 0; i < names?.Length; i++)
+        {
+            if (rules.Check(Name.Parse(names[i] ?? "")) is { } refusal)
+                errors.Must(false, $"{key}:{i} is \"{names[i]}\": {refusal.Message}.");
+        }
+        return errors;
+    }
+}

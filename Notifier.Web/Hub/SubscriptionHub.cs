@@ -120,33 +120,34 @@ internal sealed partial class SubscriptionHub
     {
         held = default;
         Subscriber? subscriber = null;
-        if (Acquire(name, connection.Address, opened => subscriber = Enter(opened), out var entry) is { } full)
+        if (Acquire(name, connection.Address, subscription => subscriber = Join(subscription), out var entry) is { } full)
         {
             if (refusals.IsDue(out var count))
                 Log.Full(logger, count, full.Message);
             return full;
         }
-        subscriber ??= Enter(entry!.Subscription);
-        subscriber.Start();
+        subscriber!.Start();
         // Those who had joined were told when Redis refused the name; this one may have come between that and its removal.
         if (entry!.Redis.Refusal is { } reason)
             subscriber.Refuse(reason);
         held = new(subscriber, entry.Subscription.RecoverAsync(entry.Redis.Live, subscriber, replay));
         return null;
 
-        Subscriber Enter(Subscription subscription)
+        Subscriber Join(Subscription subscription)
         {
-            var entering = new Subscriber(connection, subscription, refused);
-            entering.Join(replay);
-            return entering;
+            var joining = new Subscriber(connection, subscription, refused);
+            joining.Join(replay);
+            return joining;
         }
     }
 
     /// <param name="name">The name.</param>
     /// <param name="address">Of the connection that is to hold it.</param>
-    /// <param name="opening">Called when nobody has the name, before Redis is asked for it: somebody may publish as soon as that is done.</param>
+    /// <param name="join">
+    /// Called before the reference counts, and before Redis is asked for a new name: somebody may publish as soon as either can be seen.
+    /// </param>
     /// <param name="entry">Null when there is no room.</param>
-    private NameRefusal? Acquire(Name name, ClientAddress address, Action<Subscription> opening, out NameEntry? entry)
+    private NameRefusal? Acquire(Name name, ClientAddress address, Action<Subscription> join, out NameEntry? entry)
     {
         var cover = covers.Find(name);
         lock (gate)
@@ -154,7 +155,10 @@ internal sealed partial class SubscriptionHub
             var counts = entries.TryGetValue(name, out entry) ? quota.Contains(entry) : Counts(name, cover);
             if (counts && CheckPatterns(address, entry) is { } full)
                 return full;
-            entry ??= Open(name, cover, counts, opening);
+            if (entry is null)
+                entry = Open(name, cover, counts, join);
+            else
+                join(entry.Subscription);
             if (++entry.References == 1)
                 unwanted.Remove(entry);
             quota.Acquire(address, entry);
@@ -179,10 +183,10 @@ internal sealed partial class SubscriptionHub
     private bool Counts(Name name, Name? cover) => name.Kind == NameKind.Pattern
         && (cover is null || liveCovers.Find(cover.Value)?.CountAlike(RedisPattern.From(name)) >= PatternQuota.FreeUnderCover);
 
-    private NameEntry Open(Name name, Name? cover, bool counts, Action<Subscription> opening)
+    private NameEntry Open(Name name, Name? cover, bool counts, Action<Subscription> join)
     {
         var subscription = new Subscription(name, context);
-        opening(subscription);
+        join(subscription);
         var entry = cover is { } above
             ? Under(liveCovers.Add(above, subscription))
             : new NameEntry(subscription, redis.Subscribe(subscription), cover: null);

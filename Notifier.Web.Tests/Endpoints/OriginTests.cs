@@ -38,7 +38,7 @@ public sealed class OriginTests(RedisFixture fixture)
         await client.SendCloseAsync(4403);
         (await client.ReadFrameAsync()).Should().BeNull();
         app.Hub.Names.Should().Be(0);
-        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Category == "Notifier.Access.OriginRules")
+        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Category == "Notifier.Access.Origins.OriginRules")
             .Which.Text.Should().Contain(Evil).And.Contain("Access:AllowedOrigins");
     }
 

@@ -141,7 +141,7 @@ public sealed class ProxyTests(RedisFixture fixture)
         await GetAsync(app.Address.Port, "203.0.113.7");
 
         seen.Select(request => request.Address).Should().Equal(address);
-        app.Log.Lines.Any(line => line.Level == LogLevel.Warning && line.Category == "Notifier.Access.KnownProxies").Should().Be(isTold);
+        app.Log.Lines.Any(line => line.Level == LogLevel.Warning && line.Category == "Notifier.Access.Origins.KnownProxies").Should().Be(isTold);
     }
 
     private Task<NotifierApp> StartAsync(Listen listen, params string[] settings) => NotifierApp.StartAsync(

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Hosting;
-using Notifier.Tests.Faults;
 
 namespace Notifier.Tests;
 

@@ -1,6 +1,5 @@
 using FluentAssertions;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Notifier.Connections;
 using Notifier.Tests.Support;
 using Xunit;

@@ -1,5 +1,4 @@
 using FluentAssertions;
-using Notifier.Connections;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;

@@ -5,7 +5,6 @@ using FluentAssertions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Notifier.Configuration;
-using Notifier.History;
 using Notifier.Operations;
 using Notifier.Tests.Support;
 using Xunit;

@@ -42,7 +42,7 @@ public sealed class ApiDescriptionTests(RedisFixture fixture)
         Statuses(paths["/position"]!["get"]!).Should().BeEquivalentTo("200", "401", "403", "404", "503");
         foreach (var status in new[] { "400", "403", "413", "503" })
             one["responses"]![status]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("application/problem+json");
-        var published = document["components"]!["schemas"]!["Published"]!["properties"]!.AsObject();
+        var published = document["components"]!["schemas"]!["PublishResponse"]!["properties"]!.AsObject();
         published.Select(property => property.Key).Should().BeEquivalentTo("channel", "redisReceivers", "position", "repeated");
     }
 

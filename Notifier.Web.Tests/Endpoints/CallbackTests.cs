@@ -1,6 +1,5 @@
 using System.Net;
 using FluentAssertions;
-using Microsoft.AspNetCore.Http;
 using Notifier.Tests.Support;
 using Xunit;
 

@@ -1,5 +1,4 @@
 using FluentAssertions;
-using Notifier.Connections;
 using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;

@@ -1,7 +1,6 @@
 using System.Net;
 using FluentAssertions;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Notifier.Endpoints.Http;
 using Notifier.Redis;
 using Notifier.Tests.Support;

@@ -1,7 +1,6 @@
 using System.Text;
 using FluentAssertions;
 using Notifier.Tests.Support;
-using StackExchange.Redis;
 using Xunit;
 
 namespace Notifier.Tests.Endpoints;

@@ -1,6 +1,5 @@
 using System.Net;
 using FluentAssertions;
-using Notifier.Names;
 using Notifier.Tests.Support;
 using Xunit;
 

@@ -1,7 +1,6 @@
 using System.Net;
 using FluentAssertions;
 using Notifier.Tests.Support;
-using StackExchange.Redis;
 using Xunit;
 using Xunit.Abstractions;
 

@@ -1,8 +1,5 @@
-using System.Globalization;
-using System.Text.Json.Nodes;
 using FluentAssertions;
 using Notifier.Tests.Support;
-using StackExchange.Redis;
 using Xunit;
 
 namespace Notifier.Tests.History;

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json.Nodes;
 using FluentAssertions;
 using Notifier.Names;
 using Notifier.Tests.Support;

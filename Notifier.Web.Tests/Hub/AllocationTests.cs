@@ -1,6 +1,4 @@
 using FluentAssertions;
-using Notifier.Connections;
-using Notifier.Hub;
 using Notifier.Messages;
 using Notifier.Tests.Support;
 using Xunit;

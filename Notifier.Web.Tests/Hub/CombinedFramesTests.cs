@@ -1,6 +1,5 @@
 using System.Text;
 using FluentAssertions;
-using Notifier.Connections;
 using Notifier.History;
 using Notifier.Hub;
 using Notifier.Messages;

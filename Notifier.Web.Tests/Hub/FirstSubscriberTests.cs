@@ -2,7 +2,6 @@ using System.Text;
 using FluentAssertions;
 using Microsoft.Extensions.Logging.Abstractions;
 using Notifier.Connections;
-using Notifier.Hub;
 using Notifier.Messages;
 using Notifier.Names;
 using Notifier.Tests.Support;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using FluentAssertions;
-using Notifier.Hub;
 using Notifier.Names;
 using Notifier.Tests.Support;
 using StackExchange.Redis;

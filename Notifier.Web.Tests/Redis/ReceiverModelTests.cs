@@ -1,5 +1,4 @@
 using FluentAssertions;
-using Notifier.Hub;
 using Notifier.Messages;
 using Notifier.Tests.Support;
 using Xunit;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
-using System.Text.Json.Nodes;
 using FluentAssertions;
 using Notifier.Redis;
 using Notifier.Redis.Topology;

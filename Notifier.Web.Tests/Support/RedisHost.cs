@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using DotNet.Testcontainers.Builders;
 using Microsoft.Extensions.Logging.Abstractions;
 using Notifier.Redis.Embedded;
 using Testcontainers.Redis;

@@ -1,6 +1,5 @@
 using BenchmarkDotNet.Attributes;
 using Notifier.Connections;
-using Notifier.Hub;
 using Notifier.Tests.Support;
 
 namespace Notifier.Bench;

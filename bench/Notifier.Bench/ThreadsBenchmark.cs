@@ -6,7 +6,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Notifier.Configuration;
-using Notifier.Connections;
 using Notifier.History;
 using Notifier.Hub;
 using Notifier.Messages;

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
-using StackExchange.Redis.Configuration;
 
 namespace Notifier.Redis.Receiver;
 

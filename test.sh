@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs what the tests need and this machine lacks, builds once, runs every test but the long faults, and ends with the line
-# "N passed, N failed".
+# Installs what the tests need and this machine lacks (test-setup.sh), builds once, runs every test but the long faults, and ends with the
+# slowest tests, those that failed, and the line "N passed, N failed".
 #   ./test.sh --filter FullyQualifiedName~PlainText       some of them (what is not known here goes to dotnet test)
 #   ./test.sh --faults [--repeat N] [--seed S] [--minutes M]   the fault suite, with the long ones: see docs/reliability.md
-# shellcheck disable=SC2013,SC2046,SC2086 # what is unquoted are names of packages and numbers, to be split into words
+# shellcheck disable=SC2013 # what is unquoted are numbers, to be split into words
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -30,67 +30,10 @@ if [ -n "$faults" ]; then
 fi
 if [ -n "$filter" ]; then chosen="($filter)&($chosen)"; fi
 
-# The names are those that the tests look for. Each is tried: Ubuntu's chromium-browser may only say that a snap is missing.
-has_browser() {
-    local name
-    for name in chromium chromium-browser google-chrome google-chrome-stable; do
-        if command -v "$name" && "$name" --version; then return 0; fi
-    done
-    return 1
-} >/dev/null 2>&1
-
-missing() {
-    if ! command -v redis-server >/dev/null; then echo redis-server; fi
-    if ! has_browser; then echo chromium; fi
-    for proxy in nginx haproxy; do      # in /usr/sbin, which is not on the PATH of everybody
-        if ! PATH="$PATH:/usr/sbin" command -v $proxy >/dev/null; then echo $proxy; fi
-    done
-}
-
-give_up() {
-    echo "The tests need on the PATH:" $(missing) >&2
-    echo "$1 Google Chrome (https://www.google.com/chrome/) will do for chromium." >&2
-    exit 1
-}
-
-install() {
-    local packages=("$@") as_root=() policy=/usr/sbin/policy-rc.d
-    if ! command -v apt-get >/dev/null; then
-        give_up "This script can only install them on Debian and Ubuntu. Please do, then start it again."
-    fi
-    if [ "$(id -u)" != 0 ]; then
-        if ! command -v sudo >/dev/null; then give_up "Please install them as root, then start this script again."; fi
-        as_root=(sudo)
-    fi
-
-    echo "Installing ${packages[*]}"
-    "${as_root[@]}" apt-get update -qq
-    if [[ "$(LC_ALL=C apt-cache policy chromium)" != *'Candidate: '[0-9]* ]]; then
-        packages=("${packages[@]/%chromium/chromium-browser}")     # Ubuntu's name for it
-    fi
-    (
-        # A package's service starts at once unless this file forbids it, and nobody asked for a Redis at port 6379,
-        # nor for a web server at port 80.
-        if [ ! -e "$policy" ]; then
-            trap '"${as_root[@]}" rm -f "$policy"' EXIT
-            printf '#!/bin/sh\ncase "$*" in *redis*|*nginx*|*haproxy*) exit 101 ;; esac\n' | "${as_root[@]}" tee "$policy" >/dev/null
-            "${as_root[@]}" chmod +x "$policy"
-        fi
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
-    )
-    local service
-    for service in redis-server nginx haproxy; do
-        if [[ " ${packages[*]} " == *" $service "* && -d /run/systemd/system ]]; then
-            "${as_root[@]}" systemctl disable --quiet $service      # nor when the machine starts the next time
-        fi
-    done
-    if [ -n "$(missing)" ]; then give_up "apt-get did not bring them (Ubuntu's chromium is a snap, which containers cannot run)."; fi
-}
-
-lacking=$(missing)
-if [ -n "$lacking" ]; then install $lacking; fi
+./test-setup.sh
 
 dotnet build -c Release
+built=$SECONDS
 
 results=TestResults
 rm -rf "$results"
@@ -110,6 +53,17 @@ count() {
 }
 passed=$(count ' passed') failed=$(count ' failed')
 skipped=$(($(count ' total') - $(count ' executed')))
+
+# What the next change could make faster: most of them wait.
+tell_slowest() {
+    echo
+    echo "The slowest tests, in seconds:"
+    { sed -n 's/.*<UnitTestResult .*testName="\(.*\)" computerName=.* duration="\([0-9]*\):\([0-9]*\):\([0-9.]*\)".*/\2 \3 \4 \1/p' "$results"/*.trx 2>/dev/null || true; } |
+        awk '{ seconds = $1 * 3600 + $2 * 60 + $3; sub(/^[^ ]* [^ ]* [^ ]* (Notifier\.Tests\.)?/, ""); printf "%7.1f  %s\n", seconds, $0 }' |
+        sort -rn | sed -n 1,15p | sed 's/&quot;/"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g'
+    echo "Built within $built s, tested within $((SECONDS - built)) s."
+}
+tell_slowest
 
 # Each test that failed, what it says and where it stood: the last thing printed, as only the end of a long log may be kept.
 tell_failed() {

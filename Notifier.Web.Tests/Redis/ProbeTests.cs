@@ -101,6 +101,7 @@ public sealed class ProbeTests(ITestOutputHelper output)
         await using var app = await RestrictedRedis.ConnectAsync(redis);
 
         await Eventually.IsAsync(async () => await ReadinessAsync(app) == 200, "it is ready");
+        await Eventually.IsAsync(() => app.Log.Says("notifier:probe:*"), "it is said");
 
         app.Services.GetRequiredService<RedisProbe>().Result.Should().Be(ProbeResult.NotAllowed);
         app.Log.Lines.Count(line => line.Text.Contains("notifier:probe:*", StringComparison.Ordinal)).Should().Be(1);

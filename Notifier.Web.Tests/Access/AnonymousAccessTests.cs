@@ -9,8 +9,7 @@ using Xunit;
 namespace Notifier.Tests.Access;
 
 /// <summary>What the configuration opens, as the process reads it.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class AnonymousAccessTests(RedisFixture fixture)
+public sealed class AnonymousAccessTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Theory]
     [InlineData("Development", null, true)]

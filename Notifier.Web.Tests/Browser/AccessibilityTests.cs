@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Browser;
 
 /// <summary>What axe-core (Assets/axe.min.js) has to say of the page. Each leaves a picture in the tests' output, to be looked at.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class AccessibilityTests(BrowserFixture browser, RedisFixture fixture)
+public sealed class AccessibilityTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     [Theory]
     [InlineData("desktop", 1280, 900, ColorScheme.Light)]

@@ -7,8 +7,7 @@ using static Notifier.Tests.Browser.NumbersPage;
 namespace Notifier.Tests.Browser;
 
 /// <summary>A page that hears durable channels: whatever happens to it, or to its node, it shows each message once.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class ClientDurableTests(BrowserFixture browser)
+public sealed class ClientDurableTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
     [Theory]
     [InlineData("channel('durable.numbers'")]

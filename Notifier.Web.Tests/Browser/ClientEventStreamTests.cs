@@ -5,8 +5,7 @@ using Xunit;
 namespace Notifier.Tests.Browser;
 
 /// <summary>Where WebSockets do not get through, the client takes event streams, but not from a server that has enough to do.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture redis)
+public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture redis) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private const string NoWebSockets =
         """

@@ -5,8 +5,7 @@ using Xunit;
 namespace Notifier.Tests.Browser;
 
 /// <summary>What the client does when the network or the page comes and goes, and when its owner lets go of it.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class ClientReactionsTests(BrowserFixture browser)
+public sealed class ClientReactionsTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
     private const string Hide = "Object.defineProperty(document, 'hidden', { value: true, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))";
     private const string Show = "Object.defineProperty(document, 'hidden', { value: false, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))";

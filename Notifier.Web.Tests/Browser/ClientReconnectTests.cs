@@ -5,8 +5,7 @@ using Xunit;
 namespace Notifier.Tests.Browser;
 
 /// <summary>What the client does when a connection ends, and what it must not do, in a real browser against a server that obeys the test.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class ClientReconnectTests(BrowserFixture browser)
+public sealed class ClientReconnectTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
     private static readonly int[] Ceilings = [500, 1000, 2000, 4000, 8000, 16000, 20000, 20000];
 

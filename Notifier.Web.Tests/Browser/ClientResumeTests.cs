@@ -7,8 +7,7 @@ using static Notifier.Tests.Browser.NumbersPage;
 namespace Notifier.Tests.Browser;
 
 /// <summary>A page that is loaded anew, loses its connection or comes to another node, against the real server, with numbers as messages.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixture)
+public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Browser;
 
 /// <summary><c>shared: true</c>: the tabs of one browser have one connection, whichever of them comes or goes.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class ClientSharedTests(BrowserFixture browser)
+public sealed class ClientSharedTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
     [Theory]
     [InlineData(2)]

@@ -6,8 +6,7 @@ using static Microsoft.Playwright.Assertions;
 namespace Notifier.Tests.Browser;
 
 /// <summary>The page needs nothing that the policy forbids, and what somebody slips into it does not run.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class ContentSecurityPolicyTests(BrowserFixture browser, RedisFixture fixture)
+public sealed class ContentSecurityPolicyTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

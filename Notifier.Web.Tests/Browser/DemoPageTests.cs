@@ -5,8 +5,7 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Notifier.Tests.Browser;
 
-[Collection(UsesBrowser.Name)]
-public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture)
+public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

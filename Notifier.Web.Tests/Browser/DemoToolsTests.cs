@@ -7,8 +7,7 @@ using static Microsoft.Playwright.Assertions;
 namespace Notifier.Tests.Browser;
 
 /// <summary>What the demo page gives to take along, and what it measures.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class DemoToolsTests(BrowserFixture browser, RedisFixture fixture)
+public sealed class DemoToolsTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

@@ -7,8 +7,7 @@ using static Microsoft.Playwright.Assertions;
 namespace Notifier.Tests.Browser;
 
 /// <summary>When the elements are fetched, what a page hears of them, and how it gives them a look of its own.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class ElementsTests(BrowserFixture browser, RedisFixture fixture)
+public sealed class ElementsTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

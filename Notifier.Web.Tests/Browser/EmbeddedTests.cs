@@ -7,8 +7,7 @@ using static Microsoft.Playwright.Assertions;
 namespace Notifier.Tests.Browser;
 
 /// <summary>The client and its elements in pages of another origin, against the real server and a real Redis.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture)
+public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private const string Toasts = "notifier-toasts li";
 

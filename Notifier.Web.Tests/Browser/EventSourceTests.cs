@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Browser;
 
 /// <summary>What a real browser makes of an event stream.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class EventSourceTests(BrowserFixture browser, RedisFixture fixture)
+public sealed class EventSourceTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

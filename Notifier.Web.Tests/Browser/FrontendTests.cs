@@ -10,8 +10,7 @@ namespace Notifier.Tests.Browser;
 /// Assets/frontend.html was written from docs/protocol.md alone, without our client: what the page says is enough to subscribe, resume,
 /// come back, and know what is refused.
 /// </summary>
-[Collection(UsesBrowser.Name)]
-public sealed class FrontendTests(BrowserFixture browser)
+public sealed class FrontendTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
     [Fact]
     public async Task A_frontend_written_from_the_protocol_page_works_through_all_that_happens_to_it()

@@ -6,8 +6,7 @@ using static Microsoft.Playwright.Assertions;
 namespace Notifier.Tests.Browser;
 
 /// <summary>The page's tab for operators.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class OperationsTabTests(BrowserFixture browser, RedisFixture fixture)
+public sealed class OperationsTabTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private const string Key = "the operator's key of the tests";
 

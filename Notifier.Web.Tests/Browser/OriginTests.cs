@@ -10,8 +10,7 @@ using Xunit;
 namespace Notifier.Tests.Browser;
 
 /// <summary>What a real browser says of where its page came from.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class OriginTests(BrowserFixture browser, RedisFixture fixture)
+public sealed class OriginTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     /// <summary>Resolves to the first message, or to how it was closed.</summary>
     private const string FirstEvent =

@@ -10,8 +10,7 @@ namespace Notifier.Tests.Browser;
 /// Takes the README's picture of the page. It goes to docs/demo-page.png when NOTIFIER_PICTURES=1, and else where the tests
 /// leave their output.
 /// </summary>
-[Collection(UsesBrowser.Name)]
-public sealed class PictureTests(BrowserFixture browser, RedisFixture fixture)
+public sealed class PictureTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private const int Width = 1000;
     private const int Height = 640;

@@ -6,8 +6,7 @@ using static Microsoft.Playwright.Assertions;
 namespace Notifier.Tests.Browser;
 
 /// <summary>The JavaScript that the slides show has to keep working, to the letter.</summary>
-[Collection(UsesBrowser.Name)]
-public sealed class SlidesTests(BrowserFixture browser, RedisFixture fixture)
+public sealed class SlidesTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

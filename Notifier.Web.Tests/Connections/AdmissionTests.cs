@@ -10,8 +10,7 @@ using Xunit;
 namespace Notifier.Tests.Connections;
 
 /// <summary>How many are let in, and what the others are told.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class AdmissionTests(RedisFixture fixture)
+public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string KnownProxy = "ForwardedHeaders:KnownProxies:0=127.0.0.1";
 

@@ -10,8 +10,7 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-[Collection(UsesRedis.Name)]
-public sealed class CatchingUpTests(RedisFixture fixture)
+public sealed class CatchingUpTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     /// <summary>The pass that could not finish must leave word: in a quiet name no other would come.</summary>
     [Theory]

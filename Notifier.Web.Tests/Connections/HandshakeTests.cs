@@ -8,8 +8,7 @@ namespace Notifier.Tests.Connections;
 /// The 101 answer goes through Kestrel's pipe, messages go straight to the socket: they must not overtake it. The client throws
 /// when anything but the answer comes first.
 /// </summary>
-[Collection(UsesRedis.Name)]
-public sealed class HandshakeTests(RedisFixture fixture)
+public sealed class HandshakeTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int AtOnce = 50;
 

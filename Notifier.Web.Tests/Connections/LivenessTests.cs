@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Connections;
 
 /// <summary>Which peers are alive. All seconds are the clock's, which a test moves.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class LivenessTests(RedisFixture fixture)
+public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

@@ -12,8 +12,7 @@ using Xunit;
 namespace Notifier.Tests.Connections;
 
 /// <summary>A WebSocket leaves HTTP behind, where it can.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class ProtocolSwitchTests(RedisFixture fixture)
+public sealed class ProtocolSwitchTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

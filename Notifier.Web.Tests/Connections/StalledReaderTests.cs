@@ -9,8 +9,7 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Connections;
 
 /// <summary>Sockets that read nothing while messages pour: what they cost, and what their neighbours notice.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class StalledReaderTests(RedisFixture fixture, ITestOutputHelper output)
+public sealed class StalledReaderTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
     private const int Stalled = 200;
 

@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Connections;
 
 /// <summary>Which connections may write past Kestrel to the socket, and which may not.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class TransportTests(RedisFixture fixture)
+public sealed class TransportTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Connections;
 
 /// <summary>Data, pings, pongs and closes at once. The client checks each byte: a torn frame, or one after a close, throws.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class WholeFrameTests(RedisFixture fixture)
+public sealed class WholeFrameTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int Clients = 100;
     private const int Messages = 1_000;

@@ -14,8 +14,7 @@ namespace Notifier.Tests.Deployment;
 /// <summary>
 /// What can be known of the image, of compose.yaml and of the systemd unit without a Docker engine and without systemd.
 /// </summary>
-[Collection(UsesRedis.Name)]
-public sealed class ContainerTests(RedisFixture fixture)
+public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private static readonly JsonNode Compose = Deployed.Yaml("compose.yaml").Single();
 

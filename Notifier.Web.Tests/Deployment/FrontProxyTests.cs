@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Deployment;
 
 /// <summary>Two nodes, as processes, behind the load balancers that deploy/proxies has files for.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class FrontProxyTests(RedisFixture fixture)
+public sealed class FrontProxyTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int Visitors = 20;
 

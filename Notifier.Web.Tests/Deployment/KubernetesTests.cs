@@ -12,8 +12,7 @@ using Xunit;
 namespace Notifier.Tests.Deployment;
 
 /// <summary>The manifests say nothing that the program does not do, and fit each other. (No cluster has seen them.)</summary>
-[Collection(UsesRedis.Name)]
-public sealed class KubernetesTests(RedisFixture fixture)
+public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private static JsonNode Kustomization => Manifest("kustomization.yaml", "Kustomization");
 

@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>What docs/access.md says is what the server does.</summary>
-[Collection(UsesRedis.Name)]
-public sealed partial class AccessExamplesTests(RedisFixture fixture)
+public sealed partial class AccessExamplesTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Allowed = "allowed";
 

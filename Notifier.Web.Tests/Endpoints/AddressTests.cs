@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>What answers at which address.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class AddressTests(RedisFixture fixture)
+public sealed class AddressTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

@@ -12,8 +12,7 @@ using ProblemDetails = Microsoft.AspNetCore.Mvc.ProblemDetails;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary><c>/openapi/v1.json</c>, from which others make clients.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class ApiDescriptionTests(RedisFixture fixture)
+public sealed class ApiDescriptionTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]
     public async Task It_has_the_routes_with_their_parameters_bodies_and_problems_and_nothing_else()

@@ -10,8 +10,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>Backends with a secret of their own, and what only they may do.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class ApiKeyTests(RedisFixture fixture)
+public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Key = "the key of the tests, plain";
     private const string HashedKey = "the key of the tests, hashed";

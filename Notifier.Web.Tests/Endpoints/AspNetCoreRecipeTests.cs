@@ -13,8 +13,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>The recipe of docs/access.md for an application of ASP.NET Core that is asked about its own sessions, as it stands there.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class AspNetCoreRecipeTests(RedisFixture fixture)
+public sealed class AspNetCoreRecipeTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]
     public async Task Who_is_logged_in_to_an_application_of_ASP_NET_Core_gets_what_is_its_own()

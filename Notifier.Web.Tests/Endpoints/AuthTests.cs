@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>A token on a connection that is there: <c>auth</c> replaces what is granted.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class AuthTests(RedisFixture fixture)
+public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

@@ -5,8 +5,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>Whatever a client sends has a defined answer: an error that says what is wrong, or, for what is no JSON at all, a close.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class BadCommandTests(RedisFixture fixture)
+public sealed class BadCommandTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>The application is asked who a visitor is; what it does not say is not made up.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class CallbackTests(RedisFixture fixture)
+public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Unavailable = "the application cannot be asked who you are; try again";
 

@@ -6,8 +6,8 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>Frames that a client may not send: each is answered with its close code, and nothing of it is kept.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class ClientFrameTests(RedisFixture fixture)
+[Collection(RunsAlone.Name)]
+public sealed class ClientFrameTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int FrameBytes = 8 * 1024;
     private const byte Continuation = 0;

@@ -10,8 +10,7 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>The client as other hosts' pages get it.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class ClientScriptsTests(RedisFixture fixture, ITestOutputHelper output)
+public sealed class ClientScriptsTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
     [Theory]
     [InlineData("notifier.js", 6_000)]

@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>How fast a client may ask for things.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class CommandRateTests(RedisFixture fixture)
+public sealed class CommandRateTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Theory]
     [InlineData(Listen.Plain)]

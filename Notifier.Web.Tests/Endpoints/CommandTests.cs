@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>What a client can say in <c>notifier.v1</c>, and what it is answered.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class CommandTests(RedisFixture fixture)
+public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

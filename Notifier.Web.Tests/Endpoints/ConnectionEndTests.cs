@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>However a connection ends, nothing of it is left.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class ConnectionEndTests(RedisFixture fixture)
+public sealed class ConnectionEndTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

@@ -5,8 +5,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>A name cannot forge a line of the log, steer the terminal it is read in, or reach Redis as something else.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class ControlCharactersTests(RedisFixture fixture)
+public sealed class ControlCharactersTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     /// <summary>In each name, so that it is found whatever became of the rest.</summary>
     private const string Mark = "forged";

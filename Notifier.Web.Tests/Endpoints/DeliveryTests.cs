@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>Each message exactly once, in the order of its channel, to fast readers and slow ones.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class DeliveryTests(RedisFixture fixture)
+public sealed class DeliveryTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int Publishers = 4;
 

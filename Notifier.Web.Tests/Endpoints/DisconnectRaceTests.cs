@@ -9,8 +9,7 @@ namespace Notifier.Tests.Endpoints;
 /// A backend disconnects somebody who is just coming: who it is was asked before, and its connection is there only afterwards. Nobody stays by
 /// what was known before.
 /// </summary>
-[Collection(UsesRedis.Name)]
-public sealed class DisconnectRaceTests(RedisFixture fixture)
+public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Key = "the key of the tests, plain";
     private const string Disconnected = "disconnected by an operator";

@@ -5,8 +5,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>Whoever can publish cannot speak for the server.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class EventInjectionTests(RedisFixture fixture)
+public sealed class EventInjectionTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Theory]
     [InlineData("x\n\nid: forged\ndata: {}\n\n")]

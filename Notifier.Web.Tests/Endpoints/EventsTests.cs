@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary><c>GET /events</c>: what a WebSocket gets, as an event stream.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class EventsTests(RedisFixture fixture)
+public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

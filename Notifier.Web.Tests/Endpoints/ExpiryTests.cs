@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>Access ends when it is to end, and not before.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class ExpiryTests(RedisFixture fixture)
+public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Expired = "access has expired; reconnect with a fresh token";
 

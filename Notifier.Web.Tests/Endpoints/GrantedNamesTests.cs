@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>What is open in Development and in Production, configured and not.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class GrantedNamesTests(RedisFixture fixture)
+public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Production = "environment=Production";
     private const string Closed = "nothing is open here to anonymous visitors: set Access:Anonymous:Subscribe";

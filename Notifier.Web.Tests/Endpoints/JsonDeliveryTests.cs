@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>What arrives in <c>notifier.v1</c>, and what is said of what does not.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class JsonDeliveryTests(RedisFixture fixture)
+public sealed class JsonDeliveryTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int Burst = 50;
 

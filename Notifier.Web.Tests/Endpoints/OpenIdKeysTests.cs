@@ -8,8 +8,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>An OpenID Connect provider signs, and is asked for its keys (<c>Access:Tokens:Authority</c>).</summary>
-[Collection(UsesRedis.Name)]
-public sealed class OpenIdKeysTests(RedisFixture fixture)
+public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Unknown = "the token is not signed with a key that is known here";
     private const string Unreachable = "the token cannot be checked: the server does not reach the authority; try again";

@@ -9,8 +9,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>What only operators see: by an API key, or at a port that visitors do not reach (<c>Access:OperatorPort</c>).</summary>
-[Collection(UsesRedis.Name)]
-public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime
+public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, IClassFixture<RedisFixture>
 {
     private const string Key = "the key of the tests, plain";
 

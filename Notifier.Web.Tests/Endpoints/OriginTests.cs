@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>Which pages a connection is kept for, and what the others are told.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class OriginTests(RedisFixture fixture)
+public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Evil = "https://evil.example";
     private const string Refusal = "origin https://evil.example is not allowed: see Access:AllowedOrigins";

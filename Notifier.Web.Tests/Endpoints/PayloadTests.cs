@@ -8,8 +8,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>What a backend may publish, and how it arrives.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class PayloadTests(RedisFixture fixture)
+public sealed class PayloadTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int PayloadBytes = 512 * 1024;
 

@@ -4,8 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-[Collection(UsesRedis.Name)]
-public sealed class PlainTextTests(RedisFixture fixture)
+public sealed class PlainTextTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

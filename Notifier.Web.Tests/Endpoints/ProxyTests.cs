@@ -12,8 +12,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>What proxies say of the visitor is believed when they are known, and only then. Every test comes from 127.0.0.1.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class ProxyTests(RedisFixture fixture)
+public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Loopback = "ForwardedHeaders:KnownProxies:0=127.0.0.1";
     private const string Stranger = "ForwardedHeaders:KnownProxies:0=10.0.0.5";

@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>The commands of docs/publishing.md, "Over HTTP", as a shell runs them.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class PublishExamplesTests(RedisFixture fixture)
+public sealed class PublishExamplesTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]
     public async Task The_curl_commands_of_the_page_publish()

@@ -15,8 +15,7 @@ namespace Notifier.Tests.Endpoints;
 /// <c>POST /publish</c> over HTTP/2, where the address is a header and the body is frames: over TLS, and in the clear (as some proxies speak
 /// to what is behind them).
 /// </summary>
-[Collection(UsesRedis.Name)]
-public sealed class PublishHttp2Tests : IDisposable
+public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
 {
     private static readonly UriCreationOptions AsItIs = new() { DangerousDisablePathAndQueryCanonicalization = true };
 

@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary><c>POST /publish</c> with an array: all of it in its order, or nothing.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class PublishManyTests(RedisFixture fixture)
+public sealed class PublishManyTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary><c>POST /publish/{channel}</c>: what is sent is what is published, where it was sent to.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class PublishTests(RedisFixture fixture)
+public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

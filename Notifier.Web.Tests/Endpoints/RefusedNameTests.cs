@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>Names that nobody can have: the close says what is wrong, and what would be right.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class RefusedNameTests(RedisFixture fixture)
+public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

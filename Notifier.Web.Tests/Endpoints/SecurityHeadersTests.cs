@@ -5,8 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-[Collection(UsesRedis.Name)]
-public sealed class SecurityHeadersTests(RedisFixture fixture)
+public sealed class SecurityHeadersTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private static readonly (string Name, string Value)[] Expected =
     [

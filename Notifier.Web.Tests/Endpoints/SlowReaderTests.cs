@@ -5,8 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-[Collection(UsesRedis.Name)]
-public sealed class SlowReaderTests(RedisFixture fixture)
+public sealed class SlowReaderTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int Kept = 100;
     private const int Burst = 50;

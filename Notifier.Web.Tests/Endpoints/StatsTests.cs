@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>What a node says of itself. (Who may see it: Operations/MetricsTests.)</summary>
-[Collection(UsesRedis.Name)]
-public sealed class StatsTests(RedisFixture fixture) : IDisposable
+public sealed class StatsTests(RedisFixture fixture) : IDisposable, IClassFixture<RedisFixture>
 {
     private readonly HttpClient http = new();
 

@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>Where a token can stand when a visitor comes, and what becomes of one with a fault.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class TokenArrivalTests(RedisFixture fixture)
+public sealed class TokenArrivalTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private static readonly string[] Everywhere = [.. TestToken.Settings, "Access:Tokens:AllowTokenInQuery=true", "Access:Tokens:Cookie=notifier"];
 

@@ -7,6 +7,7 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Faults;
 
 /// <summary>On Redis, which can hang.</summary>
+[Collection(RunsAlone.Name)]
 public sealed class ClientFaultTests(ITestOutputHelper output) : ClientFaults(output, isEmbedded: false)
 {
     /// <summary>Redis hangs, so each subscribe is one that nobody has confirmed when its client is gone.</summary>
@@ -49,4 +50,5 @@ public sealed class ClientFaultTests(ITestOutputHelper output) : ClientFaults(ou
 }
 
 /// <summary>On the Redis inside Notifier.</summary>
+[Collection(RunsAlone.Name)]
 public sealed class EmbeddedClientFaultTests(ITestOutputHelper output) : ClientFaults(output, isEmbedded: true);

@@ -8,7 +8,7 @@ namespace Notifier.Tests.Faults;
 /// <summary>A node of Notifier ends, or has no time, or a wrong one.</summary>
 public sealed class NodeFaults(ITestOutputHelper output)
 {
-    private const string Chapter = "The node";
+    internal const string Chapter = "The node";
     private const string OnAnother =
         "plain: a `gap`, for another node has not heard what this one has; durable: nothing is lost, with the position that the client has";
 
@@ -63,47 +63,6 @@ public sealed class NodeFaults(ITestOutputHelper output)
             unharmed.Heard(0).Should().NotContain(static one => one.Number == Heard.Gap);
         });
 
-    [Fact]
-    public Task A_thread_pool_that_is_starved() => FaultSuite.RunAsync(
-        output,
-        new Fault(Chapter, "All threads of the pool blocked for 5 s", "nothing is lost, no client is aborted", TimeSpan.FromSeconds(10)),
-        async trial =>
-        {
-            await trial.BeginAsync(await RedisSetup.SingleAsync());
-            using var freed = new ManualResetEventSlim();
-            for (var n = 0; n < 500; n++)
-                ThreadPool.UnsafeQueueUserWorkItem(_ => freed.Wait(), null);
-            // A thread of its own: the pool has none.
-            await Task.Factory.StartNew(
-                () =>
-                {
-                    Thread.Sleep(5_000);
-                    trial.FaultEnds();
-                    freed.Set();
-                },
-                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            await trial.RecoverAsync();
-        });
-
-    [Fact]
-    public Task A_processor_that_is_busy() => FaultSuite.RunAsync(
-        output,
-        new Fault(Chapter, "Every processor busy for 5 s", "nothing is lost, no client is aborted", TimeSpan.FromSeconds(10)),
-        async trial =>
-        {
-            await trial.BeginAsync(await RedisSetup.SingleAsync());
-            var until = DateTime.UtcNow.AddSeconds(5);
-            var threads = Enumerable.Range(0, 4 * Environment.ProcessorCount).Select(_ => new Thread(() =>
-            {
-                while (DateTime.UtcNow < until)
-                {
-                }
-            })).ToList();
-            threads.ForEach(static thread => thread.Start());
-            await Task.Run(() => threads.ForEach(static thread => thread.Join()));
-            trial.FaultEnds();
-        });
-
     [Theory]
     [InlineData(1)]
     [InlineData(-1)]
@@ -152,4 +111,50 @@ public sealed class NodeFaults(ITestOutputHelper output)
 
         public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + Step;
     }
+}
+
+/// <summary>A node that has no time, for this process has none. Others here would have none either.</summary>
+[Collection(RunsAlone.Name)]
+public sealed class BusyNodeFaults(ITestOutputHelper output)
+{
+    [Fact]
+    public Task A_thread_pool_that_is_starved() => FaultSuite.RunAsync(
+        output,
+        new Fault(NodeFaults.Chapter, "All threads of the pool blocked for 5 s", "nothing is lost, no client is aborted", TimeSpan.FromSeconds(10)),
+        async trial =>
+        {
+            await trial.BeginAsync(await RedisSetup.SingleAsync());
+            using var freed = new ManualResetEventSlim();
+            for (var n = 0; n < 500; n++)
+                ThreadPool.UnsafeQueueUserWorkItem(_ => freed.Wait(), null);
+            // A thread of its own: the pool has none.
+            await Task.Factory.StartNew(
+                () =>
+                {
+                    Thread.Sleep(5_000);
+                    trial.FaultEnds();
+                    freed.Set();
+                },
+                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            await trial.RecoverAsync();
+        });
+
+    [Fact]
+    public Task A_processor_that_is_busy() => FaultSuite.RunAsync(
+        output,
+        new Fault(NodeFaults.Chapter, "Every processor busy for 5 s", "nothing is lost, no client is aborted", TimeSpan.FromSeconds(10)),
+        async trial =>
+        {
+            await trial.BeginAsync(await RedisSetup.SingleAsync());
+            var until = DateTime.UtcNow.AddSeconds(5);
+            var threads = Enumerable.Range(0, 4 * Environment.ProcessorCount).Select(_ => new Thread(() =>
+            {
+                while (DateTime.UtcNow < until)
+                {
+                }
+            })).ToList();
+            threads.ForEach(static thread => thread.Start());
+            await Task.Run(() => threads.ForEach(static thread => thread.Join()));
+            trial.FaultEnds();
+        });
 }

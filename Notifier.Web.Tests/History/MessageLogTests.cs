@@ -10,6 +10,7 @@ using Xunit;
 
 namespace Notifier.Tests.History;
 
+[Collection(RunsAlone.Name)]
 public sealed class MessageLogTests
 {
     private readonly FakeTimeProvider time = new();

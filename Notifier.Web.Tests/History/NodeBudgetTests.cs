@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.History;
 
 /// <summary>What all names of a node keep together has a bound: those that were used least recently give up theirs.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class NodeBudgetTests(RedisFixture fixture)
+public sealed class NodeBudgetTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

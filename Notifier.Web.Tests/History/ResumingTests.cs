@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.History;
 
 /// <summary>A client comes back with the position of the last message it has, and misses nothing.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class ResumingTests(RedisFixture fixture)
+public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

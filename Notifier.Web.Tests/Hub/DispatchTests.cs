@@ -14,8 +14,7 @@ using Xunit;
 namespace Notifier.Tests.Hub;
 
 /// <summary>Delivering a name goes on, whatever comes.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class DispatchTests(RedisFixture fixture)
+public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 

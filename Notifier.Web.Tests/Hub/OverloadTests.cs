@@ -9,8 +9,7 @@ using Xunit;
 namespace Notifier.Tests.Hub;
 
 /// <summary>Messages of a name come faster than they can be passed on.</summary>
-[Collection(UsesRedis.Name)]
-public sealed partial class OverloadTests(RedisFixture fixture)
+public sealed partial class OverloadTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int Messages = 150_000;
 

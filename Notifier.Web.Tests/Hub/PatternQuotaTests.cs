@@ -7,8 +7,7 @@ using Xunit;
 namespace Notifier.Tests.Hub;
 
 /// <summary>Each pattern in Redis makes every PUBLISH slower for everybody, so there are only so many.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class PatternQuotaTests(RedisFixture fixture)
+public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string KnownProxy = "ForwardedHeaders:KnownProxies:0=127.0.0.1";
 

@@ -10,8 +10,7 @@ using Xunit;
 namespace Notifier.Tests.Hub;
 
 /// <summary>The index finds what trying each name would find.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class SubscriptionIndexTests(RedisFixture fixture)
+public sealed class SubscriptionIndexTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private static readonly Gen<string> Channel = Gen.OneOf("a", "b", "aa", "ab", ".", "é").Array[1, 5].Select(string.Concat);
 

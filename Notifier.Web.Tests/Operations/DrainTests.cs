@@ -8,8 +8,8 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Operations;
 
 /// <summary>A rolling restart: nobody is thrown out, and not all come back at once.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class DrainTests(RedisFixture fixture, ITestOutputHelper output)
+[Collection(RunsAlone.Name)]
+public sealed class DrainTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
     private const int Clients = 1_000;
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(4);

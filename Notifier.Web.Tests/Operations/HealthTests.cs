@@ -5,6 +5,7 @@ using Xunit;
 namespace Notifier.Tests.Operations;
 
 /// <summary>What an orchestrator and a load balancer ask.</summary>
+[Collection(RunsAlone.Name)]
 public sealed class HealthTests : IDisposable
 {
     private readonly HttpClient http = new();

@@ -8,8 +8,7 @@ using Xunit;
 namespace Notifier.Tests.Operations;
 
 /// <summary>The log, as the program itself prints it.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class LogFormatTests(RedisFixture fixture)
+public sealed class LogFormatTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]
     public async Task In_production_each_line_is_a_json_object_with_the_names_of_what_it_tells()

@@ -8,8 +8,7 @@ using Xunit;
 namespace Notifier.Tests.Operations;
 
 /// <summary>What a rule of the log can turn on, and what none can.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class LogRuleTests(RedisFixture fixture)
+public sealed class LogRuleTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Requests = "Microsoft.AspNetCore.Hosting.Diagnostics";
     private const string BadRequests = "Microsoft.AspNetCore.Server.Kestrel.BadRequests";

@@ -11,8 +11,7 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Operations;
 
 /// <summary>Two nodes behind a proxy, each of which is restarted: its clients come to the other, in their own time.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class RollingRestartTests(RedisFixture fixture, ITestOutputHelper output)
+public sealed class RollingRestartTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
     private const int Clients = 400;
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(4);

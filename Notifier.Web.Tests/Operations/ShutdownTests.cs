@@ -9,8 +9,8 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Operations;
 
 /// <summary>A new version is deployed while messages pour: SIGTERM to the real process.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output)
+[Collection(RunsAlone.Name)]
+public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
     private const int Clients = 150;
 

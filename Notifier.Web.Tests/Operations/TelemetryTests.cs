@@ -6,8 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Operations;
 
 /// <summary>What a collector gets, of a process of its own.</summary>
-[Collection(UsesRedis.Name)]
-public sealed class TelemetryTests(RedisFixture fixture)
+public sealed class TelemetryTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Trace = "0af7651916cd43dd8448eb211c80319c";
     private const string Parent = "b7ad6b7169203331";

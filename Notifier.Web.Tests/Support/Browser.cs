@@ -3,13 +3,18 @@ using Xunit;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>One real Chromium, without a window, for the tests that look at pages. Each page has a profile of its own.</summary>
+/// <summary>
+/// One real Chromium, without a window, for the tests that look at pages. Each page has a profile of its own. Classes share the browser, and some run at the
+/// same time: more would take the processors that the pages need.
+/// </summary>
 public sealed class BrowserFixture : IAsyncLifetime
 {
+    private const int AtOnce = 2;
+
     /// <summary>This machine, under a name that a browser does not trust over http.</summary>
     internal const string InsecureHost = "shop.test";
 
-    /// <summary>As test.sh looks for them.</summary>
+    /// <summary>As test-setup.sh looks for them.</summary>
     private static readonly string[] Names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
     /// <summary>Root has no sandbox; and it is to keep from the network and from updating itself.</summary>
@@ -21,18 +26,17 @@ public sealed class BrowserFixture : IAsyncLifetime
         $"--host-resolver-rules=MAP {InsecureHost} 127.0.0.1",
     ];
 
-    private IPlaywright? playwright;
+    private static readonly SemaphoreSlim Places = new(AtOnce);
+
+    /// <summary>Ends with this process, which its driver notices.</summary>
+    private static readonly Lazy<Task<IBrowser>> Shared = new(LaunchAsync);
+
     private IBrowser? browser;
 
     public async Task InitializeAsync()
     {
-        var executable = Find() ?? throw new InvalidOperationException(
-            $"These tests need a Chromium, and none of {string.Join(", ", Names)} is on the PATH. "
-            + "On Debian and Ubuntu ./test.sh installs it.");
-        Assertions.SetDefaultExpectTimeout((float)Eventually.Limit.TotalMilliseconds);
-        playwright = await Playwright.CreateAsync();
-        // With a path given Playwright downloads nothing; its driver lies in the test's own output.
-        browser = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = executable, Args = Arguments });
+        await Places.WaitAsync();
+        browser = await Shared.Value;
     }
 
     internal Task<IPage> NewPageAsync(BrowserNewPageOptions? options = null) => browser!.NewPageAsync(options);
@@ -40,11 +44,21 @@ public sealed class BrowserFixture : IAsyncLifetime
     /// <summary>For pages that are tabs of one browser.</summary>
     internal Task<IBrowserContext> NewContextAsync() => browser!.NewContextAsync();
 
-    public async Task DisposeAsync()
+    public Task DisposeAsync()
     {
-        if (browser is not null)
-            await browser.DisposeAsync();
-        playwright?.Dispose();
+        Places.Release();
+        return Task.CompletedTask;
+    }
+
+    private static async Task<IBrowser> LaunchAsync()
+    {
+        var executable = Find() ?? throw new InvalidOperationException(
+            $"These tests need a Chromium, and none of {string.Join(", ", Names)} is on the PATH. "
+            + "On Debian and Ubuntu ./test.sh installs it.");
+        Assertions.SetDefaultExpectTimeout((float)Eventually.Limit.TotalMilliseconds);
+        var playwright = await Playwright.CreateAsync();
+        // With a path given Playwright downloads nothing; its driver lies in the test's own output.
+        return await playwright.Chromium.LaunchAsync(new() { ExecutablePath = executable, Args = Arguments });
     }
 
     private static string? Find() =>
@@ -53,11 +67,4 @@ public sealed class BrowserFixture : IAsyncLifetime
          let path = Path.Combine(folder, name)
          where File.Exists(path)
          select path).FirstOrDefault();
-}
-
-/// <summary>With a Redis that nobody else uses: a page asks for names that the test cannot choose.</summary>
-[CollectionDefinition(Name)]
-public sealed class UsesBrowser : ICollectionFixture<BrowserFixture>, ICollectionFixture<RedisFixture>
-{
-    public const string Name = "uses a browser";
 }

@@ -2,7 +2,7 @@ using Xunit;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>One real Redis for the tests that do not harm it. Each uses names of its own.</summary>
+/// <summary>One real Redis for the tests of a class that do not harm it. Each uses names of its own.</summary>
 public sealed class RedisFixture : IAsyncLifetime
 {
     internal RedisServer Redis { get; private set; } = null!;
@@ -10,10 +10,4 @@ public sealed class RedisFixture : IAsyncLifetime
     public async Task InitializeAsync() => Redis = await RedisServer.StartAsync();
 
     public Task DisposeAsync() => Redis.DisposeAsync().AsTask();
-}
-
-[CollectionDefinition(Name)]
-public sealed class UsesRedis : ICollectionFixture<RedisFixture>
-{
-    public const string Name = "uses Redis";
 }

@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 
 // Nearly every test waits most of its time: for Redis, for a browser, for a limit that is its point. So classes run side by side, several to a core.
 // What needs the machine or this process for itself is in the collection RunsAlone, which xUnit runs afterwards.
-[assembly: CollectionBehavior(MaxParallelThreads = 6)]
+[assembly: CollectionBehavior(MaxParallelThreads = 5)]
 [assembly: TestCollectionOrderer("Notifier.Tests.Support.LongestFirst", "Notifier.Web.Tests")]
 
 namespace Notifier.Tests.Support;
@@ -23,10 +23,13 @@ public sealed class LongestFirst : ITestCollectionOrderer
         Array.IndexOf(Longest, collection.DisplayName.Split('.')[^1]) is var place and >= 0 ? place : Longest.Length);
 }
 
-/// <summary>Many servers and clients share one thread pool here, which begins with one thread for each core and adds one or two a second.</summary>
+/// <summary>
+/// Many servers and clients share one thread pool here, which begins with one thread for each core and adds one or two a second; a test that blocks one would
+/// keep the others waiting. More than these would take the processors from each other.
+/// </summary>
 internal static class Threads
 {
-    private const int AtOnce = 64;
+    private const int AtOnce = 8;
 
     // A library would surprise those who use it; nobody uses this assembly but the runner.
 #pragma warning disable CA2255

@@ -61,7 +61,10 @@ internal static class DurablePublishing
     public static async Task<string> PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, RedisValue payload, string key = "") =>
         (string)((RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(JournalScripts.Publish, [JournalScripts.State], [channel, payload, key]))!)[0]!;
 
-    /// <summary>Numbers, in this order.</summary>
-    public static Task PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, int from, int to) =>
-        Task.WhenAll(Enumerable.Range(from, to - from).Select(n => redis.PublishDurablyAsync(channel, $"{n}")));
+    /// <summary>Numbers, in this order; so many at once that the last of them is answered in time.</summary>
+    public static async Task PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, int from, int to)
+    {
+        foreach (var some in Enumerable.Range(from, to - from).Chunk(100))
+            await Task.WhenAll(some.Select(n => redis.PublishDurablyAsync(channel, $"{n}")));
+    }
 }

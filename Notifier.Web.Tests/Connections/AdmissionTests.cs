@@ -28,7 +28,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
         refused.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
         refused.Headers.RetryAfter!.Delta.Should().BeGreaterThan(TimeSpan.Zero).And.BeLessThanOrEqualTo(TimeSpan.FromSeconds(10));
         (await refused.Content.ReadAsStringAsync()).Should().Be(
-            $"this server has its 2 connections (Limits:Connections); try again after {refused.Headers.RetryAfter.Delta!.Value.TotalSeconds} s.\n");
+            $"this server has reached its limit of 2 connections (Limits:Connections); try again after {refused.Headers.RetryAfter.Delta!.Value.TotalSeconds} s.\n");
         app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Text.Contains("Limits:Connections", StringComparison.Ordinal));
 
         await first.DisposeAsync();
@@ -76,7 +76,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
 
         refused.StatusCode.Should().Be(HttpStatusCode.TooManyRequests);
         refused.Headers.RetryAfter.Should().NotBeNull();
-        (await refused.Content.ReadAsStringAsync()).Should().StartWith("one address may have 2 connections (Limits:ConnectionsPerAddress)");
+        (await refused.Content.ReadAsStringAsync()).Should().StartWith("your address has reached its limit of 2 connections (Limits:ConnectionsPerAddress)");
         await using var neighbour = await ConnectAsync(app, other);
         await first.DisposeAsync();
         await Eventually.IsAsync(async () => await MayConnectAsync(app, same), "who leaves makes room");

@@ -25,7 +25,7 @@ public sealed class ConnectionAccessRaceTests
             var sweep = new Thread(() =>
             {
                 start.SignalAndWait();
-                access.CheckExpiry(connection, Now);
+                Liveness.Enforce(connection, access, Now);
             });
             sweep.Start();
             start.SignalAndWait();
@@ -52,7 +52,7 @@ public sealed class ConnectionAccessRaceTests
         var connection = Open(transport);
         var access = new ConnectionAccess(Until(Now.AddSeconds(30)));
         connection.TryAcquire().Should().BeTrue();
-        access.CheckExpiry(connection, Now);
+        Liveness.Enforce(connection, access, Now);
 
         access.TryRenew(Until(Now.AddHours(1))).Should().BeTrue();
         connection.Release();
@@ -67,13 +67,13 @@ public sealed class ConnectionAccessRaceTests
         var connection = Open(transport);
         var access = new ConnectionAccess(Until(Now.AddSeconds(61)));
 
-        access.CheckExpiry(connection, Now);
+        Liveness.Enforce(connection, access, Now);
         transport.Offers.Should().Be(0);
         for (var second = 1; second < 10; second++)
-            access.CheckExpiry(connection, Now.AddSeconds(second));
+            Liveness.Enforce(connection, access, Now.AddSeconds(second));
         transport.Taken[2..].Should().Equal("""{"type":"expiring","in":60}"""u8.ToArray());
         access.TryRenew(Until(Now.AddSeconds(100)));
-        access.CheckExpiry(connection, Now.AddSeconds(41));
+        Liveness.Enforce(connection, access, Now.AddSeconds(41));
 
         transport.Offers.Should().Be(2);
         connection.CloseAsked.Should().BeNull();

@@ -4,21 +4,54 @@ using Notifier.Configuration;
 
 namespace Notifier.Connections;
 
-/// <summary>Why a handshake is not answered with a connection.</summary>
+/// <summary>Why a connection is not admitted. <see cref="AdmissionReasons"/> has their names in metrics.</summary>
+internal enum AdmissionReason
+{
+    /// <summary>The process ends.</summary>
+    Draining,
+
+    /// <summary>The process uses too much memory.</summary>
+    Memory,
+
+    /// <summary>Too many handshakes a second.</summary>
+    Rate,
+
+    /// <summary>The node has too many connections.</summary>
+    Connections,
+
+    /// <summary>The client's address has too many connections.</summary>
+    Address,
+}
+
+internal static class AdmissionReasons
+{
+    /// <summary>In the order of the enum.</summary>
+    public static readonly string[] Names = [.. Enum.GetValues<AdmissionReason>().Select(NameOf)];
+
+    private static string NameOf(AdmissionReason reason) => reason switch
+    {
+        AdmissionReason.Draining => "draining",
+        AdmissionReason.Memory => "memory",
+        AdmissionReason.Rate => "rate",
+        AdmissionReason.Connections => "connections",
+        AdmissionReason.Address => "address",
+        _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
+    };
+}
+
+/// <summary>A connection is not admitted.</summary>
+/// <param name="Reason">For counting.</param>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="RetryAfter">Seconds (RFC 9110, 10.2.3).</param>
-/// <param name="Text">For people: what is full, and the key to set.</param>
-/// <param name="Reason">For counting: one of <see cref="Admission.Reasons"/>.</param>
-internal sealed record AdmissionRefusal(int Status, int RetryAfter, string Text, int Reason);
+/// <param name="Text">For people: which limit was reached, and its configuration key.</param>
+internal sealed record AdmissionRefusal(AdmissionReason Reason, int Status, int RetryAfter, string Text);
 
 /// <summary>
-/// Lets clients in, as many as the limits say: of the node, of one address, and a second. Before the handshake is answered, for
-/// the node's own state is no visitor's fault, and HTTP has a word for it. Thread-safe.
+/// Admits as many connections as the limits allow: for the node, for one address, and for one second. It decides before the handshake is
+/// answered, because the node's own state is no fault of the client, and HTTP has status codes for it. Thread-safe.
 /// </summary>
 internal sealed partial class Admission : IDisposable
 {
-    public static readonly string[] Reasons = ["draining", "memory", "rate", "connections", "address"];
-
     private const int PerAddressBehindKnownProxies = 1_000;
 
     private readonly LimitsOptions limits;
@@ -30,7 +63,7 @@ internal sealed partial class Admission : IDisposable
 
     private readonly Lock gate = new();
     private readonly Dictionary<ClientAddress, int> addresses = [];
-    private readonly long[] refused = new long[Reasons.Length];
+    private readonly long[] refused = new long[AdmissionReasons.Names.Length];
     private int connections;
     private volatile bool isDraining;
 
@@ -45,16 +78,16 @@ internal sealed partial class Admission : IDisposable
         refusals = new LogThrottle(time);
     }
 
-    /// <summary>Whom the client counts for: nobody while its address may be that of a proxy which thousands share.</summary>
+    /// <summary>The address that the client counts for: unknown while it may be that of a proxy that thousands of clients share.</summary>
     public ClientAddress AddressOf(HttpContext context) =>
         perAddress is not null && context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address) : default;
 
-    /// <returns>Null when it is in, until <see cref="Leave"/>.</returns>
+    /// <returns>Null when the client is admitted, until <see cref="Leave"/>.</returns>
     public AdmissionRefusal? TryEnter(ClientAddress address)
     {
         var refusal = CheckDrain() ?? CheckMemory() ?? CheckRate() ?? CheckRoom(address);
         if (refusal is not null)
-            Interlocked.Increment(ref refused[refusal.Reason]);
+            Interlocked.Increment(ref refused[(int)refusal.Reason]);
         if (refusal is not null && refusals.IsDue(out var since))
             Log.Refused(logger, since, refusal.Text);
         return refusal;
@@ -70,37 +103,37 @@ internal sealed partial class Admission : IDisposable
         }
     }
 
-    /// <summary>From now on nobody comes in: the process ends.</summary>
+    /// <summary>Admits no more connections: the process ends.</summary>
     public void Drain() => isDraining = true;
 
-    /// <summary>How many were refused, for each of <see cref="Reasons"/>.</summary>
+    /// <summary>How many were not admitted, for each of <see cref="AdmissionReasons.Names"/>.</summary>
     public long[] Refusals => [.. refused];
 
     public bool IsDraining => isDraining;
 
     public void Dispose() => handshakes?.Dispose();
 
-    private AdmissionRefusal? CheckDrain() => isDraining ? Busy(0, "this server is going away") : null;
+    private AdmissionRefusal? CheckDrain() => isDraining ? Busy(AdmissionReason.Draining, "this server is shutting down") : null;
 
     private AdmissionRefusal? CheckMemory() => memory.IsHigh
-        ? Busy(1, $"this server uses more than {limits.MemoryShare:0.##} of its memory (Limits:MemoryShare)")
+        ? Busy(AdmissionReason.Memory, $"this server uses more than {limits.MemoryShare:0.##} of its memory (Limits:MemoryShare)")
         : null;
 
-    private AdmissionRefusal? CheckRate() => handshakes is null || handshakes.TryTake()
+    private AdmissionRefusal? CheckRate() => handshakes is null || handshakes.TryAcquire()
         ? null
-        : Busy(2, $"more than {limits.HandshakesPerSecond} handshakes a second (Limits:HandshakesPerSecond)");
+        : Busy(AdmissionReason.Rate, $"this server accepts {limits.HandshakesPerSecond} handshakes a second (Limits:HandshakesPerSecond)");
 
     private AdmissionRefusal? CheckRoom(ClientAddress address)
     {
         lock (gate)
         {
             if (connections >= limits.Connections)
-                return Busy(3, $"this server has its {limits.Connections} connections (Limits:Connections)");
+                return Busy(AdmissionReason.Connections, $"this server has reached its limit of {limits.Connections} connections (Limits:Connections)");
             if (!address.IsUnknown)
             {
                 var ofAddress = addresses.GetValueOrDefault(address);
                 if (ofAddress >= perAddress)
-                    return TooMany(4, $"one address may have {perAddress} connections (Limits:ConnectionsPerAddress)");
+                    return TooMany(AdmissionReason.Address, $"your address has reached its limit of {perAddress} connections (Limits:ConnectionsPerAddress)");
                 addresses[address] = ofAddress + 1;
             }
             connections++;
@@ -108,16 +141,18 @@ internal sealed partial class Admission : IDisposable
         }
     }
 
-    private static AdmissionRefusal Busy(int reason, string text) => new(StatusCodes.Status503ServiceUnavailable, RetryAfter(), text, reason);
+    private static AdmissionRefusal Busy(AdmissionReason reason, string text) =>
+        new(reason, StatusCodes.Status503ServiceUnavailable, RetryAfter(), text);
 
-    private static AdmissionRefusal TooMany(int reason, string text) => new(StatusCodes.Status429TooManyRequests, RetryAfter(), text, reason);
+    private static AdmissionRefusal TooMany(AdmissionReason reason, string text) =>
+        new(reason, StatusCodes.Status429TooManyRequests, RetryAfter(), text);
 
-    /// <summary>Spread, so that not all who were refused come back at once.</summary>
+    /// <summary>Random, so that the clients do not all come back at once.</summary>
     private static int RetryAfter() => Random.Shared.Next(1, 11);
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Warning, "{Count} handshakes were refused since this was last said: {Reason}.")]
+        [LoggerMessage(LogLevel.Warning, "{Count} handshakes were rejected since the last such line; the latest because {Reason}.")]
         public static partial void Refused(ILogger logger, int count, string reason);
     }
 }

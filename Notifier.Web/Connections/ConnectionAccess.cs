@@ -4,22 +4,22 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// Who has a connection, and until when. Only connections have one whose visitor is somebody, or may say so later; to the others it
-/// would be memory for nothing. Thread-safe.
+/// The caller of a connection, and until when its access lasts. Only connections with an identified caller, or one that may authenticate
+/// later, have this object: for the others it would waste memory. Thread-safe.
 /// </summary>
 /// <remarks>
-/// What holds now is one immutable term, replaced by compare-and-swap: either a renewal comes first and the end that was is forgotten, or
-/// the end comes first and nothing is renewed. The client never hears that it was renewed and is closed all the same.
+/// The current lease is immutable and replaced by compare-and-swap. Either a renewal comes first and the old end is forgotten, or the end
+/// comes first and the renewal fails. So a client never hears that its access was renewed and is closed all the same.
 /// </remarks>
-/// <param name="caller">Who it is at first.</param>
-/// <param name="id">What the connection is known by outside.</param>
+/// <param name="caller">The caller at first.</param>
+/// <param name="id">The connection's public id.</param>
 internal sealed class ConnectionAccess(Caller caller, string? id = null)
 {
-    /// <summary>How long a client may take to say who it is, where nobody gets nothing.</summary>
+    /// <summary>How long a client may take to authenticate, where anonymous access grants nothing.</summary>
     public static readonly TimeSpan TokenLimit = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long before its end a client is told.</summary>
-    public static readonly TimeSpan TellBefore = TimeSpan.FromSeconds(60);
+    /// <summary>How long before its access ends a client is notified.</summary>
+    public static readonly TimeSpan NoticePeriod = TimeSpan.FromSeconds(60);
 
     private Lease lease = new(caller, caller.Until);
 
@@ -27,10 +27,10 @@ internal sealed class ConnectionAccess(Caller caller, string? id = null)
 
     public Caller Caller => Volatile.Read(ref lease).Caller;
 
-    /// <summary>It gets nothing until it says who it is, and not much time for that. Before anybody knows of it.</summary>
+    /// <summary>The client gets nothing until it authenticates, and has <see cref="TokenLimit"/> for that. Called before other threads know the object.</summary>
     public void AwaitToken(DateTimeOffset now) => lease = new(caller, now + TokenLimit) { IsWaiting = true };
 
-    /// <summary>Replaces who it is, and until when.</summary>
+    /// <summary>Replaces the caller, and until when its access lasts.</summary>
     /// <returns>False when the end came first: the connection is being closed.</returns>
     public bool TryRenew(Caller to)
     {
@@ -45,50 +45,51 @@ internal sealed class ConnectionAccess(Caller caller, string? id = null)
         }
     }
 
-    /// <summary>Tells that the end comes, and ends it when it has come. Called by the sweep.</summary>
-    public void CheckExpiry(Connection connection, DateTimeOffset now)
+    /// <summary>What is due now: a notice, a close or nothing; each once. Called by the sweep, which does it.</summary>
+    public AccessDue CheckExpiry(DateTimeOffset now)
     {
         var seen = Volatile.Read(ref lease);
         if (seen.Until is not { } until || seen.IsOver)
-            return;
+            return default;
         if (now >= until)
-        {
-            if (TryReplace(seen, seen.Over()))
-                _ = connection.CloseAsync(seen.IsWaiting ? CloseReason.NoToken(TokenLimit) : CloseReason.Expired);
-        }
-        else if (!seen.IsTold && !seen.IsWaiting && now >= until - TellBefore)
-        {
-            var told = seen.Told();
-            if (TryReplace(seen, told))
-                connection.Post(() => Tell(connection, told, (int)Math.Ceiling((until - now).TotalSeconds)));
-        }
+            return TryReplace(seen, seen.Over()) ? new(seen.IsWaiting ? CloseReason.NoToken(TokenLimit) : CloseReason.Expired) : default;
+        if (seen.IsNotified || seen.IsWaiting || now < until - NoticePeriod)
+            return default;
+        var notified = seen.Notified();
+        return TryReplace(seen, notified) ? new(Notice: new(notified, (int)Math.Ceiling((until - now).TotalSeconds))) : default;
     }
 
-    /// <summary>Runs as the owner; who was renewed while that was waited for is not told any more.</summary>
-    private void Tell(Connection connection, Lease told, int seconds)
-    {
-        if (Volatile.Read(ref lease) == told)
-            connection.Send(connection.Format.Expiring(seconds));
-    }
+    /// <summary>Whether access still ends as the notice says: it may have been renewed before the notice could be sent.</summary>
+    public bool IsCurrent(ExpiryNotice notice) => Volatile.Read(ref lease) == notice.Lease;
 
     private bool TryReplace(Lease seen, Lease by) => Interlocked.CompareExchange(ref lease, by, seen) == seen;
 
-    /// <summary>Compared as an object: which one it is, not what it says.</summary>
+    /// <summary>Compared by reference.</summary>
     private sealed class Lease(Caller caller, DateTimeOffset? until)
     {
         public Caller Caller => caller;
 
         public DateTimeOffset? Until => until;
 
-        /// <summary>Whether the end is that of its patience, not that of a token.</summary>
+        /// <summary>Whether the client still has to authenticate, so that the end is that of <see cref="TokenLimit"/>, not of a token.</summary>
         public bool IsWaiting { get; init; }
 
-        public bool IsTold { get; private init; }
+        public bool IsNotified { get; private init; }
 
         public bool IsOver { get; private init; }
 
-        public Lease Told() => new(caller, until) { IsWaiting = IsWaiting, IsTold = true };
+        public Lease Notified() => new(caller, until) { IsWaiting = IsWaiting, IsNotified = true };
 
-        public Lease Over() => new(caller, until) { IsWaiting = IsWaiting, IsTold = IsTold, IsOver = true };
+        public Lease Over() => new(caller, until) { IsWaiting = IsWaiting, IsNotified = IsNotified, IsOver = true };
     }
 }
+
+/// <summary>What is due about a connection's access; by default nothing.</summary>
+/// <param name="Close">Why the connection has to be closed.</param>
+/// <param name="Notice">What the client has to be notified of.</param>
+internal readonly record struct AccessDue(CloseReason? Close = null, ExpiryNotice? Notice = null);
+
+/// <summary>Access ends soon. To be sent only while <see cref="ConnectionAccess.IsCurrent"/>.</summary>
+/// <param name="Lease">What ends, compared by reference.</param>
+/// <param name="Seconds">How soon.</param>
+internal readonly record struct ExpiryNotice(object Lease, int Seconds);

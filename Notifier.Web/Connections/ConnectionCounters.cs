@@ -3,22 +3,23 @@ using Notifier.Messages;
 
 namespace Notifier.Connections;
 
-/// <summary>What the connections of this node add up to, those included that have ended. Thread-safe.</summary>
+/// <summary>The totals of this node's connections, including those that have ended. Thread-safe.</summary>
 /// <remarks>
-/// Each connection counts for itself what it is sent, without a lock; what is new of it is added here when somebody looks, and when it ends. So a
-/// delivery costs two additions, and no sum ever falls.
+/// Each connection counts what it has been sent, without a lock; the difference is added here when a reader asks for the totals, and when
+/// the connection ends. So a delivery costs two additions, and no total ever falls.
 /// </remarks>
 internal sealed class ConnectionCounters
 {
-    /// <summary>For a code that is none of ours: clients may close with 2,000 of their own. OpenTelemetry's word for that.</summary>
+    /// <summary>A code that is not ours: clients may close with 2,000 of their own. The word is OpenTelemetry's.</summary>
     private const string OtherCode = "_OTHER";
 
-    /// <summary>It ended without a close frame, which a browser calls 1006.</summary>
+    /// <summary>The connection ended without a close frame, which a browser reports as 1006.</summary>
     private const string NoClose = "1006";
 
-    /// <summary>A close frame without a code, by RFC 6455.</summary>
+    /// <summary>A close frame without a code (RFC 6455, 7.1.5).</summary>
     private const string NoCode = "1005";
 
+    /// <summary>Every code of ours (<see cref="CloseCodes"/>), and those that clients and .NET send most.</summary>
     public static readonly string[] Codes =
     [
         .. new ushort[]
@@ -39,41 +40,44 @@ internal sealed class ConnectionCounters
 
     public long[] Opened => Copy(opened);
 
-    /// <summary>How many have ended, for each of <see cref="Codes"/>.</summary>
+    /// <summary>How many connections have ended, for each of <see cref="Codes"/>.</summary>
     public long[] Closes => Copy(closes);
 
-    /// <summary>What was sent, as of the last <see cref="Count"/>.</summary>
+    /// <summary>What connections have been sent, as of the last <see cref="Count"/> of each.</summary>
     public Sent[] Sent => Copy(sent);
 
-    public void Add(Connection connection)
+    public void Add(TransportKind transport)
     {
         lock (gate)
         {
-            open[(int)connection.TransportKind]++;
-            opened[(int)connection.TransportKind]++;
+            open[(int)transport]++;
+            opened[(int)transport]++;
         }
     }
 
-    /// <summary>It has ended: nothing is written to it any more.</summary>
-    public void Remove(Connection connection)
+    /// <summary>A connection has ended.</summary>
+    public void Remove(TransportKind transport, CloseReason? reason)
     {
-        Count(connection);
         lock (gate)
         {
-            open[(int)connection.TransportKind]--;
-            closes[CodeFor(connection.CloseAsked)]++;
+            open[(int)transport]--;
+            closes[CodeFor(reason)]++;
         }
     }
 
-    /// <summary>Adds what is new of it; twice is no matter.</summary>
-    public void Count(Connection connection)
+    /// <summary>Adds what a connection has been sent since it was last counted.</summary>
+    /// <param name="transport">The connection's transport.</param>
+    /// <param name="now">What it has been sent in all.</param>
+    /// <param name="counted">How much of that was added before. Changed under the lock.</param>
+    public void Count(TransportKind transport, Sent now, ref Sent counted)
     {
         lock (gate)
         {
-            var (now, before) = (connection.Sent, connection.Counted);
-            ref var sum = ref sent[(int)connection.TransportKind];
-            sum = new(sum.Messages + now.Messages - before.Messages, sum.Bytes + now.Bytes - before.Bytes);
-            connection.Counted = now;
+            // Another thread may have counted later figures meanwhile.
+            now = new(Math.Max(now.Messages, counted.Messages), Math.Max(now.Bytes, counted.Bytes));
+            ref var sum = ref sent[(int)transport];
+            sum = new(sum.Messages + now.Messages - counted.Messages, sum.Bytes + now.Bytes - counted.Bytes);
+            counted = now;
         }
     }
 

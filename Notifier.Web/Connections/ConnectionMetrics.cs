@@ -2,16 +2,13 @@ using System.Diagnostics.Metrics;
 
 namespace Notifier.Connections;
 
-/// <summary>What connections count. The meter is <c>Notifier.Connections</c>. All is looked up when somebody asks; nothing is told meanwhile.</summary>
+/// <summary>The metrics of connections. The meter is <c>Notifier.Connections</c>. All of them are observed: they cost nothing until they are read.</summary>
 internal sealed class ConnectionMetrics
 {
     private const string Transport = "notifier.connection.transport";
 
-    private readonly ConnectionRegistry connections;
-
     public ConnectionMetrics(IMeterFactory meters, ConnectionRegistry connections, Admission admission)
     {
-        this.connections = connections;
         var meter = meters.Create("Notifier.Connections");
         meter.CreateObservableUpDownCounter(
             "notifier.connection.count", () => ByTransport(connections.Counters.Open, static open => (long)open), "{connection}", "Connections that are open.");
@@ -20,21 +17,15 @@ internal sealed class ConnectionMetrics
             "Connections that were opened.");
         meter.CreateObservableCounter(
             "notifier.connection.closes", () => By("notifier.close.code", ConnectionCounters.Codes, connections.Counters.Closes), "{connection}",
-            "Connections that have ended, by close code; 1006: without one.");
+            "Connections that have ended, by close code; 1006: without a close frame.");
         meter.CreateObservableCounter(
-            "notifier.deliveries", () => ByTransport(SentNow(), static sent => sent.Messages), "{message}",
-            "Messages that were given to connections, once for each.");
+            "notifier.deliveries", () => ByTransport(connections.CountSent(), static sent => sent.Messages), "{message}",
+            "Messages sent to connections, counted once for each connection.");
         meter.CreateObservableCounter(
-            "notifier.delivery.io", () => ByTransport(SentNow(), static sent => sent.Bytes), "By", "Bytes that were given to connections.");
+            "notifier.delivery.io", () => ByTransport(connections.CountSent(), static sent => sent.Bytes), "By", "Bytes sent to connections.");
         meter.CreateObservableCounter(
-            "notifier.handshake.refusals", () => By("error.type", Admission.Reasons, admission.Refusals), "{handshake}",
-            "Handshakes, and event streams, that were answered with 429 or 503, by reason.");
-    }
-
-    private Sent[] SentNow()
-    {
-        connections.ForEach(connections.Counters.Count);
-        return connections.Counters.Sent;
+            "notifier.handshake.refusals", () => By("error.type", AdmissionReasons.Names, admission.Refusals), "{handshake}",
+            "WebSocket handshakes and event streams that were rejected because a limit was reached, by reason.");
     }
 
     private static IEnumerable<Measurement<long>> ByTransport<T>(T[] values, Func<T, long> number) =>

@@ -11,7 +11,7 @@ internal sealed class ConnectionRegistry
     private TaskCompletionSource? emptied;
     private int opened;
 
-    /// <summary>What they add up to.</summary>
+    /// <summary>Their totals. What was sent is up to date after <see cref="CountSent"/>.</summary>
     public ConnectionCounters Counters { get; } = new();
 
     public int Count
@@ -33,15 +33,16 @@ internal sealed class ConnectionRegistry
             connections.Add(connection);
             close = closing;
         }
-        Counters.Add(connection);
+        Counters.Add(connection.TransportKind);
         if (close is not null)
             Close(connection, close());
     }
 
-    /// <summary>After it was retired.</summary>
+    /// <summary>After the connection was retired: nothing is written to it any more.</summary>
     public void Remove(Connection connection)
     {
-        Counters.Remove(connection);
+        CountSent(connection);
+        Counters.Remove(connection.TransportKind, connection.CloseAsked);
         lock (gate)
         {
             connections.Remove(connection);
@@ -51,19 +52,19 @@ internal sealed class ConnectionRegistry
     }
 
     /// <summary>
-    /// Calls <paramref name="access"/> for everyone who was there at the start and still is, outside the lock; perhaps twice
-    /// for one, while others leave.
+    /// Calls <paramref name="action"/>, outside the lock, for every connection that was there at the start and still is; perhaps twice for
+    /// one, while others leave.
     /// </summary>
-    public void ForEach(Action<Connection> access)
+    public void ForEach(Action<Connection> action)
     {
         foreach (var chunk in connections.InChunks(gate, new Connection[256]))
         {
             foreach (var connection in chunk)
-                access(connection);
+                action(connection);
         }
     }
 
-    /// <summary>All that are there now.</summary>
+    /// <summary>All connections that are open now.</summary>
     public List<Connection> Snapshot()
     {
         var all = new List<Connection>(Count);
@@ -71,7 +72,14 @@ internal sealed class ConnectionRegistry
         return all;
     }
 
-    /// <summary>Closes all, and those that still come; the task ends when the last one is gone.</summary>
+    /// <returns>What all connections have been sent until now, by transport, including those that have ended.</returns>
+    public Sent[] CountSent()
+    {
+        ForEach(CountSent);
+        return Counters.Sent;
+    }
+
+    /// <summary>Closes all connections, and those that still come; the task ends when the last one is removed.</summary>
     public Task CloseAllAsync(Func<CloseReason> reason)
     {
         lock (gate)
@@ -84,6 +92,8 @@ internal sealed class ConnectionRegistry
         ForEach(connection => Close(connection, reason()));
         return emptied.Task;
     }
+
+    private void CountSent(Connection connection) => Counters.Count(connection.TransportKind, connection.Sent, ref connection.Counted);
 
     private static void Close(Connection connection, CloseReason reason)
     {

@@ -1,47 +1,9 @@
 namespace Notifier.Connections;
 
-/// <summary>What the sweep saw of a connection when it last looked.</summary>
-/// <remarks>
-/// Silence is counted in looks, not by the clock: when this process was paused (a snapshot, a debugger, SIGSTOP), what its peers
-/// sent meanwhile still waits to be read, and they would all seem to be gone.
-/// </remarks>
-internal struct Pulse
-{
-    /// <summary>
-    /// What a silent peer has taken is asked for at each third look: the question is a system call, and most peers answer a ping before it
-    /// would matter.
-    /// </summary>
-    private const int SamplesBetweenQueries = 3;
-
-    private int reads;
-    private long acknowledged;
-    private long passed;
-    private int silentSamples;
-
-    /// <summary>How many looks in turn have seen the peer neither send nor take a byte. A slow reader that moves is alive.</summary>
-    public int Sample(Connection connection)
-    {
-        if (reads != connection.Reads)
-        {
-            reads = connection.Reads;
-            return silentSamples = 0;
-        }
-        if (silentSamples++ % SamplesBetweenQueries != 0)
-            return silentSamples;
-        var progress = connection.Transport.Progress;
-        // Acknowledged since the last question, and something of ours is on its way since the peer last showed that it lives.
-        var hasTaken = silentSamples > 1 && progress.Acknowledged != acknowledged && progress.Passed != passed;
-        acknowledged = progress.Acknowledged;
-        if (hasTaken || silentSamples == 1)
-            passed = progress.Passed;
-        return silentSamples = hasTaken ? 1 : silentSamples;
-    }
-}
-
 /// <summary>
-/// Finds out which peers are gone, and keeps the paths to the others open: one sweep over all connections each second, no timer
-/// for each. A ping every 25 s, in turns, so that not all go out at once; a peer that neither sends nor takes a byte for
-/// 35 s is aborted, and so is one that does not take its close. Visits end here too (see <see cref="ConnectionAccess"/>).
+/// Finds dead peers and keeps the paths to the others open: one sweep over all connections each second, no timer for each. Each connection is
+/// pinged every 25 s, in turns, so that not all pings go out at once. A peer that neither sends nor acknowledges a byte for 35 s is aborted,
+/// and so is one that does not receive its close frame. Access ends here too (see <see cref="ConnectionAccess"/>).
 /// </summary>
 internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvider time, ILogger<Liveness> logger) : BackgroundService
 {
@@ -55,6 +17,24 @@ internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvi
 
     /// <summary>How many sweeps have ended.</summary>
     public int Sweeps => Volatile.Read(ref sweeps);
+
+    /// <summary>Notifies or closes a connection whose access ends.</summary>
+    public static void Enforce(Connection connection, ConnectionAccess access, DateTimeOffset now)
+    {
+        switch (access.CheckExpiry(now))
+        {
+            case { Close: { } reason }:
+                _ = connection.CloseAsync(reason);
+                break;
+            case { Notice: { } notice }:
+                connection.Post(() =>
+                {
+                    if (access.IsCurrent(notice))
+                        connection.Send(connection.Format.Expiring(notice.Seconds));
+                });
+                break;
+        }
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -81,26 +61,27 @@ internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvi
         var now = time.GetUtcNow();
         connections.ForEach(connection =>
         {
-            connection.Access?.CheckExpiry(connection, now);
+            if (connection.Access is { } access)
+                Enforce(connection, access, now);
             if (connection.ClosingFor > CloseLimit)
-                Abort(connection, "it did not take its close");
-            else if (connection.Pulse.Sample(connection) * SweepEvery > SilenceLimit)
-                Abort(connection, "it neither sent nor took a byte");
+                Abort(connection, "the peer did not receive the close frame");
+            else if (connection.Pulse.Sample(connection.Reads, connection.Transport) * SweepEvery > SilenceLimit)
+                Abort(connection, "the peer neither sent nor acknowledged a byte");
             else if (second % turns == connection.PingTurn % turns)
                 connection.SendPing();
         });
         Interlocked.Increment(ref sweeps);
     }
 
-    private void Abort(Connection connection, string why)
+    private void Abort(Connection connection, string reason)
     {
-        Log.Aborted(logger, why);
+        Log.Aborted(logger, reason);
         connection.Abort();
     }
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Debug, "A connection is aborted: {Why}.")]
-        public static partial void Aborted(ILogger logger, string why);
+        [LoggerMessage(LogLevel.Debug, "A connection is aborted: {Reason}.")]
+        public static partial void Aborted(ILogger logger, string reason);
     }
 }

@@ -1,15 +1,15 @@
-using Notifier.Messages;
+using System.Collections.Concurrent;
 
 namespace Notifier.Connections;
 
-/// <summary>What the owner of a connection is asked to do before it lets go.</summary>
+/// <summary>What the owner of a connection has to do before it releases the connection.</summary>
 [Flags]
 internal enum PendingWork
 {
-    /// <summary>A feed has more than was sent.</summary>
+    /// <summary>A source has more than was sent.</summary>
     CatchUp = 2,
 
-    /// <summary>Something waits to be run by the owner.</summary>
+    /// <summary>An action waits in <see cref="PendingActions"/>.</summary>
     Action = 4,
 
     Ping = 8,
@@ -19,23 +19,23 @@ internal enum PendingWork
 }
 
 /// <summary>
-/// Whether a connection is held, and what is wished for meanwhile: one word, changed only by <see cref="Interlocked"/>.
-/// Letting go is a compare-and-swap that fails while any wish is left, so that none is overlooked: with two separate flags
-/// one would be, when it is left between the last look and the letting go. Thread-safe; a field, never copied.
+/// Whether a connection has an owner, and what other threads have requested meanwhile: one word, changed only by <see cref="Interlocked"/>.
+/// Releasing is a compare-and-swap that fails while any request is left, so that none is overlooked. With two separate flags, a request
+/// between the owner's last check and its release would be. Thread-safe; a field, never copied.
 /// </summary>
 internal struct OwnerState
 {
-    private const int Held = 1;
+    private const int Owned = 1;
 
     private int word;
 
-    /// <summary>Takes hold, unless somebody has. Never waits.</summary>
+    /// <summary>Becomes the owner, unless there is one. Never waits.</summary>
     public bool TryAcquire()
     {
         var seen = Volatile.Read(ref word);
-        while ((seen & Held) == 0)
+        while ((seen & Owned) == 0)
         {
-            var before = Interlocked.CompareExchange(ref word, seen | Held, seen);
+            var before = Interlocked.CompareExchange(ref word, seen | Owned, seen);
             if (before == seen)
                 return true;
             seen = before;
@@ -43,26 +43,38 @@ internal struct OwnerState
         return false;
     }
 
-    /// <summary>Lets go, unless a wish is left. Only by the owner.</summary>
-    public bool TryRelease() => Interlocked.CompareExchange(ref word, 0, Held) == Held;
+    /// <summary>Ends ownership, unless a request is left. Only by the owner.</summary>
+    public bool TryRelease() => Interlocked.CompareExchange(ref word, 0, Owned) == Owned;
 
-    public void Request(PendingWork wish) => Interlocked.Or(ref word, (int)wish);
+    public void Request(PendingWork work) => Interlocked.Or(ref word, (int)work);
 
     /// <summary>
-    /// Takes a wish off before it is done, so that one that comes meanwhile is done again. Only by the owner.
+    /// Removes a request before the owner carries it out, so that the same request, when it comes meanwhile, is carried out again. Only by
+    /// the owner.
     /// </summary>
-    /// <returns>Whether it was there.</returns>
-    public bool TryTake(PendingWork wish)
+    /// <returns>Whether there was one.</returns>
+    public bool TryRemove(PendingWork work)
     {
-        if ((Volatile.Read(ref word) & (int)wish) == 0)
+        if ((Volatile.Read(ref word) & (int)work) == 0)
             return false;
-        Interlocked.And(ref word, ~(int)wish);
+        Interlocked.And(ref word, ~(int)work);
         return true;
     }
 }
 
-/// <summary>A close that was asked for.</summary>
-/// <param name="Frame">The whole close frame.</param>
-/// <param name="Reason">Why.</param>
-/// <param name="AskedAt">A timestamp of the clock: what is not taken in time ends in an abort.</param>
-internal sealed record PendingClose(byte[] Frame, CloseReason Reason, long AskedAt);
+/// <summary>
+/// Actions that wait for the owner, in their order. Most connections never have one, so the queue is made with the first. Any thread adds,
+/// the owner removes; a field, never copied.
+/// </summary>
+internal struct PendingActions
+{
+    private ConcurrentQueue<Action>? queue;
+
+    /// <summary>Only after <see cref="Add"/>.</summary>
+    public readonly bool IsEmpty => queue!.IsEmpty;
+
+    public void Add(Action action) => LazyInitializer.EnsureInitialized(ref queue, static () => new()).Enqueue(action);
+
+    /// <summary>Only after <see cref="Add"/>.</summary>
+    public readonly Action? Next() => queue!.TryDequeue(out var action) ? action : null;
+}

@@ -20,7 +20,7 @@ internal sealed class Rate(int perSecond, int burst) : IDisposable
     /// False when it is too much; then nothing is taken. The first is free: most connections ask for one thing, and then there
     /// is no bucket.
     /// </summary>
-    public bool TryTake()
+    public bool TryAcquire()
     {
         if (!hasBegun)
         {

@@ -31,9 +31,8 @@ internal sealed class StatsEndpoint(
     private Stats Snapshot(int most)
     {
         var names = hub.Figures();
-        connections.ForEach(connections.Counters.Count);
         var open = connections.Counters.Open;
-        var sent = connections.Counters.Sent;
+        var sent = connections.CountSent();
         return new(
             ProductVersion.Text,
             (long)time.GetElapsedTime(began).TotalSeconds,

@@ -22,7 +22,7 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
             var message = await client.ReadAsync();
             switch (message.Kind)
             {
-                case ClientMessageKind.Text when !commands.TryTake():
+                case ClientMessageKind.Text when !commands.TryAcquire():
                     Close(CloseReason.TooManyCommands(limits.CommandsPerSecond));
                     break;
                 case ClientMessageKind.Text:

@@ -27,7 +27,7 @@ public sealed class ClientFrameTests(RedisFixture fixture) : IClassFixture<Redis
 
         var close = await client.ReadUntilCloseAsync();
         close.CloseCode.Should().Be(4400);
-        close.CloseText.Should().Be("send names as text frames, not binary ones");
+        close.CloseText.Should().Be("send names as text frames, not binary frames");
         await EndsInPeaceAsync(app, client);
     }
 

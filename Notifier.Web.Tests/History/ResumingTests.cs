@@ -217,7 +217,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
         said.Select(static one => (string?)one["data"]).Where(static data => data is not null).Should().Equal("3", "4");
         using var wrong = await EventClient.OpenAsync(app, "?channel=resume.sselast&last=-1");
         wrong.Response.StatusCode.Should().Be(System.Net.HttpStatusCode.BadRequest);
-        (await wrong.ReadAllAsync()).Should().Contain("last is a number of messages");
+        (await wrong.ReadAllAsync()).Should().Contain("last must be a number of messages");
     }
 
     /// <summary>Comes with its last position, reads some, and is gone in the middle of it, again and again.</summary>

@@ -5,18 +5,20 @@ using Notifier.Names;
 
 namespace Notifier.Endpoints;
 
-/// <summary>The names in an address: <c>?channel=…&amp;pattern=…</c>, each as often as wanted.</summary>
+/// <summary>The names in an address: <c>?channel=…&amp;pattern=…</c>, each any number of times.</summary>
 internal static class NamesInQuery
 {
+    public const string NotUtf8 = "a name in the address is not UTF-8";
+
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <returns>False when one is not UTF-8: ASP.NET Core would leave it undecoded, and another name would be subscribed.</returns>
+    /// <returns>False when a name is not UTF-8: ASP.NET Core would not decode it, and the client would be subscribed to another name.</returns>
     public static bool TryRead(QueryString query, out List<Name> names) => TryRead(query, out names, out _, out _);
 
     /// <param name="query">The query.</param>
     /// <param name="names">The names, in their order.</param>
     /// <param name="after">The values of <c>after=…</c>, in their order; the nth belongs to the nth name.</param>
-    /// <param name="last">Likewise those of <c>last=…</c>.</param>
+    /// <param name="last">The values of <c>last=…</c>, likewise.</param>
     public static bool TryRead(QueryString query, out List<Name> names, out List<string> after, out List<string> last)
     {
         (names, after, last) = ([], [], []);

@@ -5,7 +5,7 @@ namespace Notifier.Endpoints;
 
 internal static class Setup
 {
-    /// <summary>A browser asks whether its copy of a file is still the one, so that a new version is seen at once.</summary>
+    /// <summary>A browser asks each time whether its copy of a file is still current, so that a new version is used at once.</summary>
     private static readonly StaticFileOptions Revalidate = new()
     {
         OnPrepareResponse = static file => file.Context.Response.Headers.CacheControl = "no-cache",
@@ -14,6 +14,7 @@ internal static class Setup
     public static void AddEndpoints(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
+        services.AddSingleton<ConnectionHost>();
         services.AddSingleton<WebSocketEndpoint>();
         services.AddSingleton<EventsEndpoint>();
         services.AddSingleton<PublishEndpoint>();

@@ -4,7 +4,7 @@ using Notifier.Names;
 
 namespace Notifier.Endpoints.Sessions;
 
-/// <summary>What a client asks for in <c>notifier.v1</c>. See docs/protocol.md.</summary>
+/// <summary>A command of a client in <c>notifier.v1</c>. See docs/protocol.md.</summary>
 internal sealed class ClientCommand
 {
     private const int MaxIdCharacters = 128;
@@ -17,44 +17,44 @@ internal sealed class ClientCommand
     {
         if (command.ValueKind != JsonValueKind.Object)
         {
-            Problem = "a command is a JSON object";
+            Problem = "a command must be a JSON object";
             return;
         }
-        // Others are ignored: later versions may have more.
+        // Other properties are ignored: later versions may have more.
         foreach (var property in command.EnumerateObject())
         {
             if (Array.Find(Keys, property.NameEquals) is { } key && !properties.TryAdd(key, property.Value))
-                Problem = $"{key} is there twice";
+                Problem = $"duplicate property: {key}";
         }
         Id = ReadId();
         Type = Text("type") ?? "";
         if (Type.Length == 0)
-            Problem ??= "type is missing: subscribe, unsubscribe, auth or ping";
+            Problem ??= "missing property: type (subscribe, unsubscribe, auth or ping)";
         if (Type is "subscribe" or "unsubscribe")
             Name = ReadName();
         if (Type is "subscribe")
             Replay = new(Text("after"), ReadLast());
         if (Type is "auth" && (Token = Text("token")) is null)
-            Problem ??= "token is missing";
-        properties.Clear();     // their memory goes back with the document
+            Problem ??= "missing property: token";
+        properties.Clear();     // their memory belongs to the document
     }
 
-    /// <summary>What is wrong with it, for people; null when it is as it should be.</summary>
+    /// <summary>What is wrong with the command, for people; null when it is valid.</summary>
     public string? Problem { get; private set; }
 
-    /// <summary>What is to be done.</summary>
+    /// <summary>What to do.</summary>
     public string Type { get; } = "";
 
-    /// <summary>What the answer is to be known by, as it was written.</summary>
+    /// <summary>Repeated in the answer, as the client wrote it.</summary>
     public JsonElement? Id { get; }
 
-    /// <summary>The channel or pattern, where the type needs one.</summary>
+    /// <summary>The channel or pattern, where the type has one.</summary>
     public Name Name { get; }
 
-    /// <summary>What is wanted of the messages before.</summary>
+    /// <summary>Which earlier messages to replay.</summary>
     public ReplayRequest Replay { get; }
 
-    /// <summary>A secret, where the type needs one.</summary>
+    /// <summary>A secret, where the type has one.</summary>
     public string? Token { get; }
 
     /// <returns>Null when it is not JSON.</returns>
@@ -80,10 +80,10 @@ internal sealed class ClientCommand
             case (null, { } pattern):
                 return Name.Pattern(pattern);
             case (null, null):
-                Problem ??= "channel or pattern is missing";
+                Problem ??= "missing property: channel or pattern";
                 break;
             default:
-                Problem ??= "channel or pattern: one of them, not both";
+                Problem ??= "send channel or pattern, not both";
                 break;
         }
         return default;
@@ -95,7 +95,7 @@ internal sealed class ClientCommand
             return null;
         if (last.ValueKind == JsonValueKind.Number && last.TryGetInt32(out var count) && count >= 0)
             return count;
-        Problem ??= "last is a number of messages: 0, 1, 2 …";
+        Problem ??= "last must be a number of messages, 0 or more";
         return null;
     }
 
@@ -105,7 +105,7 @@ internal sealed class ClientCommand
             return null;
         if (id.ValueKind is not (JsonValueKind.Number or JsonValueKind.String) || id.GetRawText().Length > MaxIdCharacters)
         {
-            Problem ??= $"id is a number, or a string, of at most {MaxIdCharacters} characters";
+            Problem ??= $"id must be a number or a string of at most {MaxIdCharacters} characters";
             return null;
         }
         return id.ValueKind == JsonValueKind.String && Text("id") is null ? null : id.Clone();
@@ -126,7 +126,7 @@ internal sealed class ClientCommand
                 Problem ??= $"{key} is not valid Unicode: half of a surrogate pair is missing";
             }
         }
-        Problem ??= $"{key} is a string";
+        Problem ??= $"{key} must be a string";
         return null;
     }
 }

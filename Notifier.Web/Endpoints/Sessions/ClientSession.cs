@@ -5,15 +5,18 @@ using Notifier.Names;
 
 namespace Notifier.Endpoints.Sessions;
 
-/// <summary>What a client says, until it ends. Called by the connection's receive loop alone.</summary>
+/// <summary>Handles what a client sends, until the connection ends. Called by the connection's receive loop alone.</summary>
 internal abstract class ClientSession(Connection connection, LimitsOptions limits) : IDisposable
 {
     private readonly Rate commands = new(limits.CommandsPerSecond, limits.CommandBurst);
 
-    /// <summary>Subscribes to what the address and the configuration say. Before <see cref="RunAsync"/>.</summary>
+    /// <summary>The most bytes of a message from the client.</summary>
+    public virtual int FrameBytes => limits.FrameBytes;
+
+    /// <summary>Subscribes to the names of the address and of the configuration. Before <see cref="RunAsync"/>.</summary>
     public abstract void Begin(IEnumerable<Name> names);
 
-    /// <returns>How it ended: <see cref="ClientMessageKind.Close"/> or <see cref="ClientMessageKind.Lost"/>.</returns>
+    /// <returns>How the connection ended: <see cref="ClientMessageKind.Close"/> or <see cref="ClientMessageKind.Lost"/>.</returns>
     public async Task<ClientMessage> RunAsync(ClientReader client)
     {
         while (connection.CloseAsked is null)
@@ -32,7 +35,7 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
                     Close(CloseReason.Malformed(NotBinary));
                     break;
                 case ClientMessageKind.TooBig:
-                    Close(CloseReason.FrameTooBig(limits.FrameBytes));
+                    Close(CloseReason.FrameTooBig(FrameBytes));
                     break;
                 case ClientMessageKind.Close or ClientMessageKind.Lost:
                     return message;
@@ -44,16 +47,16 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
 
     public virtual void Dispose() => commands.Dispose();
 
-    /// <summary>What is said to a client that sends binary frames.</summary>
+    /// <summary>The close reason for a client that sends binary frames.</summary>
     protected abstract string NotBinary { get; }
 
-    /// <summary>Completes when the client may say more.</summary>
+    /// <summary>Completes when the next message may be read.</summary>
     protected virtual Task WhenReadyAsync() => Task.CompletedTask;
 
-    /// <summary>Completes when nothing goes on any more that the last message has begun.</summary>
+    /// <summary>Completes when everything that the last message started has ended.</summary>
     protected virtual Task WhenDoneAsync() => Task.CompletedTask;
 
-    /// <summary>One text message. Never waits.</summary>
+    /// <summary>Handles one text message. Never waits.</summary>
     protected abstract void Handle(string text);
 
     protected void Close(CloseReason reason) => _ = connection.CloseAsync(reason);

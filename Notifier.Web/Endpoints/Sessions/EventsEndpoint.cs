@@ -18,30 +18,26 @@ using Notifier.Names;
 namespace Notifier.Endpoints.Sessions;
 
 /// <summary>
-/// <c>GET /events</c>: what <c>/ws</c> gives, where WebSockets do not get through. The connection is of the same kind, with the
+/// <c>GET /events</c>: the same as <c>/ws</c>, where a network does not let WebSockets through. The connection is of the same kind, with the
 /// response body as its transport. docs/protocol.md is for those who write clients.
 /// </summary>
-internal sealed class EventsEndpoint(
-    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, Authenticator authenticator,
-    TimeProvider time, IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions, ILogger<Connection> logger)
+internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> logger)
 {
-    private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
-
-    /// <summary>Answers one request; for a stream, when it has ended.</summary>
+    /// <summary>Answers one request; completes when the stream has ended.</summary>
     public async Task HandleAsync(HttpContext context)
     {
-        if (origins.Check(context) is { } foreign)
+        if (host.Origins.Check(context) is { } foreign)
         {
             await CrossOrigin.Refusal(foreign).ExecuteAsync(context);
             return;
         }
-        var (caller, unknown) = await authenticator.AuthenticateAsync(context);
+        var (caller, unknown) = await host.Authenticator.AuthenticateAsync(context);
         if (unknown is { Kind: AccessRefusalKind.Unavailable })
         {
             await ComeBackAsync(context, AccessRefusalExtensions.RetryAfterSeconds, unknown.Message);
             return;
         }
-        if ((unknown ?? authenticator.RequireAuthentication(caller!, caller!.Subscribe)) is { } unidentified)
+        if ((unknown ?? host.Authenticator.RequireAuthentication(caller!, caller!.Subscribe)) is { } unidentified)
         {
             await unidentified.ToProblem(context).ExecuteAsync(context);
             return;
@@ -51,8 +47,8 @@ internal sealed class EventsEndpoint(
             await refusal.ExecuteAsync(context);
             return;
         }
-        var address = admission.AddressOf(context);
-        if (admission.TryEnter(address) is { } full)
+        var address = host.Admission.AddressOf(context);
+        if (host.Admission.TryEnter(address) is { } full)
         {
             await ComeBackAsync(context, full.RetryAfter, full.Text);
             return;
@@ -63,28 +59,28 @@ internal sealed class EventsEndpoint(
         }
         finally
         {
-            admission.Leave(address);
+            host.Admission.Leave(address);
         }
     }
 
-    /// <summary>What the visitor did wrong: EventSource does not try again after such a status, and is not to.</summary>
+    /// <summary>The client's mistake. EventSource does not retry after such a status, and should not.</summary>
     private ProblemHttpResult? Refusal(HttpContext context, Grant grant, out List<RequestedName> names)
     {
         names = [];
         if (!NamesInQuery.TryRead(context.Request.QueryString, out var asked, out var after, out var last))
-            return TypedResults.Problem("a name in the address is not UTF-8", statusCode: StatusCodes.Status400BadRequest);
+            return TypedResults.Problem(NamesInQuery.NotUtf8, statusCode: StatusCodes.Status400BadRequest);
         if (last.Exists(static count => count.Length > 0 && !TryReadCount(count, out _)))
-            return TypedResults.Problem("last is a number of messages: 0, 1, 2 …", statusCode: StatusCodes.Status400BadRequest);
+            return TypedResults.Problem("last must be a number of messages, 0 or more", statusCode: StatusCodes.Status400BadRequest);
         if (RefusalOfAll(asked, grant) is { } refused)
             return TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind));
-        var byDefault = defaults.Where(name => grant.Check(name) is null && !asked.Contains(name));
-        // The nth "after", and the nth "last", belong to the nth name of the address. A name that is there twice is one name.
+        var byDefault = host.DefaultsFor(grant).Where(name => !asked.Contains(name));
+        // The nth "after" and the nth "last" belong to the nth name of the address. Of a repeated name only the first counts.
         names = [
             .. asked.Select((name, n) => new RequestedName(name, new ReplayRequest(Nth(after, n), TryReadCount(Nth(last, n), out var count) ? count : null))).DistinctBy(one => one.Name),
             .. byDefault.Select(name => new RequestedName(name, default))];
         if (names.Count == 0)
-            return TypedResults.Problem("say what to hear: /events?channel=… or ?pattern=…", statusCode: StatusCodes.Status400BadRequest);
-        // It is later than what the address says: a browser sends it when it comes back by itself.
+            return TypedResults.Problem("missing name: write /events?channel=… or /events?pattern=…", statusCode: StatusCodes.Status400BadRequest);
+        // A browser sends it when it reconnects, so it is later than the position in the address.
         if (names.Count == 1 && context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } lastId)
             names[0] = names[0] with { Replay = names[0].Replay with { After = lastId } };
         return null;
@@ -95,15 +91,15 @@ internal sealed class EventsEndpoint(
     private static bool TryReadCount(string? text, out int count) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count);
 
     /// <summary>
-    /// Why none of the names can be had, with the first one's reason; null where one can. Then the others are told of in the stream, each by
-    /// itself, as on a WebSocket: a page does not go deaf for one name.
+    /// The first name's refusal when all names are refused; null when one is not. Then each refused name gets an error in the stream, as on a
+    /// WebSocket, so that one bad name does not stop the others.
     /// </summary>
     private NameRefusal? RefusalOfAll(List<Name> asked, Grant grant)
     {
         NameRefusal? first = null;
         foreach (var name in asked)
         {
-            if ((rules.Check(name) ?? grant.Check(name)) is not { } refusal)
+            if (host.Check(name, grant) is not { } refusal)
                 return null;
             first ??= refusal;
         }
@@ -113,7 +109,7 @@ internal sealed class EventsEndpoint(
     private static int StatusOf(RefusalKind kind) =>
         kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden;
 
-    /// <summary>What the node cannot do now: EventSource would never come back after a 503, so it is told within a stream.</summary>
+    /// <summary>The node is overloaded. EventSource would never retry after a 503, so the error comes within a stream.</summary>
     private static Task ComeBackAsync(HttpContext context, int retryAfter, string text)
     {
         BeginStream(context);
@@ -129,15 +125,11 @@ internal sealed class EventsEndpoint(
         var format = names.Count == 1 ? EventStream.OfOneName : EventStream.Format;
         var socket = context.Features.Get<IConnectionSocketFeature>()?.Socket;
         var transport = new StreamTransport(context.Response.Body, socket, isShared: HttpProtocol.IsHttp2(context.Request.Protocol));
-        var connection = new Connection(transport, format, context.Abort, time, logger) { Address = address };
-        connection.Access = caller.IsAnonymous ? null : new ConnectionAccess(caller);
-        var held = new ClientSubscriptions(connection, caller.Subscribe, hub, rules, limits.Value);
-        using var confirmed = new JsonSubscriptions(connection, format, held, limits.Value);
+        var connection = new Connection(transport, format, context.Abort, host.Time, logger) { Address = address };
+        var subscriptions = host.Begin(connection, caller, caller.IsAnonymous ? null : new ConnectionAccess(caller));
+        using var confirmed = new JsonSubscriptions(connection, format, subscriptions, host.Limits);
         try
         {
-            connections.Add(connection);
-            if (authenticator.CheckDisconnected(caller) is { } refusal)
-                _ = connection.CloseAsync(refusal.ToClose());
             connection.Post(() => connection.Send(format.KeepAlive));
             foreach (var (name, replay) in names)
                 confirmed.Subscribe(name, replay: replay);
@@ -146,8 +138,7 @@ internal sealed class EventsEndpoint(
         finally
         {
             await connection.RetireAsync();
-            held.Clear();
-            connections.Remove(connection);
+            host.End(connection, subscriptions);
         }
     }
 
@@ -156,9 +147,9 @@ internal sealed class EventsEndpoint(
         var response = context.Response;
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-store";
-        response.Headers["X-Accel-Buffering"] = "no";      // nginx would keep the events back
+        response.Headers["X-Accel-Buffering"] = "no";      // or nginx holds the events back
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        // A client that reads slowly is no attack here, and a quiet one neither; liveness is ours (see Liveness).
+        // Neither a slow reader nor a quiet client is an attack here; see Liveness.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
     }
@@ -180,8 +171,8 @@ internal static class EventsRoute
         app.MapGet("/events", static (HttpContext context, EventsEndpoint events) => events.HandleAsync(context))
             .WithSummary("Messages as server-sent events")
             .WithDescription("Each event's data is a JSON object of the protocol notifier.v1.")
-            .WithParameter(ParameterLocation.Query, "channel", "A channel to hear; as often as wanted.", isRepeated: true)
-            .WithParameter(ParameterLocation.Query, "pattern", "A pattern to hear; as often as wanted.", isRepeated: true)
+            .WithParameter(ParameterLocation.Query, "channel", "A channel; may be repeated.", isRepeated: true)
+            .WithParameter(ParameterLocation.Query, "pattern", "A pattern; may be repeated.", isRepeated: true)
             .WithParameter(ParameterLocation.Query, "after", "The position of the nth name, or empty.", isRepeated: true)
             .WithParameter(ParameterLocation.Query, "last", "How many of the latest messages of the nth name, or empty.", isRepeated: true)
             .Produces<string>(StatusCodes.Status200OK, "text/event-stream")

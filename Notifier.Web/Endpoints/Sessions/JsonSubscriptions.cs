@@ -9,50 +9,50 @@ using Notifier.Names;
 namespace Notifier.Endpoints.Sessions;
 
 /// <summary>
-/// The names of a connection that speaks JSON: each that is asked for is confirmed or refused, with the id of the command. Called by
-/// the connection's receive loop alone.
+/// Subscribes a connection with a JSON format to names, and confirms or refuses each, with the id of the command. Called by the connection's receive
+/// loop alone.
 /// </summary>
-internal sealed class JsonSubscriptions(Connection connection, JsonFormat format, ClientSubscriptions held, LimitsOptions limits) : IDisposable
+internal sealed class JsonSubscriptions(Connection connection, JsonFormat format, ClientSubscriptions subscriptions, LimitsOptions limits) : IDisposable
 {
     private readonly CancellationTokenSource ended = new();
     private int unconfirmed;
 
     public ReplyQueue Replies { get; } = new(connection);
 
-    /// <summary>Answers with this, after what was answered before.</summary>
+    /// <summary>Sends a reply, after the earlier replies.</summary>
     public void Reply(ServerObject answer) => Replies.Add(() => connection.Send(format.Frame(answer)));
 
-    /// <summary>Asks for a name. While Redis is away, the answer waits for it.</summary>
+    /// <summary>Subscribes to a name. While Redis is unavailable, the reply waits for it.</summary>
     public void Subscribe(Name name, JsonElement? id = null, ReplayRequest replay = default)
     {
-        var isHeld = held.TryGet(name, out var asked);
-        if (isHeld && asked.Subscriber.Refusal is not null)
-            isHeld = !held.TryRemove(name, static _ => { });
-        if (!isHeld && held.TryAdd(name, OnRevoked, replay, out asked) is { } refusal)
+        var isSubscribed = subscriptions.TryGet(name, out var asked);
+        if (isSubscribed && asked.Subscriber.Refusal is not null)
+            isSubscribed = !subscriptions.TryRemove(name, static _ => { });
+        if (!isSubscribed && subscriptions.TryAdd(name, OnRevoked, replay, out asked) is { } refusal)
             Reply(Error(name, id, CodeOf(refusal), refusal.Message));
-        else if (isHeld)
-            Confirm(name, asked, id, replay.After is null ? new(null) : new(false, Codes.Held));      // it moves nothing, so it recovers nothing
+        else if (isSubscribed)
+            Confirm(name, asked, id, replay.After is null ? new(null) : new(false, Codes.Held));      // the position stays where it is, so nothing is recovered
         else
             Confirm(name, asked, id, null);
     }
 
     public void Unsubscribe(Name name, JsonElement? id)
     {
-        var isHeld = held.TryGet(name, out var asked) && asked.Subscriber.Refusal is null;
-        var isRemoved = held.TryRemove(name, static _ => { });
-        Reply(isHeld && isRemoved
+        var isSubscribed = subscriptions.TryGet(name, out var asked) && asked.Subscriber.Refusal is null;
+        var isRemoved = subscriptions.TryRemove(name, static _ => { });
+        Reply(isSubscribed && isRemoved
             ? ServerObject.For(ServerTypes.Unsubscribed, name) with { Id = id }
-            : Error(name, id, Codes.NotSubscribed, "this connection does not hold the name"));
+            : Error(name, id, Codes.NotSubscribed, "this connection is not subscribed to the name"));
     }
 
-    /// <summary>What the visitor may have has changed: tells of each name that is over, and nothing of it comes after that.</summary>
-    public void Apply(Grant grant) => held.Apply(grant, subscriber =>
+    /// <summary>Replaces the grant. The client is notified of each name that is no longer granted, and receives none of its messages afterwards.</summary>
+    public void Apply(Grant grant) => subscriptions.Apply(grant, subscriber =>
     {
-        // Else it was told so before.
+        // Otherwise the client was notified before.
         if (subscriber.Refusal is null)
         {
-            var told = ServerObject.For("unsubscribed", subscriber.Subscription.Name);
-            connection.Send(format.Frame(told with { Code = Codes.Revoked, Message = "what is granted now does not allow it" }));
+            var notice = ServerObject.For(ServerTypes.Unsubscribed, subscriber.Subscription.Name);
+            connection.Send(format.Frame(notice with { Code = Codes.Revoked, Message = "the new token does not grant the name" }));
         }
     });
 
@@ -65,11 +65,11 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
     private void Confirm(Name name, ClientSubscription asked, JsonElement? id, RecoveryResult? recovery)
     {
         if (asked.Live.IsCompleted)
-            Replies.Add(() => Confirm(name, asked, asked.Live.IsCanceled ? "the server stops" : asked.Live.Result, id, recovery));
+            Replies.Add(() => Confirm(name, asked, asked.Live.IsCanceled ? "the server is shutting down" : asked.Live.Result, id, recovery));
         else if (unconfirmed < limits.NamesPerConnection * 2)
             _ = ConfirmAsync(name, asked, id, recovery);
         else
-            Reply(Error(name, id, Codes.Overloaded, "Redis is away, and too many commands wait for it; try again later"));
+            Reply(Error(name, id, Codes.Overloaded, "Redis is unavailable, and too many commands wait for it; try again later"));
     }
 
     private async Task ConfirmAsync(Name name, ClientSubscription asked, JsonElement? id, RecoveryResult? recovery)
@@ -82,7 +82,7 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
         }
         catch (OperationCanceledException)
         {
-            // The connection ends, or the process.
+            // The connection or the process ends.
         }
         finally
         {
@@ -97,7 +97,7 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
         if ((refusal ?? subscriber.Refusal) is { } reason)
             connection.Send(format.Frame(Error(name, id, Codes.Forbidden, reason)));
         else if (subscriber.HasLeft)
-            connection.Send(format.Frame(Error(name, id, Codes.Cancelled, "it was unsubscribed before Redis had confirmed it")));
+            connection.Send(format.Frame(Error(name, id, Codes.Cancelled, "the client unsubscribed before Redis confirmed the subscription")));
         else
         {
             var (recovered, code, _) = recovery ?? subscriber.RecoveryResult;
@@ -107,13 +107,13 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
         }
     }
 
-    /// <summary>Redis no longer allows a name. Before it was confirmed, that is the answer to the command.</summary>
+    /// <summary>Redis refuses a name. Before the confirmation, the refusal is the reply to the command.</summary>
     private void OnRevoked(Subscriber subscriber, string reason) => connection.Post(() =>
     {
         if (!subscriber.HasBegun || subscriber.HasLeft)
             return;
-        var told = ServerObject.For(ServerTypes.Unsubscribed, subscriber.Subscription.Name) with { Code = Codes.Forbidden, Message = reason };
-        connection.Send(format.Frame(told));
+        var notice = ServerObject.For(ServerTypes.Unsubscribed, subscriber.Subscription.Name) with { Code = Codes.Forbidden, Message = reason };
+        connection.Send(format.Frame(notice));
         subscriber.Leave();
     });
 

@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Notifier.Access;
 using Notifier.Configuration;
@@ -8,22 +10,42 @@ using Notifier.Names;
 
 namespace Notifier.Endpoints.Sessions;
 
-/// <summary>
-/// One connection that speaks <c>notifier.v1</c>: each text frame is a command, and each gets an answer. Only what is no JSON at all
-/// closes it. docs/protocol.md is for those who write clients.
-/// </summary>
-internal sealed class NotifierV1Session(Connection connection, ConnectionAccess access, ClientSubscriptions held, Name[] defaults, LimitsOptions limits, Authenticator authenticator)
-    : ClientSession(connection, limits)
+/// <summary>The subprotocol <c>notifier.v1</c>. Its clients have an id, and may authenticate within the connection.</summary>
+internal sealed class NotifierV1Protocol : WebSocketProtocol
 {
-    private readonly JsonSubscriptions names = new(connection, NotifierV1.Format, held, limits);
-    private readonly LimitsOptions limits = limits;
+    private const int IdBytes = 12;
+
+    public override string Subprotocol => NotifierV1.Subprotocol;
+
+    public override WireFormat Format => NotifierV1.Format;
+
+    public override ConnectionAccess AccessFor(ConnectionHost host, Caller caller)
+    {
+        var access = new ConnectionAccess(caller, Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(IdBytes)));
+        if (caller.IsAnonymous && caller.Subscribe.IsEmpty && host.Authenticator.AcceptsTokens)
+            access.AwaitToken(host.Time.GetUtcNow());
+        return access;
+    }
+
+    public override ClientSession Open(ConnectionHost host, Connection connection, ClientSubscriptions subscriptions) =>
+        new NotifierV1Session(connection, subscriptions, host);
+}
+
+/// <summary>
+/// One connection that speaks <c>notifier.v1</c>: each text frame is a command, and each command gets an answer. Only a frame that is not
+/// JSON closes the connection. docs/protocol.md is for those who write clients.
+/// </summary>
+internal sealed class NotifierV1Session(Connection connection, ClientSubscriptions subscriptions, ConnectionHost host) : ClientSession(connection, host.Limits)
+{
+    private readonly JsonSubscriptions names = new(connection, NotifierV1.Format, subscriptions, host.Limits);
+    private readonly ConnectionAccess access = connection.Access!;
     private Task authenticating = Task.CompletedTask;
 
-    protected override string NotBinary => "send commands as text frames, not binary ones";
+    protected override string NotBinary => "send commands as text frames, not binary frames";
 
     public override void Begin(IEnumerable<Name> names)
     {
-        this.names.Reply(Welcome());
+        this.names.Reply(Welcome(host.Limits));
         foreach (var name in names)
             this.names.Subscribe(name);
     }
@@ -38,7 +60,7 @@ internal sealed class NotifierV1Session(Connection connection, ConnectionAccess 
 
     protected override Task WhenDoneAsync() => authenticating;
 
-    /// <summary>What is asked for after <c>auth</c> is asked for by whoever that makes of the client.</summary>
+    /// <summary>Commands after <c>auth</c> are those of the caller that <c>auth</c> identifies, so they wait for its result.</summary>
     private async Task WhenAuthenticatedAsync()
     {
         await authenticating;
@@ -52,10 +74,10 @@ internal sealed class NotifierV1Session(Connection connection, ConnectionAccess 
         else if (command.Problem is { } problem)
             names.Reply(Error(command.Id, Codes.Invalid, problem));
         else
-            Take(command);
+            Execute(command);
     }
 
-    private void Take(ClientCommand command)
+    private void Execute(ClientCommand command)
     {
         switch (command.Type)
         {
@@ -68,22 +90,22 @@ internal sealed class NotifierV1Session(Connection connection, ConnectionAccess 
             case "ping":
                 names.Reply(new ServerObject { Type = ServerTypes.Pong, Id = command.Id });
                 break;
-            case "auth" when authenticator.AcceptsTokens:
+            case "auth" when host.Authenticator.AcceptsTokens:
                 authenticating = AuthenticateAsync(command.Token!, command.Id);
                 break;
             case "auth":
-                names.Reply(Error(command.Id, Codes.Unsupported, "this server takes no tokens"));
+                names.Reply(Error(command.Id, Codes.Unsupported, "this server does not accept tokens"));
                 break;
             default:
-                names.Reply(Error(command.Id, Codes.UnknownType, "the types are subscribe, unsubscribe, auth and ping"));
+                names.Reply(Error(command.Id, Codes.UnknownType, "unknown type: send subscribe, unsubscribe, auth or ping"));
                 break;
         }
     }
 
-    /// <summary>A token that is no good changes nothing: what was granted before ends when it ends.</summary>
+    /// <summary>An invalid token changes nothing: the grant stays until its own end.</summary>
     private async Task AuthenticateAsync(string token, JsonElement? id)
     {
-        var (caller, refusal) = await authenticator.AuthenticateAsync(token);
+        var (caller, refusal) = await host.Authenticator.AuthenticateAsync(token);
         if (refusal is not null)
             names.Reply(Error(id, refusal.Kind == AccessRefusalKind.Unavailable ? Codes.Unavailable : Codes.Unauthorized, refusal.Message));
         else
@@ -94,23 +116,23 @@ internal sealed class NotifierV1Session(Connection connection, ConnectionAccess 
     {
         var wasAnonymous = access.Caller.IsAnonymous;
         if (!access.TryRenew(caller))
-            return;     // its end was faster, and the close is on its way
-        if (authenticator.CheckDisconnected(caller) is { } refusal)
+            return;     // access ended first, and the connection is being closed
+        if (host.Authenticator.CheckDisconnected(caller) is { } refusal)
         {
             Close(refusal.ToClose());
             return;
         }
         names.Apply(caller.Subscribe);
-        names.Reply(new ServerObject { Type = ServerTypes.Authenticated, Id = id, In = authenticator.SecondsLeft(caller) });
-        // What everybody gets, as far as it was not open to nobody.
-        foreach (var name in wasAnonymous ? defaults : [])
+        names.Reply(new ServerObject { Type = ServerTypes.Authenticated, Id = id, In = host.Authenticator.SecondsLeft(caller) });
+        // An anonymous caller did not get those default names that need a token.
+        foreach (var name in wasAnonymous ? host.DefaultsFor(caller.Subscribe) : [])
         {
-            if (!held.Contains(name) && caller.Subscribe.Check(name) is null)
+            if (!subscriptions.Contains(name))
                 names.Subscribe(name);
         }
     }
 
-    private ServerObject Welcome() => new()
+    private ServerObject Welcome(LimitsOptions limits) => new()
     {
         Type = ServerTypes.Welcome,
         Connection = access.Id,

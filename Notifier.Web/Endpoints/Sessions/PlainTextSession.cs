@@ -1,3 +1,4 @@
+using Notifier.Access;
 using Notifier.Configuration;
 using Notifier.Connections;
 using Notifier.Hub;
@@ -6,15 +7,28 @@ using Notifier.Names;
 
 namespace Notifier.Endpoints.Sessions;
 
+/// <summary>Clients without a subprotocol. They can authenticate in the handshake only.</summary>
+internal class PlainTextProtocol : WebSocketProtocol
+{
+    public override string? Subprotocol => null;
+
+    public override WireFormat Format => PlainText.Format;
+
+    public override AccessRefusal? CheckCaller(ConnectionHost host, Caller caller) => host.Authenticator.RequireAuthentication(caller, caller.Subscribe);
+
+    public override ClientSession Open(ConnectionHost host, Connection connection, ClientSubscriptions subscriptions) =>
+        new PlainTextSession(connection, subscriptions, host.Limits);
+}
+
 /// <summary>
-/// One connection without a subprotocol: each text frame is a name to subscribe to, and a refusal closes it, for there is no
-/// other way to tell.
+/// One connection without a subprotocol: each text frame is a name to subscribe to. A refusal closes the connection, because the format
+/// has no error frame.
 /// </summary>
-internal sealed class PlainTextSession(Connection connection, ClientSubscriptions held, LimitsOptions limits) : ClientSession(connection, limits)
+internal sealed class PlainTextSession(Connection connection, ClientSubscriptions subscriptions, LimitsOptions limits) : ClientSession(connection, limits)
 {
     private readonly Connection connection = connection;
 
-    protected override string NotBinary => "send names as text frames, not binary ones";
+    protected override string NotBinary => "send names as text frames, not binary frames";
 
     public override void Begin(IEnumerable<Name> names)
     {
@@ -26,9 +40,9 @@ internal sealed class PlainTextSession(Connection connection, ClientSubscription
 
     private void Subscribe(Name name)
     {
-        if (connection.CloseAsked is not null || held.Contains(name))
+        if (connection.CloseAsked is not null || subscriptions.Contains(name))
             return;
-        if (held.TryAdd(name, (_, reason) => Close(CloseReason.NotAllowed(reason)), default, out _) is { } refusal)
+        if (subscriptions.TryAdd(name, (_, reason) => Close(CloseReason.NotAllowed(reason)), default, out _) is { } refusal)
             Close(ReasonOf(refusal));
     }
 

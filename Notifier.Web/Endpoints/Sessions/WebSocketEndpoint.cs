@@ -1,27 +1,18 @@
-using System.Buffers.Text;
 using System.Globalization;
 using System.Net.WebSockets;
-using System.Security.Cryptography;
-using Microsoft.Extensions.Options;
+using System.Runtime.CompilerServices;
 using Notifier.Access;
-using Notifier.Access.Origins;
-using Notifier.Configuration;
 using Notifier.Connections;
-using Notifier.Hub;
 using Notifier.Messages;
 using Notifier.Names;
 
 namespace Notifier.Endpoints.Sessions;
 
-/// <summary>Where browsers connect: <c>/ws</c>, and <c>/</c> for those that know the slides.</summary>
-internal sealed partial class WebSocketEndpoint(
-    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, Authenticator authenticator, TimeProvider time,
-    IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions, ILogger<WebSocketEndpoint> logger)
+/// <summary>WebSocket handshakes, and each connection until it ends. What is spoken is the <see cref="WebSocketProtocol"/>'s.</summary>
+internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<WebSocketEndpoint> logger)
 {
-    private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
-
     /// <summary>Answers one handshake, and serves the connection until it ends.</summary>
-    public Task HandleAsync(HttpContext context)
+    public Task HandleAsync(HttpContext context, WebSocketRoute route)
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
@@ -38,34 +29,36 @@ internal sealed partial class WebSocketEndpoint(
                 StatusCodes.Status501NotImplemented,
                 "Notifier's WebSockets need Kestrel, the web server of ASP.NET Core.\n");
         }
-        upgrade.Address = admission.AddressOf(context);
-        if (admission.TryEnter(upgrade.Address) is { } refusal)
+        upgrade.Address = host.Admission.AddressOf(context);
+        if (host.Admission.TryEnter(upgrade.Address) is { } refusal)
         {
             context.Response.Headers.RetryAfter = refusal.RetryAfter.ToString(CultureInfo.InvariantCulture);
             return ExplainAsync(context.Response, refusal.Status, $"{refusal.Text}; try again after {refusal.RetryAfter} s.\n");
         }
-        return UpgradeAsync(context, upgrade);
+        return UpgradeAsync(context, upgrade, route);
     }
 
-    private async Task UpgradeAsync(HttpContext context, WebSocketUpgrade upgrade)
+    private async Task UpgradeAsync(HttpContext context, WebSocketUpgrade upgrade, WebSocketRoute route)
     {
-        var subprotocol = Choose(context.WebSockets.WebSocketRequestedProtocols);
-        upgrade.Format = subprotocol == NotifierV1.Subprotocol ? NotifierV1.Format : PlainText.Format;
+        var offered = context.WebSockets.WebSocketRequestedProtocols;
+        var protocol = route.Choose(offered);
+        upgrade.Format = protocol.Format;
         Handshake arrival;
         WebSocket socket;
-        var span = Traces.Begin(context, context.Request.Path == "/" ? "/" : "/ws");
+        var span = Traces.Begin(context, route.Path);
         try
         {
-            arrival = await AuthenticateAsync(context, subprotocol);
-            socket = await context.WebSockets.AcceptWebSocketAsync(subprotocol);
+            arrival = await AuthenticateAsync(context, protocol);
+            // A client whose offers are all unknown gets the first one back: else a browser reports only 1006, and no reason.
+            socket = await context.WebSockets.AcceptWebSocketAsync(protocol.Subprotocol ?? (offered is [var first, ..] ? first : null));
             span?.SetTag("notifier.connection.transport", Transports.Names[(int)upgrade.Connection!.TransportKind])
-                .SetTag("notifier.close.code", arrival.Refusal?.Code);
+                .SetTag("notifier.close.code", arrival.Refusal?.Value.Code);
             span.End(context.Response.StatusCode);
         }
-        catch (Exception error)
+        catch (Exception error)     // whatever it was, the place has to be given back
         {
             span.End(StatusCodes.Status500InternalServerError);
-            admission.Leave(upgrade.Address);
+            host.Admission.Leave(upgrade.Address);
             if (!ClientReader.IsLoss(error))
                 throw;
             Log.Lost(logger, error.Message);
@@ -74,21 +67,17 @@ internal sealed partial class WebSocketEndpoint(
         await upgrade.ServeAsync(socket, (bare, connection) => ServeAsync(bare, connection, arrival));
     }
 
-    /// <summary>One method to the end: each that waits for a connection costs memory for each connection.</summary>
+    /// <summary>One method to the end: each asynchronous method that waits for a connection costs memory for each connection.</summary>
     private async Task ServeAsync(WebSocket socket, Connection connection, Handshake arrival)
     {
-        var held = new ClientSubscriptions(connection, arrival.Caller.Subscribe, hub, rules, limits.Value);
+        var subscriptions = host.Begin(connection, arrival.Caller, arrival.Protocol.AccessFor(host, arrival.Caller));
         try
         {
-            connection.Access = AccessFor(connection, arrival.Caller);
-            connections.Add(connection);
-            if ((arrival.Refusal ?? authenticator.CheckDisconnected(arrival.Caller)?.ToClose()) is { } reason)
+            if (arrival.Refusal is { Value: var reason })
                 _ = connection.CloseAsync(reason);
-            using ClientSession session = connection.Format == NotifierV1.Format
-                ? new NotifierV1Session(connection, connection.Access!, held, defaults, limits.Value, authenticator)
-                : new PlainTextSession(connection, held, limits.Value);
+            using var session = arrival.Protocol.Open(host, connection, subscriptions);
             session.Begin(arrival.Names);
-            var end = await session.RunAsync(new ClientReader(socket, limits.Value.FrameBytes));
+            var end = await session.RunAsync(new ClientReader(socket, session.FrameBytes));
             if (end.Kind == ClientMessageKind.Lost)
                 Log.Lost(logger, end.Text);
             else
@@ -97,49 +86,33 @@ internal sealed partial class WebSocketEndpoint(
         finally
         {
             await connection.RetireAsync();
-            held.Clear();
-            connections.Remove(connection);
+            host.End(connection, subscriptions);
             socket.Dispose();
-            admission.Leave(connection.Address);
+            host.Admission.Leave(connection.Address);
         }
     }
 
     /// <summary>
-    /// Ours, where it is offered. Else the first: a browser that is answered with none of its own sees no reason, only 1006.
+    /// A mistake of the client is reported after accepting, because a browser reports a rejected handshake only as 1006. The origin comes
+    /// first: the cookies of a page that may not connect are not read.
     /// </summary>
-    private static string? Choose(IList<string> offered) =>
-        offered.Contains(NotifierV1.Subprotocol) ? NotifierV1.Subprotocol : offered is [var first, ..] ? first : null;
-
-    /// <summary>
-    /// What a visitor did wrong is told after accepting, for a browser sees a refused handshake only as 1006. The page comes first: nobody
-    /// looks at the cookies of one that may not connect.
-    /// </summary>
-    private async ValueTask<Handshake> AuthenticateAsync(HttpContext context, string? subprotocol)
+    private async ValueTask<Handshake> AuthenticateAsync(HttpContext context, WebSocketProtocol protocol)
     {
-        if (origins.Check(context.Request) is { } foreign)
-            return new(authenticator.Anonymous, [], CloseReason.NotAllowed(foreign));
-        if (subprotocol is not (null or NotifierV1.Subprotocol))
-            return new(authenticator.Anonymous, [], CloseReason.Malformed($"unknown subprotocol; offer {NotifierV1.Subprotocol}, or none"));
+        if (host.Origins.Check(context.Request) is { } foreign)
+            return Refuse(protocol, CloseReason.NotAllowed(foreign));
+        if (protocol.Rejection is { } rejection)
+            return Refuse(protocol, rejection);
         if (!NamesInQuery.TryRead(context.Request.QueryString, out var asked))
-            return new(authenticator.Anonymous, [], CloseReason.Malformed("a name in the address is not UTF-8"));
-        var (caller, refusal) = await authenticator.AuthenticateAsync(context);
-        // In plain text there is no way to say later who one is.
-        if ((refusal ?? (subprotocol is null ? authenticator.RequireAuthentication(caller!, caller!.Subscribe) : null)) is { } refused)
-            return new(authenticator.Anonymous, [], refused.ToClose());
-        // Of what everybody is to get, each visitor gets what is allowed; what the address asks for is refused aloud.
-        return new(caller!, [.. defaults.Where(name => caller!.Subscribe.Check(name) is null), .. asked], null);
+            return Refuse(protocol, CloseReason.Malformed(NamesInQuery.NotUtf8));
+        var (caller, refusal) = await host.Authenticator.AuthenticateAsync(context);
+        if ((refusal ?? protocol.CheckCaller(host, caller!)) is { } refused)
+            return Refuse(protocol, refused.ToClose());
+        // The default names that are not granted are left out; those in the address are refused with an error.
+        return new(protocol, caller!, [.. host.DefaultsFor(caller!.Subscribe), .. asked], null);
     }
 
-    /// <summary>Nothing for those that nobody needs to know: most connections, on many a server.</summary>
-    private ConnectionAccess? AccessFor(Connection connection, Caller caller)
-    {
-        if (connection.Format != NotifierV1.Format)
-            return caller.IsAnonymous ? null : new ConnectionAccess(caller);
-        var access = new ConnectionAccess(caller, Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12)));
-        if (caller.IsAnonymous && caller.Subscribe.IsEmpty && authenticator.AcceptsTokens)
-            access.AwaitToken(time.GetUtcNow());
-        return access;
-    }
+    private Handshake Refuse(WebSocketProtocol protocol, CloseReason reason) =>
+        new(protocol, host.Authenticator.Anonymous, [], new(reason));
 
     private static Task ExplainAsync(HttpResponse response, int status, string text)
     {
@@ -148,11 +121,12 @@ internal sealed partial class WebSocketEndpoint(
         return response.WriteAsync(text);
     }
 
-    /// <summary>What a handshake has said.</summary>
-    /// <param name="Caller">Who comes.</param>
+    /// <summary>The result of a handshake. It stays in memory as long as the connection.</summary>
+    /// <param name="Protocol">What is spoken.</param>
+    /// <param name="Caller">The caller.</param>
     /// <param name="Names">What to subscribe to at once.</param>
-    /// <param name="Refusal">Why the connection is closed, or null.</param>
-    private readonly record struct Handshake(Caller Caller, IEnumerable<Name> Names, CloseReason? Refusal);
+    /// <param name="Refusal">Why the connection is closed, or null. Boxed, because it is large and rare.</param>
+    private readonly record struct Handshake(WebSocketProtocol Protocol, Caller Caller, IEnumerable<Name> Names, StrongBox<CloseReason>? Refusal);
 
     private static partial class Log
     {
@@ -166,7 +140,7 @@ internal static class WebSocketRoutes
     public static void MapWebSockets(this WebApplication app)
     {
         var sockets = app.Services.GetRequiredService<WebSocketEndpoint>();
-        app.Map("/", sockets.HandleAsync);
-        app.Map("/ws", sockets.HandleAsync);
+        foreach (var route in WebSocketProtocols.Routes)
+            app.Map(route.Path, context => sockets.HandleAsync(context, route));
     }
 }

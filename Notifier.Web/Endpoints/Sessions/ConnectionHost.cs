@@ -1,0 +1,54 @@
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+using Notifier.Access.Origins;
+using Notifier.Configuration;
+using Notifier.Connections;
+using Notifier.Hub;
+using Notifier.Names;
+
+namespace Notifier.Endpoints.Sessions;
+
+/// <summary>
+/// What all connections need, whatever their transport and wire format: origin check, authentication, admission, and registration from the
+/// beginning to the end. Thread-safe.
+/// </summary>
+internal sealed class ConnectionHost(
+    SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, Authenticator authenticator,
+    TimeProvider time, IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions)
+{
+    private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
+
+    public Admission Admission => admission;
+
+    public OriginRules Origins => origins;
+
+    public Authenticator Authenticator => authenticator;
+
+    public LimitsOptions Limits => limits.Value;
+
+    public TimeProvider Time => time;
+
+    /// <summary>Why a caller cannot subscribe to a name; null when it can.</summary>
+    public NameRefusal? Check(Name name, Grant grant) => rules.Check(name) ?? grant.Check(name);
+
+    /// <summary>The names that every client is subscribed to, as far as the grant allows them.</summary>
+    public IEnumerable<Name> DefaultsFor(Grant grant) => defaults.Where(name => grant.Check(name) is null);
+
+    /// <summary>Registers a connection, and closes it when its caller was disconnected meanwhile. <see cref="End"/> must follow.</summary>
+    /// <returns>The connection's names: none yet.</returns>
+    public ClientSubscriptions Begin(Connection connection, Caller caller, ConnectionAccess? access)
+    {
+        connection.Access = access;
+        connections.Add(connection);
+        if (authenticator.CheckDisconnected(caller) is { } refusal)
+            _ = connection.CloseAsync(refusal.ToClose());
+        return new ClientSubscriptions(connection, caller.Subscribe, hub, rules, limits.Value);
+    }
+
+    /// <summary>Undoes <see cref="Begin"/>. After the connection was retired.</summary>
+    public void End(Connection connection, ClientSubscriptions names)
+    {
+        names.Clear();
+        connections.Remove(connection);
+    }
+}

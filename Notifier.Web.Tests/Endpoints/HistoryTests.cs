@@ -62,8 +62,8 @@ public sealed class HistoryTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("/publish/plain", "k", "a key needs a durable channel")]
-    [InlineData("/publish/orders.1", "", "a key is 1 to 128 printable ASCII characters")]
+    [InlineData("/publish/plain", "k", "a key requires a durable channel")]
+    [InlineData("/publish/orders.1", "", "a key must be 1 to 128 printable ASCII characters")]
     public async Task A_key_that_nobody_would_keep_is_refused(string path, string key, string because)
     {
         var answer = await app.PostAsync(path, "x", null, ("Idempotency-Key", key));
@@ -76,9 +76,9 @@ public sealed class HistoryTests : IAsyncLifetime
     [InlineData("/history/plain", 404, "it is not in History:Durable:Channels")]
     [InlineData("/history/secret", 403, "not allowed: secret")]
     [InlineData("/history/", 400, "the channel is empty")]
-    [InlineData("/history/orders.1?limit=0", 400, "limit is a number from 1 to 1000")]
-    [InlineData("/history/orders.1?limit=1001", 400, "limit is a number")]
-    [InlineData("/history/orders.1?limit=x", 400, "limit is a number")]
+    [InlineData("/history/orders.1?limit=0", 400, "limit must be a number from 1 to 1000")]
+    [InlineData("/history/orders.1?limit=1001", 400, "limit must be a number")]
+    [InlineData("/history/orders.1?limit=x", 400, "limit must be a number")]
     public async Task What_cannot_be_read_is_said(string path, int status, string because)
     {
         var answer = await GetAsync(path);

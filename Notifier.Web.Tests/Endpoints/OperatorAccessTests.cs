@@ -28,7 +28,7 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, 
         (await GetAsync(authenticator, "Accept: */*")).Should().Be((HttpStatusCode.Unauthorized, "an API key is needed (Access:ApiKeys)"));
         (await GetAsync(operators, "Accept: */*")).Status.Should().Be(HttpStatusCode.Unauthorized, "nobody has said that this port is theirs");
         (await GetAsync(authenticator, $"Authorization: Bearer {TestToken.Of(DateTimeOffset.UtcNow.AddMinutes(5), "*")}")).Should().Be(
-            (HttpStatusCode.Forbidden, "this is for backends: an API key is needed (Access:ApiKeys)"));
+            (HttpStatusCode.Forbidden, "only backends may do this: an API key is required (Access:ApiKeys)"));
     }
 
     [Fact]

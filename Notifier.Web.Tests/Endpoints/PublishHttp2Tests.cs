@@ -109,7 +109,7 @@ public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
         var published = await PostAsync(app, "/publish/http2.large", largest);
 
         foreach (var refused in new[] { told, found })
-            (refused.Status, (string?)refused.Json["detail"]).Should().Be((413, "a payload may have 524288 bytes (Limits:PayloadBytes)"));
+            (refused.Status, (string?)refused.Json["detail"]).Should().Be((413, "the payload is larger than 524288 bytes (Limits:PayloadBytes)"));
         published.Status.Should().Be(200);
         (await listener.ReadAsync())[2].Should().Equal(largest);
     }

@@ -115,8 +115,8 @@ public sealed class PublishManyTests(RedisFixture fixture) : IClassFixture<Redis
         await ExpectNothingAsync(listener);
         var published = await PostAsync(string.Concat(Enumerable.Repeat("\\u0001", 500 * 1024)));
 
-        (large.Status, large.Detail).Should().Be((413, "message 1: a payload may have 524288 bytes (Limits:PayloadBytes)"));
-        (larger.Status, larger.Detail).Should().Be((413, "a body may have 3145728 bytes (six times Limits:PayloadBytes)"));
+        (large.Status, large.Detail).Should().Be((413, "message 1: the payload is larger than 524288 bytes (Limits:PayloadBytes)"));
+        (larger.Status, larger.Detail).Should().Be((413, "the body is larger than 3145728 bytes (six times Limits:PayloadBytes)"));
         published.Status.Should().Be(200);
         (await listener.ReadAsync())[3].Should().Equal("a"u8.ToArray());
         (await listener.ReadAsync())[3].Should().Equal(Enumerable.Repeat((byte)1, 500 * 1024));

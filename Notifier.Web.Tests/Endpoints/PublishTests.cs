@@ -143,7 +143,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
         var published = await post(largest);
 
         (refused.Status, refused.ContentType).Should().Be((413, "application/problem+json"));
-        refused.Detail.Should().Be("a payload may have 524288 bytes (Limits:PayloadBytes)");
+        refused.Detail.Should().Be("the payload is larger than 524288 bytes (Limits:PayloadBytes)");
         published.Status.Should().Be(200);
         (await listener.ReadAsync())[2].Should().Equal(largest);
     }

@@ -4,7 +4,7 @@ using Notifier.Messages;
 
 namespace Notifier.Endpoints;
 
-/// <summary>How a visitor that is not let in is told so.</summary>
+/// <summary>An access refusal as a close reason, and as an HTTP answer.</summary>
 internal static class AccessRefusalExtensions
 {
     public const int RetryAfterSeconds = 5;

@@ -3,15 +3,15 @@ using Notifier.Access.Origins;
 namespace Notifier.Endpoints;
 
 /// <summary>
-/// What the pages of other hosts may do here, by the same rules as for WebSockets; the answer tells their browser so (Fetch Standard,
-/// 3.2, "HTTP CORS protocol").
+/// What pages of other origins may do, by the same rules as for WebSockets. Response headers tell the browser (Fetch Standard, 3.2, "HTTP CORS
+/// protocol").
 /// </summary>
 internal static class CrossOrigin
 {
-    /// <summary>Long enough to spare most preflights, short enough for a change of configuration to be noticed.</summary>
+    /// <summary>Long enough to avoid most preflights, short enough that a change of the configuration soon takes effect.</summary>
     private const string PreflightSeconds = "600";
 
-    /// <returns>Null when the page may, or there is none; else why not.</returns>
+    /// <returns>Why the page may not send the request; null when it may, or when the request comes from no page.</returns>
     public static string? Check(this OriginRules origins, HttpContext context)
     {
         var headers = context.Response.Headers;
@@ -27,7 +27,7 @@ internal static class CrossOrigin
         return null;
     }
 
-    /// <summary>Answers what a browser asks before a request that it would not send by itself.</summary>
+    /// <summary>Answers the request by which a browser asks whether a page may send another one.</summary>
     public static IResult Preflight(HttpContext context, OriginRules origins)
     {
         if (origins.Check(context) is { } refusal)

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Notifier.Endpoints;
 
 /// <summary>
-/// Spans of what happens seldom: a handshake, a POST. Never of a message on its way to browsers, of which there are millions. Without a
-/// listener (<c>OTEL_EXPORTER_OTLP_ENDPOINT</c>) there are none, and it costs nothing.
+/// Spans of rare events: a handshake, a POST. There are none of a message's way to browsers, because there are millions. Without a listener
+/// (<c>OTEL_EXPORTER_OTLP_ENDPOINT</c>) there are no spans and no costs.
 /// </summary>
 internal static class Traces
 {
@@ -12,9 +12,9 @@ internal static class Traces
 
     private static readonly ActivitySource Source = new(SourceName);
 
-    /// <summary>A span for the request, below the one that its <c>traceparent</c> names (W3C Trace Context).</summary>
+    /// <summary>A span for the request, whose parent is that of its <c>traceparent</c> header (W3C Trace Context).</summary>
     /// <remarks>
-    /// By the header, and not below ASP.NET Core's own span, which is not exported: for a WebSocket it would last as long as the connection.
+    /// The parent is not ASP.NET Core's own span, which is not exported because it lasts as long as a WebSocket.
     /// </remarks>
     public static Activity? Begin(HttpContext context, string route)
     {
@@ -22,13 +22,13 @@ internal static class Traces
             return null;
         var headers = context.Request.Headers;
         ActivityContext.TryParse(headers.TraceParent, headers.TraceState, isRemote: true, out var parent);
-        Activity.Current = null;    // where there is no header, this is the root
+        Activity.Current = null;    // without a header, this span is the root
         return Source.StartActivity($"{context.Request.Method} {route}", ActivityKind.Server, parent)
             ?.SetTag("http.request.method", context.Request.Method)
             .SetTag("http.route", route);
     }
 
-    /// <summary>Ends the span of a request that is answered with that status.</summary>
+    /// <summary>Ends the span of a request with the status of its answer.</summary>
     public static void End(this Activity? span, int? status)
     {
         span?.SetTag("http.response.status_code", status);

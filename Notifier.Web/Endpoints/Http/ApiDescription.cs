@@ -5,13 +5,13 @@ using Microsoft.OpenApi;
 
 namespace Notifier.Endpoints.Http;
 
-/// <summary>The routes that backends call, and what <c>/openapi/v1.json</c> says of them.</summary>
+/// <summary>The routes that backends call, and their description in <c>/openapi/v1.json</c>.</summary>
 internal static class ApiDescription
 {
     public static void Configure(OpenApiOptions options) => options.AddDocumentTransformer(static (document, _, _) =>
     {
         document.Info.Title = "Notifier";
-        document.Info.Description = "Publishes messages to browsers. What browsers use is a WebSocket: docs/protocol.md.";
+        document.Info.Description = "Publishes messages to browsers. Browsers use a WebSocket: docs/protocol.md.";
         document.Info.Version = "v1";
         return Task.CompletedTask;
     });
@@ -23,12 +23,12 @@ internal static class ApiDescription
             .WithName("publish")
             .WithSummary("Publishes the body on a channel")
             .WithParameter(ParameterLocation.Path, "channel", "The channel: UTF-8, percent-encoded, slashes included.")
-            .WithBody("The payload, whatever its type.", "*/*")
+            .WithBody("The payload, of any type.", "*/*")
             .WithProblems();
         app.MapPost("/publish", static (HttpContext context, PublishEndpoint publish) => publish.PublishManyAsync(context))
             .Traced("/publish")
             .WithName("publishMany")
-            .WithSummary("Publishes many messages in their order, or, when one is refused, none")
+            .WithSummary("Publishes many messages in order, or none if one is rejected")
             .WithBody("An array of objects with \"channel\" and \"data\", both strings.", "application/json")
             .WithProblems();
         app.MapMethods("/publish/{**channel}", [HttpMethods.Options], CrossOrigin.Preflight).ExcludeFromDescription();
@@ -50,7 +50,7 @@ internal static class ApiDescription
         }
     });
 
-    /// <summary>One that no handler declares, for each reads its address as it was written.</summary>
+    /// <summary>A parameter that the handler does not declare, because it reads the raw address.</summary>
     public static RouteHandlerBuilder WithParameter(
         this RouteHandlerBuilder route, ParameterLocation location, string name, string description, bool isRepeated = false) =>
         route.AddOpenApiOperationTransformer((operation, _, _) =>
@@ -68,7 +68,7 @@ internal static class ApiDescription
             return Task.CompletedTask;
         });
 
-    /// <summary>Told, not enforced: what curl sends unasked is called a form.</summary>
+    /// <summary>Described, not enforced: curl's default content type is that of a form.</summary>
     private static RouteHandlerBuilder WithBody(this RouteHandlerBuilder route, string description, string type) =>
         route.AddOpenApiOperationTransformer((operation, _, _) =>
         {
@@ -90,8 +90,7 @@ internal static class ApiDescription
 }
 
 /// <summary>
-/// What only <c>/openapi/v1.json</c> asks the serializer about: a build without reflection (Native AOT) knows of a type what is
-/// generated, and nothing else.
+/// Types that only <c>/openapi/v1.json</c> serializes. A build without reflection (Native AOT) can serialize only types with generated code.
 /// </summary>
 [JsonSerializable(typeof(ProblemDetails))]
 [JsonSerializable(typeof(string))]

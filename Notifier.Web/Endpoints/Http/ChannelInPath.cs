@@ -5,16 +5,16 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Notifier.Endpoints.Http;
 
 /// <summary>
-/// The channel at the end of an address, such as <c>/publish/{channel}</c>, as it was written: ASP.NET Core leaves <c>%2F</c> and what is not UTF-8 undecoded, and
-/// folds <c>..</c>, so that the message would go to another channel.
+/// The channel at the end of a raw address, such as <c>/publish/{channel}</c>. ASP.NET Core's path does not decode <c>%2F</c> and invalid UTF-8, and removes
+/// <c>..</c>, so that the message would go to another channel.
 /// </summary>
 internal static class ChannelInPath
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <param name="context">The request.</param>
-    /// <param name="prefix">What is before it: <c>/publish/</c>.</param>
-    /// <returns>Null when it is not UTF-8, or the address was folded.</returns>
+    /// <param name="prefix">The address before the channel: <c>/publish/</c>.</param>
+    /// <returns>Null when the channel is not UTF-8, or the raw address does not contain the prefix.</returns>
     public static string? Read(HttpContext context, string prefix)
     {
         var target = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
@@ -22,7 +22,7 @@ internal static class ChannelInPath
         var at = path.IndexOf(prefix, StringComparison.OrdinalIgnoreCase);
         if (at < 0)
             return null;
-        // A plus is a plus here, unlike in a query.
+        // In a path, unlike in a query, a plus is a plus.
         var bytes = Encoding.ASCII.GetBytes(path[(at + prefix.Length)..].Replace("+", "%2B", StringComparison.Ordinal));
         try
         {

@@ -7,8 +7,8 @@ using Microsoft.Net.Http.Headers;
 namespace Notifier.Endpoints.Http;
 
 /// <summary>
-/// The JavaScript client, for the pages of all hosts: under its own name, which always has the newest, and under one with a hash of what
-/// is in it, for Subresource Integrity. Read and compressed once, at the start.
+/// The JavaScript client, for pages of all origins: under its plain name, which is always the newest version, and under a name with a hash of its
+/// content, for Subresource Integrity. Read and compressed once, at the start.
 /// </summary>
 internal sealed class ClientScripts
 {
@@ -38,7 +38,7 @@ internal sealed class ClientScripts
         Snippets = snippets;
     }
 
-    /// <summary>Each file's name with its hash, and what a page says to have that and nothing else.</summary>
+    /// <summary>Each file's name with its hash, and its integrity value.</summary>
     public IReadOnlyDictionary<string, ClientScript> Snippets { get; }
 
     /// <returns>False when the request is for something else.</returns>
@@ -55,7 +55,7 @@ internal sealed class ClientScripts
     private static async Task AnswerAsync(HttpContext context, Answer answer, bool hasBody)
     {
         var headers = context.Response.Headers;
-        // It is no secret, and asks for no cookies: any page may have it, also one that isolates itself (COEP).
+        // The files are public and use no cookies: any page may load them, including one that isolates itself (COEP).
         headers.AccessControlAllowOrigin = "*";
         headers["Cross-Origin-Resource-Policy"] = "cross-origin";
         headers.Vary = "Accept-Encoding";
@@ -95,7 +95,7 @@ internal sealed class ClientScripts
     private sealed record Answer(byte[] Content, byte[] Gzip, string Type, string ETag, string CacheControl);
 }
 
-/// <summary>What goes into <c>src</c> and <c>integrity</c>.</summary>
+/// <summary>The values of <c>src</c> and <c>integrity</c>.</summary>
 internal sealed record ClientScript(string Src, string Integrity);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
@@ -104,7 +104,7 @@ internal sealed partial class ClientJson : JsonSerializerContext;
 
 internal static class ClientRoute
 {
-    /// <summary>Before the static files, which know nothing of other hosts' pages.</summary>
+    /// <summary>Before the static files, whose answers lack the headers for other origins.</summary>
     public static void UseClientScripts(this IApplicationBuilder app)
     {
         var scripts = app.ApplicationServices.GetRequiredService<ClientScripts>();
@@ -113,6 +113,6 @@ internal static class ClientRoute
 
     public static void MapClientSnippets(this WebApplication app) =>
         app.MapGet("/notifier.json", static (ClientScripts scripts) => TypedResults.Json(scripts.Snippets, ClientJson.Default.IReadOnlyDictionaryStringClientScript))
-            .WithSummary("The client's names with a hash, and their integrity")
+            .WithSummary("The client's file names with a hash, and their integrity values")
             .ExcludeFromDescription();
 }

@@ -4,10 +4,10 @@ using Notifier.Redis;
 
 namespace Notifier.Endpoints.Http;
 
-/// <param name="Nodes">How many nodes were told; null on a Cluster, where Redis does not know.</param>
+/// <param name="Nodes">How many nodes received the request; null on a Cluster, where Redis does not know.</param>
 internal sealed record DisconnectResponse(long? Nodes);
 
-/// <summary><c>POST /disconnect</c>: a backend has visitors leave, on whatever node they are.</summary>
+/// <summary><c>POST /disconnect</c>: a backend disconnects callers, on all nodes.</summary>
 internal static class DisconnectEndpoint
 {
     private const int MaxBytes = 4 * 1024;
@@ -16,7 +16,7 @@ internal static class DisconnectEndpoint
         app.MapPost("/disconnect", static (HttpContext context, RedisPublisher redis) => DisconnectAsync(context, redis))
             .WithName("disconnect")
             .WithSummary("Closes all connections of a subject, or one connection, with 4403")
-            .WithDescription("Body: {\"sub\":\"…\"} or {\"connection\":\"…\"}. A visitor whose token is still good can come back: have it no longer be.")
+            .WithDescription("Body: {\"sub\":\"…\"} or {\"connection\":\"…\"}. A caller whose token is still valid can reconnect: revoke the token first.")
             .RequireApiKey()
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
@@ -31,7 +31,7 @@ internal static class DisconnectEndpoint
             return TypedResults.Ok(new DisconnectResponse(nodes[0]));
         context.Response.Headers.RetryAfter = $"{AccessRefusalExtensions.RetryAfterSeconds}";
         return TypedResults.Problem(
-            $"nobody is sure to be disconnected: {failure.Message}", statusCode: StatusCodes.Status503ServiceUnavailable);
+            $"connections may not have been disconnected: {failure.Message}", statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
     private static async Task<DisconnectRequest?> ReadAsync(HttpRequest request)

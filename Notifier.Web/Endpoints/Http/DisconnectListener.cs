@@ -9,9 +9,9 @@ using StackExchange.Redis;
 
 namespace Notifier.Endpoints.Http;
 
-/// <summary>Whom to disconnect: one of the two.</summary>
-/// <param name="Sub">All connections of whoever this is.</param>
-/// <param name="Connection">The one that was told this in its <c>welcome</c>.</param>
+/// <summary>What to disconnect: one of the two.</summary>
+/// <param name="Sub">All connections of this subject.</param>
+/// <param name="Connection">The connection with this id, which its <c>welcome</c> contained.</param>
 internal sealed record DisconnectRequest(string? Sub = null, string? Connection = null)
 {
     public bool IsValid => Sub is { Length: > 0 } != Connection is { Length: > 0 };
@@ -25,8 +25,8 @@ internal sealed record DisconnectRequest(string? Sub = null, string? Connection 
 internal sealed partial class DisconnectJson : JsonSerializerContext;
 
 /// <summary>
-/// What backends ask one node to do, all nodes do: it goes over Redis, on a channel that no browser can hear or publish on. Only where there are
-/// API keys: else nobody can ask.
+/// Carries out on all nodes what a backend requests from one: the request goes through Redis, on a channel that no browser can subscribe to or publish
+/// on. Only where there are API keys: without them there are no requests.
 /// </summary>
 internal sealed partial class DisconnectListener(
     RedisBackplane backplane, RedisNames names, ConnectionRegistry connections, RecentDisconnections recent, ApiKeys keys,
@@ -43,10 +43,10 @@ internal sealed partial class DisconnectListener(
         if (!keys.Any)
             return;
         backplane.Restored += () => _ = SubscribeAsync();
-        await SubscribeAsync().WaitAsync(stoppingToken);      // Redis may never come
+        await SubscribeAsync().WaitAsync(stoppingToken);      // Redis may never be available
     }
 
-    /// <summary>Once for each connection to Redis: one that is lost and comes back subscribes again by itself, also what it could not at first.</summary>
+    /// <summary>Once for each multiplexer, which subscribes again by itself after each reconnect, even if the first attempt failed.</summary>
     private async Task SubscribeAsync()
     {
         try
@@ -61,11 +61,11 @@ internal sealed partial class DisconnectListener(
         }
         catch (Exception error) when (error is RedisException or TimeoutException or OperationCanceledException or ObjectDisposedException)
         {
-            // It is away, or the process ends.
+            // Redis is unavailable, or the process ends.
         }
     }
 
-    /// <summary>Called by the library, for each message.</summary>
+    /// <summary>Called by the Redis library for each message.</summary>
     private void Disconnect(RedisValue message)
     {
         if (Read(message) is not { } asked)
@@ -73,7 +73,7 @@ internal sealed partial class DisconnectListener(
             Log.Strange(logger, Channel);
             return;
         }
-        // Those who are just coming are told by this; a connection has nothing to be called by until it is there.
+        // For callers in the middle of their handshake. A connection has no id before it is registered.
         if (asked.Sub is not null)
             recent.Add(asked.Sub);
         var count = 0;
@@ -101,13 +101,13 @@ internal sealed partial class DisconnectListener(
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Warning, "POST /disconnect on another node will not reach this one: Redis does not allow it to subscribe to {Channel}: {Error}")]
+        [LoggerMessage(LogLevel.Warning, "POST /disconnect on another node does not reach this node: Redis does not allow this node to subscribe to {Channel}: {Error}")]
         public static partial void Refused(ILogger logger, string channel, string error);
 
-        [LoggerMessage(2, LogLevel.Warning, "Somebody published on {Channel} what is no disconnection.")]
+        [LoggerMessage(LogLevel.Warning, "An invalid request was published on {Channel} and is ignored.")]
         public static partial void Strange(ILogger logger, string channel);
 
-        [LoggerMessage(3, LogLevel.Information, "A backend has {Count} connections of this node disconnected.")]
+        [LoggerMessage(LogLevel.Information, "A backend disconnected {Count} connections of this node.")]
         public static partial void Disconnected(ILogger logger, int count);
     }
 }

@@ -10,8 +10,8 @@ using Notifier.Names;
 namespace Notifier.Endpoints.Http;
 
 /// <summary>
-/// <c>GET /history/{channel}</c>: what is kept of a durable channel, for whoever may subscribe to it. <c>GET /position</c>: where the journal
-/// stands, to be rendered into a page that will subscribe after it.
+/// <c>GET /history/{channel}</c>: the stored messages of a durable channel, for callers who may subscribe to it. <c>GET /position</c>: the journal's
+/// latest position, for a page that will subscribe after it.
 /// </summary>
 internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenticator authenticator, OriginRules origins)
 {
@@ -21,33 +21,33 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
 
     public async Task<Results<Ok<HistoryPage>, ProblemHttpResult>> ReadAsync(HttpContext context)
     {
-        var (caller, stranger) = await AuthenticateAsync(context);
-        if (stranger is not null)
-            return stranger;
+        var (caller, refused) = await AuthenticateAsync(context);
+        if (refused is not null)
+            return refused;
         if (ChannelInPath.Read(context, Prefix) is not { } channel)
-            return Problem(StatusCodes.Status400BadRequest, "write the address as /history/ and then the channel, in UTF-8 and percent-encoded");
+            return Problem(StatusCodes.Status400BadRequest, "invalid address: write /history/ and then the channel, in UTF-8 and percent-encoded");
         var name = Name.Channel(channel);
         if ((rules.Check(name) ?? caller!.Subscribe.Check(name)) is { } refusal)
             return Problem(refusal.Kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden, refusal.Message);
         if (!journal.Channels.Contain(name))
-            return Problem(StatusCodes.Status404NotFound, "nothing is kept of this channel: it is not in History:Durable:Channels");
+            return Problem(StatusCodes.Status404NotFound, "the channel is not durable: it is not in History:Durable:Channels");
         if (!TryReadLimit(context.Request.Query["limit"], out var limit))
-            return Problem(StatusCodes.Status400BadRequest, $"limit is a number from 1 to {Journal.MaxMessages}");
+            return Problem(StatusCodes.Status400BadRequest, $"limit must be a number from 1 to {Journal.MaxMessages}");
         try
         {
             return TypedResults.Ok(await ReadAsync(name, context.Request.Query["after"], limit));
         }
         catch (Exception error) when (Journal.IsFault(error))
         {
-            return Away(context);
+            return Unavailable(context);
         }
     }
 
     public async Task<Results<Ok<JournalHeadPosition>, ProblemHttpResult>> PositionAsync(HttpContext context)
     {
-        var (_, stranger) = await AuthenticateAsync(context);
-        if (stranger is not null)
-            return stranger;
+        var (_, refused) = await AuthenticateAsync(context);
+        if (refused is not null)
+            return refused;
         if (!journal.Channels.Any)
             return Problem(StatusCodes.Status404NotFound, "no channel is durable: see History:Durable:Channels");
         try
@@ -57,7 +57,7 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
         }
         catch (Exception error) when (Journal.IsFault(error))
         {
-            return Away(context);
+            return Unavailable(context);
         }
     }
 
@@ -69,7 +69,7 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
         return HistoryPage.From(await journal.ReadLastAsync(name, limit), after is null ? null : false);
     }
 
-    private async Task<(Caller? Visitor, ProblemHttpResult? Refusal)> AuthenticateAsync(HttpContext context)
+    private async Task<(Caller? Caller, ProblemHttpResult? Refusal)> AuthenticateAsync(HttpContext context)
     {
         if (origins.Check(context) is { } foreign)
             return (null, CrossOrigin.Refusal(foreign));
@@ -83,10 +83,10 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
         return text is null || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= Journal.MaxMessages);
     }
 
-    private static ProblemHttpResult Away(HttpContext context)
+    private static ProblemHttpResult Unavailable(HttpContext context)
     {
         context.Response.Headers.RetryAfter = $"{RetryAfterSeconds}";
-        return Problem(StatusCodes.Status503ServiceUnavailable, "Redis is away, or refuses to have the history read; try again");
+        return Problem(StatusCodes.Status503ServiceUnavailable, "Redis is unavailable, or does not allow Notifier to read the history; try again");
     }
 
     private static ProblemHttpResult Problem(int status, string message) => TypedResults.Problem(message, statusCode: status);
@@ -98,19 +98,19 @@ internal static class HistoryRoutes
     {
         app.MapGet("/history/{**channel}", static (HttpContext context, HistoryEndpoint history) => history.ReadAsync(context))
             .WithName("history")
-            .WithSummary("The messages that are kept of a durable channel")
-            .WithDescription("Those after a position, the first ones first; or, without one, the last ones.")
+            .WithSummary("The stored messages of a durable channel")
+            .WithDescription("With a position, the first messages after it; without one, the last messages.")
             .WithParameter(ParameterLocation.Path, "channel", "The channel: UTF-8, percent-encoded, slashes included.")
             .WithParameter(ParameterLocation.Query, "after", "A position.")
-            .WithParameter(ParameterLocation.Query, "limit", $"How many at most: 1 to {Journal.MaxMessages}, usually 100.")
+            .WithParameter(ParameterLocation.Query, "limit", $"How many messages at most: 1 to {Journal.MaxMessages}; default 100.")
             .WithReadProblems()
             .ProducesProblem(StatusCodes.Status400BadRequest);
         app.MapGet("/position", static (HttpContext context, HistoryEndpoint history) => history.PositionAsync(context))
             .WithName("position")
-            .WithSummary("The position of the latest durable message: a page that is rendered now subscribes after it, and misses nothing")
+            .WithSummary("The position of the latest durable message: a page that is rendered now and subscribes after it misses nothing")
             .WithReadProblems();
         app.MapGet("/notifier.lua", static () => TypedResults.Text(JournalScripts.Publish, "text/x-lua; charset=utf-8"))
-            .WithSummary("The script by which backends publish durable messages: see docs/history.md");
+            .WithSummary("The Lua script with which backends publish durable messages: see docs/history.md");
         app.MapMethods("/history/{**channel}", [HttpMethods.Options], CrossOrigin.Preflight).ExcludeFromDescription();
         app.MapMethods("/position", [HttpMethods.Options], CrossOrigin.Preflight).ExcludeFromDescription();
     }

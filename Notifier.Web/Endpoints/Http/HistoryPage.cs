@@ -5,15 +5,15 @@ using Notifier.Messages;
 
 namespace Notifier.Endpoints.Http;
 
-/// <summary>Where the journal stands.</summary>
-/// <param name="Position">What browsers can subscribe after, on every durable channel.</param>
+/// <summary>The latest position of the journal.</summary>
+/// <param name="Position">Browsers can subscribe after it, on every durable channel.</param>
 internal sealed record JournalHeadPosition(string Position);
 
-/// <summary>What is kept of a channel.</summary>
+/// <summary>Stored messages of a channel.</summary>
 /// <param name="Messages">In order.</param>
-/// <param name="Position">Up to here these are all: the next ones come after it.</param>
-/// <param name="Recovered">Whether these are all after the given position; absent where none was given.</param>
-/// <param name="HasMore">Whether there are more after <paramref name="Position"/> now.</param>
+/// <param name="Position">The next page comes after it.</param>
+/// <param name="Recovered">Whether no message after the given position is missing; absent without a position.</param>
+/// <param name="HasMore">Whether there are messages after <paramref name="Position"/> now.</param>
 internal sealed record HistoryPage(
     HistoryMessage[] Messages, string Position,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Recovered,
@@ -24,9 +24,9 @@ internal sealed record HistoryPage(
         new JournalPosition(page.Epoch.Mark, page.UpTo).ToString(), recovered, HasMore: !page.IsLast);
 }
 
-/// <summary>A message that is kept.</summary>
-/// <param name="Data">The payload.</param>
-/// <param name="Base64">The payload, where it is no text.</param>
+/// <summary>A stored message.</summary>
+/// <param name="Data">The payload, if it is text.</param>
+/// <param name="Base64">The payload, if it is not text.</param>
 /// <param name="At">When it was published, by Redis' clock.</param>
 /// <param name="Position">Its position.</param>
 internal sealed record HistoryMessage(
@@ -37,7 +37,7 @@ internal sealed record HistoryMessage(
     public static HistoryMessage From(in Message message, JournalEpoch epoch) => new(
         message.IsText ? Encoding.UTF8.GetString(message.Payload.Span) : null,
         message.IsText ? null : Convert.ToBase64String(message.Payload.Span),
-        DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(message.JournalId),       // ids are made of time
+        DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(message.JournalId),       // an id is a time
         new JournalPosition(epoch.Mark, message.JournalId).ToString());
 }
 

@@ -5,19 +5,19 @@ using Notifier.Access.Origins;
 
 namespace Notifier.Endpoints.Http;
 
-/// <summary>What is for operators and backends, not for visitors.</summary>
+/// <summary>Routes for operators and backends, not for visitors.</summary>
 internal static class OperatorAccess
 {
-    /// <summary>For what changes something: an API key, shown by header.</summary>
+    /// <summary>For a route that changes something: requires an API key in a header.</summary>
     public static RouteHandlerBuilder RequireApiKey(this RouteHandlerBuilder route) => route.Guard(RefusalAsync);
 
     /// <summary>
-    /// For what only shows something: an API key, or a port that visitors do not reach (<c>Access:OperatorPort</c>); in Development also this
-    /// very machine.
+    /// For a route that only shows something: requires an API key, or a port that visitors cannot reach (<c>Access:OperatorPort</c>), or in
+    /// Development the same machine.
     /// </summary>
     public static RouteHandlerBuilder RequireOperator(this RouteHandlerBuilder route) => route.Guard(CheckAsync);
 
-    /// <summary>The same, for what is no handler. Null when it may be shown.</summary>
+    /// <summary>The same without a route handler. Null when access is allowed.</summary>
     public static async Task<AccessRefusal?> CheckAsync(HttpContext context) =>
         IsOperatorPort(context) || IsDeveloper(context) ? null : await RefusalAsync(context);
 
@@ -25,7 +25,8 @@ internal static class OperatorAccess
         context.RequestServices.GetRequiredService<IOptions<AccessOptions>>().Value.OperatorPort is { } port && context.Connection.LocalPort == port;
 
     /// <summary>
-    /// Not what a tunnel relays, which comes from here too; and not a page of another site whose name was made to mean this machine (DNS rebinding).
+    /// Not for requests through a tunnel, which come from this machine too; nor from a page whose host name an attacker pointed to this machine (DNS
+    /// rebinding).
     /// </summary>
     private static bool IsDeveloper(HttpContext context) =>
         context.RequestServices.GetRequiredService<IHostEnvironment>().IsDevelopment()
@@ -42,6 +43,6 @@ internal static class OperatorAccess
     private static async Task<AccessRefusal?> RefusalAsync(HttpContext context)
     {
         var (caller, refusal) = await context.RequestServices.GetRequiredService<Authenticator>().AuthenticateBackendAsync(context);
-        return refusal ?? (caller!.ApiKey is null ? AccessRefusal.Forbidden("this is for backends: an API key is needed (Access:ApiKeys)") : null);
+        return refusal ?? (caller!.ApiKey is null ? AccessRefusal.Forbidden("only backends may do this: an API key is required (Access:ApiKeys)") : null);
     }
 }

@@ -16,7 +16,7 @@ using Notifier.Redis;
 namespace Notifier.Endpoints.Http;
 
 /// <summary>
-/// <c>POST /publish</c>: PUBLISH for backends without a client for Redis, and for whoever is granted it.
+/// <c>POST /publish</c>: PUBLISH for backends without a Redis client, and for callers with a grant to publish.
 /// </summary>
 internal sealed class PublishEndpoint(
     Publisher publisher, HubMetrics metrics, NameRules rules, Authenticator authenticator, OriginRules origins, IOptions<LimitsOptions> limits)
@@ -31,7 +31,7 @@ internal sealed class PublishEndpoint(
 
     private int MaxBytes => limits.Value.PayloadBytes;
 
-    /// <summary>The payload is the body, whatever its type.</summary>
+    /// <summary>The payload is the body, of any content type.</summary>
     public async Task<Results<Ok<PublishResponse>, ProblemHttpResult>> PublishAsync(HttpContext context)
     {
         if (origins.Check(context) is { } foreign)
@@ -40,20 +40,20 @@ internal sealed class PublishEndpoint(
         if ((unknown ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unidentified)
             return unidentified.ToProblem(context);
         if (ChannelInPath.Read(context, Prefix) is not { } channel)
-            return Problem(StatusCodes.Status400BadRequest, "write the address as /publish/ and then the channel, in UTF-8 and percent-encoded");
+            return Problem(StatusCodes.Status400BadRequest, "invalid address: write /publish/ and then the channel, in UTF-8 and percent-encoded");
         if (Check(caller!.Publish, channel) is { } refusal)
             return refusal;
         var key = context.Request.Headers[KeyHeader] is { Count: > 0 } keys ? keys.ToString() : null;
         if (CheckKey(channel, key) is { } unusable)
             return unusable;
         if (await ReadAsync(context, MaxBytes) is not { } payload)
-            return TooLarge($"a payload may have {MaxBytes} bytes (Limits:PayloadBytes)");
+            return TooLarge($"the payload is larger than {MaxBytes} bytes (Limits:PayloadBytes)");
         var request = new PublishRequest(channel, payload, key);
         var (results, failure) = await PublishAsync([request]);
         return failure is null ? TypedResults.Ok(PublishResponse.From(request, results[0])) : Failed(context, failure);
     }
 
-    /// <summary>Many at once, in their order: none is published unless all may be.</summary>
+    /// <summary>Many messages, in order: none is published unless all may be.</summary>
     public async Task<Results<Ok<PublishResponse[]>, ProblemHttpResult>> PublishManyAsync(HttpContext context)
     {
         if (origins.Check(context) is { } foreign)
@@ -61,9 +61,9 @@ internal sealed class PublishEndpoint(
         var (caller, unknown) = await authenticator.AuthenticateAsync(context);
         if ((unknown ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unidentified)
             return unidentified.ToProblem(context);
-        // In JSON a byte may take six: \u0000.
+        // In JSON a byte may become six: \u0000.
         if (await ReadAsync(context, 6L * MaxBytes) is not { } body)
-            return TooLarge($"a body may have {6L * MaxBytes} bytes (six times Limits:PayloadBytes)");
+            return TooLarge($"the body is larger than {6L * MaxBytes} bytes (six times Limits:PayloadBytes)");
         if (Parse(body, out var messages) is { } problem)
             return problem;
         foreach (var (message, n) in messages.Select(static (message, n) => (message, n)))
@@ -71,7 +71,7 @@ internal sealed class PublishEndpoint(
             if (Check(caller!.Publish, message.Channel, $"message {n}: ") is { } refusal)
                 return refusal;
             if (Encoding.UTF8.GetByteCount(message.Data) > MaxBytes)
-                return TooLarge($"message {n}: a payload may have {MaxBytes} bytes (Limits:PayloadBytes)");
+                return TooLarge($"message {n}: the payload is larger than {MaxBytes} bytes (Limits:PayloadBytes)");
             if (CheckKey(message.Channel, message.Key, $"message {n}: ") is { } unusable)
                 return unusable;
         }
@@ -100,16 +100,16 @@ internal sealed class PublishEndpoint(
             : null;
     }
 
-    /// <summary>Redis remembers keys of durable channels only: elsewhere one would promise what nobody keeps.</summary>
+    /// <summary>Only durable channels have keys: elsewhere Notifier cannot recognise a repetition.</summary>
     private ProblemHttpResult? CheckKey(string channel, string? key, string where = "")
     {
         if (key is null)
             return null;
         if (key.Length is 0 or > MaxKeyCharacters || key.Any(static c => c is < ' ' or > '~'))
-            return Problem(StatusCodes.Status400BadRequest, $"{where}a key is 1 to {MaxKeyCharacters} printable ASCII characters");
+            return Problem(StatusCodes.Status400BadRequest, $"{where}a key must be 1 to {MaxKeyCharacters} printable ASCII characters");
         return publisher.IsDurable(channel)
             ? null
-            : Problem(StatusCodes.Status400BadRequest, $"{where}a key needs a durable channel (History:Durable:Channels); leave it out, or make this one durable");
+            : Problem(StatusCodes.Status400BadRequest, $"{where}a key requires a durable channel (History:Durable:Channels): omit the key, or make the channel durable");
     }
 
     private static ProblemHttpResult? Parse(byte[] body, out PublishMessage[] messages)
@@ -121,10 +121,10 @@ internal sealed class PublishEndpoint(
         }
         catch (JsonException error)
         {
-            // Not the library's own text: it speaks of our types.
+            // Not the library's own text, which contains the names of our types.
             return Problem(
                 StatusCodes.Status400BadRequest,
-                $"send [{{\"channel\":\"…\",\"data\":\"…\"}}, …] as JSON, both strings, and both there once: {error.Path ?? "$"} is not so "
+                $"send [{{\"channel\":\"…\",\"data\":\"…\"}}, …] as JSON, each with both strings, once: {error.Path ?? "$"} is invalid "
                 + $"(line {error.LineNumber + 1}, byte {error.BytePositionInLine})");
         }
         return messages.Length is 0 or > MaxMessages
@@ -134,10 +134,10 @@ internal sealed class PublishEndpoint(
                 : null;
     }
 
-    /// <summary>The body; null when it has more bytes, and then the rest was not read.</summary>
-    private static async Task<byte[]?> ReadAsync(HttpContext context, long most)
+    /// <summary>The body; null when it is larger than <paramref name="limit"/> bytes, and then the rest was not read.</summary>
+    private static async Task<byte[]?> ReadAsync(HttpContext context, long limit)
     {
-        if (context.Request.ContentLength > most)
+        if (context.Request.ContentLength > limit)
             return null;
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
             size.MaxRequestBodySize = null;     // counted here
@@ -146,9 +146,9 @@ internal sealed class PublishEndpoint(
         {
             var read = await reader.ReadAsync(context.RequestAborted);
             var body = read.Buffer;
-            if (body.Length > most || read.IsCompleted)
+            if (body.Length > limit || read.IsCompleted)
             {
-                var whole = body.Length > most ? null : body.ToArray();
+                var whole = body.Length > limit ? null : body.ToArray();
                 reader.AdvanceTo(body.End);
                 return whole;
             }

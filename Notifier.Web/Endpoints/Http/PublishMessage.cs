@@ -3,26 +3,26 @@ using Notifier.History.Durable;
 
 namespace Notifier.Endpoints.Http;
 
-/// <summary>One message to be published.</summary>
+/// <summary>One message to publish.</summary>
 internal sealed class PublishMessage
 {
     /// <summary>The channel.</summary>
     public required string Channel { get; init; }
 
-    /// <summary>The payload: a string. What is an object has to be made one (<c>JSON.stringify</c>).</summary>
+    /// <summary>The payload: a string. Make an object a string (<c>JSON.stringify</c>).</summary>
     public required string Data { get; init; }
 
     /// <summary>Of two messages of a durable channel with the same key within ten minutes, the second is not published.</summary>
     public string? Key { get; init; }
 }
 
-/// <summary>A message that Redis has taken.</summary>
+/// <summary>A published message.</summary>
 /// <param name="Channel">The channel.</param>
 /// <param name="RedisReceivers">
-/// To how many clients of Redis it went: servers such as this one, not browsers. Null on a Cluster, and for a repeated one.
+/// How many clients of Redis received it: servers such as this one, not browsers. Null on a Cluster, and for a repeated message.
 /// </param>
-/// <param name="Position">Of a durable channel: what browsers can subscribe after.</param>
-/// <param name="IsRepeated">Whether it had been published before, with the same key, and so was not now.</param>
+/// <param name="Position">Only of a durable channel: browsers can subscribe after it.</param>
+/// <param name="IsRepeated">Whether a message with the same key was published before, so that this one was not.</param>
 internal sealed record PublishResponse(
     string Channel, long? RedisReceivers,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Position,

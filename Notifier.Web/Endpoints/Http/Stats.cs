@@ -2,34 +2,34 @@ using System.Text.Json.Serialization;
 
 namespace Notifier.Endpoints.Http;
 
-/// <summary>What a node does at this moment.</summary>
-/// <param name="Version">Of Notifier, and the commit it was built from.</param>
-/// <param name="UptimeSeconds">Since the process began.</param>
-/// <param name="Connections">Those that are open.</param>
-/// <param name="Names">What they subscribe to.</param>
-/// <param name="TopTalkers">The names with the most messages a second, the busiest first.</param>
-/// <param name="Delivered">What went out since the process began.</param>
-/// <param name="Kept">What is kept of recent messages.</param>
+/// <summary>The current state of a node.</summary>
+/// <param name="Version">The version of Notifier, and its commit.</param>
+/// <param name="UptimeSeconds">Seconds since the process started.</param>
+/// <param name="Connections">Open connections.</param>
+/// <param name="Names">Their names.</param>
+/// <param name="TopTalkers">The names with the most messages a second, in descending order.</param>
+/// <param name="Delivered">What was sent since the process started.</param>
+/// <param name="Kept">The memory of recent messages.</param>
 /// <param name="Redis">The connection to Redis.</param>
 internal sealed record Stats(
     string Version, long UptimeSeconds, ConnectionStats Connections, NameStats Names, IReadOnlyList<NameStat> TopTalkers, DeliveryStats Delivered,
     KeptStats Kept, RedisStats Redis);
 
-/// <param name="Total">All of them.</param>
-/// <param name="ByTransport">How many of each kind.</param>
+/// <param name="Total">All connections.</param>
+/// <param name="ByTransport">Connections of each transport.</param>
 internal sealed record ConnectionStats(int Total, IReadOnlyDictionary<string, int> ByTransport);
 
-/// <param name="Total">How many names there are, lingering ones included.</param>
-/// <param name="Subscribers">How many connections hold them, added up.</param>
-/// <param name="Behind">How many of these have not been sent what came more than a second ago.</param>
-/// <param name="Largest">The names with the most subscribers, as many as were asked for (<c>?names=</c>).</param>
+/// <param name="Total">The number of names, including lingering ones.</param>
+/// <param name="Subscribers">The subscribers of all names, added up.</param>
+/// <param name="Behind">How many of these have not yet been sent a message that arrived more than a second ago.</param>
+/// <param name="Largest">The names with the most subscribers, as many as the request asks for (<c>?names=</c>).</param>
 internal sealed record NameStats(int Total, int Subscribers, int Behind, IReadOnlyList<NameStat> Largest);
 
-/// <param name="Channel">Its name, where it is a channel.</param>
-/// <param name="Pattern">Its name, where it is a pattern.</param>
-/// <param name="Subscribers">How many connections hold it.</param>
-/// <param name="Messages">How many messages came since it was subscribed.</param>
-/// <param name="MessagesPerSecond">Smoothed over some ten seconds.</param>
+/// <param name="Channel">The name, if it is a channel.</param>
+/// <param name="Pattern">The name, if it is a pattern.</param>
+/// <param name="Subscribers">How many connections are subscribed to it.</param>
+/// <param name="Messages">How many messages arrived since Notifier subscribed to it.</param>
+/// <param name="MessagesPerSecond">Smoothed over about 10 s.</param>
 internal sealed record NameStat(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Channel,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Pattern,
@@ -39,8 +39,8 @@ internal sealed record DeliveryStats(long Messages, long Bytes);
 
 internal sealed record KeptStats(long Bytes, long Limit);
 
-/// <param name="State">up, away, refused or deaf.</param>
-/// <param name="ProbeMilliseconds">How long the latest message took from this node through Redis and back.</param>
+/// <param name="State">One of up, away, refused, deaf.</param>
+/// <param name="ProbeMilliseconds">How long the latest probe message took from this node through Redis and back.</param>
 internal sealed record RedisStats(string State, double? ProbeMilliseconds);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

@@ -8,7 +8,7 @@ using Notifier.Redis;
 
 namespace Notifier.Endpoints.Http;
 
-/// <summary><c>GET /stats</c>: what this node does at this moment, for people; what it did before is in the metrics.</summary>
+/// <summary><c>GET /stats</c>: the current state of this node, for people. Its past is in the metrics.</summary>
 internal sealed class StatsEndpoint(
     SubscriptionHub hub, ConnectionRegistry connections, RedisBackplane backplane, RedisProbe probe, RedisMetrics redis, TimeProvider time)
 {
@@ -16,14 +16,14 @@ internal sealed class StatsEndpoint(
     private const int MaxNames = 10_000;
     private const int Talkers = 10;
 
-    private readonly long began = time.GetTimestamp();
+    private readonly long started = time.GetTimestamp();
 
     public Results<Ok<Stats>, ProblemHttpResult> Read(HttpRequest request)
     {
         var asked = request.Query["names"].ToString();
         var most = DefaultNames;
         if (asked.Length > 0 && !(int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out most) && most <= MaxNames))
-            return TypedResults.Problem($"names is a number from 0 to {MaxNames}", statusCode: StatusCodes.Status400BadRequest);
+            return TypedResults.Problem($"names must be a number from 0 to {MaxNames}", statusCode: StatusCodes.Status400BadRequest);
         request.HttpContext.Response.Headers.CacheControl = "no-store";
         return TypedResults.Ok(Snapshot(most));
     }
@@ -35,7 +35,7 @@ internal sealed class StatsEndpoint(
         var sent = connections.CountSent();
         return new(
             ProductVersion.Text,
-            (long)time.GetElapsedTime(began).TotalSeconds,
+            (long)time.GetElapsedTime(started).TotalSeconds,
             new(open.Sum(), Transports.Names.Zip(open).ToDictionary(static one => one.First, static one => one.Second)),
             new(names.Count, names.Sum(static name => name.Subscribers), hub.CountBehind(), Top(names, most, static name => name.Subscribers)),
             Top(names.Where(static name => name.Messages > 0), Talkers, static name => name.PerSecond),
@@ -57,8 +57,8 @@ internal static class StatsRoute
 {
     public static void MapStats(this WebApplication app)
     {
-        app.Services.GetRequiredService<StatsEndpoint>();       // its clock runs from now on
-        // For operators, as /metrics is: not of the API that backends call, which is what is described.
+        app.Services.GetRequiredService<StatsEndpoint>();       // its uptime begins now
+        // For operators, like /metrics; the description has only the API that backends call.
         app.MapGet("/stats", static (HttpRequest request, StatsEndpoint stats) => stats.Read(request)).RequireOperator().ExcludeFromDescription();
     }
 }

@@ -1,20 +1,20 @@
 namespace Notifier.Connections;
 
-/// <summary>What stands in a <see cref="ChunkedSet{T}"/> remembers its place there.</summary>
+/// <summary>A member of a <see cref="ChunkedSet{T}"/> stores its place in the set.</summary>
 internal interface IChunkedSetMember
 {
-    /// <summary>Written by the set alone.</summary>
+    /// <summary>Written only by the set.</summary>
     int Place { get; set; }
 }
 
 /// <summary>
-/// A set whose members come and go in O(1), and that is walked in chunks while they do, without a copy. Not thread-safe:
-/// called under its owner's lock; a walk takes the lock once for each chunk.
+/// A set with O(1) addition and removal, which can be walked in chunks meanwhile, without a copy. Not thread-safe: called under the lock of
+/// the set's user; a walk enters that lock once for each chunk.
 /// </summary>
 /// <remarks>
-/// A walk goes from the end to the beginning. Who leaves is replaced by the last member, which a walk has visited already
-/// (or which stays ahead of it), so nobody who was there at the start is missed; somebody may be visited twice. Who
-/// comes is put at the end, and not visited.
+/// A walk goes from the end to the beginning. The last member replaces a member that leaves. A walk has visited the last member already, or
+/// still has it ahead, so no member that was there at the start is missed, but one may be visited twice. New members are added at the end and
+/// not visited.
 /// </remarks>
 internal class ChunkedSet<T> where T : class, IChunkedSetMember
 {
@@ -41,14 +41,16 @@ internal class ChunkedSet<T> where T : class, IChunkedSetMember
             Array.Resize(ref members, count * 2);
     }
 
-    /// <summary>Walks over the members, to be called without the lock.</summary>
-    /// <param name="gate">The owner's lock, taken while a chunk is copied.</param>
-    /// <param name="buffer">Where each chunk is copied to; cleared afterwards, so that it keeps nobody alive.</param>
+    /// <summary>Walks over the members. Called without the lock.</summary>
+    /// <param name="gate">The lock of the set's user, entered while a chunk is copied.</param>
+    /// <param name="buffer">Where each chunk is copied to; cleared afterwards, so that it keeps no member alive.</param>
     public Walk InChunks(Lock gate, Memory<T> buffer) => new(this, gate, buffer);
 
     /// <summary>
-    /// Copies the members before <paramref name="end"/>, as many as there is room for, and moves the end there. Under the owner's lock.
+    /// Copies as many members before <paramref name="end"/> as fit into <paramref name="chunk"/>, and moves the end to the first of them. Under the
+    /// lock.
     /// </summary>
+    /// <returns>How many were copied.</returns>
     public int CopyChunk(ref int end, Span<T> chunk)
     {
         end = Math.Min(end, count);
@@ -58,7 +60,7 @@ internal class ChunkedSet<T> where T : class, IChunkedSetMember
         return copied;
     }
 
-    /// <summary>For <c>foreach</c>: each turn is a chunk of members.</summary>
+    /// <summary>For <c>foreach</c>: each iteration is a chunk of members.</summary>
     internal ref struct Walk(ChunkedSet<T> members, Lock gate, Memory<T> room)
     {
         private readonly Span<T> buffer = room.Span;
@@ -73,7 +75,7 @@ internal class ChunkedSet<T> where T : class, IChunkedSetMember
         {
             buffer[..count].Clear();
             if (end == 0)
-                return false;       // most names have so few that the first chunk was all
+                return false;       // most sets are so small that the first chunk was all
             lock (gate)
                 count = members.CopyChunk(ref end, buffer);
             return count > 0;

@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Notifier.Connections;
 
 /// <summary>
-/// Whom limits per address count as one: an IPv4 address, or the /64 of an IPv6 address, for that much is given to one
-/// customer (RFC 6177). The default value is nobody's: it is not counted.
+/// What limits per address count as one address: an IPv4 address, or the /64 of an IPv6 address, because one customer gets at least that
+/// (RFC 6177). The default value is an unknown address, which is not counted.
 /// </summary>
 internal readonly record struct ClientAddress
 {
@@ -22,7 +22,7 @@ internal readonly record struct ClientAddress
 
     public static ClientAddress From(IPAddress address)
     {
-        // What a dual-stack socket says of an IPv4 client.
+        // A dual-stack socket reports an IPv4 client like this.
         if (address.IsIPv4MappedToIPv6)
             address = address.MapToIPv4();
         Span<byte> bytes = stackalloc byte[16];

@@ -4,28 +4,28 @@ using System.Text;
 
 namespace Notifier.Connections;
 
-/// <summary>What came from a client.</summary>
+/// <summary>What was read from a client.</summary>
 internal enum ClientMessageKind
 {
     Text,
     Binary,
 
-    /// <summary>More than the limit, or endless fragments of nothing; the rest was not read.</summary>
+    /// <summary>Larger than the limit, or too many empty fragments; the rest was not read.</summary>
     TooBig,
 
-    /// <summary>The client closes, or has answered our close.</summary>
+    /// <summary>The client closes, or has answered our close frame.</summary>
     Close,
 
-    /// <summary>The connection is gone, or the client broke the protocol (.NET has answered it).</summary>
+    /// <summary>The connection was lost, or the client violated the protocol (.NET has answered that).</summary>
     Lost,
 }
 
-/// <param name="Kind">What it is.</param>
-/// <param name="Text">What a text message says; how the connection was lost; else empty.</param>
+/// <param name="Kind">What was read.</param>
+/// <param name="Text">The text message, or how the connection was lost; else empty.</param>
 internal readonly record struct ClientMessage(ClientMessageKind Kind, string Text = "");
 
 /// <summary>
-/// Reads whole messages from a client, and never holds more than the limit. While a client is silent it owns no buffer.
+/// Reads whole messages from a client, and never buffers more than the limit. While a client is silent, there is no buffer.
 /// </summary>
 internal sealed class ClientReader(WebSocket socket, int limit)
 {
@@ -51,12 +51,12 @@ internal sealed class ClientReader(WebSocket socket, int limit)
         }
         catch (Exception error) when (IsLoss(error))
         {
-            // Here, not further up: an exception costs anew in each asynchronous method that it passes, and all clients may go at once.
+            // Here, not in a caller: an exception costs again in each asynchronous method that it passes, and all clients may be lost at once.
             return new(ClientMessageKind.Lost, error.Message);
         }
     }
 
-    /// <summary>Reads and forgets, until the client closes too, or is gone.</summary>
+    /// <summary>Reads and discards, until the client closes too, or is lost.</summary>
     public async ValueTask<ClientMessage> DrainAsync()
     {
         var buffer = new byte[512];
@@ -73,14 +73,14 @@ internal sealed class ClientReader(WebSocket socket, int limit)
         }
     }
 
-    /// <summary>Whether this is how a connection ends that nobody has closed.</summary>
+    /// <summary>Whether this exception means that a connection was lost.</summary>
     public static bool IsLoss(Exception error) =>
         error is WebSocketException or IOException or OperationCanceledException;
 
     private async ValueTask<ClientMessage> ReadAsync(Memory<byte> buffer)
     {
         var length = 0;
-        // Each fragment counts as one byte more, so that a message of endlessly many empty ones ends.
+        // Each fragment counts as one more byte, so that a message of empty fragments has an end.
         for (var counted = 0; ; counted++)
         {
             var part = await socket.ReceiveAsync(buffer[length..], CancellationToken.None);

@@ -3,8 +3,8 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// Frames of several feeds of one connection, put together to be sent in one write: a system call costs more than copying some
-/// kilobytes. One per thread.
+/// Frames of several sources of one connection, combined into one write: a system call costs more than copying a few kilobytes. One per
+/// thread.
 /// </summary>
 internal sealed class CombinedFrames
 {
@@ -12,11 +12,11 @@ internal sealed class CombinedFrames
     private static CombinedFrames? forThisThread;
 
     private readonly FrameBuffer buffer = new();
-    private readonly List<(FrameSource Feed, int Messages)> parts = [];
+    private readonly List<(FrameSource Source, int Messages)> parts = [];
 
     public static CombinedFrames ForThisThread => forThisThread ??= new CombinedFrames();
 
-    /// <summary>How many messages the frames stand for.</summary>
+    /// <summary>How many messages the frames contain.</summary>
     public int Messages { get; private set; }
 
     public FrameBatch Batch => new(buffer.Written, Messages);
@@ -29,7 +29,7 @@ internal sealed class CombinedFrames
         Append(first);
     }
 
-    /// <summary>Adds what comes next for a feed, while there is room.</summary>
+    /// <summary>Adds the next frames of a source, while there is room.</summary>
     public void Add(FrameSource source)
     {
         if (buffer.Length >= FrameBatch.Full)
@@ -41,17 +41,17 @@ internal sealed class CombinedFrames
         parts.Add((source, next.Count));
     }
 
-    /// <summary>Of the messages after those of the first feed, so many need not be sent again.</summary>
+    /// <summary>After the messages of the first source, the next <paramref name="taken"/> need not be sent again.</summary>
     public void Advance(int taken)
     {
         foreach (var (source, messages) in parts)
         {
-            var ofFeed = Math.Min(taken, messages);
-            if (ofFeed > 0)
-                source.Advance(ofFeed);
-            taken -= ofFeed;
+            var ofSource = Math.Min(taken, messages);
+            if (ofSource > 0)
+                source.Advance(ofSource);
+            taken -= ofSource;
         }
-        parts.Clear();      // keeps nobody alive
+        parts.Clear();      // or they keep the sources alive
     }
 
     private void Append(in FrameBatch batch)

@@ -3,24 +3,23 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// Something that a connection follows and that may have frames for it: a name it holds, as the connection sees it. All
-/// members are called by the connection's owner.
+/// A source of frames for one connection: a name that it is subscribed to. All members are called by the connection's owner.
 /// </summary>
 internal abstract class FrameSource
 {
-    /// <summary>Whether there is something that the connection has not been sent yet.</summary>
+    /// <summary>Whether it has frames that the connection has not been sent.</summary>
     public abstract bool IsBehind { get; }
 
-    /// <summary>Sends one slice of it.</summary>
+    /// <summary>Sends one slice of them.</summary>
     public abstract void CatchUp();
 
     /// <summary>
-    /// The small frames that come next, to be sent with those of another feed; nothing when there are none, or when it takes more than
-    /// that. Valid until this thread asks again.
+    /// The small frames that come next, to be sent with those of another source; empty when there are none, or when they cannot be sent that
+    /// way. Valid until this thread calls it again.
     /// </summary>
     public virtual FrameBatch Next() => FrameBatch.Nothing(0);
 
-    /// <summary>So many messages of <see cref="Next"/> need not be sent again.</summary>
+    /// <summary>The first <paramref name="messages"/> of <see cref="Next"/> need not be sent again.</summary>
     public virtual void Advance(int messages)
     {
     }

@@ -3,10 +3,12 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// What a connection follows, each in its turn, so that a busy name does not hold up the others. Owned by the owner; a field, never copied.
+/// The sources of a connection, which take turns, so that a busy name does not delay the others. Used by the connection's owner; a field, never
+/// copied.
 /// </summary>
 /// <remarks>
-/// Most connections follow one name, and among 10,000 of those each object that a message touches is fetched from memory. So the first needs none.
+/// Most connections have one source, and with 10,000 such connections, each object that a message touches is a cache miss. So the first source
+/// needs no list.
 /// </remarks>
 internal struct FrameSources
 {
@@ -40,10 +42,10 @@ internal struct FrameSources
 
     public void Clear() => (first, others) = (null, null);
 
-    /// <summary>Whether any has more than was sent.</summary>
+    /// <summary>Whether any source has more than was sent.</summary>
     public readonly bool AreBehind => NextBehind() is not null;
 
-    /// <summary>Writes a batch of one feed, and with it what the others have waiting.</summary>
+    /// <summary>Writes a batch of one source, and with it what the others have waiting.</summary>
     /// <returns>How many messages of the batch need not be sent again.</returns>
     public readonly int Write(FrameWriter writer, in FrameBatch batch, FrameSource source)
     {
@@ -61,7 +63,7 @@ internal struct FrameSources
         return Math.Min(taken, batch.Count);
     }
 
-    /// <summary>Sends one slice of the next one that has more.</summary>
+    /// <summary>Sends one slice of the next source that has more.</summary>
     public void CatchUp()
     {
         if (NextBehind() is not { } next)

@@ -3,14 +3,14 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// Keeps frames whole on their way into a transport: what is begun is ended before anything else is sent. Used only by the
+/// Keeps frames whole on their way into a transport: a frame that was begun is finished before anything else is sent. Used only by the
 /// owner of the connection.
 /// </summary>
-/// <param name="transport">Where they go.</param>
-/// <param name="format">Knows where a frame ends.</param>
+/// <param name="transport">The destination.</param>
+/// <param name="format">Tells where a frame ends.</param>
 internal sealed class FrameWriter(Transport transport, WireFormat format)
 {
-    /// <summary>What is left of the frame that was begun: first these bytes, which are ours…</summary>
+    /// <summary>The rest of the frame that was begun: first these bytes, which are a copy…</summary>
     private ReadOnlyMemory<byte> rest;
 
     /// <summary>…then these, which are shared.</summary>
@@ -19,14 +19,14 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
     private long messages;
     private long bytes;
 
-    /// <summary>What it was given to send, over all time. Anybody may read it.</summary>
+    /// <summary>What it has been given to send since the beginning. Any thread may read it.</summary>
     public Sent Sent => new(Volatile.Read(ref messages), Volatile.Read(ref bytes));
 
-    /// <summary>Whether the transport stands between two frames and takes the next one.</summary>
+    /// <summary>Whether no frame is unfinished and the transport accepts the next one.</summary>
     public bool IsReady => rest.IsEmpty && sharedRest.IsEmpty && transport.IsReady;
 
     /// <summary>
-    /// Sends whole frames as far as the transport takes them without waiting. At least one frame is begun. Only when
+    /// Sends whole frames as far as the transport accepts them without waiting. At least one frame is begun. Only when
     /// <see cref="IsReady"/>; afterwards it may not be, and then <see cref="FinishAsync"/> must follow.
     /// </summary>
     /// <returns>How many messages of the batch need not be sent again.</returns>
@@ -47,7 +47,7 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
         return begun;
     }
 
-    /// <summary>Sends one frame. What the transport does not take is kept, not copied: the caller must not change it afterwards.</summary>
+    /// <summary>Sends one frame. What the transport does not accept is kept, not copied: the caller must not change it afterwards.</summary>
     public void WriteWhole(ReadOnlyMemory<byte> frame)
     {
         var taken = transport.TrySend(frame);
@@ -56,7 +56,7 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
         Count(0, frame.Length);
     }
 
-    /// <summary>Waits until the frame that was begun is sent, and the transport takes the next one.</summary>
+    /// <summary>Waits until the frame that was begun is sent, and the transport accepts the next one.</summary>
     public async ValueTask FinishAsync()
     {
         var (mine, shared) = (rest, sharedRest);
@@ -82,7 +82,8 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
         }
     }
 
-    /// <summary>Finds the frame in which the transport stopped, copies what is missing of it, and says how many were begun.</summary>
+    /// <summary>Finds the frame in which the transport stopped, and copies its rest.</summary>
+    /// <returns>How many frames were begun.</returns>
     private int KeepRest(ReadOnlyMemory<byte> frames, int taken, out int end)
     {
         var begun = 0;
@@ -98,7 +99,7 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
         return begun;
     }
 
-    /// <summary>Two plain fields of the owner's: a delivery has no time for more (see <see cref="ConnectionCounters"/>).</summary>
+    /// <summary>Plain fields, written by the owner: a delivery has no time for more (see <see cref="ConnectionCounters"/>).</summary>
     private void Count(int begun, int length)
     {
         messages += begun;
@@ -108,5 +109,5 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
 
 /// <summary>What a connection has been sent.</summary>
 /// <param name="Messages">Messages, and gaps where the format has a frame for them.</param>
-/// <param name="Bytes">Of all frames.</param>
+/// <param name="Bytes">Bytes of all frames.</param>
 internal readonly record struct Sent(long Messages, long Bytes);

@@ -1,7 +1,7 @@
 namespace Notifier.Connections;
 
-/// <summary>Whether the process uses so much of its memory that nobody else should come in. Looked up once a second. Thread-safe.</summary>
-/// <param name="share">Of what the process may use; the runtime knows the limit of a container.</param>
+/// <summary>Whether the process uses so much memory that it should accept no more connections. Sampled once a second. Thread-safe.</summary>
+/// <param name="share">The share of the memory that the process may use; the runtime knows the limit of a container.</param>
 /// <param name="time">The clock.</param>
 internal sealed class MemoryPressure(double share, TimeProvider time)
 {

@@ -6,12 +6,12 @@ using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 namespace Notifier.Connections;
 
 /// <summary>
-/// A TCP connection that can leave HTTP once a request on it was upgraded (RFC 9110, 7.8): the request ends, Kestrel frees all that
-/// it held for it (a third of what an idle WebSocket costs), and what HTTP was left for goes on with the bare transport.
+/// A TCP connection that can leave HTTP after one of its requests was upgraded (RFC 9110, 7.8): the request ends, Kestrel frees the request's
+/// memory (a third of what an idle WebSocket costs), and the new protocol continues on the bare transport.
 /// </summary>
 /// <remarks>
-/// Only where nothing stands between HTTP and the socket (TLS, another connection middleware), and only over HTTP/1.1. There the socket may
-/// be written to directly, too.
+/// Only over HTTP/1.1, and only where nothing is between HTTP and the socket (TLS, another connection middleware). There the socket may also be
+/// written to directly.
 /// </remarks>
 internal sealed class ProtocolSwitch : IConnectionHeartbeatFeature
 {
@@ -28,7 +28,7 @@ internal sealed class ProtocolSwitch : IConnectionHeartbeatFeature
         heartbeat = connection.Features.Get<IConnectionHeartbeatFeature>();
     }
 
-    /// <summary>The first connection middleware of an endpoint: HTTP is what it calls.</summary>
+    /// <summary>The first connection middleware of an endpoint; it calls HTTP.</summary>
     public static ConnectionDelegate Middleware(ConnectionDelegate http) => async connection =>
     {
         var self = new ProtocolSwitch(connection);
@@ -38,22 +38,22 @@ internal sealed class ProtocolSwitch : IConnectionHeartbeatFeature
         await self.LeaveHttpAsync();
     };
 
-    /// <summary>The switch of a request's connection; null when something stands between the request and its socket.</summary>
+    /// <summary>The switch of a request's connection; null when something is between the request and the socket.</summary>
     public static ProtocolSwitch? From(HttpContext context) =>
         context.Features.Get<ProtocolSwitch>() is { } self
         && ReferenceEquals(self.transport, context.Features.Get<IConnectionTransportFeature>()?.Transport)
             ? self
             : null;
 
-    /// <summary>What the peer sends, once HTTP reads no more.</summary>
+    /// <summary>What the peer sends after HTTP has stopped reading.</summary>
     public Stream Input => transport.Input.AsStream(leaveOpen: true);
 
     public void Abort() => connection.Abort();
 
-    /// <summary>Goes on with this when the request has ended; it must end without delay.</summary>
+    /// <summary>Continues with this protocol when the request has ended, which must be soon.</summary>
     public void SwitchTo(Func<Task> protocol) => next = protocol;
 
-    /// <summary>Kestrel keeps what beats here as long as the connection lives: HTTP, with its request.</summary>
+    /// <summary>Kestrel keeps each heartbeat action as long as the connection lives, and with it HTTP and its request.</summary>
     void IConnectionHeartbeatFeature.OnHeartbeat(Action<object> action, object state)
     {
         beat = () => action(state);

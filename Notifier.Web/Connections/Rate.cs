@@ -3,23 +3,22 @@ using System.Threading.RateLimiting;
 namespace Notifier.Connections;
 
 /// <summary>
-/// So many a second in the long run, and so many at once: the library's token bucket without its timer, of which there would
-/// be one for each connection. Thread-safe.
+/// A rate limit with bursts: the library's token bucket without its timer, because there would be a timer for each connection. Thread-safe.
 /// </summary>
-/// <param name="perSecond">At least 1.</param>
-/// <param name="burst">At least 1.</param>
+/// <param name="perSecond">Permits a second in the long run; at least 1.</param>
+/// <param name="burst">Permits at once; at least 1.</param>
 internal sealed class Rate(int perSecond, int burst) : IDisposable
 {
-    /// <summary>In how many steps a second tokens come, at most.</summary>
+    /// <summary>The bucket is refilled at most so many times a second.</summary>
     private const int StepsPerSecond = 100;
 
     private volatile bool hasBegun;
     private TokenBucketRateLimiter? bucket;
 
     /// <summary>
-    /// False when it is too much; then nothing is taken. The first is free: most connections ask for one thing, and then there
-    /// is no bucket.
+    /// Acquires a permit. The first one is free, because most connections send only one command, and then need no bucket.
     /// </summary>
+    /// <returns>False when the limit is reached.</returns>
     public bool TryAcquire()
     {
         if (!hasBegun)

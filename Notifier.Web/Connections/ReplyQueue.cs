@@ -1,37 +1,37 @@
 namespace Notifier.Connections;
 
 /// <summary>
-/// Answers on their way to a client. There are only so many: who reads commands waits then, and the client, which does not take its
-/// answers, with it.
+/// Replies that wait to be sent to a client. Their number is limited: when a client does not read its replies, the receive loop stops reading its
+/// commands.
 /// </summary>
 internal sealed class ReplyQueue(Connection connection)
 {
-    private const int Most = 64;
+    private const int Limit = 64;
 
     private int waiting;
     private TaskCompletionSource? room;
 
-    /// <summary>Runs this as the connection's owner, in turn. Never waits.</summary>
+    /// <summary>Runs the action as the connection's owner, in order. Never waits.</summary>
     public void Add(Action send)
     {
         Interlocked.Increment(ref waiting);
         connection.Post(() =>
         {
             send();
-            if (Interlocked.Decrement(ref waiting) < Most)
+            if (Interlocked.Decrement(ref waiting) < Limit)
                 Interlocked.Exchange(ref room, null)?.TrySetResult();
         });
     }
 
-    /// <summary>Completes when there is room for one more. Called by the receive loop alone.</summary>
+    /// <summary>Completes when there is room for one more reply. Called by the receive loop alone.</summary>
     public Task WhenRoomAsync()
     {
-        if (Volatile.Read(ref waiting) < Most)
+        if (Volatile.Read(ref waiting) < Limit)
             return Task.CompletedTask;
         var wait = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Interlocked.Exchange(ref room, wait);
-        if (Volatile.Read(ref waiting) < Most)
-            wait.TrySetResult();    // made before it was known that somebody waits
+        if (Volatile.Read(ref waiting) < Limit)
+            wait.TrySetResult();    // room was made before this wait was visible
         return wait.Task;
     }
 }

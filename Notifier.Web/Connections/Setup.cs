@@ -10,7 +10,7 @@ internal static class Setup
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(KestrelSetup.ForFrames);
         builder.WebHost.UseSockets(KestrelSetup.ForFrames);
-        // In appsettings.json this would beat ASPNETCORE_URLS.
+        // In appsettings.json, this would override ASPNETCORE_URLS.
         var configuration = builder.Configuration;
         if (configuration["urls"] is null && configuration["http_ports"] is null && configuration["https_ports"] is null
             && !configuration.GetSection("Kestrel:Endpoints").Exists())
@@ -23,7 +23,7 @@ internal static class Setup
         services.AddHostedService<Liveness>();
     }
 
-    /// <summary>WebSockets whose frames are written by <see cref="Connection"/>. Pings are those of <see cref="Liveness"/>.</summary>
+    /// <summary>WebSockets whose frames are written by <see cref="Connection"/>, and whose pings come from <see cref="Liveness"/>.</summary>
     public static void UseConnections(this WebApplication app)
     {
         KestrelSetup.Limit(app.Services);

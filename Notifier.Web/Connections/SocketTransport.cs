@@ -3,8 +3,8 @@ using System.Net.Sockets;
 namespace Notifier.Connections;
 
 /// <summary>
-/// Straight to Kestrel's socket: a non-blocking send in the caller's thread, without a copy and without another thread.
-/// For plain TCP over HTTP/1.1, where after the upgrade nobody else writes.
+/// Writes directly to Kestrel's socket: a non-blocking send in the caller's thread, without a copy and without another thread.
+/// Only for plain TCP over HTTP/1.1, where nothing else writes after the upgrade.
 /// </summary>
 internal sealed class SocketTransport : Transport
 {
@@ -18,11 +18,11 @@ internal sealed class SocketTransport : Transport
         progress = new TcpProgress(socket);
         try
         {
-            socket.Blocking = false;    // Kestrel itself only uses asynchronous calls, which do not care
+            socket.Blocking = false;    // Kestrel uses asynchronous calls only, which this does not change
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException)
         {
-            broken = true;      // the peer reset it right after its handshake
+            broken = true;      // the peer reset the connection right after its handshake
         }
     }
 
@@ -56,7 +56,7 @@ internal sealed class SocketTransport : Transport
         }
         catch (ObjectDisposedException)
         {
-            // Kestrel closed it; the receive loop is being told.
+            // Kestrel closed it, and the receive loop ends too.
         }
         broken = true;
         return bytes.Length;

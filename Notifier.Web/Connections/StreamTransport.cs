@@ -3,12 +3,12 @@ using System.Net.Sockets;
 namespace Notifier.Connections;
 
 /// <summary>
-/// Through the upgraded stream of ASP.NET Core: for TLS, for HTTP/2, and wherever something stands between Kestrel's
-/// socket and us. Its WriteAsync copies before it returns, and completes when the transport has taken the bytes. Whatever
-/// it throws, and whenever, means that the transport broke: a owner that failed would hold the connection for ever.
+/// Writes to the upgraded stream of ASP.NET Core: for TLS, for HTTP/2, and wherever another connection middleware uses the socket. The
+/// stream's WriteAsync copies the bytes before it returns, and completes when Kestrel's transport has accepted them. Any exception means that the
+/// transport is broken: if it reached the owner, the connection would be owned for ever.
 /// </summary>
 /// <param name="stream">The upgraded stream.</param>
-/// <param name="socket">The connection's socket, to see progress.</param>
+/// <param name="socket">The connection's socket, to measure progress.</param>
 /// <param name="isShared">Whether the socket carries other streams too (HTTP/2).</param>
 internal sealed class StreamTransport(Stream stream, Socket? socket, bool isShared) : Transport
 {
@@ -24,7 +24,7 @@ internal sealed class StreamTransport(Stream stream, Socket? socket, bool isShar
         get
         {
             var taken = progress?.BytesTaken ?? 0;
-            // Over HTTP/2 a write completes when the peer's flow control has let it pass.
+            // Over HTTP/2 a write completes when the peer's flow control allows it.
             return new(taken, isShared ? Interlocked.Read(ref completedWrites) : taken);
         }
     }
@@ -39,14 +39,14 @@ internal sealed class StreamTransport(Stream stream, Socket? socket, bool isShar
             var write = stream.WriteAsync(slice);
             if (write.IsCompletedSuccessfully)
             {
-                write.GetAwaiter().GetResult();     // gives what is behind it back
+                write.GetAwaiter().GetResult();     // returns what is behind it to its pool
                 Interlocked.Increment(ref completedWrites);
             }
             else
                 pending = write.AsTask();
             return slice.Length;
         }
-        catch (Exception)
+        catch (Exception)   // see the summary
         {
             broken = true;
             return bytes.Length;
@@ -62,7 +62,7 @@ internal sealed class StreamTransport(Stream stream, Socket? socket, bool isShar
             await write;
             Interlocked.Increment(ref completedWrites);
         }
-        catch (Exception)
+        catch (Exception)   // see the summary
         {
             broken = true;
         }

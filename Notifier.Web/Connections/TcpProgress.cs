@@ -5,7 +5,8 @@ namespace Notifier.Connections;
 
 /// <summary>
 /// How many bytes the peer's kernel has acknowledged: <c>tcpi_bytes_acked</c> of Linux' <c>TCP_INFO</c> (tcp(7),
-/// linux/tcp.h), which no buffer of ours can flatter. Elsewhere it stays zero, and only what a peer sends proves it alive.
+/// linux/tcp.h), which does not count what is only in our buffers. On other systems it stays zero, and only what a peer sends proves that the
+/// peer is alive.
 /// </summary>
 internal readonly struct TcpProgress(Socket socket)
 {
@@ -28,7 +29,7 @@ internal readonly struct TcpProgress(Socket socket)
             }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)
             {
-                return 0;   // closed meanwhile; or a unix socket, which has no TCP_INFO
+                return 0;   // closed meanwhile, or a Unix socket, which has no TCP_INFO
             }
         }
     }

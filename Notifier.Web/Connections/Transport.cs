@@ -1,39 +1,39 @@
 namespace Notifier.Connections;
 
 /// <summary>
-/// How bytes leave for one peer. Used by one owner at a time. A transport that broke takes everything and sends nothing: that a
-/// connection died is learned from its receive loop, not from writes.
+/// How bytes are sent to one peer. Used by one owner at a time. A broken transport accepts everything and sends nothing, because the receive loop
+/// reports the end of a connection, not a write.
 /// </summary>
 internal abstract class Transport
 {
-    /// <summary>What one write hands over at most, so that a stalled peer costs no more than this.</summary>
+    /// <summary>The most bytes of one write: a stalled peer costs no more than this.</summary>
     public const int Slice = 64 * 1024;
 
-    /// <summary>False while bytes that were taken are still on their way; then <see cref="WhenReadyAsync"/> says when not.</summary>
+    /// <summary>False while accepted bytes are being sent; <see cref="WhenReadyAsync"/> completes afterwards.</summary>
     public abstract bool IsReady { get; }
 
     /// <summary>
-    /// Takes what it can without waiting, and returns how many bytes that was; the caller may reuse the buffer at once.
-    /// Only when <see cref="IsReady"/>.
+    /// Accepts as many bytes as it can without waiting. The caller may reuse the buffer at once. Only when <see cref="IsReady"/>.
     /// </summary>
+    /// <returns>How many bytes it accepted.</returns>
     public abstract int TrySend(ReadOnlyMemory<byte> bytes);
 
-    /// <summary>Completes when the transport takes bytes again.</summary>
+    /// <summary>Completes when the transport accepts bytes again.</summary>
     public abstract ValueTask WhenReadyAsync();
 
-    /// <summary>Completes when all of the bytes were taken. Only when <see cref="IsReady"/>.</summary>
+    /// <summary>Completes when all bytes were accepted. Only when <see cref="IsReady"/>.</summary>
     public abstract ValueTask SendAsync(ReadOnlyMemory<byte> bytes);
 
-    /// <summary>How much the peer has taken. Called by the liveness sweep, from any thread.</summary>
+    /// <summary>How much the peer has received. Called by the liveness sweep, from any thread.</summary>
     public abstract Progress Progress { get; }
 }
 
 /// <summary>
-/// How much a peer has taken. What our kernel accepts proves nothing: it accepts a ping to a machine that is gone. What the
-/// peer's kernel acknowledged proves it, but where streams share a socket (HTTP/2) it may have been another stream's.
+/// How much a peer has received. That our kernel accepted bytes proves nothing: it accepts a ping to a dead machine. An acknowledgement by the
+/// peer's kernel is a proof; but where streams share a socket (HTTP/2), it may be for another stream.
 /// </summary>
 /// <param name="Acknowledged">Bytes that the peer's kernel has acknowledged on the socket.</param>
 /// <param name="Passed">
-/// Grows when this stream could send something. The same as the other where it has the socket to itself.
+/// Grows when this stream could send something. Equals <paramref name="Acknowledged"/> where the stream has the socket to itself.
 /// </param>
 internal readonly record struct Progress(long Acknowledged, long Passed);

@@ -1,12 +1,12 @@
 namespace Notifier.Connections;
 
-/// <summary>How a connection reaches its client.</summary>
+/// <summary>The transport of a connection.</summary>
 internal enum TransportKind
 {
-    /// <summary>A WebSocket over HTTP/1.1, written straight to the socket.</summary>
+    /// <summary>A WebSocket over HTTP/1.1, written directly to the socket.</summary>
     WebSocket,
 
-    /// <summary>A WebSocket through the server's stream: TLS, HTTP/2.</summary>
+    /// <summary>A WebSocket over TLS or HTTP/2, written to the server's stream.</summary>
     WebSocketStream,
 
     /// <summary>Server-sent events.</summary>
@@ -15,6 +15,6 @@ internal enum TransportKind
 
 internal static class Transports
 {
-    /// <summary>In the order of the numbers behind them.</summary>
+    /// <summary>In the order of <see cref="TransportKind"/>.</summary>
     public static readonly string[] Names = ["websocket", "websocket_stream", "event_stream"];
 }

@@ -3,9 +3,9 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// The upgraded stream as .NET's WebSocket sees it. It reads from the real one; what it writes goes to the connection,
-/// whose own frames must not be torn. .NET writes one whole frame with each WriteAsync, so the first byte tells which:
-/// only control frames come, for data is never sent through .NET.
+/// The upgraded stream that .NET's WebSocket uses. Reads come from the real stream; writes go to the connection, so that they do not interrupt
+/// one of its frames. .NET writes one whole frame with each WriteAsync, so the first byte tells which. Only control frames come, because
+/// messages are never sent through .NET.
 /// </summary>
 internal sealed class WebSocketStream(Stream inner, Connection connection) : Stream
 {
@@ -26,14 +26,14 @@ internal sealed class WebSocketStream(Stream inner, Connection connection) : Str
         switch (ServerFrame.Opcode(buffer.Span))
         {
             case ServerFrame.Pong:
-                // Done at once: .NET's receive loop waits for it, and would wait for a whole backlog.
+                // Without waiting: .NET's receive loop awaits this call, and would wait for a whole backlog.
                 connection.SendPong(buffer.ToArray());
                 return ValueTask.CompletedTask;
             case ServerFrame.Close:
                 return new ValueTask(connection.CloseAsync(CloseReason.FromDotNet, buffer.ToArray()));
             case var opcode:
                 throw new InvalidOperationException(
-                    $"A frame with opcode {opcode} came from .NET's WebSocket; messages go through the hub.");
+                    $".NET's WebSocket sent a frame with opcode {opcode}; messages must go through the hub.");
         }
     }
 
@@ -43,8 +43,8 @@ internal sealed class WebSocketStream(Stream inner, Connection connection) : Str
     {
     }
 
-    // Disposing does nothing: the request ends the inner stream, after the connection was retired. Before that, bytes of
-    // ours may still be on their way.
+    // Disposing does nothing: the request ends the inner stream after the connection was retired. Before that, the connection may still be
+    // writing.
 
     public override long Length => throw new NotSupportedException();
 

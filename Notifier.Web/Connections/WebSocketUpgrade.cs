@@ -8,8 +8,8 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// Stands in front of Kestrel's upgrade (HTTP/1.1) and extended CONNECT (HTTP/2, RFC 8441), so that the stream which
-/// .NET's WebSocket gets is ours, and the connection writes by the best transport there is.
+/// Replaces Kestrel's features for upgrades (HTTP/1.1) and extended CONNECT (HTTP/2, RFC 8441), so that .NET's WebSocket gets our stream, and the
+/// connection writes to the best available transport.
 /// </summary>
 internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, ILogger<Connection> logger)
     : IHttpUpgradeFeature, IHttpExtendedConnectFeature
@@ -19,13 +19,13 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
     private ProtocolSwitch? departure;
     private Stream? stream;
 
-    /// <summary>Whom the connection will count for.</summary>
+    /// <summary>The address that the connection counts for. Set before accepting.</summary>
     public ClientAddress Address { get; set; }
 
-    /// <summary>What was agreed upon. To be set before accepting.</summary>
+    /// <summary>The wire format. Set before accepting.</summary>
     public WireFormat Format { get; set; } = PlainText.Format;
 
-    /// <summary>The connection, once the request was upgraded.</summary>
+    /// <summary>The connection, after the request was upgraded.</summary>
     public Connection? Connection { get; private set; }
 
     public bool IsUpgradableRequest => upgrade is { IsUpgradableRequest: true };
@@ -34,7 +34,7 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
 
     public string? Protocol => connect?.Protocol;
 
-    /// <summary>Puts this in place of the server's own features. Does nothing for requests that cannot be upgraded.</summary>
+    /// <summary>Replaces the server's features. Does nothing for requests that cannot be upgraded.</summary>
     public static void Intercept(HttpContext context, TimeProvider time, ILogger<Connection> logger)
     {
         var ours = new WebSocketUpgrade(context, time, logger);
@@ -48,17 +48,16 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
     }
 
     /// <summary>
-    /// Serves the connection until it ends: within the request, or after it where HTTP can be left. To be awaited at the end of the
-    /// request.
+    /// Serves the connection until it ends: within the request, or after it where the connection can leave HTTP. Awaited at the end of the request.
     /// </summary>
-    /// <param name="accepted">What ASP.NET Core made of the upgraded stream.</param>
-    /// <param name="serve">Must not hold on to the request.</param>
+    /// <param name="accepted">ASP.NET Core's WebSocket of the upgraded stream.</param>
+    /// <param name="serve">Must not keep a reference to the request.</param>
     public Task ServeAsync(WebSocket accepted, Func<WebSocket, Connection, Task> serve)
     {
         var connection = Connection!;
         if (departure is null)
             return serve(accepted, connection);
-        // The accepted one holds on to the request too, and would abort it once more.
+        // The accepted one has a reference to the request, and would abort the request once more.
         var bare = WebSocket.CreateFromStream(stream!, new WebSocketCreationOptions
         {
             IsServer = true,
@@ -88,7 +87,7 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
 
     private WebSocketStream Open(Stream inner, Transport transport, Action abort)
     {
-        // A quiet connection is no slow one; liveness is ours (see Liveness).
+        // A quiet connection is not a slow one; see Liveness.
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
         Connection = new Connection(transport, Format, abort, time, logger) { Address = Address };

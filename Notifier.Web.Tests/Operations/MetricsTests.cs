@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using FluentAssertions;
+using Notifier.Connections;
 using Notifier.Tests.Support;
 using Xunit;
 
@@ -112,6 +113,17 @@ public sealed partial class MetricsTests
         shown.Should().BeEquivalentTo(listed);
     }
 
+    [Fact]
+    public async Task The_page_for_operators_lists_each_reason_for_which_a_handshake_is_rejected()
+    {
+        var page = await File.ReadAllLinesAsync(Path.Combine(AppContext.BaseDirectory, "docs", "operations.md"));
+        var row = page.Single(static line => line.StartsWith("| `notifier_handshake_refusals_total` ", StringComparison.Ordinal));
+
+        var listed = ListedReason().Matches(row.Split('|')[3]).Select(static match => match.Groups[1].Value);
+
+        listed.Should().BeEquivalentTo(AdmissionReasons.Names);
+    }
+
     [Theory]
     [InlineData("/metrics")]
     [InlineData("/stats")]
@@ -190,6 +202,9 @@ public sealed partial class MetricsTests
 
     [GeneratedRegex("notifier_[a-z_]+")]
     private static partial Regex ListedName();
+
+    [GeneratedRegex("`([a-z_]+)`")]
+    private static partial Regex ListedReason();
 
     [GeneratedRegex(@"by \(([^)]*)\)")]
     private static partial Regex GroupedBy();

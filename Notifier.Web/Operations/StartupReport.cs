@@ -83,27 +83,27 @@ internal sealed partial class StartupReport(
 
     private static partial class Log
     {
-        [LoggerMessage(7, LogLevel.Information, "Notifier {Version}")]
+        [LoggerMessage(LogLevel.Information, "Notifier {Version}")]
         public static partial void Version(ILogger logger, string version);
 
-        [LoggerMessage(1, LogLevel.Information, "Redis: {Redis}")]
+        [LoggerMessage(LogLevel.Information, "Redis: {Redis}")]
         public static partial void Redis(ILogger logger, string redis);
 
-        [LoggerMessage(2, LogLevel.Information, "Page: {Address}")]
+        [LoggerMessage(LogLevel.Information, "Page: {Address}")]
         public static partial void Page(ILogger logger, string address);
 
-        [LoggerMessage(3, LogLevel.Information, "Try: {Command}")]
+        [LoggerMessage(LogLevel.Information, "Try: {Command}")]
         public static partial void Try(ILogger logger, string command);
 
-        [LoggerMessage(4, LogLevel.Warning,
+        [LoggerMessage(LogLevel.Warning,
             "Everybody may subscribe to everything: this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.")]
         public static partial void Open(ILogger logger);
 
-        [LoggerMessage(5, LogLevel.Warning,
+        [LoggerMessage(LogLevel.Warning,
             "Nobody may subscribe to anything: set Access:Anonymous:Subscribe, for example Access__Anonymous__Subscribe__0=notifications.*")]
         public static partial void Closed(ILogger logger);
 
-        [LoggerMessage(6, LogLevel.Warning,
+        [LoggerMessage(LogLevel.Warning,
             "Visitors do not get {Name} of Subscriptions:Default: Access:Anonymous:Subscribe does not allow it.")]
         public static partial void Skipped(ILogger logger, string name);
     }

@@ -91,29 +91,29 @@ internal sealed partial class StartupWarnings(
 
     private static partial class Log
     {
-        [LoggerMessage(11, LogLevel.Warning, "This process may have {Files} files open, which is too few for Limits:Connections={Connections}: "
+        [LoggerMessage(LogLevel.Warning, "This process may have {Files} files open, which is too few for Limits:Connections={Connections}: "
             + "raise that to {Needed} (systemd: LimitNOFILE={Needed}; Docker: --ulimit nofile={Needed}), or lower Limits:Connections.")]
         public static partial void FewFiles(ILogger logger, long files, int connections, long needed);
 
-        [LoggerMessage(12, LogLevel.Warning, "The embedded Redis serves this process only, and forgets all when it ends: no other node hears what is "
+        [LoggerMessage(LogLevel.Warning, "The embedded Redis serves this process only, and forgets all when it ends: no other node hears what is "
             + "published there. Set Redis:Configuration to a Redis of its own.")]
         public static partial void Embedded(ILogger logger);
 
-        [LoggerMessage(13, LogLevel.Warning, "Durable history is on (History:Durable:Channels), and Redis writes nothing to disk: when it restarts, all of "
+        [LoggerMessage(LogLevel.Warning, "Durable history is on (History:Durable:Channels), and Redis writes nothing to disk: when it restarts, all of "
             + "it is lost. Set it to: CONFIG SET appendonly yes (and appendonly yes in redis.conf).")]
         public static partial void NothingKept(ILogger logger);
 
-        [LoggerMessage(14, LogLevel.Warning, "Redis disconnects this node when {Hard} bytes wait for it, or {Soft} for long (0: no limit); with payloads as large as "
+        [LoggerMessage(LogLevel.Warning, "Redis disconnects this node when {Hard} bytes wait for it, or {Soft} for long (0: no limit); with payloads as large as "
             + "Limits:PayloadBytes allows that is soon. Set it to: CONFIG SET client-output-buffer-limit \"pubsub {NeededHard} {NeededSoft} 60\" (and in redis.conf).")]
         public static partial void SmallBuffer(ILogger logger, long hard, long soft, long neededHard, long neededSoft);
 
-        [LoggerMessage(17, LogLevel.Debug, "How Redis is configured was looked at.")]
+        [LoggerMessage(LogLevel.Debug, "How Redis is configured was looked at.")]
         public static partial void Looked(ILogger logger);
 
-        [LoggerMessage(16, LogLevel.Debug, "How Redis is configured could not be looked at: {Error}")]
+        [LoggerMessage(LogLevel.Debug, "How Redis is configured could not be looked at: {Error}")]
         public static partial void NotLooked(ILogger logger, string error);
 
-        [LoggerMessage(15, LogLevel.Warning, "Requests come through a proxy (they have X-Forwarded-For), and none is known: all visitors seem to have its address. "
+        [LoggerMessage(LogLevel.Warning, "Requests come through a proxy (they have X-Forwarded-For), and none is known: all visitors seem to have its address. "
             + "Set ForwardedHeaders:KnownProxies or ForwardedHeaders:KnownNetworks; see docs/proxies.md.")]
         public static partial void UnknownProxy(ILogger logger);
     }

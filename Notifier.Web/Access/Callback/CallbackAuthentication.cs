@@ -119,7 +119,7 @@ internal sealed partial class CallbackAuthentication : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Warning, "{Count} visitors were turned away since this was last said: Access:Callback:Url gave no answer: {Reason}.")]
+        [LoggerMessage(LogLevel.Warning, "{Count} visitors were turned away since this was last said: Access:Callback:Url gave no answer: {Reason}.")]
         public static partial void Failed(ILogger logger, int count, string reason);
     }
 }

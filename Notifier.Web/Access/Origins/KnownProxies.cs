@@ -41,7 +41,7 @@ internal sealed partial class KnownProxies(IOptions<ProxyOptions> proxies, ILogg
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Warning, "ASPNETCORE_FORWARDEDHEADERS_ENABLED would have believed everybody, and does nothing here. "
+        [LoggerMessage(LogLevel.Warning, "ASPNETCORE_FORWARDEDHEADERS_ENABLED would have believed everybody, and does nothing here. "
             + "Set ForwardedHeaders:KnownProxies or ForwardedHeaders:KnownNetworks.")]
         public static partial void EverybodyIsNot(ILogger logger);
     }

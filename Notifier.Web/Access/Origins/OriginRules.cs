@@ -64,11 +64,11 @@ internal sealed partial class OriginRules(IOptions<AccessOptions> options, IHost
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 1, Message = "Refused a page of the origin {Origin}. If it is yours, add it to Access:AllowedOrigins; "
+        [LoggerMessage(Message = "Refused a page of the origin {Origin}. If it is yours, add it to Access:AllowedOrigins; "
             + "if it is this server's own, a proxy in front changes the Host header (docs/proxies.md).")]
         public static partial void Refused(ILogger logger, LogLevel level, string origin);
 
-        [LoggerMessage(EventId = 2, Message = "Refused a connection whose Origin header is malformed.")]
+        [LoggerMessage(Message = "Refused a connection whose Origin header is malformed.")]
         public static partial void Malformed(ILogger logger, LogLevel level);
     }
 }

@@ -114,7 +114,7 @@ internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider t
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Warning, "{Count} times since this was last said: Access:Tokens:Authority cannot be asked for its keys: {Reason}.")]
+        [LoggerMessage(LogLevel.Warning, "{Count} times since this was last said: Access:Tokens:Authority cannot be asked for its keys: {Reason}.")]
         public static partial void Unreachable(ILogger logger, int count, string reason);
     }
 }

@@ -1,8 +1,9 @@
 using System.Net;
 using FluentAssertions;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Notifier.Configuration;
 using Notifier.Endpoints.Http;
-using Notifier.Redis;
 using Notifier.Tests.Support;
 using Xunit;
 

@@ -1,4 +1,5 @@
 using FluentAssertions;
+using Notifier.Configuration;
 using Notifier.Redis;
 using Xunit;
 

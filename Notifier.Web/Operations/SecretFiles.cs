@@ -1,5 +1,5 @@
 using System.Text;
-using Notifier.Redis;
+using Notifier.Configuration;
 
 namespace Notifier.Operations;
 

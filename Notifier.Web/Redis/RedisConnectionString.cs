@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Notifier.Configuration;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;

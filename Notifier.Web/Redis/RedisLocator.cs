@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Options;
+using Notifier.Configuration;
 using Notifier.Redis.Embedded;
 using StackExchange.Redis;
 
@@ -109,6 +110,3 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
         }
     }
 }
-
-/// <summary>The process cannot start as it is configured. The message is for the operator, and says which key to set.</summary>
-internal sealed class StartupException(string message) : Exception(message);

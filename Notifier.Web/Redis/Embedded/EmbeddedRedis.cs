@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Garnet;
 using Garnet.server;
+using Notifier.Configuration;
 
 namespace Notifier.Redis.Embedded;
 
@@ -74,6 +75,8 @@ internal sealed class EmbeddedRedis : IDisposable
     }
 }
 #else
+using Notifier.Configuration;
+
 namespace Notifier.Redis.Embedded;
 
 /// <summary>Stands in where the build left the embedded Redis out (<c>-p:EmbeddedRedis=false</c>).</summary>

@@ -46,7 +46,8 @@ internal static class Telemetry
         services.GetRequiredService<ConnectionMetrics>();
         services.GetRequiredService<HistoryMetrics>();
         services.GetRequiredService<SubscriptionHub>();
-        services.GetRequiredService<RedisMetrics>().Observe(services.GetRequiredService<RedisBackplane>(), services.GetRequiredService<RedisProbe>());
+        var probe = services.GetRequiredService<RedisProbe>();
+        services.GetRequiredService<RedisMetrics>().Observe(() => probe.State);
     }
 
     public static void MapMetrics(this WebApplication app)

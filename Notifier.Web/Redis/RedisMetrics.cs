@@ -46,19 +46,14 @@ internal sealed class RedisMetrics
     /// <summary>What the latest probe took; null when none has come back yet.</summary>
     public TimeSpan? LastProbe => Volatile.Read(ref lastProbe) is >= 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null;
 
-    public static RedisState StateOf(RedisBackplane backplane, RedisProbe probe) =>
-        backplane.Health is { IsAway: true, IsRefused: true } ? RedisState.Refused
-        : backplane.Connected is null || backplane.Health.IsAway || probe.Result == ProbeResult.Away ? RedisState.Away
-        : probe.Result == ProbeResult.Deaf ? RedisState.Deaf
-        : RedisState.Up;
-
-    /// <summary>What is looked up when somebody asks.</summary>
-    public void Observe(RedisBackplane backplane, RedisProbe probe) => meter.CreateObservableUpDownCounter(
+    /// <summary>Begins to report the state.</summary>
+    /// <param name="state">Called at each export.</param>
+    public void Observe(Func<RedisState> state) => meter.CreateObservableUpDownCounter(
         "notifier.redis.status",
         () =>
         {
-            var state = StateOf(backplane, probe);
-            return States.Select((name, n) => new Measurement<int>(n == (int)state ? 1 : 0, new KeyValuePair<string, object?>("notifier.redis.state", name)));
+            var now = (int)state();
+            return States.Select((name, n) => new Measurement<int>(n == now ? 1 : 0, new KeyValuePair<string, object?>("notifier.redis.state", name)));
         },
         "{connection}", "1 for the state that the connection to Redis is in, 0 for all others.");
 

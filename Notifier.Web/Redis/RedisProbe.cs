@@ -52,6 +52,13 @@ internal sealed partial class RedisProbe(
 
     public ProbeResult Result => result;
 
+    /// <summary>The state of the connection to Redis, as the library and the probe see it together.</summary>
+    public RedisState State =>
+        backplane.Health is { IsAway: true, IsRefused: true } ? RedisState.Refused
+        : backplane.Connected is null || backplane.Health.IsAway || result == ProbeResult.Away ? RedisState.Away
+        : result == ProbeResult.Deaf ? RedisState.Deaf
+        : RedisState.Up;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Every, time);

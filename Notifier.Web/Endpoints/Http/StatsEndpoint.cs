@@ -10,7 +10,7 @@ namespace Notifier.Endpoints.Http;
 
 /// <summary><c>GET /stats</c>: the current state of this node, for people. Its past is in the metrics.</summary>
 internal sealed class StatsEndpoint(
-    SubscriptionHub hub, ConnectionRegistry connections, RedisBackplane backplane, RedisProbe probe, RedisMetrics redis, TimeProvider time)
+    SubscriptionHub hub, ConnectionRegistry connections, RedisProbe probe, RedisMetrics redis, TimeProvider time)
 {
     private const int DefaultNames = 100;
     private const int MaxNames = 10_000;
@@ -41,7 +41,7 @@ internal sealed class StatsEndpoint(
             Top(names.Where(static name => name.Messages > 0), Talkers, static name => name.PerSecond),
             new(sent.Sum(static one => one.Messages), sent.Sum(static one => one.Bytes)),
             new(hub.LogBytes, hub.LogLimit),
-            new(RedisMetrics.States[(int)RedisMetrics.StateOf(backplane, probe)], redis.LastProbe?.TotalMilliseconds));
+            new(RedisMetrics.States[(int)probe.State], redis.LastProbe?.TotalMilliseconds));
     }
 
     private static List<NameStat> Top(IEnumerable<NameFigures> names, int most, Func<NameFigures, double> by) =>

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
 using Notifier.Messages;
 using Notifier.Redis.Receiver;
@@ -8,35 +7,26 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>
-/// The one shared connection to Redis. It never keeps the process from starting: it heals by itself when Redis comes, or
-/// comes back, and says so. Where the library does not heal, a new connection takes the place of the old one. On a Cluster there are two: one for
-/// commands, which knows all servers, and one that listens to one of them (<see cref="ClusterSubscriber"/>). Behind Sentinels it is one to the primary
-/// (<see cref="SentinelWatcher"/>).
+/// The shared connection to Redis. It never prevents the process from starting: it recovers when Redis comes, or comes back, and logs that. Where the
+/// library does not recover, a new connection replaces the old one. How the connections are opened and watched depends on the deployment of Redis
+/// (<see cref="IRedisTopology"/>). Thread-safe.
 /// </summary>
-internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
+internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable, IConnectionObserver
 {
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SettledAfter = TimeSpan.FromSeconds(1);
 
     private readonly RedisLocator locator;
-    private readonly SubscribedNames names;
-    private readonly RedisNames prefix;
-    private readonly DeliveryHelpers helpers;
+    private readonly RedisConnector connector;
     private readonly RedisMetrics metrics;
     private readonly TimeProvider time;
     private readonly ILogger<RedisBackplane> logger;
+    private readonly ConnectionPair connections = new();
+    private readonly SemaphoreSlim replacing = new(1);
     private readonly TaskCompletionSource connecting = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource stopping = new();
     private volatile TaskCompletionSource restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly ClusterSubscriber cluster;
-    private readonly SemaphoreSlim replacing = new(1);
-    private readonly RedisTransport transport;
-
-    /// <summary>By which each connection's messages are taken off it.</summary>
-    private readonly ConditionalWeakTable<ConnectionMultiplexer, ReceiverTunnel> tunnels = [];
-    private SentinelWatcher? sentinels;
-    private ConnectionMultiplexer? current;
-    private ConnectionMultiplexer? commands;
+    private KnownTopology? topology;
     private long restoredAt;
 
     public RedisBackplane(
@@ -44,28 +34,60 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         ILogger<RedisBackplane> logger)
     {
         this.locator = locator;
-        this.names = names;
-        this.prefix = prefix;
-        this.helpers = helpers;
-        transport = options.Value.Transport;
         this.metrics = metrics;
         this.time = time;
         this.logger = logger;
+        connector = new RedisConnector(names, prefix, helpers, options.Value.Transport, time, logger);
         Health = new RedisHealth(logger, stopping.Token);
-        cluster = new ClusterSubscriber(this, time, logger);
     }
 
     /// <summary>
-    /// The subscription connection was lost and is back, with all that the library held on it subscribed again. What was
-    /// published meanwhile is gone.
+    /// The subscription connection was lost and is back, and the library has subscribed all its names on it again. What was published meanwhile is lost.
     /// </summary>
     public event Action? Restored;
 
-    /// <summary>Which Redis this is. Known once the host has started it.</summary>
+    /// <summary>Which Redis this is. Known once the host has started this service.</summary>
     public RedisLocation? Location { get; private set; }
 
     /// <summary>Cancelled when the process ends.</summary>
     public CancellationToken Stopping => stopping.Token;
+
+    /// <summary>The connection that listens; null until the first attempt to connect has ended.</summary>
+    public ConnectionMultiplexer? Current => connections.Listening;
+
+    /// <summary>The connection for commands; null while Redis is away.</summary>
+    public ConnectionMultiplexer? Connected => connections.Connected;
+
+    /// <summary>The options for a further connection. Behind Sentinels these are of the present primary.</summary>
+    public ConfigurationOptions Options => topology!.Current.Options;
+
+    /// <summary>Whether a connection listens. False while Redis is known to be a Cluster, but not yet which of its servers to listen to.</summary>
+    public bool IsListening => topology is { Current.IsListening: true };
+
+    /// <summary>Whether Redis counts only the receivers of one of its servers.</summary>
+    public bool IsCluster => topology is { Current.IsCluster: true };
+
+    /// <summary>Whether Redis serves.</summary>
+    public RedisHealth Health { get; }
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        Location = await locator.LocateAsync(cancellationToken);
+        Location.Options.ConnectionAttemptCompleted += (_, attempt) => Health.Report(attempt);
+        topology = new KnownTopology(new(
+            Location, connections, connector.ConnectAsync, replaced => ReplaceAsync(replaced, wasDeaf: false), Health, time, logger, Stopping));
+        _ = ConnectAsync();
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        await stopping.CancelAsync();
+        await connections.EndAsync();
+        if (topology is not null)
+            await topology.DisposeAsync();
+    }
 
     /// <summary>The subscriber, once the first attempt to connect has ended, whether or not Redis was there.</summary>
     public async Task<ISubscriber> SubscriberAsync()
@@ -74,42 +96,13 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         return Current!.GetSubscriber();
     }
 
-    /// <summary>The connection that listens; null until the first attempt to connect has ended.</summary>
-    public ConnectionMultiplexer? Current => Volatile.Read(ref current);
-
-    /// <summary>The connection for commands; on a Cluster another one than that which listens.</summary>
-    public ConnectionMultiplexer? Commands => Volatile.Read(ref commands);
-
-    /// <summary>The same; null while Redis is away.</summary>
-    public ConnectionMultiplexer? Connected => Commands is { IsConnected: true } multiplexer ? multiplexer : null;
-
-    /// <summary>How to connect to it once more. Behind Sentinels, to that which is the primary now.</summary>
-    public ConfigurationOptions Options => sentinels is not null && Commands is { } primary ? SingleServerOptions.At(Location!.Options, primary.GetEndPoints()[0]) : Location!.Options;
-
-    /// <summary>False as long as Redis is known to be a Cluster, and not yet which of its servers to listen to.</summary>
-    public bool IsListening => Current is { } listens && (listens != Commands || !ClusterSubscriber.IsCluster(listens));
-
-    /// <summary>Whether it serves.</summary>
-    public RedisHealth Health { get; }
-
-    public async Task StartAsync(CancellationToken cancellationToken)
-    {
-        Location = await locator.LocateAsync(cancellationToken);
-        Location.Options.ConnectionAttemptCompleted += (_, attempt) => Health.Report(attempt);
-        if (Location.Options.ServiceName is not null)
-            sentinels = new SentinelWatcher(this, Location.Options, time, logger);
-        _ = ConnectAsync();
-    }
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
     /// <summary>
-    /// The next time that the subscription connection comes back. To be taken before something is tried, so that it is not missed
-    /// between that and <see cref="WaitBeforeRetryAsync"/>.
+    /// Completes at the next return of the subscription connection. Read this before the attempt that <see cref="WaitBeforeRetryAsync"/> follows: a return
+    /// between the two must not be missed.
     /// </summary>
     public Task NextRestoration => restored.Task;
 
-    /// <summary>Waits until the connection was restored, or a second has passed: then it is worth trying again.</summary>
+    /// <summary>Waits until the connection is restored, for at most a second: then another attempt is worthwhile.</summary>
     public async Task WaitBeforeRetryAsync(Task restoration)
     {
         await Task.WhenAny(restoration, Task.Delay(RetryAfter, time, Stopping));
@@ -117,29 +110,17 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
     }
 
     /// <summary>
-    /// False while Redis is away, and for a second after its return: the library asks for each name again more than once, from
-    /// several threads, and a name that was unsubscribed meanwhile would be subscribed once more, for ever.
+    /// False while Redis is away, and for a second after its return. The library then subscribes each name more than once, from several threads: a name
+    /// that was unsubscribed meanwhile would be subscribed again, for ever.
     /// </summary>
     public bool IsSettled => !Health.IsAway && time.GetElapsedTime(Volatile.Read(ref restoredAt)) >= SettledAfter;
 
-    public async ValueTask DisposeAsync()
-    {
-        await stopping.CancelAsync();
-        var (listens, talks) = (Interlocked.Exchange(ref current, null), Interlocked.Exchange(ref commands, null));
-        if (listens is not null)
-            await listens.EndAsync();
-        if (talks is not null && talks != listens)
-            await talks.EndAsync();
-        if (sentinels is not null)
-            await sentinels.DisposeAsync();
-    }
-
     /// <summary>
-    /// Puts a new connection in place of one that listens and has gone deaf, or whose server of a Cluster is gone: all names are subscribed anew on it, and each
-    /// has a gap in its log. Nothing happens when that has been done already.
+    /// Replaces the connection that listens, because it is deaf, or its server is gone: all names are subscribed anew on the new one, and each has a gap in
+    /// its log. Does nothing when that has been done already.
     /// </summary>
     /// <param name="deaf">The connection that listened so far.</param>
-    /// <param name="wasDeaf">Whether it looked well; for those who count.</param>
+    /// <param name="wasDeaf">Whether the connection looked healthy; for the metrics.</param>
     public async Task ReplaceAsync(ConnectionMultiplexer deaf, bool wasDeaf)
     {
         await replacing.WaitAsync(Stopping);
@@ -147,31 +128,27 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         {
             if (deaf != Current)
                 return;
-            var all = Commands!;
-            var isCluster = ClusterSubscriber.IsCluster(all);
-            var fresh = isCluster
-                ? await cluster.ConnectAsync(Location!.Options, all, deaf == all ? null : deaf.GetEndPoints().FirstOrDefault())
-                : await OpenAsync();
-            var connection = new RedisConnection(this, fresh, time);
+            var known = topology!.Current;
+            var fresh = await known.OpenAsync(deaf);
+            var connection = Observe(fresh);
             var answers = await connection.TryPingAsync();
-            if (isCluster && !answers)
+            if (known.HasSeparateListener && !answers)
             {
                 await fresh.EndAsync();
                 throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "A server does not answer.");
             }
             OnRestoring();
-            // What both deliver must not come twice, and before the new one has any name the gap has its place.
-            if (tunnels.TryGetValue(deaf, out var tunnel))
-                tunnel.End();
-            if (!isCluster)
-                Volatile.Write(ref commands, fresh);
-            Volatile.Write(ref current, fresh);
+            // A message that both connections deliver must not arrive twice, and the gap has its place before the new one has any name.
+            connector.Silence(deaf);
+            if (!known.HasSeparateListener)
+                connections.Commands = fresh;
+            connections.Listening = fresh;
             if (answers)
                 Health.ReportBack();
             else
-                _ = connection.AwaitAnswerAsync();      // what the library told of it while it was not in use is not told again
-            if (deaf != Commands)
-                CloseInBackground(deaf);
+                _ = connection.AwaitAnswerAsync();      // the library does not repeat the events of the time when this connection was not in use
+            if (deaf != connections.Commands)
+                RedisConnector.CloseInBackground(deaf);
             if (Stopping.IsCancellationRequested)
                 await fresh.EndAsync();
         }
@@ -182,29 +159,24 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         OnRestored(isReconnect: connecting.Task.IsCompleted, wasDeaf);
     }
 
-    /// <summary>Called by the connection that listens: it was lost.</summary>
-    public void OnConnectionLost(ConnectionMultiplexer lost)
+    void IConnectionObserver.OnLost(ConnectionMultiplexer lost)
     {
         Health.ReportAway(Location!.Description);
-        // Another one has taken its place meanwhile.
+        // Another connection has replaced this one meanwhile.
         if (lost != Current)
             Health.ReportBack();
     }
 
-    /// <summary>Called before all names are asked for again.</summary>
-    public void OnRestoring() => Volatile.Write(ref restoredAt, time.GetTimestamp());
-
-    /// <summary>Called by the connection that listens, when Redis answers.</summary>
-    /// <param name="hasNames">Whether this is of the part of the connection that has the names.</param>
-    /// <param name="wasLost">Whether it was there before: the library tells of the first time too.</param>
-    public void OnAnswered(bool hasNames, bool wasLost)
+    void IConnectionObserver.OnAnswered(bool hasNames, bool wasLost)
     {
         if (!IsListening)
-            return;     // Redis was away when this process started, and nobody knew that it is a Cluster
+            return;     // Redis was away at start, so Notifier did not know that this is a Cluster
         Health.ReportBack();
         if (hasNames)
             OnRestored(isReconnect: wasLost, wasDeaf: false);
     }
+
+    public void OnRestoring() => Volatile.Write(ref restoredAt, time.GetTimestamp());
 
     private void OnRestored(bool isReconnect, bool wasDeaf)
     {
@@ -215,21 +187,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         Restored?.Invoke();
     }
 
-    /// <summary>It may be waiting for a Redis that hangs; nobody waits for it. What it still delivers, nobody listens to any more.</summary>
-    private static void CloseInBackground(ConnectionMultiplexer deaf) => deaf.CloseAsync(allowCommandsToComplete: false).ContinueWith(
-        static (_, old) => ((ConnectionMultiplexer)old!).Dispose(), deaf, CancellationToken.None,
-        TaskContinuationOptions.None, TaskScheduler.Default);
-
-    private Task<ConnectionMultiplexer> OpenAsync() => sentinels?.ConnectAsync() ?? ConnectAsync(Location!.Options);
-
-    /// <summary>Connects, and reads messages before the library does.</summary>
-    public async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions options)
-    {
-        var tunnel = new ReceiverTunnel(options, transport, (connection, source) => new(names, prefix, helpers, connection, source, time, logger));
-        var multiplexer = await ConnectionMultiplexer.ConnectAsync(tunnel.Options());
-        tunnels.Add(multiplexer, tunnel);
-        return multiplexer;
-    }
+    private RedisConnection Observe(ConnectionMultiplexer multiplexer) => new(this, multiplexer, connections, Health, time, Stopping);
 
     private async Task ConnectAsync()
     {
@@ -237,7 +195,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         {
             try
             {
-                await BeginAsync(await OpenAsync());
+                await BeginAsync(await topology!.Current.OpenAsync(replaced: null));
                 return;
             }
             catch (RedisConnectionException)
@@ -246,7 +204,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
             }
             catch (Exception error)
             {
-                // The library says that it heals by itself (abortConnect=false). If not, nobody may stay deaf for ever.
+                // The library promises to recover by itself (abortConnect=false). If it does not, the node must not stay deaf for ever.
                 Health.ReportUnusable(error);
             }
             await Task.Delay(RetryAfter, time, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -255,16 +213,16 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
 
     private async Task BeginAsync(ConnectionMultiplexer multiplexer)
     {
-        var connection = new RedisConnection(this, multiplexer, time);
-        Volatile.Write(ref commands, multiplexer);
-        Volatile.Write(ref current, multiplexer);
+        var connection = Observe(multiplexer);
+        connections.Commands = multiplexer;
+        connections.Listening = multiplexer;
         if (multiplexer.IsConnected)
             Log.Connected(logger, Location!.Description);
         else
             Health.ReportAway(Location!.Description);
         var answers = await connection.TryPingAsync();
-        if (ClusterSubscriber.IsCluster(multiplexer))
-            await cluster.TryReplaceAsync(multiplexer);
+        if (!IsListening)
+            await topology!.Current.BeginAsync(multiplexer);
         else if (!answers && multiplexer.IsConnected && Health.IsRefused)
         {
             Health.ReportAway(Location!.Description);
@@ -273,7 +231,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable
         else if (answers)
             Health.ReportBack();     // the Sentinels may have been away
         connecting.SetResult();
-        _ = sentinels?.WatchAsync() ?? cluster.WatchAsync();
+        _ = topology!.WatchAsync();
         if (Stopping.IsCancellationRequested)
             await multiplexer.EndAsync();
     }

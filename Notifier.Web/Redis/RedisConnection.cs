@@ -4,22 +4,40 @@ using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
+/// <summary>Is told how the connection that listens fares. Called from any thread.</summary>
+internal interface IConnectionObserver
+{
+    /// <summary>The connection was lost.</summary>
+    void OnLost(ConnectionMultiplexer lost);
+
+    /// <summary>The library is about to subscribe all names again.</summary>
+    void OnRestoring();
+
+    /// <summary>Redis answers.</summary>
+    /// <param name="hasNames">Whether this is the part of the connection that has the names.</param>
+    /// <param name="wasLost">False for the first time, which the library reports too.</param>
+    void OnAnswered(bool hasNames, bool wasLost);
+}
+
 /// <summary>
-/// Hears what the library tells of one of its connections, sorts out what that means, and passes it on to the backplane as long as that one listens by it.
+/// Interprets what the library reports about one of its connections, and tells the observer while that connection is the one that listens.
 /// </summary>
 internal sealed class RedisConnection
 {
-    /// <summary>How long to wait before asking again.</summary>
+    /// <summary>The pause between two attempts.</summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The library's own limit is 2 s; where it forgets a ping, nobody may wait for ever.</summary>
+    /// <summary>The library's own limit is 2 s. This one is needed where the library forgets a ping.</summary>
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(10);
 
     private static readonly EndPoint NoEndPoint = new IPEndPoint(0, 0);
 
-    private readonly RedisBackplane backplane;
+    private readonly IConnectionObserver observer;
     private readonly ConnectionMultiplexer multiplexer;
+    private readonly ConnectionPair inUse;
+    private readonly RedisHealth health;
     private readonly TimeProvider time;
+    private readonly CancellationToken stopping;
     private readonly ConcurrentDictionary<EndPoint, int> restorations = [];
 
     /// <summary>How many losses of the subscription connection the library has reported.</summary>
@@ -27,20 +45,25 @@ internal sealed class RedisConnection
 
     private int isAwaiting;
 
-    public RedisConnection(RedisBackplane backplane, ConnectionMultiplexer multiplexer, TimeProvider time)
+    /// <summary>Begins to observe the connection. Created before its first ping, so that no event is missed.</summary>
+    public RedisConnection(
+        IConnectionObserver observer, ConnectionMultiplexer multiplexer, ConnectionPair inUse, RedisHealth health, TimeProvider time, CancellationToken stopping)
     {
-        this.backplane = backplane;
+        this.observer = observer;
         this.multiplexer = multiplexer;
+        this.inUse = inUse;
+        this.health = health;
         this.time = time;
+        this.stopping = stopping;
         multiplexer.ConnectionFailed += (_, failed) => OnFailed(failed.EndPoint ?? NoEndPoint, failed.ConnectionType);
         multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(restored.EndPoint ?? NoEndPoint, restored.ConnectionType);
     }
 
-    private bool IsInUse => multiplexer == backplane.Current && !backplane.Stopping.IsCancellationRequested;
+    private bool IsInUse => multiplexer == inUse.Listening && !stopping.IsCancellationRequested;
 
     /// <summary>
-    /// Whether Redis answers on the connection for subscriptions. The library opens it when it is first used, and would then ask twice for each name that
-    /// waits for it: so this comes before.
+    /// Whether Redis answers on the subscription connection. The library opens that connection at its first use, and would then subscribe each waiting name
+    /// twice: so a ping comes first.
     /// </summary>
     public async Task<bool> TryPingAsync()
     {
@@ -51,18 +74,19 @@ internal sealed class RedisConnection
         }
         catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))
         {
-            return true;    // an answer too: its ACL has no PING for us
+            return true;    // an answer too: the ACL does not allow PING
         }
         catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
         {
             if (multiplexer.IsConnected)
-                backplane.Health.Report(error);
+                health.Report(error);
             return false;
         }
     }
 
     /// <summary>
-    /// It is connected, and Redis may answer with errors: it loads its data, for instance. No event tells when that is over. Called any number of times.
+    /// Waits until Redis answers without an error: a connected Redis may still load its data, for instance. No event tells when that is over. May be called
+    /// any number of times.
     /// </summary>
     public async Task AwaitAnswerAsync()
     {
@@ -72,56 +96,56 @@ internal sealed class RedisConnection
             await RetryLaterAsync();
         Volatile.Write(ref isAwaiting, 0);
         if (IsInUse)
-            backplane.Health.ReportBack();
+            health.ReportBack();
     }
 
     private void OnFailed(EndPoint server, ConnectionType type)
     {
-        // The library tells each event on a thread of its own: this one may come after that of the return.
+        // The library raises each event on a thread of its own: the loss may arrive after the return.
         var isBack = multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected();
         if (type == ConnectionType.Subscription)
         {
             if (isBack && losses.GetValueOrDefault(server) >= restorations.GetValueOrDefault(server) - 1)
-                return;     // the return tells of it, or has done so
+                return;     // OnRestoredAsync reports the loss, or has done so
             losses.AddOrUpdate(server, 1, static (_, before) => before + 1);
         }
         if (!IsInUse)
             return;
-        backplane.OnConnectionLost(multiplexer);
-        // The library calls a server connected that answers each command with an error.
+        observer.OnLost(multiplexer);
+        // For the library a server that answers each command with an error is connected.
         if (isBack)
             _ = AwaitAnswerAsync();
     }
 
     private async Task OnRestoredAsync(EndPoint server, ConnectionType type)
     {
-        // Each server, and each replica, is connected to for a first time: nothing was lost then.
+        // The library reports the first connection to each server, and to each replica, too: nothing was lost then.
         var number = type == ConnectionType.Subscription
             ? restorations.AddOrUpdate(server, 1, static (_, before) => before + 1)
             : restorations.GetValueOrDefault(server);
         if (!IsInUse)
-            return;     // it is being replaced, or was
+            return;     // another connection replaces this one, or has replaced it
         if (number > 1)
-            backplane.OnRestoring();
-        // The library has asked for all its names again before this ping, on the same connection: its answer says that
-        // Redis has confirmed them. And it opens that connection, if the other one was first.
+            observer.OnRestoring();
+        // The library has subscribed all its names again before this ping, on the same connection: an answer means that
+        // Redis has confirmed them. The ping also opens that connection, if the one for commands was first.
         while (!await TryPingAsync())
         {
             await RetryLaterAsync();
             if (!IsInUse || number != restorations.GetValueOrDefault(server))
-                return;     // lost again meanwhile, and back
+                return;     // lost again, and back: that event has its own task
         }
         if (!IsInUse)
             return;
-        // Of a loss within a second of the last one the library may not tell.
+        // The library may not report a loss within a second of the last one.
         if (type == ConnectionType.Subscription && losses.GetValueOrDefault(server) < number - 1)
         {
             losses[server] = number - 1;
-            backplane.OnConnectionLost(multiplexer);
+            observer.OnLost(multiplexer);
         }
-        backplane.OnAnswered(hasNames: type == ConnectionType.Subscription, wasLost: number > 1);
+        observer.OnAnswered(hasNames: type == ConnectionType.Subscription, wasLost: number > 1);
     }
 
     private async Task RetryLaterAsync() =>
-        await Task.Delay(RetryAfter, time, backplane.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(RetryAfter, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 }

@@ -1,4 +1,3 @@
-using Notifier.Redis.Topology;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;
@@ -31,7 +30,7 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
     }
 
     /// <summary>Whether what Redis counts is only what one of its servers knows.</summary>
-    public bool IsCluster => backplane.Connected is { } redis && ClusterSubscriber.IsCluster(redis);
+    public bool IsCluster => backplane.Connected is not null && backplane.IsCluster;
 
     /// <summary>Has all of them sent in this order, and then waits for the answers.</summary>
     /// <returns>The answers that came, and why not more.</returns>

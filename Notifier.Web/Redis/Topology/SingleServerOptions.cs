@@ -3,13 +3,13 @@ using StackExchange.Redis;
 
 namespace Notifier.Redis.Topology;
 
-/// <summary>How to connect to one of several servers. The library would look for the others, and decide by itself which to use.</summary>
+/// <summary>Options for a connection to one of several servers. Otherwise the library looks for the others, and decides by itself which to use.</summary>
 internal static class SingleServerOptions
 {
-    /// <summary>By which the library learns of other servers, and of the role of this one: it is used whatever that is.</summary>
+    /// <summary>The commands by which the library learns of other servers, and of the role of this one. This server is used whatever its role is.</summary>
     private const string DisabledCommands = ",$CLUSTER=,$INFO=,$ROLE=,$CONFIG=,$GET=,$SET=";
 
-    /// <summary>With no thought of the others.</summary>
+    /// <summary>For a connection that knows no other server.</summary>
     public static ConfigurationOptions For(ConfigurationOptions options, EndPoint server)
     {
         var alone = At(options, server);
@@ -17,16 +17,16 @@ internal static class SingleServerOptions
         return alone;
     }
 
-    /// <summary>With all that it can be asked.</summary>
+    /// <summary>For a connection that may use all commands.</summary>
     public static ConfigurationOptions At(ConfigurationOptions options, EndPoint server)
     {
         var one = options.Clone();
         one.ServiceName = null;
         one.EndPoints.Clear();
         one.EndPoints.Add(server);
-        // It is told apart from others by what it is called, which an address would replace.
+        // Servers are told apart by the name that the Cluster or the Sentinels use, which an address would replace.
         one.ResolveDns = false;
-        // Servers may be called by address, certificates are for hosts: the library takes the one of the connection string.
+        // A server may be known by its address, but certificates are for host names: use the host of the connection string.
         if (server is not DnsEndPoint)
             one.SslHost ??= options.Defaults.GetSslHostFromEndpoints(options.EndPoints);
         return one;

@@ -1,0 +1,37 @@
+using StackExchange.Redis;
+
+namespace Notifier.Redis;
+
+/// <summary>The two connections in use. They are the same, except on a Cluster. Null until the first attempt to connect has ended. Thread-safe.</summary>
+internal sealed class ConnectionPair
+{
+    private ConnectionMultiplexer? listening;
+    private ConnectionMultiplexer? commands;
+
+    /// <summary>The connection that listens.</summary>
+    public ConnectionMultiplexer? Listening
+    {
+        get => Volatile.Read(ref listening);
+        set => Volatile.Write(ref listening, value);
+    }
+
+    /// <summary>The connection for commands. On a Cluster it knows all servers.</summary>
+    public ConnectionMultiplexer? Commands
+    {
+        get => Volatile.Read(ref commands);
+        set => Volatile.Write(ref commands, value);
+    }
+
+    /// <summary>The connection for commands; null while Redis is away.</summary>
+    public ConnectionMultiplexer? Connected => Commands is { IsConnected: true } multiplexer ? multiplexer : null;
+
+    /// <summary>Closes both. A connection that is set afterwards is closed by its owner, who checks for the stop.</summary>
+    public async Task EndAsync()
+    {
+        var (listens, talks) = (Interlocked.Exchange(ref listening, null), Interlocked.Exchange(ref commands, null));
+        if (listens is not null)
+            await listens.EndAsync();
+        if (talks is not null && talks != listens)
+            await talks.EndAsync();
+    }
+}

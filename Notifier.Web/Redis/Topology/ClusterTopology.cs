@@ -1,0 +1,106 @@
+using System.Net;
+using StackExchange.Redis;
+
+namespace Notifier.Redis.Topology;
+
+/// <summary>
+/// A Redis Cluster. Each of its servers delivers every PUBLISH, so a node listens to one of them, with all its names, on a connection that knows no other.
+/// With all servers on one connection, the library spreads the names over them. If it checks its connections while it waits for one server's answer
+/// (another was just connected, or was lost), it asks a second server for the same name. Then each message of that name arrives twice, for good, which
+/// was seen in one start of three.
+/// </summary>
+internal sealed partial class ClusterTopology(TopologyContext context) : IRedisTopology
+{
+    private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(1);
+
+    private readonly ConnectionPair connections = context.Connections;
+    private bool isReported;
+
+    public bool HasSeparateListener => true;
+
+    public bool IsListening => connections.Listening is { } listens && listens != connections.Commands;
+
+    public bool IsCluster => true;
+
+    public ConfigurationOptions Options => context.Options;
+
+    public static bool Has(ConnectionMultiplexer redis) => redis.GetServers().Any(static server => server.ServerType == ServerType.Cluster);
+
+    /// <summary>Connects to one of the servers; to the one that was lost only if there is no other.</summary>
+    /// <exception cref="RedisConnectionException">No server can be reached.</exception>
+    public async Task<ConnectionMultiplexer> OpenAsync(ConnectionMultiplexer? replaced)
+    {
+        var all = connections.Commands!;
+        var lost = replaced == all ? null : replaced?.GetEndPoints().FirstOrDefault();
+        var servers = all.GetServers().Where(static server => server.IsConnected).ToArray();
+        // Several nodes of Notifier, and their load, spread over the servers. (A replica delivers all messages, too.)
+        Random.Shared.Shuffle(servers);
+        foreach (var server in servers.OrderBy(server => server.EndPoint.Equals(lost)).ThenBy(static server => server.IsReplica))
+        {
+            var connection = await context.ConnectAsync(SingleServerOptions.For(context.Options, server.EndPoint));
+            if (connection.IsConnected)
+                return connection;
+            await connection.EndAsync();
+        }
+        throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No server of the Cluster can be reached.");
+    }
+
+    public Task BeginAsync(ConnectionMultiplexer first) => TryReplaceAsync(first);
+
+    /// <summary>Moves to another server when the one that this node listens to was away in two checks: the library does not report every loss.</summary>
+    public async Task WatchAsync()
+    {
+        var missed = 0;
+        while (!context.Stopping.IsCancellationRequested)
+        {
+            try
+            {
+                if (connections.Listening is { } listens)
+                {
+                    var isAway = listens != connections.Commands && !listens.GetSubscriber().IsConnected();
+                    missed = isAway ? missed + 1 : 0;
+                    if (!IsListening || missed > 1)
+                        await TryReplaceAsync(listens);
+                }
+            }
+            catch (ObjectDisposedException)
+            {
+                // The connection was replaced during the check.
+            }
+            catch (Exception error)
+            {
+                // A mistake of ours must not end the watch: the node would be deaf after the next loss.
+                Log.Failed(context.Logger, error);
+            }
+            await Task.Delay(CheckEvery, context.Time, context.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task TryReplaceAsync(ConnectionMultiplexer replaced)
+    {
+        try
+        {
+            await context.ReplaceAsync(replaced);
+            isReported = false;
+        }
+        catch (Exception error)
+        {
+            context.Health.ReportAway(context.Location.Description);
+            // Redis itself may have said what is wrong.
+            if (!context.Stopping.IsCancellationRequested && !context.Health.IsRefused && !isReported)
+            {
+                isReported = true;
+                Log.NotListening(context.Logger, error.Message);
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "Notifier cannot listen to any server of the Redis Cluster; it keeps trying: {Error}")]
+        public static partial void NotListening(ILogger logger, string error);
+
+        [LoggerMessage(LogLevel.Error, "Checking the servers of the Redis Cluster failed; Notifier tries again.")]
+        public static partial void Failed(ILogger logger, Exception error);
+    }
+}

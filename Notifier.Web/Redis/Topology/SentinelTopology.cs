@@ -1,0 +1,145 @@
+using System.Globalization;
+using System.Net;
+using StackExchange.Redis;
+
+namespace Notifier.Redis.Topology;
+
+/// <summary>
+/// Redis behind Sentinels: a node is connected to the server that the Sentinels call the primary, and to no other. The library would believe each server
+/// about its role. A server that was down, or hung, takes itself for the primary for about 10 s after its return, and what it accepts then is thrown away.
+/// The library also waits for the Sentinels in threads of the pool, so that on two cores nothing else runs for seconds.
+/// </summary>
+internal sealed partial class SentinelTopology(TopologyContext context) : IRedisTopology
+{
+    private static readonly TimeSpan CheckEvery = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long to wait for the other Sentinels once one has answered: another may hang, like a primary on the same machine.</summary>
+    private static readonly TimeSpan OthersWithin = TimeSpan.FromMilliseconds(500);
+
+    private readonly ConnectionPair connections = context.Connections;
+    private readonly ConfigurationOptions options = context.Options;
+    private ConnectionMultiplexer? sentinels;
+    private RedisServerException? refusal;
+
+    /// <summary>The epoch of the last failover that this node followed.</summary>
+    private long followed;
+
+    public bool HasSeparateListener => false;
+
+    public bool IsListening => connections.Listening is not null;
+
+    public bool IsCluster => false;
+
+    public ConfigurationOptions Options => connections.Commands is { } primary ? SingleServerOptions.At(options, primary.GetEndPoints()[0]) : options;
+
+    /// <summary>Connects to the primary, whether or not it answers; to the last known one when no Sentinel answers.</summary>
+    /// <exception cref="RedisConnectionException">No Sentinel answers, and none ever did.</exception>
+    /// <exception cref="RedisServerException">The Sentinels do not know the service.</exception>
+    public async Task<ConnectionMultiplexer> OpenAsync(ConnectionMultiplexer? replaced)
+    {
+        EndPoint primary;
+        try
+        {
+            primary = await FindAsync();
+        }
+        catch (RedisConnectionException) when (connections.Listening is not null)
+        {
+            // A deaf connection is replaced even if no Sentinel answers.
+            primary = connections.Listening.GetEndPoints()[0];
+        }
+        return await context.ConnectAsync(SingleServerOptions.For(options, primary));
+    }
+
+    /// <summary>Moves to another primary as soon as a Sentinel reports one. While no Sentinel answers, the node stays where it is.</summary>
+    public async Task WatchAsync()
+    {
+        var isBlind = false;
+        while (!context.Stopping.IsCancellationRequested)
+        {
+            await Task.Delay(CheckEvery, context.Time, context.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                var primary = await FindAsync();
+                if (isBlind)
+                    Log.Sees(context.Logger);
+                isBlind = false;
+                if (connections.Listening is not { } present || present.GetEndPoints().Contains(primary))
+                    continue;
+                Log.Moves(context.Logger);
+                await context.ReplaceAsync(present);
+            }
+            catch (Exception error)
+            {
+                if (!isBlind && !context.Stopping.IsCancellationRequested)
+                    Log.Blind(context.Logger, error.Message);
+                isBlind = true;
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (sentinels is not null)
+            await sentinels.EndAsync();
+    }
+
+    /// <summary>Asks all Sentinels and believes the one that knows the latest failover: another may not know it yet, or not any more.</summary>
+    private async Task<EndPoint> FindAsync()
+    {
+        sentinels ??= await ConnectionMultiplexer.SentinelConnectAsync(options.Clone());
+        refusal = null;
+        var asked = sentinels.GetServers().Where(static server => server.IsConnected).Select(AskAsync).ToArray();
+        var all = Task.WhenAll(asked);
+        await Task.WhenAny(all, Task.Delay(OthersWithin, context.Time, context.Stopping));
+        var (epoch, primary) = Latest();
+        if (primary is null || epoch < followed)
+        {
+            await all;
+            (epoch, primary) = Latest();
+        }
+        if (primary is null)
+            throw (Exception?)refusal ?? new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No Sentinel answers.");
+        // Either all Sentinels were set up anew, or those that know better are cut off.
+        if (epoch < followed && asked.Any(static one => one.Result.Primary is null))
+            throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No Sentinel that knows the latest failover answers.");
+        followed = epoch;
+        return primary;
+
+        (long Epoch, EndPoint? Primary) Latest() => asked.Where(static one => one.IsCompletedSuccessfully).Select(static one => one.Result)
+            .Where(static answer => answer.Primary is not null).OrderBy(static answer => answer.Epoch).LastOrDefault();
+    }
+
+    private async Task<(long Epoch, EndPoint? Primary)> AskAsync(IServer sentinel)
+    {
+        try
+        {
+            var reply = (await sentinel.SentinelMasterAsync(options.ServiceName!)).ToDictionary();
+            // The epoch first, and the address by a command of its own: the Sentinel that leads a failover reports, with the new epoch, the old address in
+            // its first reply until all replicas follow the new primary.
+            return (
+                long.Parse(reply["config-epoch"], CultureInfo.InvariantCulture),
+                await sentinel.SentinelGetMasterAddressByNameAsync(options.ServiceName!));
+        }
+        catch (RedisServerException error)
+        {
+            refusal = error;
+            return (0, null);
+        }
+        catch (Exception)
+        {
+            return (0, null);   // the server is away, or hangs, or is not a Sentinel
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "The Sentinels have another primary: this node moves to it.")]
+        public static partial void Moves(ILogger logger);
+
+        [LoggerMessage(LogLevel.Warning, "Notifier cannot find out whether Redis has another primary; this node stays with the present one: {Error}")]
+        public static partial void Blind(ILogger logger, string error);
+
+        [LoggerMessage(LogLevel.Information, "The Sentinels answer again.")]
+        public static partial void Sees(ILogger logger);
+    }
+}

@@ -1,0 +1,26 @@
+using StackExchange.Redis;
+
+namespace Notifier.Redis.Topology;
+
+/// <summary>One server, which the library reconnects to by itself. Until a server has answered, this may be a Cluster.</summary>
+internal sealed class SingleServer(TopologyContext context) : IRedisTopology
+{
+    private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(1);
+
+    public bool HasSeparateListener => false;
+
+    public bool IsListening => context.Connections.Listening is not null;
+
+    public bool IsCluster => false;
+
+    public ConfigurationOptions Options => context.Options;
+
+    public Task<ConnectionMultiplexer> OpenAsync(ConnectionMultiplexer? replaced) => context.ConnectAsync(context.Options);
+
+    /// <summary>Waits for the first answer, which tells whether this is a Cluster.</summary>
+    public async Task WatchAsync()
+    {
+        while (!context.Stopping.IsCancellationRequested && context.Connections.Connected is null)
+            await Task.Delay(CheckEvery, context.Time, context.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+}

@@ -5,57 +5,44 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>
-/// One name in Redis. One worker at a time brings Redis to what is wanted, step by step: the last unsubscribe of a name racing its next subscribe
-/// would leave it deaf, and what Redis has not confirmed is never unsubscribed, for it would stay there for ever. Thread-safe.
+/// One name in Redis. One worker at a time moves Redis to the wanted state, step by step: if the last unsubscribe of a name raced its next subscribe, the
+/// name would stay deaf. A name that Redis has not confirmed is never unsubscribed, because it would stay in Redis for ever. Thread-safe.
 /// </summary>
-internal sealed partial class RedisSubscription
+internal sealed partial class RedisSubscription(
+    RedisSubscriptions owner, RedisBackplane backplane, RedisChannel channel, SubscribedName name, ILogger logger)
 {
-    /// <summary>Messages do not come this way (see <see cref="RedisReceiver"/>), but the library wants a handler.</summary>
+    /// <summary>Messages do not come this way (see <see cref="RedisReceiver"/>), but the library requires a handler.</summary>
     private static readonly Action<RedisChannel, RedisValue> NoHandler = static (_, _) => { };
 
     private readonly Lock gate = new();
-    private readonly RedisSubscriptions owner;
-    private readonly RedisBackplane backplane;
-    private readonly RedisChannel channel;
-    private readonly SubscribedName name;
-    private readonly ILogger logger;
     private TaskCompletionSource<string?> live = New();
     private IMessageSink? sink;
     private string? refusal;
     private bool isWorking;
 
-    /// <summary>The connection on which the library may have the name. Of the worker.</summary>
+    /// <summary>The connection on which the library may have the name. Only the worker uses it.</summary>
     private IConnectionMultiplexer? subscribedOn;
-
-    public RedisSubscription(RedisSubscriptions owner, RedisBackplane backplane, RedisChannel channel, SubscribedName name, ILogger logger)
-    {
-        this.owner = owner;
-        this.backplane = backplane;
-        this.channel = channel;
-        this.name = name;
-        this.logger = logger;
-    }
 
     public RedisChannel Channel => channel;
 
     public SubscribedName Name => name;
 
     /// <summary>
-    /// Completes when Redis has confirmed the name: with null; or with the reason, when Redis refuses it, after the sink was notified.
-    /// While Redis is away it waits. Shared by all who want the name.
+    /// Completes with null when Redis has confirmed the name; or with the reason when Redis refuses it, after the sink was notified. Does not complete while
+    /// Redis is away. Shared by all subscribers of the name.
     /// </summary>
     public Task<string?> Live => Volatile.Read(ref live).Task;
 
-    /// <summary>Whether Redis has confirmed the name for whoever has it now; it may be away again.</summary>
+    /// <summary>Whether Redis has confirmed the name for the present sink. Redis may be away again.</summary>
     public bool IsLive => Refusal is null && Live is { IsCompletedSuccessfully: true, Result: null };
 
-    /// <summary>The reason, when Redis has refused the name.</summary>
+    /// <summary>The reason why Redis has refused the name; null if it has not.</summary>
     public string? Refusal => Volatile.Read(ref refusal);
 
     /// <summary>Whether Redis has the name on the present connection.</summary>
     public bool IsConfirmed => name.IsConfirmed;
 
-    /// <summary>Nobody wants it any more, and nothing is being done. Under the owner's lock.</summary>
+    /// <summary>Whether the name has no sink, and the worker has nothing to do. Called under the owner's lock.</summary>
     public bool IsOver
     {
         get
@@ -65,21 +52,21 @@ internal sealed partial class RedisSubscription
         }
     }
 
-    /// <summary>From now on its messages go here. Under the owner's lock, which keeps it from being removed.</summary>
+    /// <summary>Sends the name's messages to this sink from now on. Called under the owner's lock, which prevents the removal of this subscription.</summary>
     public void Attach(IMessageSink to)
     {
         lock (gate)
         {
             sink = to;
             Volatile.Write(ref live, New());
-            // Where it was about to be unsubscribed, and nobody has begun with that, it simply stays.
+            // A name that waits for its unsubscribe, which has not begun, simply stays.
             if (name.Attach(to))
                 live.SetResult(null);
             Work();
         }
     }
 
-    /// <summary>Unsubscribes it, unless somebody else attaches to it before that begins.</summary>
+    /// <summary>Unsubscribes the name, unless another sink attaches before the worker begins with that.</summary>
     public void Release()
     {
         lock (gate)
@@ -90,29 +77,29 @@ internal sealed partial class RedisSubscription
         }
     }
 
-    /// <summary>Redis does not allow it: nobody has it any more. Under the owner's lock. <see cref="EndRefusal"/> follows.</summary>
-    /// <returns>Who had it.</returns>
+    /// <summary>Redis does not allow the name: it has no sink any more. Called under the owner's lock. <see cref="EndRefusal"/> follows.</summary>
+    /// <returns>The sink that the name had.</returns>
     public IMessageSink? Refuse(string reason)
     {
         lock (gate)
         {
             Volatile.Write(ref refusal, reason);
-            var told = sink;
+            var removed = sink;
             sink = null;
             name.Detach();
-            return told;
+            return removed;
         }
     }
 
     /// <summary>
-    /// The sink has been told. A client that <see cref="Live"/> tells may ask for another name at once, and this one must no longer count as
-    /// its own.
+    /// Completes <see cref="Live"/>, after the sink was notified: a client that reads it may subscribe another name at once, and this one must not count as
+    /// one of its names any more.
     /// </summary>
     public void EndRefusal()
     {
         lock (gate)
         {
-            if (!live.TrySetResult(refusal))     // it was allowed before
+            if (!live.TrySetResult(refusal))     // Redis has allowed the name before
             {
                 Volatile.Write(ref live, New());
                 live.SetResult(refusal);
@@ -120,7 +107,7 @@ internal sealed partial class RedisSubscription
         }
     }
 
-    /// <summary>Asks for it again if Redis does not have it. Called when it may have lost it, and by a sweep.</summary>
+    /// <summary>Subscribes the name again if Redis does not have it. Called when Redis may have lost it, and by a sweep.</summary>
     public void Reconcile()
     {
         if (name.IsConfirmed)
@@ -141,7 +128,7 @@ internal sealed partial class RedisSubscription
 
     private async Task WorkAsync()
     {
-        // Never in the thread, and under the locks, of whoever wants something.
+        // Never in the thread, and under the locks, of the caller.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
@@ -154,7 +141,7 @@ internal sealed partial class RedisSubscription
         }
         catch (Exception error)
         {
-            // A mistake of ours; the sweep begins once more.
+            // A mistake of ours; the sweep tries again.
             Log.Failed(logger, error);
             lock (gate)
                 isWorking = false;
@@ -162,14 +149,14 @@ internal sealed partial class RedisSubscription
         owner.RemoveIfOver(this);
     }
 
-    /// <summary>The next step; none when Redis has the name as it is wanted.</summary>
+    /// <summary>Finds the next step. False when Redis is in the wanted state.</summary>
     private bool TryBeginStep(out bool unsubscribes)
     {
         lock (gate)
         {
             var isWanted = sink is not null;
             if (subscribedOn is not null && subscribedOn != backplane.Current)
-                subscribedOn = null;     // it went with its connection
+                subscribedOn = null;     // the name was lost with its connection
             isWorking = refusal is null && (isWanted ? !name.IsConfirmed : subscribedOn is not null);
             unsubscribes = isWorking && !isWanted && name.IsConfirmed;
             if (unsubscribes)
@@ -180,7 +167,7 @@ internal sealed partial class RedisSubscription
         }
     }
 
-    /// <summary>One attempt.</summary>
+    /// <summary>Makes one attempt.</summary>
     private async Task SubscribeAsync()
     {
         var restoration = backplane.NextRestoration;
@@ -188,14 +175,14 @@ internal sealed partial class RedisSubscription
         var isRepeated = subscribedOn == subscriber.Multiplexer;
         try
         {
-            // While Redis is away each attempt would wait for its limit.
+            // While Redis is away each attempt would wait until it times out.
             if (subscriber.IsConnected(channel) && backplane.IsListening)
             {
                 subscribedOn = subscriber.Multiplexer;
                 await subscriber.SubscribeAsync(channel, NoHandler);
                 if (name.IsConfirmed)
                     return;
-                // The library holds it for subscribed, on a connection that counts no more, or on none.
+                // The library takes the name for subscribed, but on a connection that counts no more, or on none.
                 if (isRepeated)
                 {
                     await subscriber.UnsubscribeAsync(channel);
@@ -221,7 +208,7 @@ internal sealed partial class RedisSubscription
     private async Task RefuseAsync(ISubscriber subscriber)
     {
         Log.Refused(logger, channel);
-        await subscriber.UnsubscribeAsync(channel);     // the library would ask again at each return of Redis
+        await subscriber.UnsubscribeAsync(channel);     // or the library would subscribe it at each return of Redis
         subscribedOn = null;
         owner.Refuse(this);
     }
@@ -231,7 +218,7 @@ internal sealed partial class RedisSubscription
         try
         {
             var subscriber = await backplane.SubscriberAsync();
-            // A connection that was replaced: nobody waits for its answer.
+            // The answer of a connection that was replaced is not needed.
             if (subscribedOn == subscriber.Multiplexer)
                 await subscriber.UnsubscribeAsync(channel);
         }
@@ -246,16 +233,16 @@ internal sealed partial class RedisSubscription
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "Redis does not allow {Name}: its ACL gives this user no such channel.")]
+        [LoggerMessage(LogLevel.Warning, "Redis does not allow {Name}: its ACL does not permit this user the channel.")]
         public static partial void Refused(ILogger logger, RedisChannel name);
 
-        [LoggerMessage(LogLevel.Warning, "{Name} is not subscribed yet; trying until it is: {Error}")]
+        [LoggerMessage(LogLevel.Warning, "{Name} is not subscribed yet; Notifier keeps trying: {Error}")]
         public static partial void NotYet(ILogger logger, RedisChannel name, string error);
 
         [LoggerMessage(LogLevel.Warning, "{Name} may still be subscribed in Redis: {Error}")]
         public static partial void LeftInDoubt(ILogger logger, RedisChannel name, string error);
 
-        [LoggerMessage(LogLevel.Error, "A mistake of Notifier's own while it subscribed a name; it tries again.")]
+        [LoggerMessage(LogLevel.Error, "Subscribing a name failed because of a bug in Notifier; it tries again.")]
         public static partial void Failed(ILogger logger, Exception error);
     }
 }

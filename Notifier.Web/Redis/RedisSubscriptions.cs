@@ -4,22 +4,22 @@ using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
-/// <summary>What this node has subscribed in Redis: each name once. Thread-safe.</summary>
+/// <summary>The names that this node has subscribed in Redis, each once. Thread-safe.</summary>
 internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames prefix, SubscribedNames names, ILogger<RedisSubscriptions> logger)
 {
-    /// <summary>Why Redis refuses a name.</summary>
+    /// <summary>The reason that subscribers get when Redis refuses a name.</summary>
     private const string NotAllowed = "Redis does not allow this name (its ACL)";
 
     private readonly Lock gate = new();
     private readonly Dictionary<RedisChannel, RedisSubscription> all = [];
 
-    /// <summary>Redis does not allow a name, or no longer. Its sink is told after that.</summary>
+    /// <summary>Redis does not allow a name, or no longer. Raised before the sink is notified.</summary>
     public event Action<RedisSubscription>? Refused;
 
-    /// <summary>Has its messages go to the sink; they come once <see cref="RedisSubscription.Live"/> has completed.</summary>
+    /// <summary>Subscribes the sink's name. Messages arrive once <see cref="RedisSubscription.Live"/> has completed.</summary>
     public RedisSubscription Subscribe(IMessageSink sink) => Subscribe(sink, prefix.ToRedis(sink.Name));
 
-    /// <summary>The same for a channel that no client can have.</summary>
+    /// <summary>Subscribes a channel that no client can subscribe.</summary>
     public RedisSubscription Subscribe(IMessageSink sink, RedisChannel channel)
     {
         lock (gate)
@@ -35,7 +35,7 @@ internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames pr
         }
     }
 
-    /// <summary>Asks again for what Redis does not have: it came back without it, or nobody has told of a loss.</summary>
+    /// <summary>Subscribes again what Redis does not have: it came back without the name, or the library did not report a loss.</summary>
     public void Reconcile()
     {
         List<RedisSubscription> unconfirmed;
@@ -45,7 +45,7 @@ internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames pr
             subscription.Reconcile();
     }
 
-    /// <summary>Called by a worker that has nothing more to do.</summary>
+    /// <summary>Called by a worker that has nothing to do any more.</summary>
     public void RemoveIfOver(RedisSubscription subscription)
     {
         lock (gate)
@@ -55,19 +55,19 @@ internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames pr
         }
     }
 
-    /// <summary>Called by a worker. Whoever wants the name from now on asks anew.</summary>
+    /// <summary>Called by a worker whose name Redis refuses. A later subscriber asks Redis again.</summary>
     public void Refuse(RedisSubscription subscription)
     {
-        IMessageSink? told;
+        IMessageSink? removed;
         lock (gate)
         {
-            told = subscription.Refuse(NotAllowed);
+            removed = subscription.Refuse(NotAllowed);
             Remove(subscription);
         }
-        if (told is not null)
+        if (removed is not null)
         {
             Refused?.Invoke(subscription);
-            told.Refuse(NotAllowed);
+            removed.Refuse(NotAllowed);
         }
         subscription.EndRefusal();
     }

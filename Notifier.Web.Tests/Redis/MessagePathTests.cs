@@ -6,7 +6,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using FluentAssertions;
 using Notifier.Names;
-using Notifier.Redis.Receiver;
+using Notifier.Redis;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;

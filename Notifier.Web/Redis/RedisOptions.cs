@@ -2,11 +2,10 @@ using System.Text;
 using Microsoft.Extensions.Options;
 using Notifier.Configuration;
 using Notifier.Names;
-using Notifier.Redis.Receiver;
 
 namespace Notifier.Redis;
 
-/// <summary><c>Redis</c>: where messages come from.</summary>
+/// <summary><c>Redis</c>: where messages come from, and how.</summary>
 public sealed class RedisOptions
 {
     /// <summary>
@@ -19,43 +18,56 @@ public sealed class RedisOptions
     /// <summary>Allows the embedded Redis outside Development too. For a small site on one machine; default false.</summary>
     public bool Embedded { get; set; }
 
-    /// <summary>The port on localhost where a Redis is looked for, and where the embedded one listens. 1 to 65,535; default 6379.</summary>
+    /// <summary>The port on localhost where Notifier looks for a Redis, and where the embedded one listens. 1 to 65,535; default 6379.</summary>
     public int EmbeddedPort { get; set; } = 6379;
 
     /// <summary>
-    /// Put before every name on the way to Redis, and taken off on the way back, for backends whose library prefixes what
-    /// it publishes (Laravel). It may not begin with <c>__</c> or <c>notifier:</c>, nor be the beginning of one of them. Default none.
+    /// Added to every name on the way to Redis, and removed on the way back, for backends whose library prefixes the channels that
+    /// it publishes to (Laravel). Must not begin with <c>__</c> or <c>notifier:</c>, nor be the beginning of one of them. Default none.
     /// </summary>
     public string ChannelPrefix { get; set; } = "";
 
     /// <summary>
-    /// How long a subscription outlives its last subscriber, so that a page that reloads finds it still there. Zero to one day;
+    /// How long a subscription outlives its last subscriber, so that a reloaded page finds it still there. Zero to one day;
     /// default 1 minute.
     /// </summary>
     public TimeSpan Linger { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// Patterns that are subscribed in Redis in place of all names that they contain, which are matched in this process. For
-    /// grants such as <c>user.42.*</c> for each visitor: with the cover <c>user.*</c> they cost Redis one pattern, and without it
-    /// each makes every PUBLISH slower. The node hears all that a cover matches, so a wide one costs it. Default none.
+    /// Patterns that are subscribed in Redis in place of all names that they contain, which are matched in this process. Useful for
+    /// grants such as <c>user.42.*</c>, one for each caller: with the cover <c>user.*</c> they cost Redis one pattern, and without it
+    /// each makes every PUBLISH slower. The node receives everything that a cover matches, so a wide cover costs CPU. Default none.
     /// </summary>
     public string[] Covers { get; set; } = [];
 
     /// <summary>
     /// How messages are read from Redis. <see cref="RedisTransport.Direct"/>, the default, rests on an experimental interface of StackExchange.Redis;
-    /// <see cref="RedisTransport.Stream"/> on a stable one, and is slower. They deliver the same. Choose <c>Stream</c> if <c>Direct</c> makes trouble,
-    /// and report it.
+    /// <see cref="RedisTransport.Stream"/> on a stable one, and is slower. Both deliver the same. Choose <c>Stream</c> if <c>Direct</c> causes trouble,
+    /// and report that.
     /// </summary>
     public RedisTransport Transport { get; set; } = RedisTransport.Direct;
 
     /// <summary>
-    /// How many threads may deliver messages at once: the one that reads from Redis, and those that help where many names or many subscribers wait. 0 to 64;
-    /// default 0, which is half the processors, 16 at most (on two processors: 1).
+    /// How many threads may deliver messages at once: the one that reads from Redis, and helpers for many names or many subscribers. 0 to 64;
+    /// default 0, which means half the processors, but at most 16 (on two processors: 1).
     /// </summary>
     public int DeliveryThreads { get; set; }
 }
 
-/// <summary>Stops the process when the Redis options make no sense.</summary>
+/// <summary>How messages are read from the subscription connection.</summary>
+public enum RedisTransport
+{
+    /// <summary>Notifier owns the socket, and forwards the library's bytes to it. The fastest way, by an interface that the library calls experimental.</summary>
+    Direct,
+
+    /// <summary>
+    /// The library owns the socket. Notifier's thread reads it, and forwards the library's bytes through a stream. Uses only interfaces that the library
+    /// calls stable.
+    /// </summary>
+    Stream,
+}
+
+/// <summary>Stops the process when the Redis options are invalid.</summary>
 internal sealed class RedisValidator(NameRules rules, IConfiguration configuration) : IValidateOptions<RedisOptions>
 {
     public ValidateOptionsResult Validate(string? name, RedisOptions options)
@@ -78,7 +90,7 @@ internal sealed class RedisValidator(NameRules rules, IConfiguration configurati
         return errors.ToResult();
     }
 
-    /// <summary>Whether it is reserved, or becomes so by what is put after it.</summary>
+    /// <summary>Whether the prefix is reserved, or becomes so with what follows it.</summary>
     private static bool BeginsLikeReserved(string prefix) => prefix.Length > 0
         && (NameRules.IsReserved(Encoding.UTF8.GetBytes(prefix))
             || "__".StartsWith(prefix, StringComparison.Ordinal)

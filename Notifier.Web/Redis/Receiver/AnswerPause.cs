@@ -3,38 +3,30 @@ using Notifier.Messages;
 namespace Notifier.Redis.Receiver;
 
 /// <summary>
-/// The pause after a long broadcast. Publishers that wait until they are heard answer such a broadcast all at once. Without a pause they stay divided,
-/// half of them in one broadcast and half in the next, and each message costs twice as much (bench/RESULTS.md). The pause ends when as many messages
-/// have come as were sent. A field, never copied.
+/// The pause after a long broadcast. Publishers that wait for their own messages publish again all at once after such a broadcast. Without a pause they
+/// stay divided, half of them in one broadcast and half in the next, and each message costs twice as much (bench/RESULTS.md). The pause ends when as many
+/// messages have arrived as were sent. Used by the thread that reads.
 /// </summary>
 /// <remarks>There is no pause if messages are rare: none is likely to arrive within it.</remarks>
-internal struct AnswerPause
+internal sealed class AnswerPause(TimeProvider time)
 {
-    /// <summary>Messages that come less often than this are rare.</summary>
+    /// <summary>Messages that arrive less often than this are rare.</summary>
     private static readonly TimeSpan Rare = TimeSpan.FromMilliseconds(5);
 
-    /// <summary>No pause follows a broadcast that took less, so that pauses take half of the time at most.</summary>
+    /// <summary>No pause follows a shorter broadcast, so that pauses take at most half of the time.</summary>
     private static readonly TimeSpan LongBroadcast = TimeSpan.FromMilliseconds(1);
 
     private const int MaxBytes = 4 * 1024 * 1024;
 
-    private readonly TimeProvider time;
-
-    /// <summary>What has come since <see cref="since"/>.</summary>
+    /// <summary>What has arrived since <see cref="since"/>.</summary>
     private long messages;
     private long bytes;
-    private long since;
+    private long since = time.GetTimestamp();
 
-    /// <summary>How many messages may come as answers to what was broadcast.</summary>
+    /// <summary>How many messages may arrive as answers to the broadcasts.</summary>
     private long awaited;
 
-    public AnswerPause(TimeProvider time)
-    {
-        this.time = time;
-        since = time.GetTimestamp();
-    }
-
-    /// <summary>A pause is no longer than this.</summary>
+    /// <summary>The limit of a pause.</summary>
     public static TimeSpan Longest { get; } = TimeSpan.FromMilliseconds(1);
 
     public void OnReceived(int frameBytes)
@@ -52,7 +44,7 @@ internal struct AnswerPause
     }
 
     /// <summary>Whether it is time for a pause.</summary>
-    /// <param name="awaitedBytes">It ends when so many bytes have come.</param>
+    /// <param name="awaitedBytes">The pause ends when so many bytes have arrived.</param>
     public bool TryBegin(out int awaitedBytes)
     {
         awaitedBytes = 0;

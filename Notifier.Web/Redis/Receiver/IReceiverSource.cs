@@ -1,23 +1,23 @@
 namespace Notifier.Redis.Receiver;
 
-/// <summary>Where a receiver reads, and where it gives what is the library's.</summary>
+/// <summary>Where a receiver reads, and where it forwards the library's bytes.</summary>
 internal interface IReceiverSource
 {
     /// <summary>Waits for bytes. Zero when the connection has ended.</summary>
     int Receive(Span<byte> room);
 
-    /// <summary>Waits until there are so many bytes, or the end; no longer than that time.</summary>
+    /// <summary>Waits until so many bytes are there, or the connection ends, or the time is over.</summary>
     void WaitFor(int bytes, TimeSpan time);
 
-    /// <summary>Takes what is there without waiting; zero when there is nothing.</summary>
+    /// <summary>Reads without waiting. Zero when there is nothing.</summary>
     int Poll(Span<byte> room);
 
-    /// <summary>Whole frames that are the library's; empty as a sign of life. False when it wants no more.</summary>
+    /// <summary>Forwards whole frames to the library; none as a sign of life. False when the library has closed the connection.</summary>
     bool Forward(ReadOnlySpan<byte> frames);
 
-    /// <summary>All that was read has been passed.</summary>
+    /// <summary>All frames of a read have been forwarded.</summary>
     void EndBatch();
 
-    /// <summary>Nothing more comes. Called once.</summary>
+    /// <summary>The connection has ended. Called once.</summary>
     void Close(Exception? error);
 }

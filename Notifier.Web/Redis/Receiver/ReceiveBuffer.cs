@@ -1,6 +1,6 @@
 namespace Notifier.Redis.Receiver;
 
-/// <summary>The bytes that were read and not parsed yet. It grows with the longest frame, and has its usual size again when it is empty.</summary>
+/// <summary>The bytes that were read and not routed yet. The buffer grows with the longest frame, and shrinks to its usual size when it is empty.</summary>
 internal sealed class ReceiveBuffer
 {
     private const int Room = 64 * 1024;
@@ -14,12 +14,12 @@ internal sealed class ReceiveBuffer
         bytes = usual;
     }
 
-    /// <summary>The bytes before this place are done with.</summary>
+    /// <summary>The bytes before this place are not needed any more.</summary>
     public int From { get; set; }
 
     public bool IsEmpty => From == end;
 
-    /// <summary>Room for a read of at least 16 KiB. All places are invalid after that.</summary>
+    /// <summary>Returns room for a read of at least 16 KiB. All places are invalid afterwards.</summary>
     public Span<byte> MakeRoom()
     {
         if (IsEmpty)
@@ -37,7 +37,7 @@ internal sealed class ReceiveBuffer
         return bytes.AsSpan(end);
     }
 
-    /// <summary>So many bytes were read into the room.</summary>
+    /// <summary>Counts the bytes that were read into the room.</summary>
     public void Add(int read) => end += read;
 
     public ReadOnlySpan<byte> After(int place) => bytes.AsSpan(place, end - place);

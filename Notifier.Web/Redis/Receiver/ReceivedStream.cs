@@ -4,7 +4,7 @@ using System.IO.Pipelines;
 
 namespace Notifier.Redis.Receiver;
 
-/// <summary>What the library reads and writes in place of its subscription connection's socket: a receiver has read before it.</summary>
+/// <summary>The library reads and writes this stream in place of its subscription connection's socket, which a receiver reads.</summary>
 internal sealed class ReceivedStream(RedisSocket socket, ConnectionLifetime connection) : Stream, IReceiverSource
 {
     private readonly Pipe replies = new(new PipeOptions(pauseWriterThreshold: 0, useSynchronizationContext: false));
@@ -89,7 +89,7 @@ internal sealed class ReceivedStream(RedisSocket socket, ConnectionLifetime conn
         socket.Dispose();
     }
 
-    // ---- what nobody calls -------------------------------------------------------------------------------------------
+    // ---- not supported -----------------------------------------------------------------------------------------------
 
     public override long Length => throw new NotSupportedException();
 

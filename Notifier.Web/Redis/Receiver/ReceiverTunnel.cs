@@ -11,25 +11,12 @@ using StackExchange.Redis.Configuration;
 
 namespace Notifier.Redis.Receiver;
 
-/// <summary>How messages are taken off the subscription connection before the library.</summary>
-public enum RedisTransport
-{
-    /// <summary>Notifier owns the socket, and hands the library's bytes to it. The fastest, by an interface that the library calls experimental.</summary>
-    Direct,
-
-    /// <summary>
-    /// The library owns the socket. Notifier's thread reads it, and passes the library's bytes on through a stream. Uses only interfaces that the
-    /// library calls stable.
-    /// </summary>
-    Stream,
-}
-
 /// <summary>
 /// Provides the transports of one multiplexer: on its subscription connections a <see cref="RedisReceiver"/> reads before the library.
 /// </summary>
-/// <param name="options">As they were given: with TLS, and with the tunnel of the user's.</param>
-/// <param name="transport">By which of its ways.</param>
-/// <param name="receivers">Makes the receiver of a connection.</param>
+/// <param name="options">As configured: with TLS, and with the user's own tunnel.</param>
+/// <param name="transport">How messages are read.</param>
+/// <param name="receivers">Creates the receiver of a connection.</param>
 internal sealed class ReceiverTunnel(
     ConfigurationOptions options, RedisTransport transport, Func<ConnectionLifetime, IReceiverSource, RedisReceiver> receivers) : Tunnel
 {
@@ -37,7 +24,7 @@ internal sealed class ReceiverTunnel(
     private readonly List<ConnectionLifetime> connections = [];
     private bool hasEnded;
 
-    /// <summary>How the library is to connect.</summary>
+    /// <summary>The options with which the library connects.</summary>
     public ConfigurationOptions Options()
     {
         var own = options.Clone();
@@ -45,12 +32,12 @@ internal sealed class ReceiverTunnel(
         if (transport == RedisTransport.Stream && own.Ssl)
         {
             own.SetDefaultPorts();
-            own.Ssl = false;        // or it would encrypt what its stream gives it, once more
+            own.Ssl = false;        // or the library would encrypt the stream, which is encrypted already
         }
         return own;
     }
 
-    /// <summary>What its connections deliver counts no more.</summary>
+    /// <summary>What its connections still deliver is ignored from now on.</summary>
     public void End()
     {
         lock (gate)
@@ -82,7 +69,7 @@ internal sealed class ReceiverTunnel(
             options.Tunnel?.BeforeSocketConnectAsync(endpoint, connectionType, unconnected, cancellationToken).AsTask().GetAwaiter().GetResult();
         }
 
-        // By the thread that connects.
+        // Called by the thread that connects.
         Stream? Wrap(Socket connected)
         {
             var inner = options.Tunnel?.BeforeAuthenticateAsync(endpoint, connectionType, connected, cancellationToken).AsTask().GetAwaiter().GetResult();
@@ -132,7 +119,7 @@ internal sealed class ReceiverTunnel(
         return begun;
     }
 
-    /// <summary>As the library would encrypt it.</summary>
+    /// <summary>Encrypts the connection as the library would.</summary>
     private (SslStream Stream, SslClientAuthenticationOptions Options) Encrypt(Stream inner, EndPoint endpoint)
     {
         var tls = new TlsOptions(options);
@@ -147,10 +134,10 @@ internal sealed class ReceiverTunnel(
             });
     }
 
-    /// <summary>The library's end of a connection that is ours.</summary>
+    /// <summary>The library's end of a connection whose socket is Notifier's.</summary>
     private sealed class DirectTransport(RedisSocket socket, ConnectionLifetime connection) : DuplexTransport, IReceiverSource
     {
-        private byte[] staged = new byte[1024];     // of the library's one writer
+        private byte[] staged = new byte[1024];     // used by the library's only writer
         private int stagedLength;
         private TransportReceiver? library;
 
@@ -188,7 +175,7 @@ internal sealed class ReceiverTunnel(
             connection.End();
             socket.Close();
             if (library is null)
-                socket.Dispose();       // nobody reads it
+                socket.Dispose();       // no thread reads it
             return default;
         }
 

@@ -5,29 +5,28 @@ using System.Net.Sockets;
 namespace Notifier.Redis.Receiver;
 
 /// <summary>
-/// A connection to Redis that is read by a thread which waits in the kernel, and written to by whoever wants, without waiting. With TLS where that
-/// is asked for.
+/// A connection to Redis. A thread that waits in the kernel reads it, and any thread writes to it without waiting. With TLS if configured.
 /// </summary>
 /// <remarks>
-/// A socket of Notifier's own is connected and read synchronously: one that was ever used asynchronously stays non-blocking for good, and each receive is
-/// then a hop from .NET's socket thread. (With <see cref="RedisTransport.Stream"/> the socket is the library's, and that hop is there.)
+/// A socket of Notifier's own is connected and read synchronously: one that was ever used asynchronously stays non-blocking for good, and each receive then
+/// takes a hop from .NET's socket thread. (With <see cref="RedisTransport.Stream"/> the socket is the library's, and takes that hop.)
 /// </remarks>
 internal sealed class RedisSocket : IThreadPoolWorkItem
 {
     private readonly Socket socket;
 
-    /// <summary>What stands between the socket and us; null for nothing.</summary>
+    /// <summary>The TLS or tunnel stream on top of the socket; null if there is none.</summary>
     private readonly Stream? stream;
 
     private readonly Lock gate = new();
     private byte[] waiting = new byte[1024];    // under the lock
     private int waitingLength;
-    private byte[] sending = new byte[1024];    // of whoever sends
+    private byte[] sending = new byte[1024];    // used by the thread that sends
     private bool isSending;
     private volatile bool isClosed;
 
     /// <param name="socket">Connected.</param>
-    /// <param name="stream">What stands between it and us; null for nothing.</param>
+    /// <param name="stream">The TLS or tunnel stream on top of it; null if there is none.</param>
     public RedisSocket(Socket socket, Stream? stream = null)
     {
         this.socket = socket;
@@ -36,12 +35,12 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
 
     public bool IsEncrypted => stream is SslStream { IsEncrypted: true };
 
-    /// <summary>Connects, by a thread of its own: a name may be looked up, and each of its addresses tried.</summary>
+    /// <summary>Connects on a thread of its own, which may look up a host name and try each of its addresses.</summary>
     /// <param name="endpoint">Where to.</param>
-    /// <param name="within">For all of it.</param>
-    /// <param name="prepare">Is given the socket before it connects.</param>
-    /// <param name="wrap">Puts something between the socket and us.</param>
-    /// <exception cref="SocketException">It cannot be reached, or not within that time.</exception>
+    /// <param name="within">The limit for all of that.</param>
+    /// <param name="prepare">Called with the socket before it connects.</param>
+    /// <param name="wrap">Returns a stream on top of the connected socket, or null.</param>
+    /// <exception cref="SocketException">The endpoint cannot be reached, or not within that time.</exception>
     public static async Task<RedisSocket> ConnectAsync(EndPoint endpoint, TimeSpan within, Action<Socket> prepare, Func<Socket, Stream?> wrap)
     {
         var socket = endpoint.AddressFamily == AddressFamily.Unix
@@ -58,7 +57,7 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
                     return wrap(socket);
                 },
                 CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            _ = connecting.ContinueWith(static failed => _ = failed.Exception, TaskContinuationOptions.OnlyOnFaulted);  // perhaps too late for anybody
+            _ = connecting.ContinueWith(static failed => _ = failed.Exception, TaskContinuationOptions.OnlyOnFaulted);  // which may come after the time-out
             return connected = new RedisSocket(socket, await connecting.WaitAsync(within));
         }
         catch (TimeoutException)
@@ -76,8 +75,8 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
     public int Receive(Span<byte> room) => isClosed ? 0 : stream is null ? socket.Receive(room) : stream.Read(room);
 
     /// <summary>
-    /// Waits until there are so many bytes, or the end; no longer than that time, in whole milliseconds. Linux wakes the thread once, when all are there;
-    /// elsewhere it always takes the whole time. (With TLS and unix sockets it may end before.)
+    /// Waits until so many bytes are there, or the connection ends, or the time (in whole milliseconds) is over. Linux wakes the thread once, when all bytes
+    /// are there; elsewhere the wait always takes the whole time. (With TLS and unix sockets it may end before.)
     /// </summary>
     public void WaitFor(int bytes, TimeSpan time)
     {
@@ -96,12 +95,12 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
     }
 
     /// <summary>
-    /// Takes what is there without waiting; zero when there is nothing. (With TLS it may wait for the rest of a record, which is on its way, and may miss
-    /// bytes that are decrypted already: <see cref="Receive"/> returns them.)
+    /// Reads without waiting. Zero when there is nothing. (With TLS the read may wait for the rest of a record, which is on its way, and may miss bytes that
+    /// are decrypted already: <see cref="Receive"/> returns them.)
     /// </summary>
     public int Poll(Span<byte> room) => !isClosed && socket.Available > 0 ? Receive(room) : 0;
 
-    /// <summary>Copies what is to be sent. False when the connection has ended.</summary>
+    /// <summary>Copies the bytes, and sends them soon. False when the connection has ended.</summary>
     public bool Write(ReadOnlySpan<byte> bytes)
     {
         if (isClosed)
@@ -120,7 +119,7 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
         return true;
     }
 
-    /// <summary>Ends it: whoever waits for bytes gets none.</summary>
+    /// <summary>Ends the connection: a thread that waits for bytes gets none.</summary>
     public void Close()
     {
         isClosed = true;
@@ -130,11 +129,11 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException)
         {
-            // It has ended already.
+            // The connection has ended already.
         }
     }
 
-    /// <summary>Called by the thread that reads, when it reads no more; or when there never was one.</summary>
+    /// <summary>Called by the thread that reads, when it stops reading; or by another, if no thread ever read.</summary>
     public void Dispose()
     {
         isClosed = true;
@@ -163,7 +162,7 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
             }
             catch (Exception error) when (error is SocketException or IOException or ObjectDisposedException or InvalidOperationException)
             {
-                Close();        // the thread that reads tells of it
+                Close();        // the thread that reads reports the end
             }
         }
     }

@@ -6,7 +6,7 @@ namespace Notifier.Redis.Receiver;
 /// <summary>What a frame of a subscription connection is.</summary>
 internal enum RespKind
 {
-    /// <summary>A reply to a command, or a push that only the library cares for.</summary>
+    /// <summary>A reply to a command, or a push for the library.</summary>
     Other,
 
     /// <summary><c>message</c>: a message of a channel.</summary>
@@ -23,15 +23,15 @@ internal enum RespKind
 }
 
 /// <summary>
-/// One frame of Redis' protocol (RESP2 arrays and RESP3 pushes, https://redis.io/docs/latest/develop/reference/protocol-spec/), read as far as it
-/// takes to tell messages and confirmations from what is the library's. Its spans are those of the bytes it was read from.
+/// One frame of Redis' protocol (RESP2 arrays and RESP3 pushes, https://redis.io/docs/latest/develop/reference/protocol-spec/), parsed just far enough to
+/// distinguish messages and confirmations from the library's frames. Its spans point into the bytes that it was parsed from.
 /// </summary>
 internal readonly ref struct RespFrame
 {
-    /// <summary>Of what frames may be nested in each other, in all. Redis' own replies here have less than a hundred.</summary>
+    /// <summary>The most elements that a frame may have, nested ones included. Redis' own replies here have less than a hundred.</summary>
     private const int MaxElements = 1_000_000;
 
-    /// <summary>Of a string. Redis itself takes no longer one unless it is told to (<c>proto-max-bulk-len</c>).</summary>
+    /// <summary>The limit of a string. It is Redis' own default (<c>proto-max-bulk-len</c>).</summary>
     private const int MaxBytes = 512 * 1024 * 1024;
 
     private RespFrame(RespKind kind, int length, bool isPattern, ReadOnlySpan<byte> name, ReadOnlySpan<byte> channel = default, ReadOnlySpan<byte> payload = default)
@@ -59,7 +59,7 @@ internal readonly ref struct RespFrame
 
     public ReadOnlySpan<byte> Payload { get; }
 
-    /// <summary>Reads the frame that the bytes begin with. False while it is not whole.</summary>
+    /// <summary>Reads the frame at the beginning of the bytes. False while it is incomplete.</summary>
     /// <exception cref="InvalidDataException">These bytes are not RESP.</exception>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool TryRead(ReadOnlySpan<byte> bytes, out RespFrame frame)
@@ -74,7 +74,7 @@ internal readonly ref struct RespFrame
                 return TryReadMessage(bytes, 17, out frame);
             if (rest.StartsWith("4\r\n$8\r\npmessage\r\n"u8))
                 return TryReadPatternMessage(bytes, 18, out frame);
-            // smessage, a message of a sharded channel, is subscribed by nobody yet.
+            // Notifier does not subscribe sharded channels (smessage) yet.
         }
         return TryReadOther(bytes, out frame);
     }
@@ -127,7 +127,7 @@ internal readonly ref struct RespFrame
         return new(RespKind.Other, bytes.Length, isPattern: false, default);
     }
 
-    /// <summary>The name may be null: what is unsubscribed from all, of none.</summary>
+    /// <summary>The name may be null: the reply to unsubscribing from all names when there are none.</summary>
     private static RespFrame ForName(RespKind kind, ReadOnlySpan<byte> bytes, int at, bool isPattern) =>
         bytes[at..].StartsWith("$-"u8) || bytes[at] == (byte)'_' || !TryReadBulk(bytes, ref at, out var name)
             ? new(RespKind.Other, bytes.Length, isPattern, default)
@@ -192,7 +192,7 @@ internal readonly ref struct RespFrame
             }
             left += kind switch
             {
-                (byte)'|' => (2 * count) + 1,       // attributes, and then what they are of
+                (byte)'|' => (2 * count) + 1,       // attributes, and then the element that they describe
                 (byte)'%' => 2 * count,
                 _ => count,
             };

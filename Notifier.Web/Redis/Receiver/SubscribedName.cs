@@ -2,24 +2,13 @@ using Notifier.Messages;
 
 namespace Notifier.Redis.Receiver;
 
-/// <summary>One subscription connection, for as long as what it delivers counts.</summary>
-internal sealed class ConnectionLifetime
-{
-    private volatile bool hasEnded;
-
-    /// <summary>False once it was closed, or another connection has taken its place.</summary>
-    public bool IsAlive => !hasEnded;
-
-    public void End() => hasEnded = true;
-}
-
 /// <summary>
-/// A name as the bytes from Redis tell of it: which connection has it, and where its messages go. The first connection that confirms it counts for
-/// as long as it lives; what any other delivers is ignored, so that no message comes twice. Thread-safe.
+/// The state of a name, as read from Redis: which connection has it, and where its messages go. The first connection that confirms the name counts while
+/// it lives. What any other delivers is ignored, so that no message arrives twice. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Its sink is called by one thread at a time. Where such a call is stuck, others do not wait for it: what comes meanwhile is skipped, and is a gap when
-/// the call ends.
+/// One thread at a time calls the sink. If such a call is stuck, other threads do not wait for it: the messages that arrive meanwhile are skipped, and become
+/// a gap when the call ends.
 /// </remarks>
 /// <param name="bytes">The name as Redis knows it.</param>
 /// <param name="isPattern">Whether it is a pattern.</param>
@@ -31,26 +20,26 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     /// <summary>Held while the sink is called.</summary>
     private readonly Lock delivering = new();
 
-    /// <summary>Guards what follows. Never held while anything is called.</summary>
+    /// <summary>Guards the fields below. Never held during a call to a sink.</summary>
     private readonly Lock gate = new();
     private IMessageSink? sink;
     private ConnectionLifetime? source;
     private bool wasConfirmed;
 
-    /// <summary>How many calls gave up waiting. The lock's holder clears it.</summary>
+    /// <summary>How many calls gave up waiting. The thread that has the lock clears this.</summary>
     private int skipped;
 
     public byte[] Bytes => bytes;
 
     public bool IsPattern => isPattern;
 
-    /// <summary>Whether a connection that lives has it.</summary>
+    /// <summary>Whether a living connection has the name.</summary>
     public bool IsConfirmed => Volatile.Read(ref source) is { IsAlive: true };
 
-    /// <summary>Where messages from this connection go; null when they are to be ignored.</summary>
+    /// <summary>The sink for messages from this connection; null when they are to be ignored.</summary>
     public IMessageSink? SinkFor(ConnectionLifetime connection) => Volatile.Read(ref source) == connection ? Volatile.Read(ref sink) : null;
 
-    /// <summary>From now on this one gets the messages.</summary>
+    /// <summary>Sends the messages to this sink from now on.</summary>
     /// <returns>Whether Redis has the name already.</returns>
     public bool Attach(IMessageSink to)
     {
@@ -61,15 +50,15 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
         }
     }
 
-    /// <summary>Nobody gets its messages any more.</summary>
+    /// <summary>Discards the messages from now on.</summary>
     public void Detach() => Volatile.Write(ref sink, null);
 
-    /// <summary>It is about to be unsubscribed: what still comes is ignored, until it is confirmed anew.</summary>
+    /// <summary>The name is about to be unsubscribed: messages are ignored until Redis confirms it again.</summary>
     public void Forget() => Volatile.Write(ref source, null);
 
     /// <summary>
-    /// Redis has confirmed the name on this connection. Where it had been confirmed before, on another or before it was unsubscribed, messages may be
-    /// missing just here.
+    /// Redis has confirmed the name on this connection. If Redis had confirmed it before, on another connection or before an unsubscribe, messages may be
+    /// missing at this place.
     /// </summary>
     public void Confirm(ConnectionLifetime connection, List<IBroadcast> due)
     {
@@ -78,17 +67,17 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
         var hasLock = TryEnter();
         try
         {
-            IMessageSink? told;
+            IMessageSink? notified;
             lock (gate)
             {
                 if (!connection.IsAlive || IsConfirmed)
                     return;
-                told = wasConfirmed ? sink : null;
+                notified = wasConfirmed ? sink : null;
                 wasConfirmed = true;
                 Volatile.Write(ref source, connection);
             }
             if (hasLock)
-                told?.OnGap(GapCode.Redis, due);
+                notified?.OnGap(GapCode.Redis, due);
         }
         finally
         {
@@ -99,7 +88,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     /// <summary>Redis has unsubscribed the name on this connection.</summary>
     public void Unconfirm(ConnectionLifetime connection) => Interlocked.CompareExchange(ref source, null, connection);
 
-    /// <summary>Gives the sink what has come on this connection, unless another has taken its place meanwhile.</summary>
+    /// <summary>Delivers the messages of this connection to the sink, unless another connection has the name by now.</summary>
     public void Deliver(ConnectionLifetime connection, ReadOnlySpan<Message> messages, int dropped, List<IBroadcast> due)
     {
         var hasLock = TryEnter();
@@ -132,7 +121,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
         }
     }
 
-    /// <summary>Waits briefly for the other thread. If that is stuck, the call is skipped, and counted.</summary>
+    /// <summary>Waits briefly for the other thread. If that one is stuck, the call is skipped, and counted.</summary>
     private bool TryEnter()
     {
         if (delivering.TryEnter(Volatile.Read(ref skipped) > 0 ? TimeSpan.Zero : DeliveredWithin))
@@ -143,7 +132,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
 
     private void Exit(bool hasLock, List<IBroadcast> due)
     {
-        // A call may be skipped after this thread has looked: so it looks once more without the lock.
+        // A call may be skipped after this thread has checked: so it checks once more without the lock.
         while (hasLock || (Volatile.Read(ref skipped) > 0 && delivering.TryEnter()))
         {
             try
@@ -160,7 +149,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     }
 }
 
-/// <summary>All names that are, or are to be, subscribed in Redis. Thread-safe.</summary>
+/// <summary>All names that are, or will be, subscribed in Redis. Thread-safe.</summary>
 internal sealed class SubscribedNames
 {
     private readonly Lock gate = new();
@@ -179,7 +168,7 @@ internal sealed class SubscribedNames
             TableFor(name.IsPattern).Remove(name.Bytes);
     }
 
-    /// <returns>Null for a name that is the library's alone.</returns>
+    /// <returns>Null for a name that only the library uses.</returns>
     public SubscribedName? Find(bool isPattern, ReadOnlySpan<byte> name)
     {
         lock (gate)

@@ -3,23 +3,23 @@ using Notifier.Messages;
 
 namespace Notifier.Redis.Receiver;
 
-/// <summary>What is to be broadcast after a read: each name is taken once, by the thread that reads or by one that helps.</summary>
-internal sealed class BroadcastRound : IDeliveryWork
+/// <summary>The names to be broadcast after a read. Each is taken once, by the thread that reads or by a helper.</summary>
+internal sealed class BroadcastBatch : IDeliveryWork
 {
-    /// <summary>For so many names it pays to call a helper.</summary>
-    private const int NamesForHelper = 16;
+    /// <summary>A helper pays off for this many names.</summary>
+    private const int NamesPerHelper = 16;
 
     private IBroadcast[] broadcasts = [];
     private int count;
     private int next;
 
-    /// <summary>Whether helpers may still look at it: then it is not used again.</summary>
+    /// <summary>Whether helpers may still use this batch: then it is not filled again.</summary>
     public bool IsShared { get; private set; }
 
-    /// <summary>Whether all have been taken. Some may still be being broadcast.</summary>
-    public bool IsOver => Volatile.Read(ref next) >= count;
+    /// <summary>Whether all names were taken. Some broadcasts may still be running.</summary>
+    public bool IsEmpty => Volatile.Read(ref next) >= count;
 
-    /// <summary>Takes these over, when all before were taken. Before it is shared.</summary>
+    /// <summary>Moves these names into the batch. Called while the batch is empty and not shared.</summary>
     public void Fill(List<IBroadcast> ready)
     {
         if (broadcasts.Length < ready.Count)
@@ -30,10 +30,10 @@ internal sealed class BroadcastRound : IDeliveryWork
         ready.Clear();
     }
 
-    /// <summary>Has helpers take part, where there is enough for them.</summary>
+    /// <summary>Calls helpers if there are enough names for them.</summary>
     public void Share(DeliveryHelpers helpers)
     {
-        var useful = Math.Min(helpers.Most, count / NamesForHelper);
+        var useful = Math.Min(helpers.Most, count / NamesPerHelper);
         if (useful == 0)
             return;
         IsShared = true;
@@ -43,10 +43,10 @@ internal sealed class BroadcastRound : IDeliveryWork
     public bool TryTake([NotNullWhen(true)] out IBroadcast? taken)
     {
         taken = null;
-        if (IsOver || Interlocked.Increment(ref next) is var at && at > count)
+        if (IsEmpty || Interlocked.Increment(ref next) is var at && at > count)
             return false;
         taken = broadcasts[at - 1];
-        broadcasts[at - 1] = null!;      // a name that is gone must not stay in memory
+        broadcasts[at - 1] = null!;      // or a name that is gone would stay in memory
         return true;
     }
 

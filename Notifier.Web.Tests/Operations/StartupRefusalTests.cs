@@ -92,7 +92,7 @@ public sealed class StartupRefusalTests
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
         var message = await RefusedAsync("Development", $"Redis:EmbeddedPort={port}");
 
-        message.Should().Contain($"127.0.0.1:{port}").And.Contain("no Redis").And.Contain("Redis:EmbeddedPort").And.Contain("Redis:Configuration");
+        message.Should().Contain($"127.0.0.1:{port}").And.Contain("not a Redis").And.Contain("Redis:EmbeddedPort").And.Contain("Redis:Configuration");
         await answering;
     }
 

@@ -71,7 +71,7 @@ public sealed class ProbeTests(ITestOutputHelper output)
         for (var n = 1; n < 100; n++)
             (await plain.ReadTextAsync()).Should().Be($"{n}");
         app.Hub.References(Name.Channel("deaf.channel")).Should().Be(1);
-        app.Log.Lines.Count(line => line.Text.Contains("its connection is replaced", StringComparison.Ordinal)).Should().Be(1);
+        app.Log.Lines.Count(line => line.Text.Contains("it replaces its connection", StringComparison.Ordinal)).Should().Be(1);
         app.Log.Lines.Should().NotContain(line => line.Text.Contains("may still be subscribed", StringComparison.Ordinal));
     }
 
@@ -107,7 +107,7 @@ public sealed class ProbeTests(ITestOutputHelper output)
         app.Log.Lines.Count(line => line.Text.Contains("notifier:probe:*", StringComparison.Ordinal)).Should().Be(1);
     }
 
-    private static int Replaced(NotifierApp app) => app.Log.Lines.Count(line => line.Text.Contains("its connection is replaced", StringComparison.Ordinal));
+    private static int Replaced(NotifierApp app) => app.Log.Lines.Count(line => line.Text.Contains("it replaces its connection", StringComparison.Ordinal));
 
     private static async Task<int> ReadinessAsync(NotifierApp app)
     {

@@ -11,20 +11,20 @@ public sealed class RedisConnectionStringTests
     [InlineData("redis://:s3cret@localhost:6379", "looks like a URL")]
     [InlineData("rediss://user:s3cret@localhost:6379/0", "looks like a URL")]
     [InlineData("user:s3cret@localhost:6379", "looks like a URL")]
-    [InlineData("password=s3cret", "names no host")]
-    [InlineData("localhost,password=comma,s3cret=x", "cannot have a comma")]
+    [InlineData("password=s3cret", "has no host")]
+    [InlineData("localhost,password=comma,s3cret=x", "must not contain a comma")]
     [InlineData("localhost,password=comma,ssl=s3cret", "its option 'ssl' requires a boolean value")]
     [InlineData("localhost,password=s3cret,syncTimeout=soon", "its option 'syncTimeout' requires an integer value")]
     [InlineData("localhost,password=s3cret,syncTimeout=0", "its option 'syncTimeout' has a minimum value of '1'")]
-    [InlineData("localhost,tunnel=s3cret", "an option in it")]
-    [InlineData("localhost:99999,password=s3cret", "a port in it is none")]
+    [InlineData("localhost,tunnel=s3cret", "does not know one of its options")]
+    [InlineData("localhost:99999,password=s3cret", "a port is not a number")]
     [InlineData("localhost,password=s3cret,channelPrefix=app:", "use Redis:ChannelPrefix")]
     public void What_is_wrong_is_told_without_the_password(string text, string told)
     {
         var parse = () => RedisConnectionString.Parse(text);
 
         parse.Should().Throw<StartupException>().Which.Message.Should()
-            .StartWith("Redis:Configuration is no StackExchange.Redis connection string: ").And.Contain(told).And.NotContain("s3cret");
+            .StartWith("Redis:Configuration is not a StackExchange.Redis connection string: ").And.Contain(told).And.NotContain("s3cret");
     }
 
     [Theory]

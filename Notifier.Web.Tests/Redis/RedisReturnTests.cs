@@ -113,7 +113,7 @@ public sealed class RedisReturnTests(ITestOutputHelper output)
 
             await redis.KillAsync();
             var starting = redis.StartHostAsync();
-            await Eventually.IsAsync(() => app.Log.Says("It says: LOADING"), "it is said");
+            await Eventually.IsAsync(() => app.Log.Says("Redis says: LOADING"), "it is said");
             (await ReadinessAsync(http, app)).Should().Be("Unhealthy: Redis answers with an error (the log says which)\n");
             await using (var publisher = await PlainRedisClient.ConnectAsync(redis.Port))
                 await Eventually.IsAsync(async () => await publisher.AskAsync("PUBLISH", "return.loading", "meanwhile") == "1", "it passes messages on meanwhile");

@@ -5,7 +5,7 @@ namespace Notifier.Redis;
 internal static class MultiplexerExtensions
 {
     /// <summary>
-    /// Closes all connections at once, without a QUIT. With it the library fails (NullReferenceException, 3.4.35) where a connection is lost just then, and
+    /// Closes all connections at once, without a QUIT. With a QUIT the library fails (NullReferenceException, 3.4.35) if a connection is lost just then, and
     /// leaves the others open.
     /// </summary>
     public static async Task EndAsync(this ConnectionMultiplexer redis)

@@ -6,14 +6,14 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>
-/// Reads <c>Redis:Configuration</c>. What is wrong with it is said without any piece of it but the names of options: a
-/// password with a comma in it falls apart, and its pieces look like hosts and options.
+/// Parses <c>Redis:Configuration</c>. An error text quotes nothing of it but the names of options: a password with a comma falls apart, and its pieces
+/// look like hosts and options.
 /// </summary>
 internal static class RedisConnectionString
 {
     /// <summary>
-    /// What a connection string may override, chosen from measurements: delivery is back 0.04 s after Redis accepts, and a
-    /// half-open connection is noticed in 10 s instead of 65.
+    /// Defaults that a connection string may override. Measured: delivery resumes 0.04 s after Redis accepts connections, and a half-open connection is
+    /// noticed after 10 s instead of 65.
     /// </summary>
     private const string Defaults = "connectTimeout=2000,syncTimeout=2000,asyncTimeout=2000,keepAlive=5,";
 
@@ -21,24 +21,24 @@ internal static class RedisConnectionString
 
     private static readonly TimeSpan RetryEvery = TimeSpan.FromMilliseconds(100);
 
-    /// <exception cref="StartupException">It is none.</exception>
+    /// <exception cref="StartupException">The text is not a valid connection string.</exception>
     public static ConfigurationOptions Parse(string text)
     {
         var options = Read(text);
         if (options.EndPoints.Count == 0)
-            throw Wrong($"it names no host. Begin it with one, {Example}");
+            throw Wrong($"it has no host. Begin with a host, {Example}");
         if (options.EndPoints.OfType<DnsEndPoint>().Any(host => host.Host.AsSpan().ContainsAny("@/")))
             throw Wrong($"it looks like a URL. Write it as a list, {Example}");
         if (!options.ChannelPrefix.IsNullOrEmpty)
             throw Wrong("use Redis:ChannelPrefix instead of its option channelPrefix");
 
-        // Redis may come later: the connection heals, the process does not end.
+        // Redis may start later: the connection recovers, and the process does not end.
         options.AbortOnConnectFail = false;
-        // Anybody who may publish could make every client of the library reconfigure itself through this channel.
+        // Any publisher could make every client of the library reconfigure itself through this channel.
         options.ConfigurationChannel = "";
         options.HeartbeatInterval = RetryEvery;
         options.ReconnectRetryPolicy = new LinearRetry((int)RetryEvery.TotalMilliseconds);
-        // Two connections: when Redis drops a subscriber that reads too slowly, commands survive.
+        // Two connections: when Redis disconnects a subscriber that reads too slowly, the connection for commands survives.
         options.Protocol = RedisProtocol.Resp2;
         options.ClientName ??= "notifier";
         options.IncludeDetailInExceptions = false;
@@ -46,8 +46,8 @@ internal static class RedisConnectionString
     }
 
     /// <summary>
-    /// What <c>redis-cli</c> needs to reach the same Redis, each followed by a space; a password it asks for. Null behind Sentinels: the primary is
-    /// now this one, now that.
+    /// The arguments with which <c>redis-cli</c> reaches the same Redis, each followed by a space. It asks for a password. Null behind Sentinels, because the
+    /// primary changes.
     /// </summary>
     public static string? CliArguments(ConfigurationOptions options)
     {
@@ -78,23 +78,23 @@ internal static class RedisConnectionString
         {
             return ConfigurationOptions.Parse(Defaults + text);
         }
-        // "Keyword 'ssl' requires a boolean value; the value '…' is not recognised." Only of options it knows.
+        // "Keyword 'ssl' requires a boolean value; the value '…' is not recognised." Thrown only for options that the library knows.
         catch (ArgumentOutOfRangeException error) when (error.Message.StartsWith("Keyword '", StringComparison.Ordinal))
         {
             throw Wrong($"{error.Message.Split(';')[0].Replace("Keyword", "its option", StringComparison.Ordinal)}");
         }
         catch (ArgumentOutOfRangeException error) when (error.ParamName == "port")
         {
-            throw Wrong("a port in it is none; 1 to 65535 is allowed");
+            throw Wrong("a port is not a number from 1 to 65535");
         }
         catch (Exception error) when (error is ArgumentException or FormatException)
         {
             throw Wrong(
-                $"an option in it is none of StackExchange.Redis (a password cannot have a comma in it). Write it as a list, {Example}");
+                $"StackExchange.Redis does not know one of its options (a password must not contain a comma). Write it as a list, {Example}");
         }
     }
 
     private static StartupException Wrong(string what) =>
-        new($"Redis:Configuration is no StackExchange.Redis connection string: {what}. "
-            + "(Its value is not shown, for it may hold a password.)");
+        new($"Redis:Configuration is not a StackExchange.Redis connection string: {what}. "
+            + "(The value is not shown, because it may contain a password.)");
 }

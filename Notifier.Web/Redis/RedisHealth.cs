@@ -3,20 +3,20 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>
-/// Whether Redis serves, as far as the library lets one know; and the log of it: one line when it is away, one with what it says itself
-/// where that is known, one when it is back, however often that is tried. Thread-safe.
+/// Whether Redis serves, as far as the library reports that; and the log of it. However many attempts fail, there is one line when Redis is away, one with
+/// its own error if that is known, and one when it is back. Thread-safe.
 /// </summary>
-/// <param name="logger">Where it is told.</param>
-/// <param name="stopping">From then on nothing is told: the process itself goes away.</param>
+/// <param name="logger">The log.</param>
+/// <param name="stopping">Nothing is logged from then on, because the process itself ends.</param>
 internal sealed partial class RedisHealth(ILogger logger, CancellationToken stopping)
 {
     private int isAway;
     private int isRefused;
 
-    /// <summary>Whether it was away, and is not yet known to be back.</summary>
+    /// <summary>Whether Redis was away, and is not yet known to be back.</summary>
     public bool IsAway => Volatile.Read(ref isAway) == 1;
 
-    /// <summary>Whether it is there, and answers with errors.</summary>
+    /// <summary>Whether Redis answers with errors.</summary>
     public bool IsRefused => Volatile.Read(ref isRefused) == 1;
 
     public void ReportAway(string redis)
@@ -32,14 +32,14 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
             Log.Back(logger);
     }
 
-    /// <summary>The library gives up, though it was told not to.</summary>
+    /// <summary>The library gives up, although it is configured not to.</summary>
     public void ReportUnusable(Exception error)
     {
         if (!stopping.IsCancellationRequested && Interlocked.Exchange(ref isAway, 1) == 0)
             Log.CannotConnect(logger, error.Message);
     }
 
-    /// <summary>An attempt to connect has ended: what Redis itself says against it, once until it is back.</summary>
+    /// <summary>An attempt to connect has ended. Redis' own error is logged, once until Redis is back.</summary>
     public void Report(ConnectionAttemptCompletedEventArgs attempt)
     {
         if (attempt.IsSuccess)
@@ -49,14 +49,14 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
             if (Interlocked.Exchange(ref isRefused, 1) == 0)
                 Log.Refused(logger);
         }
-        // Of this one the library keeps Redis' words to itself.
+        // The library does not pass on the text of this error.
         else if (attempt.FailureType == ConnectionFailureType.Loading)
-            ReportRefused("LOADING (it reads its data)");
+            ReportRefused("LOADING (Redis reads its data)");
         else
             Report(attempt.Exception);
     }
 
-    /// <summary>A command has failed: what Redis says instead of an answer, once until it is back. Nothing where it has said nothing.</summary>
+    /// <summary>A command has failed. Redis' own error, if there is one, is logged, once until Redis is back.</summary>
     public void Report(Exception? error)
     {
         if (ReplyIn(error) is { } said)
@@ -73,7 +73,7 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
     {
         null => null,
         RedisServerException => error.Message,
-        // What the library makes of it: "Endpoint … is not reachable at this point of time".
+        // The library replaces the text of Redis: "Endpoint … is not reachable at this point of time".
         RedisConnectionException when error.Message.StartsWith("Endpoint ", StringComparison.Ordinal) => "MOVED (to a server that cannot be reached)",
         AggregateException many => many.InnerExceptions.Select(ReplyIn).FirstOrDefault(static said => said is not null),
         _ => ReplyIn(error.InnerException),
@@ -81,7 +81,7 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "Redis does not answer ({Redis}). Browsers stay connected; trying until it does.")]
+        [LoggerMessage(LogLevel.Warning, "Redis does not answer ({Redis}). Browsers stay connected; Notifier keeps trying.")]
         public static partial void Away(ILogger logger, string redis);
 
         [LoggerMessage(LogLevel.Information, "Redis is back: all names are subscribed again.")]
@@ -90,10 +90,10 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
         [LoggerMessage(LogLevel.Error, "Redis refuses to let Notifier in: check the user and the password in Redis:Configuration.")]
         public static partial void Refused(ILogger logger);
 
-        [LoggerMessage(LogLevel.Error, "Redis answers, but not as it should; trying until it does. It says: {Answer}")]
+        [LoggerMessage(LogLevel.Error, "Redis answers with an error; Notifier keeps trying. Redis says: {Answer}")]
         public static partial void Says(ILogger logger, string answer);
 
-        [LoggerMessage(LogLevel.Error, "Redis cannot be used as configured; trying again: {Error}")]
+        [LoggerMessage(LogLevel.Error, "Redis cannot be used with this configuration; Notifier keeps trying: {Error}")]
         public static partial void CannotConnect(ILogger logger, string error);
     }
 }

@@ -9,22 +9,22 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>The Redis that this process uses.</summary>
-/// <param name="options">How to connect; never logged, they may hold a password.</param>
-/// <param name="description">For people.</param>
+/// <param name="options">How to connect. Never logged: they may contain a password.</param>
+/// <param name="description">For the log.</param>
 internal sealed class RedisLocation(ConfigurationOptions options, string description)
 {
     public ConfigurationOptions Options => options;
 
     public string Description => description;
 
-    /// <summary>Whether it runs inside this process.</summary>
+    /// <summary>Whether this Redis runs inside the process.</summary>
     public bool IsEmbedded { get; init; }
 
-    /// <summary>What <c>redis-cli</c> needs to reach the same one, each followed by a space; null behind Sentinels.</summary>
+    /// <summary>The arguments with which <c>redis-cli</c> reaches the same Redis, each followed by a space; null behind Sentinels.</summary>
     public string? CliArguments => RedisConnectionString.CliArguments(options);
 }
 
-/// <summary>Finds out which Redis to use, and starts the embedded one where there is none.</summary>
+/// <summary>Decides which Redis to use, and starts the embedded one if there is no other.</summary>
 internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironment environment, ILoggerFactory loggers) : IDisposable
 {
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
@@ -33,13 +33,13 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
 
     private enum Answer
     {
-        Nobody,
+        None,
         Redis,
         WantsPassword,
         SomethingElse,
     }
 
-    /// <exception cref="StartupException">There is none, and the message says what to set.</exception>
+    /// <exception cref="StartupException">There is no Redis. The message says what to set.</exception>
     public async Task<RedisLocation> LocateAsync(CancellationToken stopping)
     {
         var redis = options.Value;
@@ -58,11 +58,11 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
                 return new RedisLocation(RedisConnectionString.Parse(address), $"the one that answers at {address}");
             case Answer.WantsPassword:
                 throw new StartupException(
-                    $"The Redis at {address} wants a password. Set Redis:Configuration, for example "
+                    $"The Redis at {address} requires a password. Set Redis:Configuration, for example "
                     + $"Redis__Configuration={address},password=..., or another Redis:EmbeddedPort.");
             case Answer.SomethingElse:
                 throw new StartupException(
-                    $"What listens at {address} is no Redis. Set Redis:Configuration to yours, or Redis:EmbeddedPort to a free port.");
+                    $"The server at {address} is not a Redis. Set Redis:Configuration to yours, or Redis:EmbeddedPort to a free port.");
             default:
                 embedded = EmbeddedRedis.Start(port, loggers);
                 return new RedisLocation(
@@ -87,7 +87,7 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
         }
         catch (SocketException)
         {
-            return Answer.Nobody;
+            return Answer.None;
         }
         try
         {
@@ -97,9 +97,9 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
             return Encoding.ASCII.GetString(answer, 0, length) switch
             {
                 ['+', 'P', 'O', 'N', 'G', ..] => Answer.Redis,
-                // Redis itself asks for a password so, and refuses strangers so (protected mode).
+                // NOAUTH: a password is required. DENIED: protected mode.
                 ['-', 'N', 'O', 'A', 'U', 'T', 'H', ..] or ['-', 'D', 'E', 'N', 'I', 'E', 'D', ..] => Answer.WantsPassword,
-                // It is a Redis, that cannot serve yet.
+                // A Redis that cannot serve yet.
                 ['-', 'L', 'O', 'A', 'D', 'I', 'N', 'G', ..] => Answer.Redis,
                 _ => Answer.SomethingElse,
             };

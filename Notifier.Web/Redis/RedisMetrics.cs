@@ -2,23 +2,23 @@ using System.Diagnostics.Metrics;
 
 namespace Notifier.Redis;
 
-/// <summary>How the connection to Redis is.</summary>
+/// <summary>The state of the connection to Redis.</summary>
 internal enum RedisState
 {
-    /// <summary>It answers, and this node hears it, or is about to find out.</summary>
+    /// <summary>Redis answers, and this node receives messages, as far as is known.</summary>
     Up,
 
-    /// <summary>It does not answer.</summary>
+    /// <summary>Redis does not answer.</summary>
     Away,
 
-    /// <summary>It answers with errors.</summary>
+    /// <summary>Redis answers with errors.</summary>
     Refused,
 
-    /// <summary>It answers, and what is published is not heard here.</summary>
+    /// <summary>Redis answers, but this node does not receive what is published.</summary>
     Deaf,
 }
 
-/// <summary>What the connection to Redis counts. The meter is <c>Notifier.Redis</c>.</summary>
+/// <summary>The metrics of the connection to Redis. The meter is <c>Notifier.Redis</c>.</summary>
 internal sealed class RedisMetrics
 {
     public static readonly string[] States = ["up", "away", "refused", "deaf"];
@@ -43,7 +43,7 @@ internal sealed class RedisMetrics
         reconnects.Add(0, Rebuilt);
     }
 
-    /// <summary>What the latest probe took; null when none has come back yet.</summary>
+    /// <summary>How long the latest probe took; null before the first echo.</summary>
     public TimeSpan? LastProbe => Volatile.Read(ref lastProbe) is >= 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null;
 
     /// <summary>Begins to report the state.</summary>

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
-/// <summary>Translates between names here and channels in Redis: the prefix, and what never reaches a browser.</summary>
+/// <summary>Translates between names and channels in Redis: adds and removes the prefix, and keeps reserved channels from browsers.</summary>
 internal sealed class RedisNames(IOptions<RedisOptions> options)
 {
     private readonly string prefix = options.Value.ChannelPrefix;
@@ -16,11 +16,11 @@ internal sealed class RedisNames(IOptions<RedisOptions> options)
         ? RedisChannel.Literal(prefix + name.Text)
         : RedisChannel.Pattern(escapedPrefix + name.Text);
 
-    /// <summary>On a Cluster all messages of a channel go to one server, as if it were a key: two servers keep no order.</summary>
+    /// <summary>On a Cluster all messages of a channel go to one server, as if the channel were a key: across two servers there is no order.</summary>
     public RedisChannel ToPublish(string channel) => ToRedis(Name.Channel(channel)).WithKeyRouting();
 
     /// <summary>
-    /// The channel as browsers know it, or null when it must not reach them: what is reserved stays so with the prefix and
+    /// The channel as browsers know it; null when it must not reach them. A reserved channel stays reserved with the prefix and
     /// without it.
     /// </summary>
     public byte[]? FromRedis(byte[] channel)

@@ -9,26 +9,26 @@ namespace Notifier.Redis;
 /// <summary>What the latest probe has found.</summary>
 internal enum ProbeResult
 {
-    /// <summary>None has ended yet.</summary>
+    /// <summary>No probe has ended yet.</summary>
     Unknown,
 
-    /// <summary>The subscription connection hears what is published.</summary>
+    /// <summary>The subscription connection receives what is published.</summary>
     Received,
 
-    /// <summary>Redis takes what is published, and the subscription connection does not hear it, whatever the library says.</summary>
+    /// <summary>Redis accepts what is published, but the subscription connection does not receive it, whatever the library says.</summary>
     Deaf,
 
-    /// <summary>Redis does not answer; the library goes on connecting.</summary>
+    /// <summary>Redis does not answer; the library keeps connecting.</summary>
     Away,
 
-    /// <summary>Redis' ACL does not allow the probe: nobody knows.</summary>
+    /// <summary>Redis' ACL does not allow the probe, so the result is unknown.</summary>
     NotAllowed,
 }
 
 /// <summary>
-/// Publishes to a channel of its own, every 5 s, and listens to it on the connection that all names share. No echo within 5 s
-/// more, though Redis has taken the message: the connection is deaf, and is replaced. After a fail-over of a hung primary that has
-/// happened to others for hours, under a green health check.
+/// Publishes to a channel of its own, every 5 s, and listens to it on the connection that all names share. If Redis has accepted the message, but no echo
+/// arrives within another 5 s, the connection is deaf, and is replaced. After a failover of a hung primary other products were deaf for hours, under a
+/// green health check.
 /// </summary>
 internal sealed partial class RedisProbe(
     RedisBackplane backplane, RedisSubscriptions subscriptions, RedisMetrics metrics, TimeProvider time, ILogger<RedisProbe> logger)
@@ -76,14 +76,14 @@ internal sealed partial class RedisProbe(
 
     private async Task CheckAsync()
     {
-        await backplane.SubscriberAsync();      // once there is a connection
+        await backplane.SubscriberAsync();      // waits for a connection
         var before = result;
         var connection = backplane.Current!;
         result = await ProbeAsync(connection);
         if (result == ProbeResult.Received)
         {
             backOff = TimeSpan.Zero;
-            // Whatever event was missed: Redis takes messages, and this node hears them.
+            // The library may have missed an event, but Redis accepts messages, and this node receives them.
             backplane.Health.ReportBack();
         }
         else if (result == ProbeResult.NotAllowed)
@@ -106,10 +106,10 @@ internal sealed partial class RedisProbe(
             if (subscription.Refusal is not null)
                 return ProbeResult.NotAllowed;
             sentAt = time.GetTimestamp();
-            // On a Cluster from another server than the one that is listened to: what passes between them is tried, too.
+            // On a Cluster this publishes to another server than the one that this node listens to: that tests the way between them, too.
             await (backplane.Connected ?? connection).GetSubscriber().PublishAsync(redis, mine);
             if (isLate)
-                return ProbeResult.Deaf;    // Redis answers, only not on that connection
+                return ProbeResult.Deaf;    // Redis answers, but not on that connection
             await heard.Task.WaitAsync(EchoWithin, time, backplane.Stopping);
             return ProbeResult.Received;
         }
@@ -119,7 +119,7 @@ internal sealed partial class RedisProbe(
         }
         catch (TimeoutException error) when (error is not RedisTimeoutException)
         {
-            // What was published on another server, as on a Cluster, says enough.
+            // A message published through another connection, as on a Cluster, is evidence enough.
             return connection.IsConnected || connection != backplane.Connected ? ProbeResult.Deaf : ProbeResult.Away;
         }
         catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
@@ -128,7 +128,7 @@ internal sealed partial class RedisProbe(
         }
     }
 
-    /// <summary>Waits a little for the name of its own, which is the last to be subscribed after a return of Redis.</summary>
+    /// <summary>Waits briefly for the probe's own name, which is the last to be subscribed after a return of Redis.</summary>
     private async Task<bool> IsSubscribedAsync(RedisSubscription own)
     {
         var since = time.GetTimestamp();
@@ -151,15 +151,15 @@ internal sealed partial class RedisProbe(
 
     void IMessageSink.OnGap(GapCode code, List<IBroadcast> due)
     {
-        // A probe that was lost is not heard.
+        // A lost probe has no echo.
     }
 
     void IMessageSink.Refuse(string reason)
     {
-        // See Hearing.NotAllowed.
+        // See ProbeResult.NotAllowed.
     }
 
-    /// <summary>At once for the first time; a connection that goes deaf again and again is replaced less and less often.</summary>
+    /// <summary>Replaces the connection at once the first time. A connection that becomes deaf again and again is replaced less and less often.</summary>
     private async Task<bool> TryReplaceAsync(ConnectionMultiplexer deaf)
     {
         if (backOff > TimeSpan.Zero && time.GetElapsedTime(replacedAt) < backOff)
@@ -180,18 +180,18 @@ internal sealed partial class RedisProbe(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "Redis takes messages, but this node does not hear them: its connection is replaced. "
-            + "Messages may have been lost; all who listen are told.")]
+        [LoggerMessage(LogLevel.Error, "Redis accepts messages, but this node does not receive them: it replaces its connection. "
+            + "Messages may have been lost; all subscribers receive a gap.")]
         public static partial void Deaf(ILogger logger);
 
-        [LoggerMessage(LogLevel.Information, "This node hears Redis again.")]
+        [LoggerMessage(LogLevel.Information, "This node receives messages from Redis again.")]
         public static partial void Hears(ILogger logger);
 
-        [LoggerMessage(LogLevel.Warning, "The connection to Redis could not be replaced; trying again: {Error}")]
+        [LoggerMessage(LogLevel.Warning, "Replacing the connection to Redis failed; Notifier tries again: {Error}")]
         public static partial void NotReplaced(ILogger logger, string error);
 
-        [LoggerMessage(LogLevel.Warning, "Redis' ACL does not allow the channel notifier:probe:* to this user: whether this node hears Redis is "
-            + "not watched. To allow it: ACL SETUSER <user> &notifier:probe:*")]
+        [LoggerMessage(LogLevel.Warning, "Redis' ACL does not allow the channel notifier:probe:* to this user: Notifier cannot watch whether "
+            + "this node receives messages. To allow it: ACL SETUSER <user> &notifier:probe:*")]
         public static partial void NotAllowed(ILogger logger);
     }
 }

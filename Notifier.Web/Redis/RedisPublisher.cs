@@ -2,25 +2,25 @@ using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
-/// <summary>Why messages were not published, or perhaps not.</summary>
-/// <param name="Message">For people.</param>
-/// <param name="IsForGood">Whether it is no use to try again: Redis does not allow the channel.</param>
-/// <param name="At">Which of the messages was the first that failed.</param>
-/// <param name="Published">How many of the messages Redis has taken, as far as is known.</param>
+/// <summary>Why messages were not published, or may not have been.</summary>
+/// <param name="Message">The text for the caller.</param>
+/// <param name="IsForGood">Whether another attempt is useless, because Redis does not allow the channel.</param>
+/// <param name="At">The index of the first message that failed.</param>
+/// <param name="Published">How many messages Redis has accepted, as far as is known.</param>
 internal sealed record PublishFailure(string Message, bool IsForGood, int At = 0, int Published = 0);
 
-/// <summary>Publishes on Redis for those who have no client for it. Thread-safe.</summary>
+/// <summary>Publishes to Redis for callers that have no Redis client. Thread-safe.</summary>
 /// <remarks>
-/// While the library has no connection it keeps what it is given (BacklogPolicy.Default), and drops it when it times out: what was
-/// said to have failed then is not published later. What was written to a Redis that hangs may still be: it is said so.
+/// While the library has no connection, it queues messages (BacklogPolicy.Default), and drops them when they time out: a message that is reported as failed
+/// is not published later. A message that was written to a hung Redis may still be published; the failure says so.
 /// </remarks>
 internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisNames names, ILogger<RedisPublisher> logger)
 {
     /// <summary>Publishes in this order, on one connection. Never waits for a Redis that is away.</summary>
     /// <param name="messages">Channels as browsers know them, and payloads.</param>
     /// <returns>
-    /// To how many clients of Redis (servers such as this one, not browsers) each went; null on a Cluster, where Redis knows only of
-    /// those of one node. Or why not.
+    /// How many clients of Redis (servers such as this one, not browsers) received each message; null on a Cluster, where each server counts only its own
+    /// clients. Or the failure.
     /// </returns>
     public async Task<(long?[] Receivers, PublishFailure? Failure)> PublishAsync(IReadOnlyList<(string Channel, byte[] Payload)> messages)
     {
@@ -29,16 +29,16 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
         return ([.. counts.Select(count => IsCluster ? (long?)null : count)], failure);
     }
 
-    /// <summary>Whether what Redis counts is only what one of its servers knows.</summary>
+    /// <summary>Whether Redis counts only the receivers of one of its servers.</summary>
     public bool IsCluster => backplane.Connected is not null && backplane.IsCluster;
 
-    /// <summary>Has all of them sent in this order, and then waits for the answers.</summary>
-    /// <returns>The answers that came, and why not more.</returns>
+    /// <summary>Sends all commands in this order, and then waits for the replies.</summary>
+    /// <returns>The replies that arrived, and the failure if some did not.</returns>
     public async Task<(List<T> Answers, PublishFailure? Failure)> SendAsync<T>(IEnumerable<Func<ConnectionMultiplexer, Task<T>>> commands)
     {
         if (backplane.Connected is not { } redis)
             return ([], new("Redis is away: nothing was published; try again", IsForGood: false));
-        // Awaited at once, so that what a connection says that is just being replaced is an answer, too.
+        // Awaited at once, so that the exception of a connection that is just being replaced counts as a reply, too.
         var replies = commands.Select(async send => await send(redis)).ToList();
         var answers = new List<T>();
         PublishFailure? failure = null;
@@ -51,7 +51,7 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
             catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
             {
                 if (failure is null)
-                    Log.Failed(logger, error.Message);      // once for all: the others say the same
+                    Log.Failed(logger, error.Message);      // once for all messages: the other errors are the same
                 failure ??= Describe(error) with { At = n };
             }
         }

@@ -8,8 +8,8 @@ using Notifier.Configuration;
 namespace Notifier.Redis.Embedded;
 
 /// <summary>
-/// A Redis inside this process (Microsoft.Garnet): for trying Notifier out and for a small site. Kept in memory, small,
-/// on loopback only, and quiet: it logs through our logging.
+/// A Redis inside this process (Microsoft.Garnet), for trying Notifier out and for a small site. It is small, keeps its data in memory, listens on loopback
+/// only, and logs through our logging.
 /// </summary>
 internal sealed class EmbeddedRedis : IDisposable
 {
@@ -17,14 +17,14 @@ internal sealed class EmbeddedRedis : IDisposable
 
     private EmbeddedRedis(GarnetServer server) => this.server = server;
 
-    /// <exception cref="StartupException">It could not listen there.</exception>
+    /// <exception cref="StartupException">Garnet cannot listen on that port.</exception>
     public static EmbeddedRedis Start(int port, ILoggerFactory loggers)
     {
         var quiet = new GarnetLoggers(loggers);
         var options = new GarnetServerOptions(quiet.CreateLogger("Options"))
         {
             EndPoints = [new IPEndPoint(IPAddress.Loopback, port)],
-            // It only passes messages on: a few megabytes of memory and nothing on disk will do.
+            // It mostly passes messages on, so a few megabytes of memory and no disk are enough.
             LogMemorySize = "16m",
             PageSize = "1m",
             IndexMemorySize = "1m",
@@ -49,21 +49,21 @@ internal sealed class EmbeddedRedis : IDisposable
     public void Dispose() => server.Dispose();
 
     /// <summary>
-    /// Puts its many categories under one name, so that one line of configuration sets their level; and calls no client that
-    /// went away in the middle of an answer critical.
+    /// Puts Garnet's many log categories under one name, so that one line of configuration sets their level. A client that disconnects in the middle of a
+    /// reply is logged at Debug, not as critical.
     /// </summary>
     private sealed class GarnetLoggers(ILoggerFactory inner) : ILoggerFactory
     {
-        public ILogger CreateLogger(string categoryName) => new Calm(inner.CreateLogger("Garnet." + categoryName));
+        public ILogger CreateLogger(string categoryName) => new QuietLogger(inner.CreateLogger("Garnet." + categoryName));
 
         public void AddProvider(ILoggerProvider provider) => inner.AddProvider(provider);
 
         public void Dispose()
         {
-            // The host's.
+            // The host owns the inner factory.
         }
 
-        private sealed class Calm(ILogger logger) : ILogger
+        private sealed class QuietLogger(ILogger logger) : ILogger
         {
             public IDisposable? BeginScope<TState>(TState state) where TState : notnull => logger.BeginScope(state);
 
@@ -79,7 +79,7 @@ using Notifier.Configuration;
 
 namespace Notifier.Redis.Embedded;
 
-/// <summary>Stands in where the build left the embedded Redis out (<c>-p:EmbeddedRedis=false</c>).</summary>
+/// <summary>Takes its place in a build without the embedded Redis (<c>-p:EmbeddedRedis=false</c>).</summary>
 internal sealed class EmbeddedRedis : IDisposable
 {
     /// <exception cref="StartupException">Always.</exception>
@@ -87,7 +87,7 @@ internal sealed class EmbeddedRedis : IDisposable
     {
         _ = loggers;
         throw new StartupException(
-            $"No Redis answers at 127.0.0.1:{port}, and this build has none embedded. Start one there, or set Redis:Configuration.");
+            $"No Redis answers at 127.0.0.1:{port}, and this build has no embedded one. Start a Redis there, or set Redis:Configuration.");
     }
 
     public void Dispose()

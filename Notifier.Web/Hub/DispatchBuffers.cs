@@ -38,20 +38,3 @@ internal sealed class DispatchBuffers
 
     public SharedBroadcast Sharing { get; } = new();
 }
-
-/// <summary>What a thread that is no receiver was given to broadcast.</summary>
-internal readonly ref struct DueBroadcasts()
-{
-    [ThreadStatic]
-    private static List<IBroadcast>? spare;
-
-    public List<IBroadcast> List { get; } = Interlocked.Exchange(ref spare, null) ?? [];
-
-    public void Run()
-    {
-        foreach (var broadcast in List)
-            broadcast.Drain();
-        List.Clear();
-        spare = List;
-    }
-}

@@ -1,4 +1,5 @@
 using Notifier.History;
+using Notifier.History.Durable;
 using Notifier.Messages;
 using Notifier.Names;
 
@@ -8,7 +9,7 @@ namespace Notifier.Hub;
 /// The hub's one entry for a name, shared by all its subscribers: a log, and their cursors in it. What is appended and was not sent yet stands in
 /// the log as well: sending follows with a cursor of its own.
 /// </summary>
-internal sealed class Subscription : IMessageSink, IBroadcast
+internal sealed class Subscription : IMessageSink, IBroadcast, IJournalSink
 {
     /// <summary>Guards the log and the subscribers. Never held while framing, sending or logging.</summary>
     private readonly Lock gate = new();
@@ -31,7 +32,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
         Identity = new(name);
         if (context.Journal is { } journal && journal.Journal.Channels.MayTouch(name))
         {
-            Follower = new(this, journal, context);
+            Follower = new(this, journal);
             recovery = new(this, Follower, journal);
         }
     }
@@ -83,7 +84,7 @@ internal sealed class Subscription : IMessageSink, IBroadcast
     public void OnGap(GapCode code, List<IBroadcast> due)
     {
         if (Follower is not null)
-            Follower.NoteGap(code, due);
+            Follower.OnGap(code, due);
         else
             Append([Message.GapOf(code)], due);
     }
@@ -314,6 +315,14 @@ internal sealed class Subscription : IMessageSink, IBroadcast
             return new(replay.After is null ? null : problem is null, problem, needsJournal);
         }
     }
+
+    void IJournalSink.OnEpoch(JournalEpoch epoch) => Identity.Journal = epoch;
+
+    Message IJournalSink.Limit(in Message message) => Context.Limit(Name, message);
+
+    void IJournalSink.OnOverload(int dropped) => Context.ReportOverload(Name, dropped);
+
+    void IJournalSink.OnFailure(Exception error) => Context.ReportFailure(Name, error);
 
     /// <summary>From now on the log has every durable message after that one. Called once, before there is one.</summary>
     public void BeginAfter(long journalId)

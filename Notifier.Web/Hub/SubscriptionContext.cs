@@ -32,7 +32,7 @@ internal sealed partial class SubscriptionContext(
 
     /// <summary>Whether a message may be passed on as it is.</summary>
     /// <param name="message">As Redis delivered it.</param>
-    /// <param name="follower">Of the name. Where there is one, a journal's line before the message does not count: the tail takes it off, and limits the rest.</param>
+    /// <param name="follower">Of the name. Where there is one, a journal's line before the message does not count: the follower takes it off, and limits the rest.</param>
     public bool IsAcceptable(in Message message, JournalFollower? follower) => message.Payload.Length <= limits.Value.PayloadBytes
         || (follower is not null && JournalEnvelope.Parse(message.Payload.Span) is not null);
 

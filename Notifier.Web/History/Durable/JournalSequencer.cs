@@ -4,34 +4,38 @@ using Notifier.Names;
 
 namespace Notifier.History.Durable;
 
-/// <summary>What is to be done with a message of a name with durable channels.</summary>
+/// <summary>What happens to a message of a name with durable channels.</summary>
 internal enum SequenceResult
 {
     /// <summary>It is the next one.</summary>
     Accepted,
 
-    /// <summary>It was there before.</summary>
+    /// <summary>The log had it before.</summary>
     Repeated,
 
-    /// <summary>Another one comes before it, and has to be fetched.</summary>
+    /// <summary>Another one precedes it and must be fetched.</summary>
     Missing,
 
-    /// <summary>It may be of an epoch that is not known here, or forged: the journal has to be asked.</summary>
+    /// <summary>Its line may belong to a new epoch, or be forged: only the journal can tell.</summary>
     Doubtful,
 }
 
-/// <summary>How far the journal was followed in one name, and which message is the next. Not thread-safe, but for <see cref="Epoch"/>.</summary>
+/// <summary>
+/// How far the log of one name has followed the journal, and which message is the next. Not thread-safe, except for <see cref="Epoch"/> and
+/// <see cref="Appended"/>.
+/// </summary>
 internal sealed class JournalSequencer(Name name, DurableChannels channels)
 {
     private readonly byte[] ownChannel = Encoding.UTF8.GetBytes(name.Text);
     private JournalEpoch epoch = JournalEpoch.None;
     private SeenMessage? latest;
+    private long appended;
 
-    /// <summary>The epoch before: what Redis delivered of it last may still wait here when it has ended.</summary>
+    /// <summary>The previous epoch. Messages that Redis delivered before it ended may still wait.</summary>
     private JournalEpoch former = JournalEpoch.None;
     private long formerFollowed;
 
-    /// <summary>The journal was asked, and refused: the next durable message of those that came before that is taken whatever was before it.</summary>
+    /// <summary>Redis refused to return what is missing: the next durable message that came before that is accepted whatever precedes it.</summary>
     private bool isBlind;
 
     public JournalEpoch Epoch => Volatile.Read(ref epoch);
@@ -39,9 +43,12 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     /// <summary>The id up to which every durable message was accepted, or fetched.</summary>
     public long Followed { get; private set; }
 
+    /// <summary>The id up to which every durable message is in the log, or precedes it.</summary>
+    public long Appended => Volatile.Read(ref appended);
+
     /// <param name="message">As Redis delivered it.</param>
-    /// <param name="isJudged">Whether the journal was asked since it came.</param>
-    /// <param name="accepted">The message as clients get it.</param>
+    /// <param name="isJudged">Whether the journal was read after it came.</param>
+    /// <param name="accepted">The message as clients receive it.</param>
     public SequenceResult Check(in Message message, bool isJudged, out Message accepted)
     {
         accepted = message with { JournalId = Followed };
@@ -50,7 +57,7 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
             return SequenceResult.Accepted;
         if (line.Epoch == former.Text)
         {
-            // What it says was published, and is no longer kept.
+            // The message was published, but the journal no longer keeps it.
             if (line.Id <= formerFollowed)
                 return SequenceResult.Repeated;
             accepted = message.WithoutBeginning(line.Length) with { JournalId = Followed };
@@ -69,18 +76,21 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
         return SequenceResult.Accepted;
     }
 
-    /// <summary>The latest durable message that was accepted since this was last asked.</summary>
-    public SeenMessage? TakeLatest()
+    /// <summary>The latest durable message that was accepted since the previous call.</summary>
+    public SeenMessage? PopLatest()
     {
-        var taken = latest;
+        var popped = latest;
         latest = null;
-        return taken;
+        return popped;
     }
 
-    /// <summary>Begins at an id, or earlier: what has come since Redis confirmed the name is for those who were first.</summary>
-    public void Begin(long id, List<Message> held)
+    /// <summary>All that was accepted or fetched is in the log.</summary>
+    public void OnAppended() => Volatile.Write(ref appended, Followed);
+
+    /// <summary>Begins at an id, or before the first message that waits: what came since Redis confirmed the name belongs to the first subscribers.</summary>
+    public void Begin(long id, ReadOnlySpan<Message> waiting)
     {
-        foreach (var message in held)
+        foreach (ref readonly var message in waiting)
         {
             if (JournalEnvelope.Parse(message.Payload.Span) is { } line && line.Epoch == epoch.Text)
                 id = Math.Min(id, line.Id - 1);
@@ -88,14 +98,14 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
         Followed = id;
     }
 
-    /// <summary>All up to there was fetched.</summary>
+    /// <summary>All up to that id was fetched.</summary>
     public void Advance(long id)
     {
         isBlind = false;
         Followed = Math.Max(Followed, id);
     }
 
-    /// <summary>The journal has begun anew.</summary>
+    /// <summary>A new epoch of the journal has begun.</summary>
     public void ChangeEpoch(JournalEpoch now)
     {
         (former, formerFollowed) = (epoch, Followed);
@@ -103,6 +113,6 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
         Followed = now.Since - 1;
     }
 
-    /// <summary>What is missing cannot be had. (What comes later may miss something that can be.)</summary>
+    /// <summary>What is missing cannot be fetched. (Later messages may lack something that can be.)</summary>
     public void SkipMissing() => isBlind = true;
 }

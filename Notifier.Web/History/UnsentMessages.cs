@@ -1,7 +1,6 @@
-using Notifier.History;
 using Notifier.Messages;
 
-namespace Notifier.Hub;
+namespace Notifier.History;
 
 /// <summary>
 /// What of a log waits to be sent for the first time, how much of that there may be, and whether some thread is to send it. Under the log's lock; a

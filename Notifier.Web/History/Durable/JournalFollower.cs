@@ -1,0 +1,250 @@
+using System.Runtime.InteropServices;
+using Notifier.Messages;
+
+namespace Notifier.History.Durable;
+
+/// <summary>
+/// Follows the journal for one name with durable channels: all that Redis delivers for the name goes through the follower into the log. A durable
+/// message says which durable message precedes it. If the log lacks that one, the follower holds back all later messages until it has fetched it. So
+/// the log has every durable message once and in order, also after the connection to Redis was lost. Thread-safe.
+/// </summary>
+/// <remarks>
+/// One thread at a time, the worker, appends or fetches; other threads only leave messages. A worker that finds no more work ends, and the next thread
+/// that leaves a message becomes the worker.
+/// </remarks>
+/// <param name="sink">The name's log.</param>
+/// <param name="reader">The journal.</param>
+internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
+{
+    private readonly Lock gate = new();
+    private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private WaitingMessages waiting = new();
+
+    /// <summary>Completed by the next fetch; null if no caller waits for one.</summary>
+    private TaskCompletionSource? requested;
+    private bool isFetchDue;
+
+    /// <summary>No message is known to be missing: the fetch only has to find out whether a line is genuine.</summary>
+    private bool isOnlyDoubt;
+
+    /// <summary>A worker is active. At first no thread may become one: see <see cref="Begin"/>.</summary>
+    private bool isBusy = true;
+    private bool hasBegun;
+
+    // ---- owned by the worker -------------------------------------------------------------------------------------------
+
+    private List<Message> working = [];
+    private readonly List<Message> accepted = [];
+
+    /// <summary>So many of the messages that wait came before the latest fetch: their epoch cannot be newer than the one that the fetch found.</summary>
+    private int judged;
+
+    private readonly JournalSequencer sequence = new(sink.Name, reader.Journal.Channels);
+
+    private JournalFetch Fetch => new(sink, reader, sequence);
+
+    /// <summary>Whether all channels of the name are durable: then nothing is lost while Redis is away.</summary>
+    public bool IsDurable { get; } = reader.Journal.Channels.Contain(sink.Name);
+
+    /// <summary>Completes when it is known where the log begins in the journal.</summary>
+    public Task Ready => ready.Task;
+
+    /// <summary>All durable messages up to this id are in the log, or precede it.</summary>
+    public long Followed => sequence.Appended;
+
+    public JournalEpoch Epoch => sequence.Epoch;
+
+    /// <summary>Redis delivers the name from now on. Each subscriber may call it.</summary>
+    public void Begin()
+    {
+        lock (gate)
+        {
+            if (hasBegun)
+                return;
+            hasBegun = isFetchDue = true;
+        }
+        DrainHere();
+    }
+
+    /// <summary>Redis has delivered messages.</summary>
+    /// <param name="messages">Copied before it returns.</param>
+    /// <param name="due">Receives what the caller must broadcast.</param>
+    public void Receive(ReadOnlySpan<Message> messages, List<IBroadcast> due)
+    {
+        lock (gate)
+        {
+            if (waiting.IsFull)
+            {
+                sink.OnOverload(waiting.Count);
+                waiting.Drop();
+                (isFetchDue, isOnlyDoubt) = (true, false);
+            }
+            waiting.Add(messages);
+            if (isBusy)
+                return;
+            isBusy = true;
+        }
+        Drain(due);
+    }
+
+    /// <summary>Messages may have been lost: durable ones are fetched, and a gap stands for others.</summary>
+    public void OnGap(GapCode code, List<IBroadcast> due)
+    {
+        lock (gate)
+        {
+            (isFetchDue, isOnlyDoubt) = (true, false);
+            // Without a journal, nothing can be fetched.
+            if (!IsDurable || code == GapCode.Internal || (ready.Task.IsCompleted && sequence.Epoch == JournalEpoch.None))
+                waiting.AddGap(code);
+            if (isBusy)
+                return;
+            isBusy = true;
+        }
+        Drain(due);
+    }
+
+    /// <summary>Fetches what the journal has. The task completes when the log has it.</summary>
+    public Task CatchUpAsync()
+    {
+        Task fetched;
+        lock (gate)
+        {
+            (isFetchDue, isOnlyDoubt) = (true, false);
+            fetched = (requested ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            if (isBusy)
+                return fetched;
+            isBusy = true;
+        }
+        DrainHere();
+        return fetched;
+    }
+
+    // ---- the worker ----------------------------------------------------------------------------------------------------
+
+    /// <summary>In a thread that does not receive from Redis.</summary>
+    private void DrainHere()
+    {
+        var due = new DueBroadcasts();
+        Drain(due.List);
+        due.Run();
+    }
+
+    private void Drain(List<IBroadcast> due)
+    {
+        while (true)
+        {
+            lock (gate)
+            {
+                if (!isFetchDue && waiting.Count == 0)
+                {
+                    isBusy = false;
+                    return;
+                }
+                if (!isFetchDue)
+                    waiting.MoveTo(ref working);
+            }
+            if (working.Count == 0)
+            {
+                _ = FetchAsync();
+                return;
+            }
+            try
+            {
+                AppendWorking(due);
+            }
+            catch (Exception error)
+            {
+                // An error in our own code must not stop the name's messages.
+                sink.OnFailure(error);
+                accepted.Clear();
+                working.Clear();
+                lock (gate)
+                {
+                    waiting.PutBackGap(GapCode.Internal);
+                    (isFetchDue, isOnlyDoubt) = (true, false);
+                }
+            }
+        }
+    }
+
+    /// <summary>Appends messages up to the first one whose predecessor the log lacks; puts the others back.</summary>
+    private void AppendWorking(List<IBroadcast> due)
+    {
+        var done = 0;
+        var result = SequenceResult.Accepted;
+        for (; done < working.Count; done++)
+        {
+            result = sequence.Check(working[done], isJudged: done < judged, out var message);
+            if (result is SequenceResult.Missing or SequenceResult.Doubtful)
+                break;
+            if (result == SequenceResult.Accepted)
+                accepted.Add(sink.Limit(message));
+        }
+        judged = Math.Max(0, judged - done);
+        if (accepted.Count > 0)
+            sink.Append(CollectionsMarshal.AsSpan(accepted), due);
+        accepted.Clear();
+        sequence.OnAppended();
+        if (sequence.PopLatest() is { } seen)
+            reader.Journal.OnSeen(seen);
+        if (done < working.Count)
+        {
+            lock (gate)
+            {
+                waiting.PutBack(CollectionsMarshal.AsSpan(working)[done..]);
+                isOnlyDoubt = result == SequenceResult.Doubtful && !isFetchDue;
+                isFetchDue = true;
+            }
+        }
+        working.Clear();
+    }
+
+    private async Task FetchAsync()
+    {
+        // Never in a thread that receives from Redis: a cached page would be sent in the middle of another name's broadcast.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        TaskCompletionSource? fetched;
+        bool isDoubt;
+        lock (gate)
+        {
+            (isDoubt, isOnlyDoubt, isFetchDue) = (isOnlyDoubt, false, false);
+            (fetched, requested) = (requested, null);
+            waiting.OnFetch();
+        }
+        try
+        {
+            if (sequence.Epoch != JournalEpoch.None)
+                await Fetch.RunAsync(isDoubt);
+            else if (await reader.ReadHeadAsync() is { } head)
+                StartAt(head);
+        }
+        catch (OperationCanceledException)
+        {
+            ready.TrySetCanceled();
+            fetched?.TrySetCanceled();
+            return;     // the process ends
+        }
+        catch (Exception error)
+        {
+            // An error in our own code must not stop the name's messages.
+            sink.OnFailure(error);
+            sequence.SkipMissing();
+            lock (gate)
+                waiting.PutBackGap(GapCode.Internal);
+        }
+        lock (gate)
+            judged = waiting.BeforeFetch;
+        ready.TrySetResult();
+        fetched?.TrySetResult();
+        DrainHere();
+    }
+
+    private void StartAt(JournalHead head)
+    {
+        Fetch.ChangeEpoch(head.Epoch);
+        lock (gate)
+            sequence.Begin(head.Id, waiting.Span);
+        sink.BeginAfter(sequence.Followed);
+        sequence.OnAppended();
+    }
+}

@@ -84,7 +84,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
             """{"type":"error","channel":"events.mine.a\nb","code":"malformed","message":"the channel has control characters in it"}""",
             """{"type":"error","channel":"__a","code":"forbidden","message":"the channel is reserved: names that begin with __ or notifier: never reach a browser"}""",
             """{"type":"subscribed","channel":"events.mine.2"}""",
-            """{"type":"error","channel":"events.mine.3","code":"forbidden","message":"a connection may hold 2 names"}""");
+            """{"type":"error","channel":"events.mine.3","code":"forbidden","message":"limit of 2 names per connection reached"}""");
         await Redis.PublishAsync("events.secret", "nobody here hears that");
         await Redis.PublishAsync("events.mine.2", "hello");
         var message = await client.NextBlockAsync();

@@ -77,8 +77,8 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
     }
 
     [Theory]
-    [InlineData(128, "", "a connection may hold 128 names")]
-    [InlineData(16, "*", "a connection may hold 16 patterns")]
+    [InlineData(128, "", "limit of 128 names per connection reached")]
+    [InlineData(16, "*", "limit of 16 patterns per connection reached")]
     public async Task A_connection_holds_so_many_names_and_one_more_closes_it(int most, string suffix, string text)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["Redis:Linger=00:00:00", "Limits:CommandBurst=1000"]);

@@ -55,7 +55,7 @@ public sealed class GapPositionTests
         for (; id < dropped + 50; id++)
             unsent.Append([Message.Create(null, new byte[16]) with { JournalId = id }], 0);
 
-        unsent.NoteSent(log.Next, UnsentMessages.MaxBytes, 0, out var lost);
+        unsent.OnSent(log.Next, UnsentMessages.MaxBytes, 0, out var lost);
         unsent.Append([Message.Create(null, new byte[16]) with { JournalId = id }], 0);
 
         lost.Should().Be(50);

@@ -31,7 +31,7 @@ public sealed class NodeBudgetTests(RedisFixture fixture) : IClassFixture<RedisF
 
         ((bool?)(await returning.AskAsync(Json.Subscribe("channel", "resume.budget.old", $"\"after\":\"{old}\"")))["recovered"]).Should().BeFalse();
         ((bool?)(await returning.AskAsync(Json.Subscribe("channel", "resume.budget.49", $"\"after\":\"{recent}\"")))["recovered"]).Should().BeTrue();
-        app.Log.Says("take all of History:Recent:NodeBytes").Should().BeTrue();
+        app.Log.Says("Recent messages exceed History:Recent:NodeBytes").Should().BeTrue();
     }
 
     [Fact]

@@ -166,7 +166,7 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
 
         for (var n = 0; n < 66; n++)
             subscription.DeliverAndBroadcast([large]);     // Redis has not confirmed the name yet
-        app.Log.Says("Messages for durable.waits come faster").Should().BeTrue();
+        app.Log.Says("Messages for durable.waits arrive faster").Should().BeTrue();
     }
 
     private static Message Text(string text) => Message.Create(null, Encoding.UTF8.GetBytes(text));

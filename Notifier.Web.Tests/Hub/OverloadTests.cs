@@ -55,6 +55,6 @@ public sealed partial class OverloadTests(RedisFixture fixture) : IClassFixture<
         app.Hub.Unsubscribe(held.Subscriber);
     }
 
-    [GeneratedRegex("come faster than they can be passed on; (?<count>\\d+) are dropped")]
+    [GeneratedRegex("arrive faster than they can be delivered; (?<count>\\d+) were dropped")]
     private static partial Regex Dropped();
 }

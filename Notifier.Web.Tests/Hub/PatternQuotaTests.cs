@@ -24,7 +24,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
 
         var close = await refused.ReadUntilCloseAsync();
         (close.CloseCode, close.CloseText).Should().Be(
-            (4503, "too many patterns: this server has its 2 (Limits:DistinctPatterns); ask for a channel, or later"));
+            (4503, "limit of 2 patterns per server reached (Limits:DistinctPatterns); use a channel, or try again later"));
         app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Text.Contains("Limits:DistinctPatterns", StringComparison.Ordinal));
         await using var shares = await SubscribeAsync(app, "quota.1.*", owners: 2);
         await using var channel = await SubscribeAsync(app, "quota.3.x");
@@ -60,7 +60,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
         await using var refused = await ConnectAsync(app, "198.51.100.7", "quota.3.*");
         var close = await refused.ReadUntilCloseAsync();
         (close.CloseCode, close.CloseText).Should().Be(
-            (4503, "too many patterns: one address may hold 2 different ones; ask for a channel, or later"));
+            (4503, "limit of 2 different patterns per address reached; use a channel, or try again later"));
         await using var other = await ConnectAsync(app, "198.51.100.8", "quota.3.*");
         await other.IsLiveAsync(Redis, "quota.3.x");
 

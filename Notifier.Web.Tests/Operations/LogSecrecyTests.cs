@@ -68,7 +68,7 @@ public sealed class LogSecrecyTests : IDisposable
         {
             "\"Trace\",\"Category\":\"Microsoft.AspNetCore.Server.Kestrel.Http2", "\"Debug\",\"Category\":\"Microsoft.AspNetCore.Server.Kestrel.Connections",
             "\"Debug\",\"Category\":\"Microsoft.AspNetCore.StaticFiles", "\"Debug\",\"Category\":\"Microsoft.AspNetCore.Routing", "\"Debug\",\"Category\":\"Notifier.Endpoints.Sessions.WebSocketEndpoint",
-            "\"Warning\",\"Category\":\"Notifier.Hub.Subscription", "is dropped; Limits:PayloadBytes allows 1000",
+            "\"Warning\",\"Category\":\"Notifier.Hub.Subscription", "was dropped; Limits:PayloadBytes allows 1000",
         })
             program.Output.Should().Contain(seen, "else the log is not as loud as it is meant to be");
         NothingPlantedIsIn(program.Output);

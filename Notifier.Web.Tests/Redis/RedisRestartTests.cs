@@ -36,7 +36,7 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
 
         output.WriteLine($"Delivery was back {resumes.Elapsed.TotalMilliseconds:0} ms after Redis.");
         await Eventually.IsAsync(() => gaps.Redis == 4, "a gap in each name is counted");
-        app.Log.Says("Redis was away: messages may have been lost in 4 subscribed names").Should().BeTrue();
+        app.Log.Says("Redis reconnected: messages may have been lost in 4 subscribed names").Should().BeTrue();
         app.Log.Lines.Count(line => line.Text.Contains("Redis does not answer", StringComparison.Ordinal)).Should().Be(1);
         app.Log.Lines.Count(line => line.Text.Contains("Redis is back", StringComparison.Ordinal)).Should().Be(1);
         app.Connections.Count.Should().Be(40);

@@ -37,7 +37,7 @@ internal sealed class SubscriberGroup
 
     /// <summary>What subscriptions have in common, from what a node would be configured with.</summary>
     public static SubscriptionContext Traits(RecentOptions recent, IMeterFactory? meters = null, DeliveryHelpers? helpers = null) => new(
-        Options.Create(recent), Options.Create(new LimitsOptions()), new HubMetrics(meters ?? NewMeters()), TimeProvider.System, NullLogger<Subscription>.Instance,
+        Options.Create(recent), Options.Create(new LimitsOptions()), new HubMetrics(meters ?? NewMeters()), TimeProvider.System, NullLogger<SubscriptionContext>.Instance,
         helpers: helpers);
 
     private static IMeterFactory NewMeters() => new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();

@@ -3,12 +3,12 @@ using Notifier.Messages;
 namespace Notifier.History;
 
 /// <summary>
-/// What of a log waits to be sent for the first time, how much of that there may be, and whether some thread is to send it. Under the log's lock; a
+/// The messages of a log that wait to be sent for the first time, their limits, and whether a thread has claimed to send them. Under the log's lock; a
 /// field, never copied.
 /// </summary>
 /// <remarks>
-/// Where more messages or bytes wait, what comes is dropped until half of them are sent: a gap that is told beats a process that runs out of memory. The
-/// bytes are what Redis itself would keep for a subscriber (client-output-buffer-limit).
+/// If more messages or bytes wait, new messages are dropped until half of them are sent: a reported gap is better than a process that runs out of memory.
+/// The bytes are what Redis itself would keep for a subscriber (client-output-buffer-limit).
 /// </remarks>
 internal struct UnsentMessages
 {
@@ -20,19 +20,19 @@ internal struct UnsentMessages
     /// <summary>The number of the first message that was not sent yet.</summary>
     private long first = 1;
 
-    /// <summary>In <see cref="Message.Size"/>, of those from there on.</summary>
+    /// <summary>The size of the messages from there on, in <see cref="Message.Size"/>.</summary>
     private long bytes;
 
-    /// <summary>How many messages were dropped since it became too much.</summary>
+    /// <summary>How many messages were dropped since the limit was reached.</summary>
     private int dropped;
 
     /// <summary>
-    /// Up to where the journal's messages have come, those that were dropped as well. A gap stands for these, too: a client that comes back to a place
-    /// among them must meet it.
+    /// The id of the latest durable message, dropped ones included. A gap stands for these, too: a client that resumes from one of them must receive the
+    /// gap.
     /// </summary>
     private long latestJournalId;
 
-    /// <summary>Some thread has been told to send.</summary>
+    /// <summary>A thread has claimed the broadcast.</summary>
     private bool isClaimed;
 
     public UnsentMessages(MessageLog log)
@@ -41,13 +41,13 @@ internal struct UnsentMessages
         log.OnSent(first);
     }
 
-    /// <summary>Whether what comes is dropped. May be read without the lock.</summary>
+    /// <summary>Whether new messages are dropped. May be read without the lock.</summary>
     public bool IsDropping => Volatile.Read(ref dropped) > 0;
 
-    /// <summary>Appends messages, as far as there is room.</summary>
+    /// <summary>Appends messages, up to the limits.</summary>
     /// <param name="messages">The next ones.</param>
     /// <param name="now">Of the log's clock.</param>
-    /// <returns>How many were dropped before, if a gap for them has just been appended; else zero.</returns>
+    /// <returns>How many were dropped before, if a gap for them has just been appended; otherwise zero.</returns>
     public int Append(ReadOnlySpan<Message> messages, long now)
     {
         var lost = TryAppendGap(now);
@@ -62,10 +62,10 @@ internal struct UnsentMessages
         return lost;
     }
 
-    /// <summary>So many messages were not even made.</summary>
+    /// <summary>So many messages were dropped before they were created.</summary>
     public void Drop(int messages) => dropped += messages;
 
-    /// <summary>Appends a gap, whether there is room or not.</summary>
+    /// <summary>Appends a gap, whatever the limits.</summary>
     public void AppendGap(GapCode code, long now) => Append(Message.GapOf(code) with { JournalId = latestJournalId }, now);
 
     /// <summary>Claims the broadcast. True if messages wait and no thread had claimed it.</summary>
@@ -76,8 +76,8 @@ internal struct UnsentMessages
         return isClaimed = true;
     }
 
-    /// <summary>Copies what is next.</summary>
-    /// <param name="into">As many as there is room for, and no more than a batch may have.</param>
+    /// <summary>Copies the next messages to send.</summary>
+    /// <param name="into">Receives as many as it has room for, and no more than a batch may have.</param>
     /// <param name="number">The number of the first.</param>
     /// <param name="isGivenUp">Whether the log has discarded messages before that, unsent.</param>
     /// <returns>How many.</returns>
@@ -93,17 +93,17 @@ internal struct UnsentMessages
     /// <param name="sent">How many bytes they were.</param>
     /// <param name="now">Of the log's clock.</param>
     /// <param name="lost">See <see cref="Append(ReadOnlySpan{Message}, long)"/>.</param>
-    /// <returns>Whether more waits; else no thread is told to send any more.</returns>
-    public bool NoteSent(long next, long sent, long now, out int lost)
+    /// <returns>Whether more messages wait; otherwise the broadcast is no longer claimed.</returns>
+    public bool OnSent(long next, long sent, long now, out int lost)
     {
         first = Math.Max(next, log.First);
         bytes = first < log.Next ? Math.Max(0, bytes - sent) : 0;
         log.OnSent(first);
-        lost = TryAppendGap(now);       // perhaps nothing more comes that it would come before
+        lost = TryAppendGap(now);       // there may be no later message to append it with
         return isClaimed = first < log.Next;
     }
 
-    /// <summary>The log has given up all.</summary>
+    /// <summary>The log has discarded all messages.</summary>
     public void Clear() => bytes = 0;
 
     private readonly bool HasRoom()

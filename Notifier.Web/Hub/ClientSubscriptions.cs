@@ -6,14 +6,14 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>
-/// The names that one connection holds, and all that decides whether it may hold one more: how the name is formed, what the
-/// visitor is granted, and how many there are. Called by the connection's receive loop alone.
+/// The names that one connection is subscribed to, and the checks before it may subscribe to one more: the form of the name, the caller's grant, and the
+/// limits. Only for the connection's receive loop.
 /// </summary>
-/// <param name="connection">Who holds them.</param>
-/// <param name="grant">What the visitor may have at first.</param>
-/// <param name="hub">Where they are subscribed.</param>
-/// <param name="rules">What a name may look like.</param>
-/// <param name="limits">How many a connection may hold.</param>
+/// <param name="connection">The connection.</param>
+/// <param name="grant">The caller's grant at first.</param>
+/// <param name="hub">Subscribes the connection.</param>
+/// <param name="rules">Which names are well-formed.</param>
+/// <param name="limits">How many names a connection may subscribe to.</param>
 internal sealed class ClientSubscriptions(Connection connection, Grant grant, SubscriptionHub hub, NameRules rules, LimitsOptions limits)
 {
     private readonly Dictionary<Name, ClientSubscription> subscriptions = new(1);
@@ -23,18 +23,16 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
 
     public bool TryGet(Name name, out ClientSubscription found) => subscriptions.TryGetValue(name, out found);
 
-    /// <summary>Subscribes the connection to a name that it does not hold.</summary>
-    /// <param name="name">Whatever was asked for.</param>
-    /// <param name="refused">
-    /// Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.
-    /// </param>
-    /// <param name="replay">What is wanted of the messages before.</param>
-    /// <param name="added">The name, when it is held from now on.</param>
-    /// <returns>Null when it is held from now on.</returns>
+    /// <summary>Subscribes the connection to a name that it is not subscribed to.</summary>
+    /// <param name="name">Any name.</param>
+    /// <param name="refused">Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.</param>
+    /// <param name="replay">Which earlier messages the client wants.</param>
+    /// <param name="added">The subscription, unless the name is refused.</param>
+    /// <returns>Null if the connection is subscribed from now on.</returns>
     public NameRefusal? TryAdd(Name name, Action<Subscriber, string> refused, ReplayRequest replay, out ClientSubscription added)
     {
         added = default;
-        if ((rules.Check(name) ?? grant.Check(name) ?? CheckRoom(name)) is { } refusal)
+        if ((rules.Check(name) ?? grant.Check(name) ?? CheckLimits(name)) is { } refusal)
             return Refuse(refusal);
         if (hub.TrySubscribe(connection, name, refused, replay, out added) is { } full)
             return Refuse(full);
@@ -50,7 +48,7 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
         return refusal;
     }
 
-    /// <summary>Lets go of a name, then runs what is to follow, as the owner. False when it is not held.</summary>
+    /// <summary>Unsubscribes a name, then calls <paramref name="then"/>, as the owner. False if the connection is not subscribed to it.</summary>
     public bool TryRemove(Name name, Action<Subscriber> then)
     {
         if (!subscriptions.Remove(name, out var removed))
@@ -66,8 +64,8 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
     }
 
     /// <summary>
-    /// From now on this is what the visitor may have: lets go of every name that it does not allow, and runs what is to follow, as the
-    /// owner, so that no message of the name comes after that.
+    /// Changes the grant: unsubscribes every name that the new one does not allow, and calls <paramref name="revoked"/> for it, as the owner, so that no
+    /// message of the name follows.
     /// </summary>
     public void Apply(Grant now, Action<Subscriber> revoked)
     {
@@ -76,7 +74,7 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
             TryRemove(name, revoked);
     }
 
-    /// <summary>Lets go of all. After the connection was retired.</summary>
+    /// <summary>Unsubscribes all names. Called after the connection was retired.</summary>
     public void Clear()
     {
         foreach (var name in subscriptions.Values)
@@ -85,39 +83,34 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
         patterns = 0;
     }
 
-    private NameRefusal? CheckRoom(Name name)
+    private NameRefusal? CheckLimits(Name name)
     {
         if (IsFull || IsFullOfPatterns(name))
             RemoveRefused();
         if (IsFull)
-            return NameRefusal.Forbidden($"a connection may hold {limits.NamesPerConnection} names");
+            return LimitReached(limits.NamesPerConnection, "name");
         if (IsFullOfPatterns(name))
-            return NameRefusal.Forbidden($"a connection may hold {limits.PatternsPerConnection} patterns");
+            return LimitReached(limits.PatternsPerConnection, "pattern");
         return null;
     }
+
+    private static NameRefusal LimitReached(int limit, string noun) =>
+        NameRefusal.Forbidden($"limit of {limit} {noun}{(limit == 1 ? "" : "s")} per connection reached");
 
     private bool IsFull => subscriptions.Count == limits.NamesPerConnection;
 
     private bool IsFullOfPatterns(Name name) => name.Kind == NameKind.Pattern && patterns == limits.PatternsPerConnection;
 
     /// <summary>
-    /// What Redis refused the client does not have, and cannot unsubscribe from. It is found out by others than the receive loop,
-    /// so it stays here until its place is needed.
+    /// Removes the names that Redis refused: the client does not have them and cannot unsubscribe from them. Other threads than the receive loop learn of
+    /// a refusal, so such a name remains here until its place is needed.
     /// </summary>
     private void RemoveRefused()
     {
         foreach (var (name, one) in subscriptions)
         {
             if (one.Subscriber.Refusal is not null)
-                TryRemove(name, static _ => { });   // a dictionary may lose what is being looked at
+                TryRemove(name, static _ => { });   // a dictionary allows removal during enumeration
         }
     }
 }
-
-/// <summary>A name as a connection holds it.</summary>
-/// <param name="Subscriber">The connection's place in the name.</param>
-/// <param name="Live">
-/// Completes when Redis has confirmed the name, and it is known where its messages begin: with null; or with the reason, when Redis refuses
-/// it. While Redis is away, it waits.
-/// </param>
-internal readonly record struct ClientSubscription(Subscriber Subscriber, Task<string?> Live);

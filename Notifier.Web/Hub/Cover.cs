@@ -4,16 +4,16 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>
-/// A pattern that is subscribed in Redis in place of all names that it contains: it gives each message to those of them that match it. So a pattern
-/// for each visitor costs Redis nothing. Thread-safe.
+/// A pattern that is subscribed in Redis in place of all names that it contains: it delivers each message to those of them that match it. So a pattern
+/// per client costs Redis nothing. Thread-safe.
 /// </summary>
 internal sealed class Cover(Name name, SubscriptionContext context) : IMessageSink
 {
-    /// <summary>Guards the names. Never held while framing, sending or logging.</summary>
+    /// <summary>Guards the names. Not locked while framing, sending or logging.</summary>
     private readonly Lock gate = new();
     private readonly SubscriptionIndex names = new();
 
-    // Of whoever delivers.
+    // Only for the thread that delivers.
     private readonly List<Subscription> matching = [];
 
     public Name Name => name;
@@ -27,7 +27,7 @@ internal sealed class Cover(Name name, SubscriptionContext context) : IMessageSi
         }
     }
 
-    /// <summary>From now on it gets what it matches, in the order in which Redis delivers it.</summary>
+    /// <summary>From now on the subscription receives the messages that it matches, in the order in which Redis delivers them.</summary>
     public void Add(Subscription subscription)
     {
         lock (gate)
@@ -40,7 +40,7 @@ internal sealed class Cover(Name name, SubscriptionContext context) : IMessageSi
             names.Remove(subscription);
     }
 
-    /// <summary>How many patterns are tried for just the channels that this one is tried for.</summary>
+    /// <summary>How many patterns have the same literal prefix as this one, so that all of them are tried for the same channels.</summary>
     public int CountAlike(RedisPattern pattern)
     {
         lock (gate)

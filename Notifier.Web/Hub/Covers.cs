@@ -11,7 +11,7 @@ internal sealed class Covers(IOptions<RedisOptions> options)
     private readonly (Name Name, RedisPattern Pattern)[] covers =
         [.. options.Value.Covers.Select(text => (Name.Pattern(text), RedisPattern.Parse(text)))];
 
-    /// <summary>The first cover that contains the name, or null. One that would take long to compare is taken for none.</summary>
+    /// <summary>The first cover that contains the name, or null. A cover that would take too long to compare counts as one that does not contain it.</summary>
     public Name? Find(Name name)
     {
         foreach (var cover in covers)
@@ -27,15 +27,15 @@ internal sealed class Covers(IOptions<RedisOptions> options)
         : Containment.Prove(RedisPattern.Parse(name.Text), [cover]).Holds;
 }
 
-/// <summary>Those covers that are subscribed in Redis: each from the first name under it until the last has left. Under the hub's lock.</summary>
+/// <summary>The covers that are subscribed in Redis: each from its first name until its last one has left. Under the lock of <see cref="NameEntries"/>.</summary>
 internal sealed class LiveCovers(RedisSubscriptions redis, SubscriptionContext context)
 {
     private readonly Dictionary<Name, (Cover Cover, RedisSubscription Redis)> live = [];
 
-    /// <summary>The cover of that name, when a name is under it.</summary>
+    /// <summary>The cover of that name; null if no name is under it.</summary>
     public Cover? Find(Name name) => live.TryGetValue(name, out var found) ? found.Cover : null;
 
-    /// <summary>Has the subscription get what it matches of that cover's.</summary>
+    /// <summary>The subscription receives from that cover the messages that it matches.</summary>
     public (Cover Cover, RedisSubscription Redis) Add(Name name, Subscription subscription)
     {
         if (!live.TryGetValue(name, out var found))
@@ -49,7 +49,7 @@ internal sealed class LiveCovers(RedisSubscriptions redis, SubscriptionContext c
         return found;
     }
 
-    /// <summary>Redis does not allow a cover: its names are no longer under it.</summary>
+    /// <summary>Redis does not allow the cover: its names are no longer under it.</summary>
     public void Forget(RedisSubscription refused)
     {
         foreach (var (name, _) in live.Where(pair => pair.Value.Redis == refused).ToList())

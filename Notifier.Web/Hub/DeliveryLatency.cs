@@ -6,14 +6,14 @@ namespace Notifier.Hub;
 
 /// <summary>
 /// How long a message takes from <c>POST /publish</c> on this node, through Redis and back, until the last subscriber of a name was written to.
-/// Of messages that are published on Redis directly nobody knows when that was. One is followed at a time, so that a pass has but one field to
-/// look at. Thread-safe.
+/// Messages that are published on Redis directly have no known start. One message is followed at a time, so that a broadcast has to read one field only.
+/// Thread-safe.
 /// </summary>
 /// <param name="time">The clock.</param>
-/// <param name="arrived">Told how long it took.</param>
+/// <param name="arrived">Called with the time that it took.</param>
 internal sealed class DeliveryLatency(TimeProvider time, Action<TimeSpan> arrived)
 {
-    /// <summary>Perhaps nobody subscribes to it here, and then it never arrives.</summary>
+    /// <summary>A message without a subscriber on this node never arrives.</summary>
     private static readonly TimeSpan GiveUpAfter = TimeSpan.FromSeconds(5);
 
     private Followed? followed;
@@ -28,7 +28,7 @@ internal sealed class DeliveryLatency(TimeProvider time, Action<TimeSpan> arrive
             Interlocked.CompareExchange(ref followed, new(channel, Encoding.UTF8.GetBytes(channel), payload, time.GetTimestamp()), before);
     }
 
-    /// <summary>These have been passed on to all subscribers of the name. Called for each pass.</summary>
+    /// <summary>These messages have been sent to all subscribers of the name. Called for each broadcast.</summary>
     public void Sample(Name name, ReadOnlySpan<Message> messages)
     {
         if (Volatile.Read(ref followed) is not { } wanted)

@@ -5,7 +5,7 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>
-/// What the hub counts. The meter is <c>Notifier.Hub</c>. Once for each pass and never for each delivery: those are counted by the connections.
+/// The hub's metrics. The meter is <c>Notifier.Hub</c>. Recorded once per broadcast and never per delivery: connections count deliveries.
 /// </summary>
 internal sealed class HubMetrics
 {
@@ -23,7 +23,7 @@ internal sealed class HubMetrics
     private readonly Histogram<int> batch;
     private readonly Histogram<double> duration;
 
-    // Looked up when somebody asks: a message of a name of its own is a delivery by itself.
+    // Read when metrics are collected: a name may have one subscriber only, so counting a message must be cheap.
     private long messages;
     private long bytes;
 
@@ -44,7 +44,7 @@ internal sealed class HubMetrics
             "notifier.delivery.latency", "s", "From POST /publish on this node until its subscribers have been written to; of some messages.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Durations });
         Latency = new(time ?? TimeProvider.System, took => latency.Record(took.TotalSeconds));
-        // A counter that begins with its first event hides that event from whoever looks for a change.
+        // A counter that begins with its first event hides that event from queries for a change.
         foreach (var tag in Gaps.AsSpan(1))
             gaps.Add(0, tag);
         foreach (var tag in Refusals)
@@ -56,22 +56,22 @@ internal sealed class HubMetrics
 
     private static double[] Durations => [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-    /// <summary>What is looked up when somebody asks.</summary>
-    public void Observe(SubscriptionHub hub)
+    /// <summary>Adds the metrics that are read when they are collected.</summary>
+    public void Observe(Func<HubCounts> counts, Func<int> countBehind, Func<long> logBytes, Func<long> logLimit)
     {
-        meter.CreateObservableUpDownCounter("notifier.name.count", () => hub.CountsAsPattern.Names, "{name}", "Names that are subscribed, lingering ones included.");
-        meter.CreateObservableUpDownCounter("notifier.subscriber.count", () => hub.CountsAsPattern.Subscribers, "{subscriber}", "Names of all connections, added up.");
+        meter.CreateObservableUpDownCounter("notifier.name.count", () => counts().Names, "{name}", "Names that are subscribed, lingering ones included.");
+        meter.CreateObservableUpDownCounter("notifier.subscriber.count", () => counts().Subscribers, "{subscriber}", "Names of all connections, added up.");
         meter.CreateObservableUpDownCounter(
-            "notifier.subscriber.behind", () => hub.CountBehind(), "{subscriber}", "Those that have not been sent what came more than a second ago.");
-        meter.CreateObservableUpDownCounter("notifier.log.usage", () => hub.LogBytes, "By", "What is kept of recent messages.");
-        meter.CreateObservableUpDownCounter("notifier.log.limit", () => hub.LogLimit, "By", "What may be kept of them (History:Recent:NodeBytes).");
+            "notifier.subscriber.behind", countBehind, "{subscriber}", "Those that have not been sent what came more than a second ago.");
+        meter.CreateObservableUpDownCounter("notifier.log.usage", logBytes, "By", "What is kept of recent messages.");
+        meter.CreateObservableUpDownCounter("notifier.log.limit", logLimit, "By", "What may be kept of them (History:Recent:NodeBytes).");
     }
 
     public void OnGap(GapCode code) => gaps.Add(1, Gaps[(int)code]);
 
     public void OnRefused(RefusalKind kind) => refusals.Add(1, Refusals[(int)kind]);
 
-    /// <summary>Redis has delivered this for one subscription. Called from any thread.</summary>
+    /// <summary>Redis has delivered messages for one subscription. Called from any thread.</summary>
     public void OnReceived(ReadOnlySpan<Message> received)
     {
         var payloads = 0L;

@@ -1,6 +1,6 @@
 namespace Notifier.Hub;
 
-/// <summary>How fast messages come, smoothed over some ten seconds. Looked at once a second by one sweep; anybody may read it.</summary>
+/// <summary>How fast messages come, smoothed over about 10 s. Sampled once a second by the sweep; any thread may read it.</summary>
 internal sealed class MessageRate
 {
     private const double Share = 0.1;
@@ -8,7 +8,7 @@ internal sealed class MessageRate
     private long head;
     private double perSecond;
 
-    /// <summary>The number that the next message would have got when it was last looked at.</summary>
+    /// <summary>The number of the next message at the latest sample.</summary>
     public long Head => Volatile.Read(ref head);
 
     public double PerSecond => Volatile.Read(ref perSecond);

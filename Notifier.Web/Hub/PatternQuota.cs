@@ -5,14 +5,14 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>
-/// How many patterns this node, and one address, may have that are tried for messages that they do not match: each makes
-/// every PUBLISH slower for everybody. Under the hub's lock.
+/// Limits the patterns of this node, and of one address, that are tried for messages which they do not match: each makes every PUBLISH slower. Under the
+/// lock of <see cref="NameEntries"/>.
 /// </summary>
 internal sealed class PatternQuota(LimitsOptions limits)
 {
     /// <summary>
-    /// So many patterns of the same beginning may be under a cover before one more counts. Up to there they are found by
-    /// what they begin with; with more, trying them costs what it would cost in Redis.
+    /// So many patterns with the same literal prefix may be under a cover before one more counts. They are found by their prefix; with more of them,
+    /// trying each costs what it would cost in Redis.
     /// </summary>
     public const int FreeUnderCover = 100;
 
@@ -22,16 +22,17 @@ internal sealed class PatternQuota(LimitsOptions limits)
 
     public bool IsFull => counted.Count >= limits.DistinctPatterns;
 
-    /// <summary>Those that nobody holds: they may make room for others.</summary>
-    public IEnumerable<NameEntry> Unwanted => counted.Where(entry => entry.References == 0);
+    /// <summary>Lingering patterns: they may make room for others.</summary>
+    public IEnumerable<NameEntry> Unused => counted.Where(entry => entry.References == 0);
 
     public NameRefusal Full() => NameRefusal.Overloaded(
-        $"too many patterns: this server has its {limits.DistinctPatterns} (Limits:DistinctPatterns); ask for a channel, or later");
+        $"limit of {limits.DistinctPatterns} pattern{(limits.DistinctPatterns == 1 ? "" : "s")} per server reached (Limits:DistinctPatterns); "
+        + "use a channel, or try again later");
 
-    /// <summary>Whether the address may hold one more, or this one once more.</summary>
+    /// <summary>Whether the address may subscribe to one more pattern, or to this one once more.</summary>
     public NameRefusal? CheckShare(ClientAddress address, NameEntry? entry) =>
         !address.IsUnknown && shares.TryGetValue(address, out var share) && share.Count >= largestShare && (entry is null || !share.ContainsKey(entry))
-            ? NameRefusal.Overloaded($"too many patterns: one address may hold {largestShare} different ones; ask for a channel, or later")
+            ? NameRefusal.Overloaded($"limit of {largestShare} different pattern{(largestShare == 1 ? "" : "s")} per address reached; use a channel, or try again later")
             : null;
 
     public void Add(NameEntry entry) => counted.Add(entry);
@@ -42,7 +43,7 @@ internal sealed class PatternQuota(LimitsOptions limits)
     {
         if (!counted.Remove(entry))
             return;
-        // Those who hold a name that Redis has refused let go of it later, and it is not found then.
+        // If Redis has refused the name, its subscribers leave later, and Release does not find the entry then.
         foreach (var (address, share) in shares)
         {
             if (share.Remove(entry) && share.Count == 0)
@@ -50,7 +51,7 @@ internal sealed class PatternQuota(LimitsOptions limits)
         }
     }
 
-    /// <summary>A connection of this address holds the pattern from now on.</summary>
+    /// <summary>A connection of this address has subscribed to the pattern.</summary>
     public void Acquire(ClientAddress address, NameEntry entry)
     {
         if (address.IsUnknown || !counted.Contains(entry))

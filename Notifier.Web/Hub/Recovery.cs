@@ -3,73 +3,75 @@ using Notifier.Messages;
 
 namespace Notifier.Hub;
 
+/// <summary>Where a subscriber starts, as the journal says.</summary>
+/// <param name="Result">What the client learns about it.</param>
+/// <param name="After">The id of the last durable message that the client has; null if it starts with what comes.</param>
+/// <param name="Cursor">What precedes the log; null if the log has it.</param>
+internal readonly record struct RecoveryStart(RecoveryResult Result, long? After = null, ReplayCursor? Cursor = null);
+
 /// <summary>
-/// Has a subscriber begin where it left off, where the log does not know that place: on another node, or after a restart. From the log when
-/// that goes back so far, else from the journal, until that meets the log.
+/// Finds where a subscriber resumes if its log does not know the client's position: it comes from another node, or from before a restart. The subscriber
+/// resumes from the log if that goes back so far, otherwise from the journal until that meets the log. Thread-safe.
 /// </summary>
-internal sealed class Recovery(Subscription subscription, JournalFollower follower, JournalReader reader)
+internal sealed class Recovery(SubscriptionLog log, JournalFollower follower, JournalReader reader)
 {
-    /// <summary>Completes with <paramref name="live"/>, when the subscriber stands where it is to begin.</summary>
-    public async Task<string?> RecoverAsync(Task<string?> live, Subscriber subscriber, ReplayRequest replay)
+    /// <summary>Redis has confirmed the name. Completes when it is known where the log begins in the journal.</summary>
+    public Task WhenReadyAsync()
     {
-        if (await live is { } refusal)
-            return refusal;
         follower.Begin();
-        await follower.Ready;
-        if (subscriber.RecoveryResult.NeedsJournal)
-            await RecoverAsync(subscriber, replay);
-        return null;
+        return follower.Ready;
     }
 
-    /// <summary>The page after that one, for a subscriber whose log does not go back so far yet.</summary>
-    public async Task ReadNextPageAsync(Subscriber subscriber, long after) => subscriber.Continue(await ReadAsync(after));
-
-    private Task<JournalPage?> ReadAsync(long after) => AwaitFollowerAsync(reader.ReadAsync(subscription.Name, after));
-
-    /// <returns>Null when it is not to be had, or of another epoch.</returns>
-    private async Task<JournalPage?> AwaitFollowerAsync(Task<JournalPage?> reading)
-    {
-        var page = await reading;
-        // What the page has must not come once more, from the log.
-        if (page?.UpTo > follower.Followed)
-            await follower.CatchUpAsync();
-        return page?.Epoch == follower.Epoch ? page : null;
-    }
-
-    private async Task RecoverAsync(Subscriber subscriber, ReplayRequest replay)
+    /// <param name="replay">What the client wants.</param>
+    /// <param name="code">Why the log does not have it.</param>
+    public async Task<RecoveryStart> FindStartAsync(ReplayRequest replay, string? code)
     {
         var given = replay.After is null ? null : JournalPosition.Parse(replay.After);
-        var code = replay.After is null ? null : given is null ? subscriber.RecoveryResult.Code : Codes.Reset;
+        if (replay.After is null)
+            code = null;
+        else if (given is not null)
+            code = Codes.Reset;
         if (given is { } position && await IsKnownAsync(position))
         {
-            // What is not durable, no other node has.
+            // No other node has messages that are not durable.
             code = follower.IsDurable ? null : Codes.Elsewhere;
-            if (subscription.NumberAfter(position.Id) is not null)
+            if (log.NumberAfter(position.Id) is not null)
             {
-                if (subscription.HasGapAfter(position.Id))
+                if (log.HasGapAfter(position.Id))
                     code ??= Codes.Gap;
-                subscriber.Recover(new(code is null, code), position.Id, replayCursor: null);
-                return;
+                return new(new(code is null, code), position.Id);
             }
             if (await ReadAsync(position.Id) is { } page)
             {
                 if (!page.IsWhole)
                     code = Codes.Trimmed;
-                subscriber.Recover(new(code is null, code), position.Id, new(page));
-                return;
+                return new(new(code is null, code), position.Id, new(page));
             }
             code = Codes.Unavailable;
         }
-        if (replay.Last is { } last && await AwaitFollowerAsync(reader.ReadLastAsync(subscription.Name, last)) is { } latest)
-            subscriber.Recover(new(replay.After is null ? null : false, code), latest.After, new(latest));
-        else
-            subscriber.Recover(new(replay.After is null ? null : false, code), after: null, replayCursor: null);
+        var result = new RecoveryResult(replay.After is null ? null : false, code);
+        return replay.Last is { } last && await AwaitFollowerAsync(reader.ReadLastAsync(log.Name, last)) is { } latest
+            ? new(result, latest.After, new(latest))
+            : new(result);
+    }
+
+    /// <summary>The page after a durable message. Null if Redis refuses, or if the journal has a new epoch.</summary>
+    public Task<JournalPage?> ReadAsync(long after) => AwaitFollowerAsync(reader.ReadAsync(log.Name, after));
+
+    private async Task<JournalPage?> AwaitFollowerAsync(Task<JournalPage?> reading)
+    {
+        var page = await reading;
+        // The page's messages must not come a second time, from the log.
+        if (page?.UpTo > follower.Followed)
+            await follower.CatchUpAsync();
+        return page?.Epoch == follower.Epoch ? page : null;
     }
 
     private async Task<bool> IsKnownAsync(JournalPosition position)
     {
+        // The position may be that of another channel, newer than what has arrived here, or of an epoch that this node does not know yet.
         if (position.Mark != follower.Epoch.Mark || position.Id > follower.Followed)
-            await follower.CatchUpAsync();      // of another channel, or not here yet; or of an epoch that is not known here yet
+            await follower.CatchUpAsync();
         return position.Mark == follower.Epoch.Mark && follower.Epoch.Contains(position.Id) && position.Id <= follower.Followed;
     }
 }

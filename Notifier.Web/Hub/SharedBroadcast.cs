@@ -4,14 +4,17 @@ using Notifier.Messages;
 namespace Notifier.Hub;
 
 /// <summary>
-/// One batch given to many subscribers by several threads: each takes chunks that nobody has. The thread that owns it waits at the end until the others
-/// have done theirs, so that the batch's bytes may be overwritten then, and the next batch comes to each subscriber after this one. One per thread,
-/// used again and again.
+/// One batch that several threads deliver to many subscribers: each thread takes chunks that no other thread has. The owner, the thread that broadcasts,
+/// waits at the end until the helpers have finished their chunks. Then it may overwrite the batch's bytes, and each subscriber receives the next batch
+/// after this one. One for each thread, reused.
 /// </summary>
 internal sealed class SharedBroadcast : IDeliveryWork
 {
-    /// <summary>With fewer subscribers than this for each thread it does not pay.</summary>
+    /// <summary>With fewer subscribers for each thread, help costs more than it gains.</summary>
     private const int SubscribersForHelper = 512;
+
+    [ThreadStatic]
+    private static SharedBroadcast? forThisThread;
 
     private readonly Lock gate = new();
     private int helping;
@@ -24,10 +27,12 @@ internal sealed class SharedBroadcast : IDeliveryWork
     private long number;
     private int end;
 
+    public static SharedBroadcast ForThisThread => forThisThread ??= new SharedBroadcast();
+
     /// <summary>How many helpers are of use for so many subscribers.</summary>
     public static int HelpersFor(int subscribers) => (subscribers / SubscribersForHelper) - 1;
 
-    /// <summary>Gives a batch to all of them. Called by the owner.</summary>
+    /// <summary>Delivers a batch to all members. Called by the owner.</summary>
     public void Broadcast(DeliveryHelpers helpers, int count, ChunkedSet<Subscriber> to, Lock toGate, in FrameBatch frames, long first, Action<int>? sent)
     {
         failure = null;
@@ -36,21 +41,21 @@ internal sealed class SharedBroadcast : IDeliveryWork
         helpers.Call(this, count);
         try
         {
-            TakePart(sent);
+            DeliverChunks(sent);
         }
         finally
         {
             lock (gate)
                 (members, membersGate, batch) = (null, null, default);
-            // Each has a chunk in hand at most.
+            // Each helper has one more chunk at most.
             for (var spin = new SpinWait(); Volatile.Read(ref helping) > 0;)
                 spin.SpinOnce(sleep1Threshold: 100);
         }
         if (Interlocked.Exchange(ref failure, null) is { } failed)
-            throw new InvalidOperationException("A thread that helped has failed.", failed);
+            throw new InvalidOperationException("A helper thread failed.", failed);
     }
 
-    /// <summary>By a thread that may come late: for the batch that is shared then, or for none.</summary>
+    /// <summary>Called by a helper, perhaps late: it helps with the batch that is shared then, if any.</summary>
     void IDeliveryWork.Help()
     {
         lock (gate)
@@ -61,7 +66,7 @@ internal sealed class SharedBroadcast : IDeliveryWork
         }
         try
         {
-            TakePart(sent: null);
+            DeliverChunks(sent: null);
         }
         catch (Exception error)
         {
@@ -70,9 +75,8 @@ internal sealed class SharedBroadcast : IDeliveryWork
         Interlocked.Decrement(ref helping);
     }
 
-    private void TakePart(Action<int>? sent)
+    private void DeliverChunks(Action<int>? sent)
     {
-        var scratch = DispatchBuffers.ForThisThread;
         while (true)
         {
             FrameBatch frames;
@@ -84,7 +88,7 @@ internal sealed class SharedBroadcast : IDeliveryWork
                 if (members is null)
                     break;
                 (frames, first) = (batch, number);
-                room = scratch.ChunkFor(DispatchBuffers.CostOf(frames)).Span;
+                room = SubscriberChunk.For(SubscriberChunk.CostOf(frames)).Span;
                 lock (membersGate!)
                     count = members.CopyChunk(ref end, room);
             }
@@ -93,8 +97,8 @@ internal sealed class SharedBroadcast : IDeliveryWork
             foreach (var subscriber in room[..count])
                 subscriber.Deliver(frames, first, first + frames.Count);
             room[..count].Clear();
-            sent?.Invoke(count * DispatchBuffers.CostOf(frames));
+            sent?.Invoke(count * SubscriberChunk.CostOf(frames));
         }
-        scratch.Slices.Clear();
+        DispatchBuffers.ForThisThread.Slices.Clear();
     }
 }

@@ -7,36 +7,36 @@ using Notifier.Names;
 
 namespace Notifier.Hub;
 
-/// <summary>What all subscriptions of a node have in common: bounds, and what they accept from Redis.</summary>
+/// <summary>What all subscriptions of a node share: limits, the journal, metrics, and log lines.</summary>
 internal sealed partial class SubscriptionContext(
     IOptions<RecentOptions> recent, IOptions<LimitsOptions> limits, HubMetrics metrics, TimeProvider time,
-    ILogger<Subscription> logger, JournalReader? journal = null, HistoryMetrics? history = null, DeliveryHelpers? helpers = null)
+    ILogger<SubscriptionContext> logger, JournalReader? journal = null, HistoryMetrics? history = null, DeliveryHelpers? helpers = null)
 {
     public RecentOptions Recent { get; } = recent.Value;
 
-    /// <summary>What all logs of the node may hold together.</summary>
+    /// <summary>The limit for all logs of the node together.</summary>
     public LogBudget Budget { get; } = new(recent.Value.NodeBytes);
 
-    /// <summary>The journal, for names with durable channels; null where there are none.</summary>
+    /// <summary>The journal, for names with durable channels; null if there are none.</summary>
     public JournalReader? Journal { get; } = journal is { Journal.Channels.Any: true } ? journal : null;
 
     public HubMetrics Metrics => metrics;
 
-    /// <summary>Those that help to deliver.</summary>
+    /// <summary>Threads that help to deliver.</summary>
     public DeliveryHelpers Helpers { get; } = helpers ?? DeliveryHelpers.None;
 
-    /// <summary>A subscriber that gave a position has begun.</summary>
+    /// <summary>A subscriber that gave a position has started.</summary>
     public void OnReplayed(ReplaySource source, bool isWhole) => history?.OnReplayed(source, isWhole);
 
     public TimeProvider Time => time;
 
-    /// <summary>Whether a message may be passed on as it is.</summary>
+    /// <summary>Whether a message may be delivered as it is.</summary>
     /// <param name="message">As Redis delivered it.</param>
-    /// <param name="follower">Of the name. Where there is one, a journal's line before the message does not count: the follower takes it off, and limits the rest.</param>
-    public bool IsAcceptable(in Message message, JournalFollower? follower) => message.Payload.Length <= limits.Value.PayloadBytes
-        || (follower is not null && JournalEnvelope.Parse(message.Payload.Span) is not null);
+    /// <param name="isFollowed">Whether the name has a follower: then a journal's line before the payload does not count. The follower removes it, and limits the rest.</param>
+    public bool IsAcceptable(in Message message, bool isFollowed) => message.Payload.Length <= limits.Value.PayloadBytes
+        || (isFollowed && JournalEnvelope.Parse(message.Payload.Span) is not null);
 
-    /// <summary>The message, or a gap in its place where it is too large.</summary>
+    /// <summary>The message, or a gap in its place if the message is too large.</summary>
     public Message Limit(Name name, Message message)
     {
         if (message.Payload.Length <= limits.Value.PayloadBytes)
@@ -45,27 +45,27 @@ internal sealed partial class SubscriptionContext(
         return Message.GapOf(GapCode.TooLarge) with { JournalId = message.JournalId };
     }
 
-    /// <summary>More came than could be passed on.</summary>
+    /// <summary>Messages came faster than they could be delivered.</summary>
     public void ReportOverload(Name name, int dropped) => Log.Overload(logger, name, dropped);
 
-    /// <summary>Redis delivered what the pattern does not match by the rules that grants go by.</summary>
+    /// <summary>Redis delivered a message that the pattern does not match by the rules by which grants are checked.</summary>
     public void ReportMismatch(Name name) => Log.Mismatch(logger, name);
 
-    /// <summary>Something failed that should not have, while messages were passed on.</summary>
+    /// <summary>An unexpected error during delivery.</summary>
     public void ReportFailure(Name name, Exception error) => Log.Failed(logger, name, error);
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "Messages for {Name} come faster than they can be passed on; {Dropped} are dropped.")]
+        [LoggerMessage(LogLevel.Warning, "Messages for {Name} arrive faster than they can be delivered; {Dropped} were dropped.")]
         public static partial void Overload(ILogger logger, Name name, int dropped);
 
-        [LoggerMessage(LogLevel.Debug, "A message for {Name} is dropped: its channel does not match, though Redis says so.")]
+        [LoggerMessage(LogLevel.Debug, "A message for {Name} was dropped: its channel does not match, although Redis says so.")]
         public static partial void Mismatch(ILogger logger, Name name);
 
-        [LoggerMessage(LogLevel.Error, "Messages for {Name} could not be passed on; some may be lost.")]
+        [LoggerMessage(LogLevel.Error, "Messages for {Name} could not be delivered; some may be lost.")]
         public static partial void Failed(ILogger logger, Name name, Exception error);
 
-        [LoggerMessage(LogLevel.Warning, "A message for {Name} has {Bytes} bytes and is dropped; Limits:PayloadBytes allows {Limit}.")]
+        [LoggerMessage(LogLevel.Warning, "A message for {Name} has {Bytes} bytes and was dropped; Limits:PayloadBytes allows {Limit}.")]
         public static partial void TooLarge(ILogger logger, Name name, int bytes, int limit);
     }
 }

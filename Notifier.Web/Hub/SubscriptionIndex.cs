@@ -6,16 +6,15 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>
-/// Names, to be found by a channel that they match, without trying each: channels by themselves, patterns by what they begin
-/// with before the first wildcard. The time depends on how many lengths there are of such beginnings, and on how many
-/// patterns share the channel's. Not thread-safe.
+/// Finds the names that match a channel without trying each: channels by their text, patterns by their literal prefix, which ends before the first
+/// wildcard. The time depends on how many different lengths the prefixes have, and on how many patterns share a prefix of the channel. Not thread-safe.
 /// </summary>
 internal sealed class SubscriptionIndex : IEnumerable<Subscription>
 {
     private readonly Dictionary<byte[], Subscription> channels = new(ByteStrings.Comparer);
     private readonly Dictionary<byte[], List<Subscription>> patterns = new(ByteStrings.Comparer);
 
-    /// <summary>The lengths of the beginnings in use, and how many beginnings have each.</summary>
+    /// <summary>The lengths of the prefixes in use, and how many prefixes have each.</summary>
     private readonly SortedList<int, int> lengths = [];
 
     public int Count { get; private set; }
@@ -28,11 +27,11 @@ internal sealed class SubscriptionIndex : IEnumerable<Subscription>
             channels.Add(Encoding.UTF8.GetBytes(subscription.Name.Text), subscription);
             return;
         }
-        var beginning = pattern.LiteralPrefix.ToArray();
-        if (!patterns.TryGetValue(beginning, out var alike))
+        var prefix = pattern.LiteralPrefix.ToArray();
+        if (!patterns.TryGetValue(prefix, out var alike))
         {
-            patterns.Add(beginning, alike = new(1));
-            lengths[beginning.Length] = lengths.GetValueOrDefault(beginning.Length) + 1;
+            patterns.Add(prefix, alike = new(1));
+            lengths[prefix.Length] = lengths.GetValueOrDefault(prefix.Length) + 1;
         }
         alike.Add(subscription);
     }
@@ -45,17 +44,17 @@ internal sealed class SubscriptionIndex : IEnumerable<Subscription>
             channels.Remove(Encoding.UTF8.GetBytes(subscription.Name.Text));
             return;
         }
-        var beginning = pattern.LiteralPrefix.ToArray();
-        var alike = patterns[beginning];
+        var prefix = pattern.LiteralPrefix.ToArray();
+        var alike = patterns[prefix];
         alike.Remove(subscription);
         if (alike.Count > 0)
             return;
-        patterns.Remove(beginning);
-        if (--lengths[beginning.Length] == 0)
-            lengths.Remove(beginning.Length);
+        patterns.Remove(prefix);
+        if (--lengths[prefix.Length] == 0)
+            lengths.Remove(prefix.Length);
     }
 
-    /// <summary>How many patterns have the same beginning.</summary>
+    /// <summary>How many patterns have the same literal prefix.</summary>
     public int CountAlike(RedisPattern pattern) =>
         patterns.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(pattern.LiteralPrefix, out var alike) ? alike.Count : 0;
 
@@ -64,10 +63,10 @@ internal sealed class SubscriptionIndex : IEnumerable<Subscription>
     {
         if (channels.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(channel, out var same))
             found.Add(same);
-        var byBeginning = patterns.GetAlternateLookup<ReadOnlySpan<byte>>();
+        var byPrefix = patterns.GetAlternateLookup<ReadOnlySpan<byte>>();
         for (var i = 0; i < lengths.Count && lengths.GetKeyAtIndex(i) <= channel.Length; i++)
         {
-            if (!byBeginning.TryGetValue(channel[..lengths.GetKeyAtIndex(i)], out var alike))
+            if (!byPrefix.TryGetValue(channel[..lengths.GetKeyAtIndex(i)], out var alike))
                 continue;
             foreach (var subscription in alike)
             {

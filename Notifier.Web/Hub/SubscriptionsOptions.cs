@@ -4,7 +4,7 @@ using Notifier.Names;
 
 namespace Notifier.Hub;
 
-/// <summary><c>Subscriptions</c>: what connections get without asking.</summary>
+/// <summary><c>Subscriptions</c>: names that connections are subscribed to without a command.</summary>
 public sealed class SubscriptionsOptions
 {
     /// <summary>
@@ -14,7 +14,7 @@ public sealed class SubscriptionsOptions
     public string[] Default { get; set; } = [];
 }
 
-/// <summary>Stops the process when a default name is none that anybody could ask for.</summary>
+/// <summary>Stops the process if a default name is one that no client could subscribe to.</summary>
 internal sealed class SubscriptionsValidator(NameRules rules, IConfiguration configuration) : IValidateOptions<SubscriptionsOptions>
 {
     public ValidateOptionsResult Validate(string? name, SubscriptionsOptions options) => new OptionErrors()

@@ -52,7 +52,7 @@ internal static class ThreadsBenchmark
         var helpers = new DeliveryHelpers(threads);
         var context = new SubscriptionContext(
             Options.Create(new RecentOptions()), Options.Create(new LimitsOptions()), new HubMetrics(services.GetRequiredService<IMeterFactory>()), TimeProvider.System,
-            NullLogger<Subscription>.Instance, helpers: helpers);
+            NullLogger<SubscriptionContext>.Instance, helpers: helpers);
         using var peers = new LoopbackPeers(Sockets);
         var connections = peers.Transports.Select(SubscriberGroup.Connect).ToArray();
         var subscribed = new SubscribedNames();

@@ -1,0 +1,204 @@
+using Notifier.Configuration;
+using Notifier.Connections;
+using Notifier.Names;
+using Notifier.Redis;
+
+namespace Notifier.Hub;
+
+/// <summary>
+/// The names that are subscribed on this node, how many subscribers each has, and the limit of patterns. An unused name lingers before it is
+/// unsubscribed in Redis, so that a page reload finds it. Names under a cover share the cover's subscription. Thread-safe.
+/// </summary>
+internal sealed class NameEntries(
+    RedisBackplane backplane, RedisSubscriptions redis, SubscriptionContext context, LimitsOptions limits, TimeProvider time)
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<Name, NameEntry> entries = [];
+    private readonly HashSet<NameEntry> unused = [];
+    private readonly LiveCovers covers = new(redis, context);
+    private readonly PatternQuota quota = new(limits);
+
+    public HubCounts Counts
+    {
+        get
+        {
+            lock (gate)
+                return new(entries.Count, entries.Values.Sum(static entry => entry.References));
+        }
+    }
+
+    /// <summary>Lingering names included.</summary>
+    public int Names
+    {
+        get
+        {
+            lock (gate)
+                return entries.Count;
+        }
+    }
+
+    /// <summary>How many subscribers the name has.</summary>
+    public int References(Name name)
+    {
+        lock (gate)
+            return entries.TryGetValue(name, out var entry) ? entry.References : 0;
+    }
+
+    public List<Subscription> Subscriptions()
+    {
+        lock (gate)
+            return [.. entries.Values.Select(static entry => entry.Subscription)];
+    }
+
+    public List<NameFigures> Figures()
+    {
+        lock (gate)
+            return [.. entries.Values.Select(static entry => entry.Subscription.Figures(entry.References))];
+    }
+
+    /// <summary>How many names Redis delivers.</summary>
+    public int CountLive()
+    {
+        lock (gate)
+            return entries.Values.Count(static entry => entry.Redis.IsLive);
+    }
+
+    // ---- subscribing ---------------------------------------------------------------------------------------------------
+
+    /// <summary>Adds a reference to a name, and subscribes the name in Redis if it is new.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="cover">The cover that contains it; null for none.</param>
+    /// <param name="address">The client's.</param>
+    /// <param name="join">
+    /// Called before the reference counts, and before a new name is subscribed in Redis: as soon as either can be seen, a backend may publish.
+    /// </param>
+    /// <param name="entry">Null if the name is refused.</param>
+    public NameRefusal? Acquire(Name name, Name? cover, ClientAddress address, Action<Subscription> join, out NameEntry? entry)
+    {
+        lock (gate)
+        {
+            var counts = entries.TryGetValue(name, out entry) ? quota.Contains(entry) : CountsAsPattern(name, cover);
+            if (counts && CheckPatterns(address, entry) is { } full)
+                return full;
+            if (entry is null)
+                entry = Open(name, cover, counts, join);
+            else
+                join(entry.Subscription);
+            if (++entry.References == 1)
+                unused.Remove(entry);
+            quota.Acquire(address, entry);
+            return null;
+        }
+    }
+
+    private NameRefusal? CheckPatterns(ClientAddress address, NameEntry? entry)
+    {
+        if (quota.CheckShare(address, entry) is { } refusal)
+            return refusal;
+        if (entry is not null || !quota.IsFull)
+            return null;
+        // A lingering pattern makes room.
+        if (quota.Unused.FirstOrDefault(CanLeave) is not { } idle)
+            return quota.Full();
+        Expire(idle);
+        return null;
+    }
+
+    /// <summary>Whether Redis, or this process, would try the pattern for messages that it does not match.</summary>
+    private bool CountsAsPattern(Name name, Name? cover) => name.Kind == NameKind.Pattern
+        && (cover is null || covers.Find(cover.Value)?.CountAlike(RedisPattern.From(name)) >= PatternQuota.FreeUnderCover);
+
+    private NameEntry Open(Name name, Name? cover, bool counts, Action<Subscription> join)
+    {
+        var subscription = new Subscription(name, context);
+        join(subscription);
+        var entry = cover is { } above
+            ? Under(covers.Add(above, subscription))
+            : new NameEntry(subscription, redis.Subscribe(subscription), cover: null);
+        entries.Add(name, entry);
+        if (counts)
+            quota.Add(entry);
+        return entry;
+
+        NameEntry Under((Cover Cover, RedisSubscription Redis) live) => new(subscription, live.Redis, live.Cover);
+    }
+
+    // ---- unsubscribing -------------------------------------------------------------------------------------------------
+
+    /// <summary>Removes a reference. The name lingers if it was the last one.</summary>
+    public void Release(Subscription subscription, ClientAddress address)
+    {
+        lock (gate)
+        {
+            // If Redis refused the name, the entry is gone, and the name may have a new one.
+            if (!entries.TryGetValue(subscription.Name, out var entry) || entry.Subscription != subscription)
+                return;
+            quota.Release(address, entry);
+            if (--entry.References == 0)
+            {
+                entry.UnusedSince = time.GetTimestamp();
+                unused.Add(entry);
+            }
+        }
+    }
+
+    /// <summary>Unsubscribes the names that have been unused for so long.</summary>
+    public void ExpireUnused(TimeSpan linger)
+    {
+        lock (gate)
+        {
+            foreach (var entry in unused.Where(entry => CanLeave(entry) && time.GetElapsedTime(entry.UnusedSince) >= linger).ToList())
+                Expire(entry);
+        }
+    }
+
+    /// <summary>Redis does not allow the name: subscribers that come later make Redis check it again, or each name under it.</summary>
+    public void Refuse(RedisSubscription refused)
+    {
+        lock (gate)
+        {
+            foreach (var entry in entries.Values.Where(entry => entry.Redis == refused).ToList())
+                Remove(entry);
+            covers.Forget(refused);
+        }
+    }
+
+    // A name that Redis has not confirmed must not be unsubscribed: it lingers until Redis has.
+    private bool CanLeave(NameEntry entry) => backplane.IsSettled && entry.Redis.IsConfirmed;
+
+    private void Expire(NameEntry entry)
+    {
+        Remove(entry);
+        if (entry.Cover is { } cover)
+            covers.Remove(cover, entry.Subscription);
+        else
+            entry.Redis.Release();
+    }
+
+    private void Remove(NameEntry entry)
+    {
+        entries.Remove(entry.Subscription.Name);
+        unused.Remove(entry);
+        quota.Remove(entry);
+        entry.Subscription.Discard();
+    }
+}
+
+/// <summary>A name that is subscribed on this node. Under the lock of <see cref="NameEntries"/>.</summary>
+/// <param name="subscription">The name's log and subscribers.</param>
+/// <param name="redis">The name's subscription in Redis, or that of its cover.</param>
+/// <param name="cover">The cover; null for none.</param>
+internal sealed class NameEntry(Subscription subscription, RedisSubscription redis, Cover? cover)
+{
+    public Subscription Subscription => subscription;
+
+    public RedisSubscription Redis => redis;
+
+    public Cover? Cover => cover;
+
+    /// <summary>How many subscribers the name has.</summary>
+    public int References { get; set; }
+
+    /// <summary>When the last subscriber left.</summary>
+    public long UnusedSince { get; set; }
+}

@@ -2,17 +2,17 @@ using System.Diagnostics.Metrics;
 
 namespace Notifier.History;
 
-/// <summary>Where a subscriber's past comes from.</summary>
+/// <summary>Where a subscriber's missed messages come from.</summary>
 internal enum ReplaySource
 {
-    /// <summary>What this node keeps.</summary>
+    /// <summary>The messages that this node keeps.</summary>
     Recent,
 
-    /// <summary>What Redis keeps.</summary>
+    /// <summary>The messages that Redis keeps.</summary>
     Durable,
 }
 
-/// <summary>How often those who came back got all that they had missed. The meter is <c>Notifier.History</c>.</summary>
+/// <summary>How often a client that resumed received all that it had missed. The meter is <c>Notifier.History</c>.</summary>
 internal sealed class HistoryMetrics
 {
     private static readonly KeyValuePair<string, object?>[] Sources = [Source("recent"), Source("durable")];

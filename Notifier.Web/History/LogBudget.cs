@@ -1,7 +1,7 @@
 namespace Notifier.History;
 
-/// <summary>What all logs of a node hold together, and may. Thread-safe.</summary>
-/// <param name="most">In bytes, as messages count them.</param>
+/// <summary>The size of all logs of a node together, and its limit. Thread-safe.</summary>
+/// <param name="most">The limit, in <see cref="Messages.Message.Size"/>.</param>
 internal sealed class LogBudget(long most)
 {
     private readonly Lock making = new();
@@ -9,13 +9,13 @@ internal sealed class LogBudget(long most)
 
     public long Bytes => Volatile.Read(ref bytes);
 
-    /// <summary>Called, outside all locks of logs, with how many bytes have to go.</summary>
+    /// <summary>Called, outside the locks of logs, with the number of bytes to discard.</summary>
     public Action<long>? Exceeded { get; set; }
 
     /// <summary>Called by a log under its owner's lock.</summary>
     public void Add(long change) => Interlocked.Add(ref bytes, change);
 
-    /// <summary>Makes room when it is needed. Called without any lock; where one thread does it, others go on.</summary>
+    /// <summary>Keeps the limit. Called without any lock; while one thread makes room, others do not wait for it.</summary>
     public void Keep()
     {
         if (Bytes <= most || !making.TryEnter())

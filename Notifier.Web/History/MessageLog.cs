@@ -3,13 +3,13 @@ using Notifier.Messages;
 namespace Notifier.History;
 
 /// <summary>Messages that a log no longer has.</summary>
-/// <param name="Messages">How many; null when there was a gap among them, for what a gap stands for was not counted.</param>
-/// <param name="Next">The number of the first that it still has, or will have.</param>
+/// <param name="Messages">How many; null if there was a gap among them, because the messages of a gap were not counted.</param>
+/// <param name="Next">The number of the first message that it still has, or will have.</param>
 internal sealed record Loss(long? Messages, long Next);
 
 /// <summary>
 /// The last messages of one name, in order, with dense numbers that trimming never changes. Bounded by count, bytes and
-/// age. Not thread-safe: whoever owns the log (a Subscription) calls it under its lock.
+/// age. Not thread-safe: its owner, a subscription, calls it under its lock.
 /// </summary>
 /// <remarks>Nothing is preallocated, and an emptied log gives its memory back: there may be 10,000 quiet ones.</remarks>
 internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBudget? budget = null)
@@ -20,12 +20,12 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
     private Entry[] ring = [];
     private long bytes;
 
-    /// <summary>The number of the latest gap that was dropped: how many messages are gone before it nobody knows.</summary>
+    /// <summary>The number of the latest gap that was dropped: how many messages are lost before it is unknown.</summary>
     private long lastGapDropped;
 
     private readonly record struct Entry(Message Message, long AppendedAt);
 
-    /// <summary>The number of the oldest message held; equal to <see cref="Next"/> when none is.</summary>
+    /// <summary>The number of the oldest message; equal to <see cref="Next"/> if the log is empty.</summary>
     public long First { get; private set; } = 1;
 
     /// <summary>The number that the next message will get.</summary>
@@ -35,17 +35,17 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
     public long LastGap { get; private set; }
 
     /// <summary>
-    /// The id of the journal up to which durable messages are not in here, or no longer: all later ones are. Zero where there is no journal.
+    /// The id in the journal up to which durable messages are not in the log, or no longer: all later ones are. Zero if there is no journal.
     /// </summary>
     public long JournalIdBefore { get; set; }
 
-    /// <summary>Where the latest gap is in the journal: who has not come past that id has lost something. Below zero when there was none.</summary>
+    /// <summary>Where the latest gap is in the journal: a client that has not come past that id has lost messages. Below zero if there was none.</summary>
     public long JournalIdOfGap { get; private set; } = -1;
 
-    /// <summary>What it holds, in <see cref="Message.Size"/>.</summary>
+    /// <summary>The size of its messages, in <see cref="Message.Size"/>.</summary>
     public long Bytes => bytes;
 
-    /// <summary>From this number on messages wait to be sent for the first time: none of the bounds drops them. At first, there are none of that kind.</summary>
+    /// <summary>Messages from this number on wait to be sent for the first time: no bound drops them. At first there are none.</summary>
     public long Unsent { get; private set; } = long.MaxValue;
 
     private int Count => (int)(Next - First);
@@ -56,7 +56,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
     public void Append(in Message message) => Append(message, time.GetTimestamp());
 
     /// <param name="message">The next one.</param>
-    /// <param name="now">Of the clock that it was made with.</param>
+    /// <param name="now">A timestamp of the log's clock.</param>
     public void Append(in Message message, long now)
     {
         TrimByAge(now);
@@ -72,12 +72,12 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         Next++;
     }
 
-    /// <summary>What is gone of the messages from <paramref name="number"/> on; null when nothing is.</summary>
+    /// <summary>The messages that are lost from <paramref name="number"/> on; null if none is.</summary>
     public Loss? LossSince(long number) => number >= First ? null : new(lastGapDropped >= number ? null : First - number, First);
 
     /// <summary>Copies messages from <paramref name="number"/> on, until one more would pass <paramref name="maxBytes"/>.</summary>
     /// <param name="number">At least <see cref="First"/>.</param>
-    /// <param name="into">Cleared by the caller when it is done, so that it keeps nothing alive.</param>
+    /// <param name="into">The caller must clear it after use, so that it keeps no message alive.</param>
     /// <param name="maxBytes">In <see cref="Message.Size"/>; the first message is copied whatever its size.</param>
     /// <returns>How many were copied.</returns>
     public int Copy(long number, Span<Message> into, int maxBytes)
@@ -95,7 +95,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         return copied;
     }
 
-    /// <summary>The number of the nth message from the end, or of the oldest that is held when there are fewer; gaps do not count.</summary>
+    /// <summary>The number of the nth message from the end, or of the oldest one if there are fewer; gaps do not count.</summary>
     public long NumberOfLast(int messages)
     {
         var number = Next;
@@ -109,8 +109,8 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
     }
 
     /// <summary>
-    /// The number of the first durable message after that id, or of a gap before that; null when it may be gone. What is not durable and
-    /// came between was for those who were there.
+    /// The number of the first durable message after that id, or of a gap before that; null if the log may no longer have it. Messages in between that
+    /// are not durable belong to the subscribers of that time.
     /// </summary>
     public long? NumberAfter(long journalId)
     {
@@ -128,7 +128,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         var start = low;
         for (; low > First && JournalIdAt(low - 1) == journalId; low--)
         {
-            // The first one of that id is the durable message itself, unless it is no longer in here.
+            // The first one with that id is the durable message itself, unless the log no longer has it.
             var isLater = journalId == JournalIdBefore || (low - 1 > First && JournalIdAt(low - 2) == journalId);
             if (isLater && ring[(low - 1) & (ring.Length - 1)].Message.Gap != GapCode.None)
                 start = low - 1;
@@ -136,12 +136,12 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         return start;
     }
 
-    /// <summary>Where a client stands that has got all up to here.</summary>
+    /// <summary>The position of a client that has received all messages up to a number.</summary>
     public Position PositionAt(long number) => number >= First && number < Next
         ? new(number, JournalIdAt(number))
         : new(number, number == First - 1 ? JournalIdBefore : 0);
 
-    /// <summary>Gives all back: the node needs the memory.</summary>
+    /// <summary>Drops all messages: the node needs the memory.</summary>
     public void Clear()
     {
         while (Count > 0)
@@ -149,7 +149,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         ring = [];
     }
 
-    /// <summary>All messages before that number have been sent, and no later one: from now on only these may be dropped.</summary>
+    /// <summary>All messages before that number have been sent, and no later one: only these may be dropped.</summary>
     public void OnSent(long number)
     {
         Unsent = number;
@@ -157,7 +157,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
             DropOldest();
     }
 
-    /// <summary>Drops what is older than the bound. Called when a message comes, and by a sweep for names that went quiet.</summary>
+    /// <summary>Drops messages that are too old. Called when a message comes, and by the sweep for quiet names.</summary>
     public void TrimByAge() => TrimByAge(time.GetTimestamp());
 
     private void TrimByAge(long now)

@@ -4,8 +4,8 @@ using Notifier.Configuration;
 namespace Notifier.History;
 
 /// <summary>
-/// <c>History:Recent</c>: how much of each name a node keeps, for readers that fall behind and for those that come back. A reader that
-/// falls out of it has lost messages, and is told so.
+/// <c>History:Recent</c>: how many messages of each name a node keeps, for clients that read slowly and for clients that reconnect. A client that
+/// needs older ones has lost messages, and is notified.
 /// </summary>
 public sealed class RecentOptions
 {
@@ -19,7 +19,7 @@ public sealed class RecentOptions
     public int Bytes { get; set; } = 2 * 1024 * 1024;
 
     /// <summary>
-    /// Bytes kept for all names of the node together; the names that were used least recently give up theirs first. At least
+    /// Bytes kept for all names of the node together; messages of the names that were used least recently are discarded first. At least
     /// <see cref="Bytes"/>; default 256 MiB.
     /// </summary>
     public long NodeBytes { get; set; } = 256L * 1024 * 1024;
@@ -28,7 +28,7 @@ public sealed class RecentOptions
     public TimeSpan Age { get; set; } = TimeSpan.FromMinutes(1);
 }
 
-/// <summary>Stops the process when the bounds of the logs make no sense.</summary>
+/// <summary>Stops the process if the limits of the logs are invalid.</summary>
 internal sealed class RecentValidator(IOptions<LimitsOptions> limits) : IValidateOptions<RecentOptions>
 {
     public ValidateOptionsResult Validate(string? name, RecentOptions options) => new OptionErrors()

@@ -21,12 +21,12 @@ internal sealed class DurableChannels(IOptions<DurableOptions> options)
         return false;
     }
 
-    /// <summary>Whether every channel of the name is one of them. One that would take long to compare is taken for no.</summary>
+    /// <summary>Whether every channel of the name is durable. False if that would take too long to find out.</summary>
     public bool Contain(Name name) => name.Kind == NameKind.Channel
         ? Match(Encoding.UTF8.GetBytes(name.Text))
         : Any && Containment.Prove(RedisPattern.Parse(name.Text), patterns).Holds;
 
-    /// <summary>Whether a channel of the name may be one of them.</summary>
+    /// <summary>Whether a channel of the name may be durable.</summary>
     public bool MayTouch(Name name) => name.Kind == NameKind.Channel ? Contain(name) : Any && Array.Exists(patterns, HasSamePrefix(RedisPattern.Parse(name.Text)));
 
     private static Predicate<RedisPattern> HasSamePrefix(RedisPattern asked) => pattern =>

@@ -14,15 +14,15 @@ namespace Notifier.History.Durable;
 /// The durable messages in Redis, of all channels in one order. Its keys are <c>{notifier}:journal</c> (the epoch, and the latest id),
 /// <c>{notifier}:channels</c> (each channel by its latest id) and <c>{notifier}:log:…</c> (each channel's messages by their ids). Thread-safe.
 /// </summary>
-/// <remarks>All of it throws what the library throws when Redis is away, or refuses; see <see cref="IsFault"/>.</remarks>
+/// <remarks>All methods throw what the library throws if Redis is away or refuses; see <see cref="IsFault"/>.</remarks>
 internal sealed class Journal(
     RedisBackplane backplane, RedisNames names, DurableChannels channels, IOptions<DurableOptions> durable, IOptions<RecentOptions> recent,
     IOptions<LimitsOptions> limits)
 {
-    /// <summary>Of one page. A client that missed more gets several.</summary>
+    /// <summary>The size of a page. A client that missed more receives several pages.</summary>
     public const int MaxMessages = 1_000;
 
-    /// <summary>How many channels are asked for at once, where a pattern has many.</summary>
+    /// <summary>How many channels of a pattern are read at once.</summary>
     private const int ChannelsAtOnce = 32;
 
     private static readonly RedisKey ByLatest = "{notifier}:channels";
@@ -31,13 +31,13 @@ internal sealed class Journal(
 
     public DurableChannels Channels => channels;
 
-    /// <summary>Whether Redis was away, or refuses.</summary>
+    /// <summary>Whether Redis was away or has refused.</summary>
     public static bool IsFault(Exception error) => error is RedisException or TimeoutException or ObjectDisposedException;
 
-    /// <summary>The first word of what Redis says when it refuses, such as <c>READONLY</c>; null when it says nothing.</summary>
+    /// <summary>The first word of Redis' error, such as <c>READONLY</c>; null if Redis has not answered.</summary>
     public static string? CodeOf(Exception error) => error is RedisServerException ? error.Message.Split(' ')[0] : null;
 
-    /// <summary>A durable message has come: if Redis does not know of it later, it has lost it, and the epoch ends.</summary>
+    /// <summary>A durable message has arrived: if Redis lacks it later, Redis has lost it, and the epoch ends.</summary>
     public void OnSeen(SeenMessage message) => Volatile.Write(ref seen, message);
 
     public Task<JournalHead> ReadHeadAsync() => ReadHeadAsync(Database);
@@ -55,7 +55,7 @@ internal sealed class Journal(
         return new(new((string)found[0]!, (string)found[1]!, (long)found[2]), (long)found[3], (long)found[4]);
     }
 
-    /// <summary>The messages of a name after an id, up to the bounds of a page.</summary>
+    /// <summary>The messages of a name after an id, up to the limits of a page.</summary>
     public async Task<JournalPage> ReadAsync(Name name, long after, int most = MaxMessages)
     {
         var redis = Database;
@@ -67,7 +67,7 @@ internal sealed class Journal(
             return new(head.Epoch, after, log.HasMore ? log.LastId : Math.Max(head.Id, log.LastId), log.IsWholeAfter(after, oldest), !log.HasMore, log.Messages);
         }
 
-        // What comes meanwhile has a later id than the head: it is on the next page.
+        // Messages that come meanwhile have later ids than the head: they are on the next page.
         var page = new MergedPage(head.Id, most) { IsWhole = after >= oldest };
         var active = await redis.SortedSetRangeByScoreAsync(ByLatest, after, exclude: Exclude.Start);
         foreach (var some in Matching(name, active).Chunk(ChannelsAtOnce))
@@ -98,7 +98,7 @@ internal sealed class Journal(
         return new(head.Epoch, messages.Length > 0 ? messages[0].JournalId - 1 : end, end, IsWhole: true, IsLast: true, messages);
     }
 
-    /// <summary>The channels of a name that had a message last: each has one at least, so for so many messages no more are needed.</summary>
+    /// <summary>The channels of a name with the latest messages. Each has at least one message, so that for so many messages no more channels are needed.</summary>
     private async Task<List<(RedisValue InRedis, byte[] Channel)>> LatestAsync(IDatabase redis, Name name, int most)
     {
         var found = new List<(RedisValue, byte[])>();

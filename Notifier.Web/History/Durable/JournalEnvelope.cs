@@ -5,20 +5,20 @@ namespace Notifier.History.Durable;
 
 /// <summary>
 /// The line before the payload of a durable message as notifier.lua publishes it:
-/// <c>notifier/1 epoch=… id=… prev=…</c>. Anybody can write one; it is genuine when its epoch is the journal's.
+/// <c>notifier/1 epoch=… id=… prev=…</c>. Any publisher can write such a line; it is genuine if its epoch is the journal's.
 /// </summary>
 /// <param name="Epoch">A secret of the journal.</param>
 /// <param name="Id">The message's.</param>
-/// <param name="Previous">The channel's previous one; zero when none is kept.</param>
+/// <param name="Previous">The channel's previous message; zero if none is kept.</param>
 /// <param name="Length">In bytes, with the line break: where the payload begins.</param>
 internal readonly record struct JournalEnvelope(string Epoch, long Id, long Previous, int Length)
 {
-    /// <summary>In bytes: whoever has a longer one did not get it from the script.</summary>
+    /// <summary>In bytes: the script never writes a longer line.</summary>
     public const int MaxBytes = 160;
 
     private const int MaxEpochBytes = 64;
 
-    /// <returns>Null when the payload does not begin with such a line.</returns>
+    /// <returns>Null if the payload does not begin with such a line.</returns>
     public static JournalEnvelope? Parse(ReadOnlySpan<byte> payload)
     {
         if (!payload.StartsWith("notifier/1 epoch="u8))
@@ -26,16 +26,16 @@ internal readonly record struct JournalEnvelope(string Epoch, long Id, long Prev
         var line = payload[..Math.Min(payload.Length, MaxBytes)];
         var end = line.IndexOf((byte)'\n');
         var rest = line["notifier/1 epoch="u8.Length..Math.Max(end, "notifier/1 epoch="u8.Length)];
-        return TryTake(ref rest, " id="u8, out var epoch) && TryTake(ref rest, " prev="u8, out var id)
+        return TryReadUntil(ref rest, " id="u8, out var epoch) && TryReadUntil(ref rest, " prev="u8, out var id)
             && epoch.Length is > 0 and <= MaxEpochBytes && IsNumber(id, out var number) && IsNumber(rest, out var previous)
                 ? new(Encoding.Latin1.GetString(epoch), number, previous, end + 1)
                 : null;
     }
 
-    private static bool TryTake(ref ReadOnlySpan<byte> rest, ReadOnlySpan<byte> until, out ReadOnlySpan<byte> taken)
+    private static bool TryReadUntil(ref ReadOnlySpan<byte> rest, ReadOnlySpan<byte> until, out ReadOnlySpan<byte> read)
     {
         var at = rest.IndexOf(until);
-        taken = at < 0 ? default : rest[..at];
+        read = at < 0 ? default : rest[..at];
         rest = at < 0 ? default : rest[(at + until.Length)..];
         return at >= 0;
     }

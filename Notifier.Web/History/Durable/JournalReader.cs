@@ -6,13 +6,13 @@ using Notifier.Redis;
 namespace Notifier.History.Durable;
 
 /// <summary>
-/// Reads the journal for subscriptions: while Redis is away it waits for it, and who asks for the same gets the same page. Thread-safe.
+/// Reads the journal for subscriptions. Waits while Redis is away; callers that read the same page at the same time share it. Thread-safe.
 /// </summary>
 internal sealed partial class JournalReader(Journal journal, RedisBackplane backplane, TimeProvider time, ILogger<JournalReader> logger)
 {
     /// <summary>
-    /// How long a Redis is waited for that lacks messages and cannot be written to. It may be a primary that was down and is back, until the Sentinels
-    /// tell it that there is another one: some ten seconds. Meanwhile the names concerned deliver nothing.
+    /// How long to wait for a Redis that lacks messages and cannot be written to. It may be a former primary that has restarted: after about 10 s, the
+    /// Sentinels make it a replica of the new one. Meanwhile the names concerned deliver nothing.
     /// </summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -21,10 +21,10 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
 
     public Journal Journal => journal;
 
-    /// <returns>Null when Redis refuses; also where there is no journal, and none can be begun.</returns>
+    /// <returns>Null if Redis refuses, or if there is no journal and none can be created.</returns>
     public Task<JournalHead?> ReadHeadAsync() => TryAsync(async () => (JournalHead?)await journal.ReadHeadAsync(), TimeSpan.Zero);
 
-    /// <returns>Null when Redis refuses.</returns>
+    /// <returns>Null if Redis refuses.</returns>
     public async Task<JournalPage?> ReadAsync(Name name, long after)
     {
         var key = (name, after);
@@ -35,12 +35,12 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
         }
         finally
         {
-            // It was as new as can be while it was read. Who asks later reads anew.
+            // The page was current while it was read. Later callers read it again.
             reading.TryRemove(new(key, page));
         }
     }
 
-    /// <returns>Null when Redis refuses.</returns>
+    /// <returns>Null if Redis refuses.</returns>
     public Task<JournalPage?> ReadLastAsync(Name name, int count) => TryAsync(async () => (JournalPage?)await journal.ReadLastAsync(name, count));
 
     private Task<JournalPage?> TryAsync(Func<Task<JournalPage?>> read) => TryAsync(read, Patience);
@@ -58,7 +58,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
             catch (Exception error) when (Journal.IsFault(error) || (error is OperationCanceledException && !backplane.Stopping.IsCancellationRequested))
             {
                 var said = Journal.CodeOf(error);
-                // Only the time in which it says so counts: it may have been away for long before.
+                // Only the time in which Redis says so counts: it may have been away long before.
                 refusedSince = CannotBeWritten(said) ? refusedSince ?? time.GetTimestamp() : null;
                 var isPassing = said is null || IsPassing(said) || (refusedSince is { } since && time.GetElapsedTime(since) < patience);
                 if (!isPassing)
@@ -72,15 +72,15 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
         }
     }
 
-    /// <summary>While it starts, or while another server of it takes over.</summary>
+    /// <summary>While Redis starts, or while another server takes over.</summary>
     private static bool IsPassing(string said) => said is "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY";
 
-    /// <summary>It lacks messages, or has no journal, and a new epoch would have to be written.</summary>
+    /// <summary>Redis lacks messages, or has no journal, and the new epoch cannot be written.</summary>
     private static bool CannotBeWritten(string? said) => said is "READONLY" or "NOREPLICAS" or "OOM" or "MISCONF";
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "Durable history does not work: Redis refuses to have it read: {Error} (Said once a minute.)")]
+        [LoggerMessage(LogLevel.Error, "Durable history does not work: Redis refuses to read it: {Error} (Logged at most once a minute.)")]
         public static partial void Refused(ILogger logger, string error);
     }
 }

@@ -2,13 +2,13 @@ using StackExchange.Redis;
 
 namespace Notifier.History.Durable;
 
-/// <summary>The scripts that Redis runs for the journal: each is one step that nothing comes between.</summary>
+/// <summary>The scripts that Redis runs for the journal, each atomically.</summary>
 internal static class JournalScripts
 {
-    /// <summary>Of each script the one key that it is given; it makes the others, which are in the same slot.</summary>
+    /// <summary>The one key that each script receives; it derives the others, which are in the same slot.</summary>
     public static RedisKey State { get; } = "{notifier}:journal";
 
-    /// <summary>Publishes; for backends too.</summary>
+    /// <summary>Publishes a message. Backends may use it, too.</summary>
     public static string Publish { get; } = Read("notifier.lua");
 
     public static string Head { get; } = Read("head.lua");

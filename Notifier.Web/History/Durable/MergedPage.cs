@@ -2,9 +2,9 @@ using Notifier.Messages;
 
 namespace Notifier.History.Durable;
 
-/// <summary>A page of the messages of many channels, merged: it keeps no more than it needs.</summary>
-/// <param name="end">Later ids are not of this page.</param>
-/// <param name="most">How many messages it may have.</param>
+/// <summary>A page with the merged messages of many channels. It keeps no more than it needs.</summary>
+/// <param name="end">Later ids do not belong to this page.</param>
+/// <param name="most">How many messages the page may have.</param>
 internal sealed class MergedPage(long end, int most)
 {
     private readonly long end = end;
@@ -16,7 +16,7 @@ internal sealed class MergedPage(long end, int most)
 
     public bool IsLast => upTo == end;
 
-    /// <summary>Up to here it has all.</summary>
+    /// <summary>The id up to which the page has all messages.</summary>
     public long UpTo => upTo;
 
     public Message[] Messages => [.. messages];
@@ -25,7 +25,7 @@ internal sealed class MergedPage(long end, int most)
     {
         IsWhole &= isWhole;
         messages.AddRange(log.Messages);
-        // Where a channel has more, what comes after that is not all there is.
+        // If a channel has more, the page is complete only up to the last message of that channel.
         if (log.HasMore)
             upTo = Math.Min(upTo, log.LastId);
         messages.Sort(static (one, other) => one.JournalId.CompareTo(other.JournalId));

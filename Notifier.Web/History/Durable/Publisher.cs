@@ -5,24 +5,24 @@ using StackExchange.Redis;
 
 namespace Notifier.History.Durable;
 
-/// <summary>A message to be published.</summary>
-/// <param name="Channel">As browsers know it.</param>
+/// <summary>A message to publish.</summary>
+/// <param name="Channel">Without the prefix in Redis.</param>
 /// <param name="Payload">The payload.</param>
-/// <param name="Key">Of two with the same key within ten minutes the second is not published. Only on durable channels.</param>
+/// <param name="Key">Of two messages with the same key within 10 minutes, the second is not published. Only on durable channels.</param>
 internal readonly record struct PublishRequest(string Channel, byte[] Payload, string? Key = null);
 
-/// <summary>What Redis has said to a message.</summary>
-/// <param name="Receivers">How many clients of Redis received it; null on a Cluster, and for a repeated one.</param>
-/// <param name="Position">What a browser can subscribe after; null where the channel is not durable.</param>
+/// <summary>What Redis answered to a message.</summary>
+/// <param name="Receivers">How many clients of Redis received it; null on a Cluster, and for a repeated message.</param>
+/// <param name="Position">The position after which a client can subscribe; null if the channel is not durable.</param>
 /// <param name="IsRepeated">Whether it was published before, with the same key.</param>
 internal readonly record struct PublishResult(long? Receivers, string? Position, bool IsRepeated);
 
-/// <summary>Publishes on Redis: durable channels by the script that keeps what it publishes, others as they are. Thread-safe.</summary>
+/// <summary>Publishes on Redis: on durable channels by the script that also keeps the message, on others by PUBLISH. Thread-safe.</summary>
 internal sealed class Publisher(RedisPublisher redis, RedisNames names, DurableChannels durable)
 {
     public bool IsDurable(string channel) => durable.Contain(Name.Channel(channel));
 
-    /// <summary>Publishes in this order. Never waits for a Redis that is away.</summary>
+    /// <summary>Publishes in this order. Fails at once while Redis is away.</summary>
     public async Task<(List<PublishResult> Receipts, PublishFailure? Failure)> PublishAsync(IReadOnlyList<PublishRequest> requests)
     {
         var (results, failure) = await redis.SendAsync(requests.Select(request => IsDurable(request.Channel) ? Durable(request) : Plain(request)));

@@ -226,7 +226,6 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         }
         catch (Exception error)
         {
-            // An error in our own code must not stop the name's messages.
             sink.OnFailure(error);
             sequence.SkipMissing();
             lock (gate)

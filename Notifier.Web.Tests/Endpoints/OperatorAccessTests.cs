@@ -1,7 +1,6 @@
 using System.Net;
 using FluentAssertions;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Notifier.Configuration;
 using Notifier.Endpoints.Http;
 using Notifier.Tests.Support;

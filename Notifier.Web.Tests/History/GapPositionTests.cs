@@ -1,7 +1,6 @@
 using FluentAssertions;
 using Microsoft.Extensions.Time.Testing;
 using Notifier.History;
-using Notifier.Hub;
 using Notifier.Messages;
 using Notifier.Tests.Support;
 using Xunit;

@@ -11,7 +11,7 @@ internal sealed class ConnectionRegistry
     private TaskCompletionSource? emptied;
     private int opened;
 
-    /// <summary>Their totals. What was sent is up to date after <see cref="CountSent"/>.</summary>
+    /// <summary>Their totals. What was sent is up to date after <see cref="CountSent()"/>.</summary>
     public ConnectionCounters Counters { get; } = new();
 
     public int Count

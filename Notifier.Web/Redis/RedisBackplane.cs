@@ -116,7 +116,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     public bool IsSettled => !Health.IsAway && time.GetElapsedTime(Volatile.Read(ref restoredAt)) >= SettledAfter;
 
     /// <summary>
-    /// Replaces the connection that listens, because it is deaf, or its server is gone: all names are subscribed anew on the new one, and each has a gap in
+    /// Replaces the connection that listens, because it is deaf, or its server is gone: all names are subscribed on the new one, and each has a gap in
     /// its log. Does nothing when that has been done already.
     /// </summary>
     /// <param name="deaf">The connection that listened so far.</param>

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
-/// <summary>Is told how the connection that listens fares. Called from any thread.</summary>
+/// <summary>Receives the events of the connection that listens. Called from any thread.</summary>
 internal interface IConnectionObserver
 {
     /// <summary>The connection was lost.</summary>

@@ -70,22 +70,48 @@ public sealed class StalledReaderTests(RedisFixture fixture, ITestOutputHelper o
     /// <summary>Numbered messages, no faster than the neighbours read them; each must get every one, in order.</summary>
     private sealed class Sequence(RedisServer redis, string channel, int bytes, RawWebSocket[] neighbours)
     {
+        /// <summary>Before the numbers: the same in either order of bytes.</summary>
+        private const int Probe = -1;
+
         private int next;
 
         public async Task PublishAsync(int burst, int bursts)
         {
             if (next == 0)
-                await Eventually.IsAsync(async () => await redis.SubscribersAsync(channel) == 1, "the channel is subscribed");
+                await ReachesAllAsync();
             for (var n = 0; n < bursts; n++)
             {
                 await redis.PublishAllAsync(channel, Enumerable.Range(next, burst).Select(Numbered));
                 await Task.WhenAll(neighbours.Select(async client =>
                 {
                     for (var expected = next; expected < next + burst; expected++)
-                        BinaryPrimitives.ReadInt32BigEndian((await client.ReadMessageAsync()).Payload).Should().Be(expected);
+                        (await ReadNumberAsync(client)).Should().Be(expected);
                 }));
                 next += burst;
             }
+        }
+
+        /// <summary>Redis has the channel as soon as the first of them is subscribed.</summary>
+        private async Task ReachesAllAsync()
+        {
+            var reached = Task.WhenAll(neighbours.Select(static client => client.ReadMessageAsync()));
+            await Eventually.IsAsync(
+                async () =>
+                {
+                    await redis.PublishAsync(channel, BitConverter.GetBytes(Probe));
+                    return reached.IsCompleted;
+                },
+                "each neighbour is subscribed");
+            await reached;
+        }
+
+        private static async Task<int> ReadNumberAsync(RawWebSocket client)
+        {
+            int number;
+            do
+                number = BinaryPrimitives.ReadInt32BigEndian((await client.ReadMessageAsync()).Payload);
+            while (number == Probe);
+            return number;
         }
 
         private RedisValue Numbered(int number)

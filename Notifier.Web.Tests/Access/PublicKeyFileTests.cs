@@ -46,7 +46,7 @@ public sealed class PublicKeyFileTests : IDisposable
             File.WriteAllText(file, pem);
             ((await TestToken.IdentifyAsync(byFile, token, time)).Caller?.Subject).Should().Be("42");
             var forged = TestToken.Sign(TestToken.Payload(Now.AddMinutes(5), "news"), "HS256", text => HMACSHA256.HashData(Encoding.UTF8.GetBytes(pem), text));
-            ((await TestToken.IdentifyAsync(byFile, forged, time)).Refusal?.Message).Should().Be("the token is not signed with a key that is known here");
+            ((await TestToken.IdentifyAsync(byFile, forged, time)).Refusal?.Message).Should().Be("the token is not signed with a key that this server knows");
         }
     }
 
@@ -59,7 +59,7 @@ public sealed class PublicKeyFileTests : IDisposable
         {
             File.WriteAllText(file, pem);
 
-            JwtBearerSetup.Read(new TokenOptions { PublicKeyFile = file }, out var error).Should().BeEmpty();
+            JwtBearerSetup.ReadKeys(new TokenOptions { PublicKeyFile = file }, out var error).Should().BeEmpty();
 
             error.Should().Contain("-----BEGIN PUBLIC KEY-----");
         }

@@ -39,5 +39,5 @@ public sealed class RecentDisconnectionsTests
         disconnections.Check(Visitor("42")).Should().BeNull();
     }
 
-    private Caller Visitor(string? subject) => new(Grant.Everything, Grant.Everything) { Subject = subject, KnownAsOf = disconnections.Count };
+    private Caller Visitor(string? subject) => new(Grant.Everything, Grant.Everything) { Subject = subject, DisconnectionsBefore = disconnections.Count };
 }

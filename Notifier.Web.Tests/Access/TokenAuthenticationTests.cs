@@ -42,16 +42,16 @@ public sealed class TokenAuthenticationTests : IDisposable
 
     [Theory]
     [InlineData("""{"exp":-31}""", "the token has expired")]
-    [InlineData("""{"exp":null}""", "the token has no end (exp)")]
+    [InlineData("""{"exp":null}""", "the token has no expiry (exp)")]
     [InlineData("""{"nbf":31}""", "the token is not valid yet (nbf)")]
-    [InlineData("""{"nbf":400}""", "the token ends before it begins (exp, nbf)")]
+    [InlineData("""{"nbf":400}""", "the token expires before it becomes valid (exp, nbf)")]
     [InlineData("""{"aud":"other"}""", "the token is not for this server (aud)")]
     [InlineData("""{"aud":null}""", "the token is not for this server (aud)")]
-    [InlineData("""{"iss":"https://evil.example"}""", "the token is of another issuer (iss)")]
-    [InlineData("""{"iss":null}""", "the token is of another issuer (iss)")]
-    [InlineData("""{"subscribe":"news"}""", "the token's subscribe is no array of names")]
-    [InlineData("""{"subscribe":["__keyspace@0__:x"]}""", "the token's subscribe has a name that nobody can ask for: the channel is reserved: names that begin with __ or notifier: never reach a browser")]
-    [InlineData("""{"publish":[7]}""", "the token's publish has an entry that is no name")]
+    [InlineData("""{"iss":"https://evil.example"}""", "the token is from another issuer (iss)")]
+    [InlineData("""{"iss":null}""", "the token is from another issuer (iss)")]
+    [InlineData("""{"subscribe":"news"}""", "the token's subscribe is not an array of names")]
+    [InlineData("""{"subscribe":["__keyspace@0__:x"]}""", "the token's subscribe has an invalid name: the channel is reserved: names that begin with __ or notifier: never reach a browser")]
+    [InlineData("""{"publish":[7]}""", "the token's publish has an entry that is not a string")]
     public async Task A_token_with_a_fault_is_refused_with_what_is_wrong(string change, string message)
     {
         var payload = TestToken.Payload(Now.AddMinutes(5), "news");

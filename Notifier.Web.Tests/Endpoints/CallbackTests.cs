@@ -8,7 +8,7 @@ namespace Notifier.Tests.Endpoints;
 /// <summary>The application is asked who a visitor is; what it does not say is not made up.</summary>
 public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
-    private const string Unavailable = "the application cannot be asked who you are; try again";
+    private const string Unavailable = "the application cannot identify you at the moment; try again";
 
     private RedisServer Redis => fixture.Redis;
 
@@ -30,7 +30,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
 
     [Theory]
     [InlineData(401, 4401, "the application does not know who you are")]
-    [InlineData(403, 4403, "the application does not let you in")]
+    [InlineData(403, 4403, "the application denies you access")]
     [InlineData(500, 4503, Unavailable)]
     [InlineData(404, 4503, Unavailable)]
     [InlineData(204, 4503, Unavailable)]
@@ -46,7 +46,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
         var close = await client.ReadUntilCloseAsync();
 
         (close.CloseCode, close.CloseText).Should().Be((code, text));
-        app.Log.Says($"it answered with status {status}").Should().Be(code == 4503);
+        app.Log.Says($"the answer has status {status}").Should().Be(code == 4503);
         elsewhere.Asked.Should().BeEmpty("cookies follow no redirect");
         app.Hub.Names.Should().Be(0);
     }
@@ -58,8 +58,8 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
     [InlineData("""{"subscribe":["*"]}""", "expiresIn is missing")]
     [InlineData("""{"subscribe":["*"],"expiresIn":0}""", "expiresIn is missing")]
     [InlineData("""{"subscribe":["*"],"expiresIn":"300"}""", "expiresIn is missing")]
-    [InlineData("""{"subscribe":"*","expiresIn":300}""", "is no array of names")]
-    [InlineData("""{"subscribe":["__x"],"expiresIn":300}""", "nobody can ask for")]
+    [InlineData("""{"subscribe":"*","expiresIn":300}""", "is not an array of names")]
+    [InlineData("""{"subscribe":["__x"],"expiresIn":300}""", "has an invalid name")]
     [InlineData("""{"subscribe":["\ud800"],"expiresIn":300}""", "no name")]
     public async Task What_is_no_answer_is_a_failure_and_the_log_says_what_is_wrong(string json, string told)
     {
@@ -90,7 +90,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
 
         closes.Should().AllSatisfy(close => (close.CloseCode, close.CloseText).Should().Be((4503, Unavailable)));
         (await late.ReadUntilCloseAsync()).CloseCode.Should().Be(4503);
-        app.Log.Says("it took longer than 0.5 s (Access:Callback:Timeout)").Should().BeTrue();
+        app.Log.Says("no answer within 0.5 s (Access:Callback:Timeout)").Should().BeTrue();
     }
 
     [Fact]

@@ -10,8 +10,8 @@ namespace Notifier.Tests.Endpoints;
 /// <summary>An OpenID Connect provider signs, and is asked for its keys (<c>Access:Tokens:Authority</c>).</summary>
 public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
-    private const string Unknown = "the token is not signed with a key that is known here";
-    private const string Unreachable = "the token cannot be checked: the server does not reach the authority; try again";
+    private const string Unknown = "the token is not signed with a key that this server knows";
+    private const string Unreachable = "the token cannot be verified: the server cannot reach the authority; try again";
 
     private static DateTimeOffset Soon => DateTimeOffset.UtcNow.AddMinutes(5);
 
@@ -47,7 +47,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
         {
             (other.Sign(TestToken.Payload(Soon, "*"), "first", provider.Address), Unknown),
             (other.Sign(TestToken.Payload(Soon, "*"), "second", provider.Address), Unknown),
-            (other.Sign(TestToken.Payload(Soon, "*"), "second"), "the token is of another issuer (iss)"),
+            (other.Sign(TestToken.Payload(Soon, "*"), "second"), "the token is from another issuer (iss)"),
             (provider.Sign(elsewhere, "first"), "the token is not for this server (aud)"),
             (TestToken.Sign(asHmac, keyId: "first"), Unknown),
             (TestToken.Sign(asHmac, "none", static _ => [], "first"), Unknown),
@@ -139,7 +139,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
         var close = await early.ReadUntilCloseAsync();
         (close.CloseCode, close.CloseText).Should().Be((4503, Unreachable));
         (await TryAsync(client, "a.b.c")).Should().Be($"unavailable: {Unreachable}");
-        app.Log.Says("Access:Tokens:Authority cannot be asked for its keys").Should().BeTrue();
+        app.Log.Says("The keys of Access:Tokens:Authority cannot be fetched").Should().BeTrue();
 
         await using var provider = await OpenIdProvider.StartAsync(port);
         (await TryAsync(client, provider.Token(Soon, "authority.*"))).Should().Be("authenticated: ");

@@ -48,7 +48,7 @@ public sealed class TokenArrivalTests(RedisFixture fixture) : IClassFixture<Redi
 
         var close = await client.ReadUntilCloseAsync();
 
-        (close.CloseCode, close.CloseText).Should().Be((4401, "a token in the address is not taken here: see Access:Tokens:AllowTokenInQuery"));
+        (close.CloseCode, close.CloseText).Should().Be((4401, "a token in the address is not accepted here: see Access:Tokens:AllowTokenInQuery"));
     }
 
     [Theory]

@@ -7,10 +7,10 @@ using Notifier.Names;
 
 namespace Notifier.Access;
 
-/// <summary><c>Access</c>: who may connect, and what for.</summary>
+/// <summary><c>Access</c>: who may connect, and what each caller may do.</summary>
 public sealed class AccessOptions
 {
-    /// <summary>What visitors may have who say nothing about themselves.</summary>
+    /// <summary>What callers without credentials may do.</summary>
     public AnonymousOptions Anonymous { get; set; } = new();
 
     /// <summary>
@@ -21,37 +21,37 @@ public sealed class AccessOptions
     /// </summary>
     public string[] AllowedOrigins { get; set; } = [];
 
-    /// <summary>Tokens that say who a visitor is, and what it may have.</summary>
+    /// <summary>Tokens that identify callers and grant names.</summary>
     public TokenOptions Tokens { get; set; } = new();
 
-    /// <summary>Where the application is asked.</summary>
+    /// <summary>The application's address for identifying callers.</summary>
     public CallbackOptions Callback { get; set; } = new();
 
-    /// <summary>Backends that have a secret of their own.</summary>
+    /// <summary>Backends that authenticate with an API key.</summary>
     public ApiKeyOptions[] ApiKeys { get; set; } = [];
 
     /// <summary>
-    /// A port, one of those that the server listens at, which visitors do not reach: who comes there may see what is for operators, without
-    /// an API key. Default none.
+    /// A port that the server listens on and clients cannot reach: requests on it may read what is for operators, without an API key. 1 to
+    /// 65,535; default none.
     /// </summary>
     public int? OperatorPort { get; set; }
 }
 
 /// <summary>
-/// <c>Access:Anonymous</c>. Where a list is not set, everything is open in Development, and nothing in Production; an
-/// empty list opens nothing. A name with <c>*</c>, <c>?</c>, <c>[</c> or <c>\</c> in it is a pattern: it allows all channels
-/// that it matches, and all patterns that match no others.
+/// <c>Access:Anonymous</c>. If a list is not set, everything is open in Development and nothing in Production. An empty list opens
+/// nothing. A name with <c>*</c>, <c>?</c>, <c>[</c> or <c>\</c> in it is a pattern: it grants all channels that it matches, and all
+/// patterns that match no other channels.
 /// </summary>
 public sealed class AnonymousOptions
 {
-    /// <summary>Names that may be subscribed to, for example <c>notifications.*</c>.</summary>
+    /// <summary>Names that anonymous callers may subscribe to, for example <c>notifications.*</c>.</summary>
     public string[]? Subscribe { get; set; }
 
-    /// <summary>Names that may be published on through Notifier. (Who reaches the Redis publishes there without asking.)</summary>
+    /// <summary>Names that anonymous callers may publish on through Notifier. (Redis clients are not subject to it.)</summary>
     public string[]? Publish { get; set; }
 }
 
-/// <summary>Stops the process when what is opened is nothing that anybody could ask for, an allowed origin is none, or tokens cannot be checked.</summary>
+/// <summary>Stops the process if a granted name or an origin is invalid, or if tokens cannot be verified.</summary>
 internal sealed class AccessValidator(NameRules rules, IConfiguration configuration) : IValidateOptions<AccessOptions>
 {
     public ValidateOptionsResult Validate(string? name, AccessOptions options)
@@ -75,8 +75,8 @@ internal sealed class AccessValidator(NameRules rules, IConfiguration configurat
 }
 
 /// <summary>
-/// Cookies tell who a visitor is only together with where its page is from: a browser sends them along for every page in the world, and one
-/// that may connect from anywhere would listen in the visitor's name.
+/// Where cookies authenticate, the origins must be restricted: a browser sends its cookies with a connection that any page opens, so a
+/// hostile page could listen in the visitor's name.
 /// </summary>
 internal static class CookieRules
 {
@@ -89,8 +89,8 @@ internal static class CookieRules
         {
             errors.Must(
                 options.AllowedOrigins[i] is not ("*" or "null"),
-                $"Access:AllowedOrigins:{i} is \"{options.AllowedOrigins[i]}\", so that any site could connect with its visitors' cookies, "
-                + $"which {string.Join(" and ", readers)} looks at; list the origins of your own pages.");
+                $"Access:AllowedOrigins:{i} is \"{options.AllowedOrigins[i]}\": any site could connect with its visitors' cookies, "
+                + $"which {string.Join(" and ", readers)} uses to identify callers; list the origins of your own pages.");
         }
         return errors;
     }

@@ -3,7 +3,7 @@ using Notifier.Names;
 
 namespace Notifier.Access;
 
-/// <summary>What visitors may have who say nothing about themselves: as configured, else everything in Development and nothing in Production.</summary>
+/// <summary>The grants of anonymous callers: as configured, else everything in Development and nothing in Production. Immutable.</summary>
 internal sealed class AnonymousAccess(IOptions<AccessOptions> options, IHostEnvironment environment)
 {
     public const string SubscribeKey = "Access:Anonymous:Subscribe";
@@ -12,10 +12,10 @@ internal sealed class AnonymousAccess(IOptions<AccessOptions> options, IHostEnvi
 
     public Grant Publish { get; } = Parse(options.Value.Anonymous.Publish, environment, WhenEmpty(options.Value, "Access:Anonymous:Publish"));
 
-    /// <summary>Everything is open, and nobody has said so.</summary>
+    /// <summary>Whether everything is open only because this is Development.</summary>
     public bool IsOpenByDefault => environment.IsDevelopment() && options.Value.Anonymous.Subscribe is null;
 
-    /// <summary>Whether visitors can be somebody here; then it is no mistake that nothing is open to nobody.</summary>
+    /// <summary>Whether callers can authenticate. If so, an empty anonymous grant is no mistake.</summary>
     public bool CanAuthenticate { get; } = options.Value.Tokens.IsEnabled || options.Value.Callback.IsEnabled || options.Value.ApiKeys.Length > 0;
 
     private static string WhenEmpty(AccessOptions access, string key) => access.Tokens.IsEnabled

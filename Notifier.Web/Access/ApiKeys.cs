@@ -5,16 +5,18 @@ using Notifier.Names;
 
 namespace Notifier.Access;
 
-/// <summary>The backends that have a secret of their own (<c>Access:ApiKeys</c>).</summary>
+/// <summary>The backends that authenticate with an API key (<c>Access:ApiKeys</c>). Immutable.</summary>
 internal sealed class ApiKeys(IOptions<AccessOptions> access)
 {
-    private const string Nothing = "the API key grants nothing";
+    private const string GrantsNothing = "the API key grants nothing";
 
-    private readonly (byte[] Hash, Caller Visitor)[] keys = [.. access.Value.ApiKeys.Select(static key => (HashOf(key), CallerFor(key)))];
+    private readonly (byte[] Hash, Caller Caller)[] keys = [.. access.Value.ApiKeys.Select(static key => (HashOf(key), CallerFor(key)))];
 
     public bool Any => keys.Length > 0;
 
-    /// <summary>Whose secret this is; null when it is nobody's. The time tells nothing: hashes are compared, all of them and whole.</summary>
+    /// <summary>
+    /// The backend that has this secret, or null. The time reveals nothing about the keys: each hash is compared, in constant time.
+    /// </summary>
     public Caller? Find(string secret)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
@@ -23,7 +25,7 @@ internal sealed class ApiKeys(IOptions<AccessOptions> access)
         foreach (var key in keys)
         {
             if (CryptographicOperations.FixedTimeEquals(key.Hash, hash))
-                found = key.Visitor;
+                found = key.Caller;
         }
         return found;
     }
@@ -32,5 +34,5 @@ internal sealed class ApiKeys(IOptions<AccessOptions> access)
         key.Sha256.Length > 0 ? Convert.FromHexString(key.Sha256) : SHA256.HashData(Encoding.UTF8.GetBytes(key.Secret));
 
     private static Caller CallerFor(ApiKeyOptions key) =>
-        new(new Grant(key.Subscribe.Select(Name.Parse), Nothing), new Grant(key.Publish.Select(Name.Parse), Nothing)) { ApiKey = key.Name };
+        new(new Grant(key.Subscribe.Select(Name.Parse), GrantsNothing), new Grant(key.Publish.Select(Name.Parse), GrantsNothing)) { ApiKey = key.Name };
 }

@@ -1,21 +1,21 @@
 namespace Notifier.Access;
 
-/// <summary>What a client can make of an <see cref="AccessRefusal"/>.</summary>
+/// <summary>What a client can do about an <see cref="AccessRefusal"/>.</summary>
 internal enum AccessRefusalKind
 {
-    /// <summary>Nothing shows who it is, or what does is no good: try once more with something fresh. 4401, or HTTP 401.</summary>
+    /// <summary>The credentials are missing or invalid: retry once with fresh ones. 4401, or HTTP 401.</summary>
     Unauthorized,
 
-    /// <summary>It is known who it is, and it may not. 4403, or HTTP 403.</summary>
+    /// <summary>The caller is known and has no access. 4403, or HTTP 403.</summary>
     Forbidden,
 
-    /// <summary>Nobody knows now: whoever could tell does not answer. 4503, or HTTP 503.</summary>
+    /// <summary>The caller cannot be identified now, because the application or the token's issuer does not answer. 4503, or HTTP 503.</summary>
     Unavailable,
 }
 
-/// <summary>Why a visitor is not let in.</summary>
+/// <summary>Why a caller has no access.</summary>
 /// <param name="Kind">For programs.</param>
-/// <param name="Message">For people. Never holds anything of what the visitor has shown.</param>
+/// <param name="Message">For people. Never contains any part of the credentials.</param>
 internal sealed record AccessRefusal(AccessRefusalKind Kind, string Message)
 {
     public static AccessRefusal Unauthorized(string message) => new(AccessRefusalKind.Unauthorized, message);
@@ -25,7 +25,7 @@ internal sealed record AccessRefusal(AccessRefusalKind Kind, string Message)
     public static AccessRefusal Unavailable(string message) => new(AccessRefusalKind.Unavailable, message);
 }
 
-/// <summary>A visitor, or why there is none: one of the two, and never somebody less than was claimed.</summary>
+/// <summary>A caller or a refusal, never both. Invalid credentials are a refusal, never an anonymous caller.</summary>
 internal readonly record struct AuthenticationResult(Caller? Caller, AccessRefusal? Refusal)
 {
     public static implicit operator AuthenticationResult(Caller caller) => new(caller, null);

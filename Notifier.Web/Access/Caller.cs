@@ -1,25 +1,25 @@
 namespace Notifier.Access;
 
-/// <summary>Who is there, as far as it matters: what it may have, and until when. Immutable.</summary>
-/// <param name="Subscribe">What it may hear.</param>
-/// <param name="Publish">What it may say.</param>
+/// <summary>Who sends a request or owns a connection: what the caller may do, and until when. Immutable.</summary>
+/// <param name="Subscribe">The names that the caller may subscribe to.</param>
+/// <param name="Publish">The names that the caller may publish on.</param>
 internal sealed record Caller(Grant Subscribe, Grant Publish)
 {
-    /// <summary>The most names that a token or an application may grant: each costs time whenever a pattern is asked for.</summary>
+    /// <summary>How many names a token or the application may grant at most: each costs time whenever a pattern is checked.</summary>
     public const int MaxNames = 100;
 
-    /// <summary>Who it is, by the word of whoever vouches for it; null when nobody does.</summary>
+    /// <summary>The caller's id, as the token or the application gives it (<c>sub</c>); null if there is none.</summary>
     public string? Subject { get; init; }
 
-    /// <summary>When this ends, by the clock; null when it does not.</summary>
+    /// <summary>When the access expires; null if it does not.</summary>
     public DateTimeOffset? Until { get; init; }
 
-    /// <summary>When it was asked who it is, as <see cref="RecentDisconnections"/> count time; without meaning where there is no subject.</summary>
-    public long KnownAsOf { get; init; }
+    /// <summary><see cref="RecentDisconnections.Count"/> when authentication began. Means nothing without a <see cref="Subject"/>.</summary>
+    public long DisconnectionsBefore { get; init; }
 
-    /// <summary>Which backend it is (<c>Access:ApiKeys</c>); null for everybody else.</summary>
+    /// <summary>The name of the backend's API key (<c>Access:ApiKeys</c>); null for other callers.</summary>
     public string? ApiKey { get; init; }
 
-    /// <summary>Whether it has shown nothing that says who it is.</summary>
+    /// <summary>Whether the caller sent no credentials.</summary>
     public bool IsAnonymous { get; init; }
 }

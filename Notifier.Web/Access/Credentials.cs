@@ -3,28 +3,28 @@ using Notifier.Access.Tokens;
 
 namespace Notifier.Access;
 
-/// <summary>What a request shows to say who its visitor is: at most one thing, looked for in a fixed order.</summary>
-/// <param name="Kind">Where it was found, which says what it may be.</param>
-/// <param name="Value">A secret: never logged, never repeated.</param>
+/// <summary>The credentials of a request: at most one token or key, found in a fixed order of places.</summary>
+/// <param name="Kind">What <paramref name="Value"/> may be, depending on the place.</param>
+/// <param name="Value">A secret: never logged, and never in a message.</param>
 internal readonly record struct Credentials(CredentialsKind Kind, string Value)
 {
-    /// <summary>In the list of subprotocols, the only header that a browser's WebSocket can set.</summary>
+    /// <summary>Of a token in the list of subprotocols, the only header that a page can set on a WebSocket.</summary>
     public const string SubprotocolPrefix = "bearer.";
 
     private const string QueryKey = "access_token";     // RFC 6750, 2.3
 
-    /// <summary>What the visitor chose to show comes before what its browser sends by itself (the cookie).</summary>
+    /// <summary>What the client sends explicitly comes before what the browser adds by itself (the cookie).</summary>
     public static Credentials From(HttpRequest request, TokenOptions tokens)
     {
         var headers = request.Headers;
         if (headers["X-Api-Key"] is { Count: > 0 } key)
             return new(CredentialsKind.ApiKey, key.ToString());
-        // Another scheme (Basic, of a proxy in front) is none of ours.
+        // Other schemes are not for Notifier, for example Basic for a proxy in front.
         if (headers.Authorization is { Count: > 0 } authorization)
         {
             foreach (var header in authorization)
             {
-                // By hand: one that a parser finds malformed would be none, and its visitor an anonymous one.
+                // No parser: it would skip a malformed header, and the caller would count as anonymous.
                 var parts = header!.Split(' ', 2, StringSplitOptions.TrimEntries);
                 if (parts[0].Equals("Bearer", StringComparison.OrdinalIgnoreCase))
                     return new(authorization.Count == 1 ? CredentialsKind.Bearer : CredentialsKind.Malformed, parts.Length == 2 ? parts[1] : "");
@@ -53,10 +53,10 @@ internal readonly record struct Credentials(CredentialsKind Kind, string Value)
     }
 }
 
-/// <summary>What <see cref="Credentials"/> may be.</summary>
+/// <summary>What <see cref="Credentials"/> are.</summary>
 internal enum CredentialsKind
 {
-    /// <summary>There are none.</summary>
+    /// <summary>The request has no credentials.</summary>
     None,
 
     /// <summary>An API key.</summary>
@@ -68,9 +68,9 @@ internal enum CredentialsKind
     /// <summary>A token.</summary>
     Token,
 
-    /// <summary>A token in an address, where none is allowed.</summary>
+    /// <summary>A token in the address, where this server does not allow it.</summary>
     Query,
 
-    /// <summary>Several headers.</summary>
+    /// <summary>Several <c>Authorization</c> headers.</summary>
     Malformed,
 }

@@ -4,14 +4,14 @@ using Notifier.Names;
 namespace Notifier.Access;
 
 /// <summary>
-/// What a visitor may have: channels, and all that some patterns match. A pattern is allowed when the grant matches every
-/// channel that it can match, which is proven (<see cref="Containment"/>). Immutable.
+/// The names that a caller may subscribe to, or publish on. A pattern is allowed if the granted names together match every channel
+/// that the pattern can match; that is proven (<see cref="Containment"/>). Immutable.
 /// </summary>
-/// <param name="names">What is allowed.</param>
-/// <param name="whenEmpty">What a visitor is told where nothing is: which key to set.</param>
+/// <param name="names">The granted names.</param>
+/// <param name="whenEmpty">The refusal's text if there are none: which key to set.</param>
 internal sealed class Grant(IEnumerable<Name> names, string whenEmpty = "nothing is allowed")
 {
-    /// <summary>Of the 123 bytes that the reason of a close has room for.</summary>
+    /// <summary>A refusal shows up to two names, and the reason in a close frame has at most 123 bytes.</summary>
     private const int ShownBytes = 44;
 
     private readonly HashSet<Name> names = [.. names];
@@ -22,25 +22,25 @@ internal sealed class Grant(IEnumerable<Name> names, string whenEmpty = "nothing
     public bool IsEmpty => names.Count == 0;
 
     /// <summary>Null when the name is allowed.</summary>
-    public NameRefusal? Check(Name asked)
+    public NameRefusal? Check(Name requested)
     {
-        if (names.Contains(asked))
+        if (names.Contains(requested))
             return null;
         if (IsEmpty)
             return NameRefusal.Forbidden(whenEmpty);
-        if (asked.Kind == NameKind.Channel)
+        if (requested.Kind == NameKind.Channel)
         {
-            var channel = Encoding.UTF8.GetBytes(asked.Text);
+            var channel = Encoding.UTF8.GetBytes(requested.Text);
             return Array.Exists(patterns, pattern => pattern.Matches(channel))
                 ? null
-                : NameRefusal.Forbidden($"not allowed: {Shown(asked.Text)}");
+                : NameRefusal.Forbidden($"not allowed: {Shown(requested.Text)}");
         }
-        var containment = Containment.Prove(RedisPattern.Parse(asked.Text), patterns);
+        var containment = Containment.Prove(RedisPattern.Parse(requested.Text), patterns);
         if (containment.Holds)
             return null;
         return NameRefusal.Forbidden(containment.IsTooComplex
-            ? $"not allowed: {Shown(asked.Text)} is too complex to be compared with what is allowed; ask for less"
-            : $"not allowed: {Shown(asked.Text)} also covers {Shown(ReadableText.From(containment.CounterExample))}");
+            ? $"not allowed: {Shown(requested.Text)} is too complex to compare with the grant; use a simpler one"
+            : $"not allowed: {Shown(requested.Text)} also covers {Shown(ReadableText.From(containment.CounterExample))}");
     }
 
     private static string Shown(string text) => ReadableText.Shorten(text, ShownBytes);

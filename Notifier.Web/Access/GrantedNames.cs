@@ -3,32 +3,32 @@ using Notifier.Names;
 
 namespace Notifier.Access;
 
-/// <summary>Names as a token, or the application's answer, lists them.</summary>
+/// <summary>Reads the lists of names in a token, or in the application's answer.</summary>
 internal static class GrantedNames
 {
-    /// <param name="list">An array of names.</param>
-    /// <param name="rules">What each has to be.</param>
-    /// <param name="names">Where they are added.</param>
-    /// <returns>Null, or what is wrong with it, to be put after what it is.</returns>
+    /// <param name="list">Should be an array of names.</param>
+    /// <param name="rules">Each name must satisfy them.</param>
+    /// <param name="names">Receives the names.</param>
+    /// <returns>Null, or what is wrong, as the rest of a sentence whose subject is the list.</returns>
     public static string? Read(JsonElement list, NameRules rules, List<Name> names)
     {
         if (list.ValueKind != JsonValueKind.Array)
-            return "is no array of names";
+            return "is not an array of names";
         foreach (var entry in list.EnumerateArray())
         {
             if (Text(entry) is not { } text)
-                return "has an entry that is no name";
+                return "has an entry that is not a string";
             if (names.Count == Caller.MaxNames)
                 return $"has too many names: {Caller.MaxNames} are allowed";
             var name = Name.Parse(text);
             if (rules.Check(name) is { } refusal)
-                return $"has a name that nobody can ask for: {refusal.Message}";
+                return $"has an invalid name: {refusal.Message}";
             names.Add(name);
         }
         return null;
     }
 
-    /// <summary>Null when it is no text.</summary>
+    /// <summary>The string; null if the value is not a string, or not valid Unicode.</summary>
     public static string? Text(JsonElement value)
     {
         try

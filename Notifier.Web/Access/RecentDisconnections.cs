@@ -1,30 +1,30 @@
 namespace Notifier.Access;
 
 /// <summary>
-/// Whom backends have had disconnected lately. A visitor that is just coming, whom somebody vouches for already and whose connection is not there
-/// to be found, would else stay. Thread-safe.
+/// The callers that backends have disconnected recently. Without it, a caller that is connecting at that moment would stay: the caller is
+/// authenticated already, but the connection cannot be found yet. Thread-safe.
 /// </summary>
 /// <remarks>
-/// A disconnection is told here first, and then those who are there are looked through; a visitor is first among them, and then looks here. So one
-/// of the two finds it. What counts is when it was asked who it is: what was said before the disconnection is no longer believed.
+/// A disconnection is added here first, and then closes the registered connections. A connection registers first, and then checks here. So one of the two
+/// notices the other. The check compares with the time at which authentication began: an earlier identification is no longer valid.
 /// </remarks>
 internal sealed class RecentDisconnections
 {
-    /// <summary>How many are remembered; who has been on its way for longer than that is not known to be still welcome, and comes again.</summary>
-    private const int Most = 1_000;
+    /// <summary>If more callers are disconnected while one authenticates, Notifier cannot tell whether that one was among them: it has to retry.</summary>
+    private const int MaxRemembered = 1_000;
 
-    private static readonly AccessRefusal TooMany = AccessRefusal.Unavailable("very many are disconnected at this moment; try again");
+    private static readonly AccessRefusal TooMany = AccessRefusal.Unavailable("too many callers were disconnected just now; try again");
 
     private readonly Lock gate = new();
-    private readonly Dictionary<string, long> lastOf = [];
-    private readonly Queue<(string Subject, long Number)> inOrder = [];
+    private readonly Dictionary<string, long> lastNumbers = [];
+    private readonly Queue<(string Subject, long Number)> remembered = [];
     private long count;
-    private long forgotten;
+    private long lastForgotten;
 
-    /// <summary>How many there were: what a visitor is known as of, to be taken before it is asked who it is.</summary>
+    /// <summary>The number of disconnections since the start. To be read before authentication begins: see <see cref="Caller.DisconnectionsBefore"/>.</summary>
     public long Count => Volatile.Read(ref count);
 
-    /// <summary>What somebody is told who is disconnected.</summary>
+    /// <summary>The refusal that a disconnected caller gets.</summary>
     public static AccessRefusal Disconnected { get; } = AccessRefusal.Forbidden("disconnected by an operator");
 
     public void Add(string subject)
@@ -32,31 +32,31 @@ internal sealed class RecentDisconnections
         lock (gate)
         {
             var number = count + 1;
-            lastOf[subject] = number;
-            inOrder.Enqueue((subject, number));
-            if (inOrder.Count > Most)
-                Forget();
+            lastNumbers[subject] = number;
+            remembered.Enqueue((subject, number));
+            if (remembered.Count > MaxRemembered)
+                ForgetOldest();
             Volatile.Write(ref count, number);
         }
     }
 
-    /// <summary>Whether a visitor was disconnected since it was asked who it is. To be called once its connection can be found.</summary>
+    /// <summary>Whether the caller was disconnected since its authentication began. To be called once its connection is registered.</summary>
     public AccessRefusal? Check(Caller caller)
     {
-        if (caller.Subject is not { } subject || caller.KnownAsOf == Count)
+        if (caller.Subject is not { } subject || caller.DisconnectionsBefore == Count)
             return null;
         lock (gate)
         {
-            if (lastOf.TryGetValue(subject, out var number) && number > caller.KnownAsOf)
+            if (lastNumbers.TryGetValue(subject, out var number) && number > caller.DisconnectionsBefore)
                 return Disconnected;
-            return forgotten > caller.KnownAsOf ? TooMany : null;
+            return lastForgotten > caller.DisconnectionsBefore ? TooMany : null;
         }
     }
 
-    private void Forget()
+    private void ForgetOldest()
     {
-        (var subject, forgotten) = inOrder.Dequeue();
-        if (lastOf[subject] == forgotten)
-            lastOf.Remove(subject);
+        (var subject, lastForgotten) = remembered.Dequeue();
+        if (lastNumbers[subject] == lastForgotten)
+            lastNumbers.Remove(subject);
     }
 }

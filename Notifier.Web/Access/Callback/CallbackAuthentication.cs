@@ -7,8 +7,8 @@ using Notifier.Names;
 namespace Notifier.Access.Callback;
 
 /// <summary>
-/// Asks the application who a visitor is (<c>Access:Callback</c>), by what its browser sends along anyway. What the application says
-/// counts; when it says nothing that can be understood, the visitor is turned away, and told that this is no refusal. Thread-safe.
+/// Asks the application to identify a caller (<c>Access:Callback</c>) by the cookies that the browser sends. If the application gives no
+/// usable answer, the caller is refused as <see cref="AccessRefusalKind.Unavailable"/>, so that the client retries. Thread-safe.
 /// </summary>
 internal sealed partial class CallbackAuthentication : IDisposable
 {
@@ -33,28 +33,28 @@ internal sealed partial class CallbackAuthentication : IDisposable
         failures = new LogThrottle(time);
         application = new HttpClient(new SocketsHttpHandler
         {
-            // Cookies are for this address and no other.
+            // The visitor's cookies must reach no other address.
             AllowAutoRedirect = false,
             UseProxy = false,
-            // Those of the visitor, not what an answer to another one has set.
+            // A cookie container would add cookies that an answer for another visitor has set.
             UseCookies = false,
             MaxConnectionsPerServer = options.Concurrency,
             PooledConnectionLifetime = TimeSpan.FromMinutes(1),     // the application may move
-            RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,     // as Kestrel has read them
+            RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,     // as Kestrel decodes them
         })
         {
             MaxResponseContentBufferSize = MaxAnswerBytes,
-            Timeout = Timeout.InfiniteTimeSpan,     // one of ours, with the time that a turn takes
+            Timeout = Timeout.InfiniteTimeSpan,     // our own limit includes the wait for a turn
         };
     }
 
     public bool IsEnabled => options.IsEnabled;
 
-    /// <summary>Once for each connection. Whoever leaves meanwhile does not end it for others that wait for the same answer.</summary>
+    /// <summary>Called once per connection. A client that disconnects meanwhile does not cancel the request, because others may wait for the same answer.</summary>
     public async ValueTask<AuthenticationResult> AuthenticateAsync(HttpContext context)
     {
-        var asked = CallbackRequest.From(context);
-        return await cache.GetAsync(asked.Key, () => AskAsync(asked)).WaitAsync(context.RequestAborted);
+        var request = CallbackRequest.From(context);
+        return await cache.GetAsync(request.Key, () => SendAsync(request)).WaitAsync(context.RequestAborted);
     }
 
     public void Dispose()
@@ -63,18 +63,18 @@ internal sealed partial class CallbackAuthentication : IDisposable
         turns.Dispose();
     }
 
-    private async Task<AuthenticationResult> AskAsync(CallbackRequest question)
+    private async Task<AuthenticationResult> SendAsync(CallbackRequest callback)
     {
-        var knownAsOf = disconnections.Count;
+        var disconnectionsBefore = disconnections.Count;
         using var limit = new CancellationTokenSource(options.Timeout, time);
         try
         {
             await turns.WaitAsync(limit.Token);
             try
             {
-                using var request = question.ToRequest(options.Url);
+                using var request = callback.ToRequest(options.Url);
                 using var response = await application.SendAsync(request, limit.Token);
-                return await ReadAsync(response, knownAsOf, limit.Token);
+                return await ReadAsync(response, disconnectionsBefore, limit.Token);
             }
             finally
             {
@@ -83,43 +83,43 @@ internal sealed partial class CallbackAuthentication : IDisposable
         }
         catch (Exception error) when (error is HttpRequestException or IOException)
         {
-            return Failed(error.Message.TrimEnd('.'));
+            return OnFailure(error.Message.TrimEnd('.'));
         }
         catch (OperationCanceledException)
         {
-            return Failed($"it took longer than {options.Timeout.TotalSeconds} s (Access:Callback:Timeout)");
+            return OnFailure($"no answer within {options.Timeout.TotalSeconds} s (Access:Callback:Timeout)");
         }
     }
 
-    private async Task<AuthenticationResult> ReadAsync(HttpResponseMessage response, long knownAsOf, CancellationToken limit)
+    private async Task<AuthenticationResult> ReadAsync(HttpResponseMessage response, long disconnectionsBefore, CancellationToken limit)
     {
         switch (response.StatusCode)
         {
             case HttpStatusCode.Unauthorized:
                 return AccessRefusal.Unauthorized("the application does not know who you are");
             case HttpStatusCode.Forbidden:
-                return AccessRefusal.Forbidden("the application does not let you in");
+                return AccessRefusal.Forbidden("the application denies you access");
             case HttpStatusCode.OK:
                 var answer = await response.Content.ReadAsByteArrayAsync(limit);
                 return CallbackResponse.Read(answer, rules, time.GetUtcNow(), out var problem) is { } caller
-                    ? caller with { KnownAsOf = knownAsOf }
-                    : Failed(problem);
+                    ? caller with { DisconnectionsBefore = disconnectionsBefore }
+                    : OnFailure(problem);
             default:
-                return Failed($"it answered with status {(int)response.StatusCode}; 200, 401 and 403 mean something");
+                return OnFailure($"the answer has status {(int)response.StatusCode}; expected is 200, 401 or 403");
         }
     }
 
-    /// <summary>The reason is for the operator alone.</summary>
-    private AuthenticationResult Failed(string reason)
+    /// <summary>Logs the reason, which the client does not get.</summary>
+    private AuthenticationResult OnFailure(string reason)
     {
         if (failures.IsDue(out var count))
             Log.Failed(logger, count, reason);
-        return AccessRefusal.Unavailable("the application cannot be asked who you are; try again");
+        return AccessRefusal.Unavailable("the application cannot identify you at the moment; try again");
     }
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "{Count} visitors were turned away since this was last said: Access:Callback:Url gave no answer: {Reason}.")]
+        [LoggerMessage(LogLevel.Warning, "Access:Callback:Url gave no usable answer: {Reason}. Callers refused since the last such warning: {Count}.")]
         public static partial void Failed(ILogger logger, int count, string reason);
     }
 }

@@ -1,33 +1,33 @@
 namespace Notifier.Access.Callback;
 
 /// <summary>
-/// Answers of the application, for a few seconds: a page that opens several connections, or reloads, asks once. Failures are not kept.
-/// Thread-safe.
+/// Keeps the application's answers for a few seconds, so that a page that opens several connections, or reloads, causes one request. Failures are
+/// not kept. Thread-safe.
 /// </summary>
 internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disconnections, TimeProvider time)
 {
-    /// <summary>Anybody can make up cookies; what is beyond this is asked, and not kept.</summary>
-    private const int Most = 10_000;
+    /// <summary>A bound, because clients can invent cookies. Beyond it, answers are not kept.</summary>
+    private const int MaxEntries = 10_000;
 
     private readonly Lock gate = new();
     private readonly Dictionary<string, Entry> entries = [];
 
-    /// <summary>The answer that is there, or that others wait for already; else asks.</summary>
-    public Task<AuthenticationResult> GetAsync(string key, Func<Task<AuthenticationResult>> ask)
+    /// <summary>Returns the kept answer, or the one that another caller waits for; else sends a request.</summary>
+    public Task<AuthenticationResult> GetAsync(string key, Func<Task<AuthenticationResult>> send)
     {
         if (keepFor == TimeSpan.Zero)
-            return ask();
+            return send();
         lock (gate)
         {
             if (entries.TryGetValue(key, out var found) && IsFresh(found))
                 return found.Answer;
-            if (entries.Count >= Most)
+            if (entries.Count >= MaxEntries)
                 Prune();
-            // Not begun under the lock: it runs on until it first waits.
-            var asked = (At: time.GetTimestamp(), AsOf: disconnections.Count);
-            var answer = Task.Run(ask);
-            if (entries.Count < Most)
-                entries[key] = new(answer, asked.At, asked.AsOf);
+            var (sentAt, disconnectionsBefore) = (time.GetTimestamp(), disconnections.Count);
+            // Not called under the lock: an async method runs synchronously up to its first wait.
+            var answer = Task.Run(send);
+            if (entries.Count < MaxEntries)
+                entries[key] = new(answer, sentAt, disconnectionsBefore);
             return answer;
         }
     }
@@ -42,15 +42,15 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
     }
 
     /// <summary>
-    /// Not after its end, nor that of what it grants; nobody stays turned away because there was no answer once; and what was said before a
-    /// disconnection, or may be of whoever was disconnected, is nothing to come back by.
+    /// Whether an answer may be used again: it is young, its access has not expired, it was not a failure, and its caller was not disconnected since
+    /// the request. While the request runs, its caller is unknown, so any disconnection counts.
     /// </summary>
-    private bool IsFresh(Entry entry) => time.GetElapsedTime(entry.AskedAt) < keepFor
+    private bool IsFresh(Entry entry) => time.GetElapsedTime(entry.SentAt) < keepFor
         && (!entry.Answer.IsCompleted
-            ? entry.AskedAsOf == disconnections.Count
+            ? entry.DisconnectionsBefore == disconnections.Count
             : entry.Answer.IsCompletedSuccessfully
                 && entry.Answer.Result is { Refusal: not { Kind: AccessRefusalKind.Unavailable } } known
                 && !(known.Caller is { } caller && (caller.Until <= time.GetUtcNow() || disconnections.Check(caller) is not null)));
 
-    private readonly record struct Entry(Task<AuthenticationResult> Answer, long AskedAt, long AskedAsOf);
+    private readonly record struct Entry(Task<AuthenticationResult> Answer, long SentAt, long DisconnectionsBefore);
 }

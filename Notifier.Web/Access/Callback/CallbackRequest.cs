@@ -4,10 +4,10 @@ using System.Text;
 
 namespace Notifier.Access.Callback;
 
-/// <summary>What the application is told of a visitor: all that it knows its sessions by, and nothing else.</summary>
+/// <summary>What Notifier sends to the application about a visitor: what identifies a session, and nothing else.</summary>
 internal sealed record CallbackRequest(string Cookies, string Origin, string Address)
 {
-    /// <summary>A hash: the cache keeps no cookie.</summary>
+    /// <summary>A hash, so that the cache contains no cookie.</summary>
     public string Key => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{Cookies}\n{Origin}\n{Address}")));
 
     public static CallbackRequest From(HttpContext context)
@@ -19,7 +19,7 @@ internal sealed record CallbackRequest(string Cookies, string Origin, string Add
             (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString());
     }
 
-    /// <summary>A GET, so that the application's ordinary session handling serves it, and no protection of forms stands in the way.</summary>
+    /// <summary>A GET, so that the application's usual session handling serves it, and its CSRF protection does not reject it.</summary>
     public HttpRequestMessage ToRequest(string url)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, url);

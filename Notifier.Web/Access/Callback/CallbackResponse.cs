@@ -6,11 +6,11 @@ namespace Notifier.Access.Callback;
 /// <summary><c>{"sub":"42","subscribe":["user.42.*"],"publish":[],"expiresIn":300}</c>: what the application grants.</summary>
 internal static class CallbackResponse
 {
-    private const string Nothing = "the application grants nothing";
+    private const string GrantsNothing = "the application grants nothing";
 
     private static readonly int MaxSeconds = (int)TimeSpan.FromDays(366).TotalSeconds;
 
-    /// <returns>Null when it is none, with what is wrong, for the operator.</returns>
+    /// <returns>Null if the answer is invalid; <paramref name="problem"/> says why, for the operator.</returns>
     public static Caller? Read(byte[] body, NameRules rules, DateTimeOffset now, out string problem)
     {
         try
@@ -20,7 +20,7 @@ internal static class CallbackResponse
         }
         catch (JsonException)
         {
-            problem = "its answer is not JSON";
+            problem = "the answer is not JSON";
             return null;
         }
     }
@@ -28,20 +28,20 @@ internal static class CallbackResponse
     private static Caller? Read(JsonElement answer, NameRules rules, DateTimeOffset now, out string problem)
     {
         var (subscribe, publish) = (new List<Name>(), new List<Name>());
-        problem = answer.ValueKind != JsonValueKind.Object ? "its answer is no JSON object"
-            : !HasSeconds(answer, out var seconds) ? $"expiresIn is missing in its answer: a whole number of seconds, 1 to {MaxSeconds}"
+        problem = answer.ValueKind != JsonValueKind.Object ? "the answer is not a JSON object"
+            : !HasSeconds(answer, out var seconds) ? $"expiresIn is missing or invalid in the answer: a whole number of seconds, 1 to {MaxSeconds}"
             : Names("subscribe", subscribe) ?? Names("publish", publish) ?? "";
         if (problem.Length > 0)
             return null;
         HasSeconds(answer, out seconds);
-        return new Caller(new Grant(subscribe, Nothing), new Grant(publish, Nothing))
+        return new Caller(new Grant(subscribe, GrantsNothing), new Grant(publish, GrantsNothing))
         {
             Subject = Subject(answer),
             Until = now.AddSeconds(seconds),
         };
 
         string? Names(string key, List<Name> names) =>
-            answer.TryGetProperty(key, out var list) && GrantedNames.Read(list, rules, names) is { } wrong ? $"{key} in its answer {wrong}" : null;
+            answer.TryGetProperty(key, out var list) && GrantedNames.Read(list, rules, names) is { } error ? $"{key} in the answer {error}" : null;
     }
 
     private static bool HasSeconds(JsonElement answer, out int seconds)
@@ -51,7 +51,7 @@ internal static class CallbackResponse
             && seconds >= 1 && seconds <= MaxSeconds;
     }
 
-    /// <summary>Keys of databases are numbers.</summary>
+    /// <summary>A string, or a number, because ids in databases are numbers.</summary>
     private static string? Subject(JsonElement answer) => !answer.TryGetProperty("sub", out var sub) ? null
         : sub.ValueKind == JsonValueKind.Number ? sub.GetRawText()
         : GrantedNames.Text(sub) is { Length: > 0 } text ? text

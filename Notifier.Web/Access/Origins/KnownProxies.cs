@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace Notifier.Access.Origins;
 
 /// <summary>
-/// Tells ASP.NET Core's middleware whom to believe: those configured and nobody else. That is not its own default, which
-/// believes this machine, nor that of ASPNETCORE_FORWARDEDHEADERS_ENABLED, which believes everybody.
+/// Makes ASP.NET Core's middleware trust only the configured proxies. Its own default also trusts this machine, and
+/// ASPNETCORE_FORWARDEDHEADERS_ENABLED makes it trust every client.
 /// </summary>
 internal sealed partial class KnownProxies(IOptions<ProxyOptions> proxies, ILogger<KnownProxies> logger)
     : IPostConfigureOptions<ForwardedHeadersOptions>
@@ -15,11 +15,11 @@ internal sealed partial class KnownProxies(IOptions<ProxyOptions> proxies, ILogg
     public void PostConfigure(string? name, ForwardedHeadersOptions options)
     {
         if (!proxies.Value.IsConfigured && options.ForwardedHeaders != ForwardedHeaders.None)
-            Log.EverybodyIsNot(logger);
+            Log.EnvironmentIgnored(logger);
         options.ForwardedHeaders = proxies.Value.IsConfigured
             ? ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost
             : ForwardedHeaders.None;
-        options.ForwardLimit = null;    // every hop has to be known
+        options.ForwardLimit = null;    // any number of proxies in a row, each of them known
         options.KnownProxies.Clear();
         options.KnownIPNetworks.Clear();
         foreach (var address in proxies.Value.KnownProxies)
@@ -28,21 +28,21 @@ internal sealed partial class KnownProxies(IOptions<ProxyOptions> proxies, ILogg
             options.KnownIPNetworks.Add(ParseNetwork(network)!.Value);
     }
 
-    /// <returns>Null when it is none. .NET takes 10.1 for 10.0.0.1.</returns>
+    /// <returns>Null if the text is not an address. (.NET would read 10.1 as 10.0.0.1.)</returns>
     public static IPAddress? ParseAddress(string text) =>
         IPAddress.TryParse(text, out var address)
         && (address.AddressFamily == AddressFamily.InterNetworkV6 || address.ToString() == text)
             ? address
             : null;
 
-    /// <returns>Null when it is none. .NET takes 172.16/12 for 172.0.0.0/12.</returns>
+    /// <returns>Null if the text is not a network. (.NET would read 172.16/12 as 172.0.0.0/12.)</returns>
     public static System.Net.IPNetwork? ParseNetwork(string text) =>
         System.Net.IPNetwork.TryParse(text, out var network) && ParseAddress(text.Split('/')[0]) is not null ? network : null;
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "ASPNETCORE_FORWARDEDHEADERS_ENABLED would have believed everybody, and does nothing here. "
+        [LoggerMessage(LogLevel.Warning, "ASPNETCORE_FORWARDEDHEADERS_ENABLED is ignored, because it trusts the headers of every client. "
             + "Set ForwardedHeaders:KnownProxies or ForwardedHeaders:KnownNetworks.")]
-        public static partial void EverybodyIsNot(ILogger logger);
+        public static partial void EnvironmentIgnored(ILogger logger);
     }
 }

@@ -7,19 +7,19 @@ using System.Text;
 namespace Notifier.Access.Origins;
 
 /// <summary>
-/// Where a page came from, as its browser says in the header <c>Origin</c> (RFC 6454, 6.2): scheme, host and port, or
-/// <c>null</c>. Two are equal when a browser would call them the same: case and default ports are folded, and names are
-/// in punycode. What it prints is made of its parts and harmless in a log, whatever the header was.
+/// Where a page came from, as the browser says in the header <c>Origin</c> (RFC 6454, 6.2): scheme, host and port, or
+/// <c>null</c>. Two origins are equal if a browser treats them as the same: case and default ports are normalized, and names are in
+/// punycode. <see cref="ToString"/> prints only parsed parts, so it is safe to log whatever the header was. Immutable.
 /// </summary>
 internal sealed record Origin
 {
-    /// <summary>What pages have that come from nowhere: a file on disk, a sandboxed frame.</summary>
+    /// <summary>The origin of pages without one: a file on disk, a sandboxed frame.</summary>
     public static readonly Origin Null = new("", "null", port: 0);
 
-    /// <summary>That of pages on disk, in browsers that do not say <c>null</c>.</summary>
+    /// <summary>The origin of files on disk in browsers that do not send <c>null</c>.</summary>
     public static readonly Origin File = new("file", "", port: 0);
 
-    /// <summary>A name has at most 253 characters (RFC 1035, 2.3.4); what is much longer is not worth keeping.</summary>
+    /// <summary>A host name has at most 253 characters (RFC 1035, 2.3.4).</summary>
     private const int MaxLength = 300;
 
     private static readonly SearchValues<char> SchemeCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789+-.");
@@ -34,22 +34,22 @@ internal sealed record Origin
     /// <summary>In lower case; empty for <see cref="Null"/>.</summary>
     public string Scheme { get; }
 
-    /// <summary>A name, or an address: one of IPv6 in brackets.</summary>
+    /// <summary>A name or an IP address; IPv6 in brackets.</summary>
     public string Host { get; }
 
-    /// <summary>Zero where there is none: with other schemes than http and https.</summary>
+    /// <summary>Zero for no port: only http and https have a default one.</summary>
     public int Port { get; }
 
-    /// <summary>Whether a web server can have served the page.</summary>
+    /// <summary>Whether the page came from a web server (http or https).</summary>
     public bool IsWeb => DefaultPort(Scheme) != 0;
 
-    /// <summary>Whether a web server on this very machine has: localhost and what is below it, 127.0.0.0/8 and [::1].</summary>
+    /// <summary>Whether the page came from a web server on this machine: localhost and its subdomains, 127.0.0.0/8 and [::1].</summary>
     public bool IsLoopback => IsWeb
         && (Host == "localhost"
             || Host.EndsWith(".localhost", StringComparison.Ordinal)
             || (IPAddress.TryParse(Host, out var address) && IPAddress.IsLoopback(address)));
 
-    /// <returns>Null when that is no origin: it has a path, user information, or is something else altogether.</returns>
+    /// <returns>Null if the text is not an origin, for example because it has a path or user information.</returns>
     public static Origin? Parse(string text)
     {
         if (text == "null")
@@ -61,13 +61,13 @@ internal sealed record Origin
     }
 
     /// <param name="scheme">In lower case.</param>
-    /// <param name="authority">A host, and perhaps a port, as in a header <c>Host</c>.</param>
-    /// <returns>Null when there is no such origin.</returns>
+    /// <param name="authority">A host and an optional port, as in the header <c>Host</c>.</param>
+    /// <returns>Null if the parts do not make an origin.</returns>
     public static Origin? Parse(string scheme, string authority)
     {
         if (scheme.Length + authority.Length > MaxLength)
             return null;
-        var end = PortBegins(authority);
+        var end = IndexOfPort(authority);
         var port = DefaultPort(scheme);
         if (end < authority.Length && !TryParsePort(authority.AsSpan(end + 1), out port))
             return null;
@@ -90,8 +90,8 @@ internal sealed record Origin
     private static bool IsScheme(string text) =>
         text.Length > 0 && char.IsAsciiLetterLower(text[0]) && !text.AsSpan().ContainsAnyExcept(SchemeCharacters);
 
-    /// <summary>The place of the colon, or the end. An IPv6 address has colons of its own, in brackets.</summary>
-    private static int PortBegins(string authority)
+    /// <summary>The index of the port's colon, or the end. The colons of an IPv6 address are in brackets.</summary>
+    private static int IndexOfPort(string authority)
     {
         var colon = authority.IndexOf(':', authority.LastIndexOf(']') + 1);
         return colon < 0 ? authority.Length : colon;
@@ -122,7 +122,7 @@ internal sealed record Origin
                 : null;
     }
 
-    /// <summary>As browsers send a name with other letters than a to z.</summary>
+    /// <summary>Converts a name that is not ASCII, as browsers do.</summary>
     private static string? ToPunycode(string host)
     {
         if (Ascii.IsValid(host))

@@ -3,69 +3,69 @@ using Microsoft.Extensions.Options;
 namespace Notifier.Access.Origins;
 
 /// <summary>
-/// Which pages may connect. A browser lets every page in the world open a WebSocket to us, with the visitor's cookies and from
-/// behind the visitor's firewall; only the header <c>Origin</c> tells them apart (RFC 6455, 10.2). What is no browser can say there what
-/// it likes: it is grants that keep it out.
+/// Which pages may connect. A browser lets any page open a WebSocket to Notifier, with the visitor's cookies and from behind the visitor's
+/// firewall; only the header <c>Origin</c> distinguishes the pages (RFC 6455, 10.2). Other clients can send any origin, so grants must
+/// restrict them.
 /// </summary>
 internal sealed partial class OriginRules(IOptions<AccessOptions> options, IHostEnvironment environment, ILogger<OriginRules> logger)
 {
-    /// <summary>Refused origins that are told at Warning: anybody can make up more, to fill the log and the memory.</summary>
-    private const int MaxTold = 100;
+    /// <summary>Only so many refused origins are logged at Warning, because clients can invent more and fill the log and the memory.</summary>
+    private const int MaxWarnings = 100;
 
     private readonly AllowedOrigin[] allowed = [.. options.Value.AllowedOrigins.Select(entry => AllowedOrigin.Parse(entry, out _)!)];
-    private readonly HashSet<string> told = [];
-    private readonly Lock telling = new();
+    private readonly HashSet<string> warned = [];
+    private readonly Lock gate = new();
 
-    /// <summary>Whether the page that a request is of may be served. Called by any thread.</summary>
-    /// <returns>Null when it may, or why not: for the client, who is told so after accepting.</returns>
+    /// <summary>Whether the page that sends the request may connect. Called by any thread.</summary>
+    /// <returns>Null if it may; else the reason, for the client.</returns>
     public string? Check(HttpRequest request)
     {
         var header = request.Headers.Origin;
         if (header.Count == 0)
-            return null;        // no browser: they always send one
+            return null;        // not a browser: browsers always send it
         if (header is not [{ } text] || Origin.Parse(text) is not { } origin)
-            return Malformed();
+            return OnMalformed();
         return IsOwn(origin, request) || IsOnThisMachine(origin) || allowed.Any(entry => entry.Contains(origin))
             ? null
-            : Refused(origin.ToString());
+            : OnRefused(origin.ToString());
     }
 
     /// <summary>
-    /// The host's missing port is that of the origin's own scheme, so that a proxy which ends TLS changes nothing. The header itself:
-    /// <see cref="HttpRequest.Host"/> throws when its punycode is wrong.
+    /// A host without a port gets the default port of the origin's scheme, so that a proxy may terminate TLS. Reads the header itself, because
+    /// <see cref="HttpRequest.Host"/> throws on invalid punycode.
     /// </summary>
     private static bool IsOwn(Origin origin, HttpRequest request) =>
         origin.IsWeb && origin == Origin.Parse(origin.Scheme, request.Headers.Host.ToString());
 
-    /// <summary>Whoever develops a page opens it from disk, or from a web server of another port.</summary>
+    /// <summary>During development, pages come from disk, or from a web server on another port.</summary>
     private bool IsOnThisMachine(Origin origin) =>
         environment.IsDevelopment() && (origin.IsLoopback || origin == Origin.Null || origin == Origin.File);
 
-    private string Malformed()
+    private string OnMalformed()
     {
         var level = LevelFor("malformed");
         Log.Malformed(logger, level);
         return "the Origin header is malformed";
     }
 
-    private string Refused(string origin)
+    private string OnRefused(string origin)
     {
         var level = LevelFor(origin);
         Log.Refused(logger, level, origin);
         return $"origin {origin} is not allowed: see Access:AllowedOrigins";
     }
 
-    /// <summary>The level for what may come again and again.</summary>
+    /// <summary>Warning for the first time, Debug for repetitions.</summary>
     private LogLevel LevelFor(string refused)
     {
-        lock (telling)
-            return told.Count < MaxTold && told.Add(refused) ? LogLevel.Warning : LogLevel.Debug;
+        lock (gate)
+            return warned.Count < MaxWarnings && warned.Add(refused) ? LogLevel.Warning : LogLevel.Debug;
     }
 
     private static partial class Log
     {
-        [LoggerMessage(Message = "Refused a page of the origin {Origin}. If it is yours, add it to Access:AllowedOrigins; "
-            + "if it is this server's own, a proxy in front changes the Host header (docs/proxies.md).")]
+        [LoggerMessage(Message = "Refused a page of the origin {Origin}. If the page is yours, add its origin to Access:AllowedOrigins; "
+            + "if it is this server's own page, a proxy in front changes the Host header (docs/proxies.md).")]
         public static partial void Refused(ILogger logger, LogLevel level, string origin);
 
         [LoggerMessage(Message = "Refused a connection whose Origin header is malformed.")]

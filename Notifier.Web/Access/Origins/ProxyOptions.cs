@@ -4,8 +4,8 @@ using Notifier.Configuration;
 namespace Notifier.Access.Origins;
 
 /// <summary>
-/// <c>ForwardedHeaders</c>: the proxies in front of this server, whose <c>X-Forwarded-For</c>, <c>-Proto</c> and <c>-Host</c> are
-/// believed. Without any, these headers mean nothing: everybody can send them.
+/// <c>ForwardedHeaders</c>: the proxies in front of this server. Notifier trusts their <c>X-Forwarded-For</c>, <c>-Proto</c> and
+/// <c>-Host</c>, and ignores these headers from others, because any client can send them.
 /// </summary>
 public sealed class ProxyOptions
 {
@@ -13,16 +13,16 @@ public sealed class ProxyOptions
     public string[] KnownProxies { get; set; } = [];
 
     /// <summary>
-    /// Networks in which nobody but proxies can reach this server, such as <c>10.0.0.0/8</c> or <c>fd00::/8</c>. Anything else stops
-    /// the process. Default none.
+    /// Networks from which only proxies can reach this server, such as <c>10.0.0.0/8</c> or <c>fd00::/8</c>. Anything else stops the
+    /// process. Default none.
     /// </summary>
     public string[] KnownNetworks { get; set; } = [];
 
-    /// <summary>Whether the address of a request is the visitor's. If not, it may be a proxy's that thousands share.</summary>
+    /// <summary>Whether a request's address is the client's own. If not, it may be that of a proxy that thousands of clients share.</summary>
     public bool IsConfigured => KnownProxies.Length > 0 || KnownNetworks.Length > 0;
 }
 
-/// <summary>Stops the process when a proxy has no address that could be.</summary>
+/// <summary>Stops the process if an entry is not a valid address or network.</summary>
 internal sealed class ProxyValidator(IConfiguration configuration) : IValidateOptions<ProxyOptions>
 {
     public ValidateOptionsResult Validate(string? name, ProxyOptions options)

@@ -7,7 +7,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace Notifier.Access.Tokens;
 
-/// <summary>Makes of <c>Access:Tokens</c> what Microsoft's JwtBearer validates by. Files are read once, at the start.</summary>
+/// <summary>Turns <c>Access:Tokens</c> into the validation parameters of Microsoft's JwtBearer. Files are read once, at the start.</summary>
 internal sealed class JwtBearerSetup(IOptions<AccessOptions> access, TimeProvider time) : IConfigureOptions<JwtBearerOptions>
 {
     public static readonly string[] Hmac = [SecurityAlgorithms.HmacSha256, SecurityAlgorithms.HmacSha384, SecurityAlgorithms.HmacSha512];
@@ -27,17 +27,17 @@ internal sealed class JwtBearerSetup(IOptions<AccessOptions> access, TimeProvide
         if (tokens.Authority.Length > 0)
         {
             options.Authority = tokens.Authority;
-            // On this very machine there is nobody to listen in.
+            // Traffic within this machine cannot be intercepted.
             options.RequireHttpsMetadata = !IsLoopback(tokens.Authority);
         }
         options.TokenValidationParameters = new TokenValidationParameters
         {
-            LifetimeValidator = (from, until, _, _) => Lives(from, until, time.GetUtcNow().UtcDateTime),
+            LifetimeValidator = (from, until, _, _) => IsWithinLifetime(from, until, time.GetUtcNow().UtcDateTime),
             RequireSignedTokens = true,
-            // By these alone: what a token says of itself decides nothing.
+            // Never by the algorithm that the token itself names.
             ValidAlgorithms = tokens.Algorithms is [_, ..] some ? some : tokens.Secret.Length > 0 ? [SecurityAlgorithms.HmacSha256] : PublicKey,
             ValidateIssuerSigningKey = true,
-            IssuerSigningKeys = Read(tokens, out _),
+            IssuerSigningKeys = ReadKeys(tokens, out _),
             ValidateIssuer = tokens.Issuer.Length + tokens.Authority.Length > 0,
             ValidIssuer = tokens.Issuer.Length > 0 ? tokens.Issuer : null,
             ValidateAudience = tokens.Audience.Length > 0,
@@ -45,10 +45,10 @@ internal sealed class JwtBearerSetup(IOptions<AccessOptions> access, TimeProvide
         };
     }
 
-    /// <param name="tokens">Which of its keys are set.</param>
-    /// <param name="error">What is wrong with them.</param>
-    /// <returns>Those that are known now: none where an authority is asked for them.</returns>
-    public static IReadOnlyList<SecurityKey> Read(TokenOptions tokens, out string error)
+    /// <param name="tokens">Says where the keys are.</param>
+    /// <param name="error">What is wrong with the keys; else empty.</param>
+    /// <returns>The keys; none with an authority, which is asked when the first token arrives.</returns>
+    public static IReadOnlyList<SecurityKey> ReadKeys(TokenOptions tokens, out string error)
     {
         error = "";
         try
@@ -61,27 +61,27 @@ internal sealed class JwtBearerSetup(IOptions<AccessOptions> access, TimeProvide
                 return [];
             var keys = new JsonWebKeySet(File.ReadAllText(tokens.JwksFile)).GetSigningKeys().Where(static key => key is not SymmetricSecurityKey).ToList();
             if (keys.Count == 0)
-                error = "it has no public key of RSA or an elliptic curve";
+                error = "the file has no public RSA or elliptic-curve key";
             return keys;
         }
-        catch (Exception wrong) when (wrong is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            error = wrong.Message.TrimEnd('.');
+            error = failure.Message.TrimEnd('.');
         }
-        catch (Exception wrong) when (wrong is ArgumentException or CryptographicException or System.Text.Json.JsonException)
+        catch (Exception failure) when (failure is ArgumentException or CryptographicException or System.Text.Json.JsonException)
         {
             error = tokens.JwksFile.Length > 0
-                ? "it is no JSON Web Key Set: {\"keys\":[…]}"
-                : "it holds no PEM of a public key (-----BEGIN PUBLIC KEY-----) or certificate";
+                ? "the file is not a JSON Web Key Set: {\"keys\":[…]}"
+                : "the file has no public key (-----BEGIN PUBLIC KEY-----) or certificate in PEM";
         }
         return [];
     }
 
     /// <summary>
-    /// As the library would do it, which has only the machine's own clock. The skew is never added to what the token says: that may be at
-    /// the end of time already, and the library itself has the beginning of time stand for an <c>nbf</c> that is not there.
+    /// The library's own check, but with our clock: the library always uses the machine's. The skew is never added to the token's times, because
+    /// the sum could overflow: a token may expire at the end of time, and the library sets a missing <c>nbf</c> to its beginning.
     /// </summary>
-    private static bool Lives(DateTime? from, DateTime? until, DateTime now)
+    private static bool IsWithinLifetime(DateTime? from, DateTime? until, DateTime now)
     {
         if (until is null)
             throw new SecurityTokenNoExpirationException();
@@ -103,7 +103,7 @@ internal sealed class JwtBearerSetup(IOptions<AccessOptions> access, TimeProvide
                 ?? certificate.PublicKey.GetECDsaPublicKey()?.ExportSubjectPublicKeyInfoPem()
                 ?? "";
         }
-        // A private key has no business here: who verifies needs none, and ImportFromPem would take it.
+        // ImportFromPem would accept a private key, but verifying needs none, and it should not lie on this server.
         if (pem.Contains("PRIVATE KEY", StringComparison.Ordinal))
             throw new ArgumentException("a private key", nameof(pem));
         try

@@ -8,57 +8,57 @@ using Notifier.Configuration;
 namespace Notifier.Access.Tokens;
 
 /// <summary>
-/// An OpenID Connect provider (<c>Access:Tokens:Authority</c>): what its tokens are checked by, as it says itself. It is asked when that is first
-/// needed, each hour, and when a token is signed with a key that is not known. Thread-safe.
+/// The keys and the issuer of an OpenID Connect provider (<c>Access:Tokens:Authority</c>), fetched from the provider: at the first token, each hour,
+/// and when a token is signed with an unknown key. Thread-safe.
 /// </summary>
 /// <remarks>
-/// In place of the library's own keeper of keys, which refuses the first tokens after a change of keys (it asks behind their back), and has all who
-/// wait for a provider that does not answer ask it one after the other. What is asked, and how it is read, is the library's.
+/// Replaces the library's <c>ConfigurationManager</c>. After the provider has changed its keys, that one refuses the first tokens, because it refreshes in
+/// the background; and if the provider does not answer, it lets all waiting callers retry one after the other. The request and its parsing are the library's.
 /// </remarks>
 internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider time, ILogger logger)
 {
-    /// <summary>A visitor waits for it.</summary>
+    /// <summary>Short, because a connecting client waits for it.</summary>
     public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan RefreshEvery = TimeSpan.FromHours(1);
 
-    /// <summary>Anybody can make up the name of a key. A provider that has changed them is found out within this time.</summary>
+    /// <summary>Limits how often invented key ids cause a request. New keys are found within this time.</summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(30);
 
     private readonly Lock gate = new();
     private readonly LogThrottle failures = new(time);
     private readonly HttpDocumentRetriever retriever = new(bearer.Backchannel) { RequireHttps = bearer.RequireHttpsMetadata };
-    private TokenValidationParameters? known;
-    private DateTimeOffset dueAt;
-    private DateTimeOffset mayRetryAt;
+    private TokenValidationParameters? current;
+    private DateTimeOffset refreshAt;
+    private DateTimeOffset retryAt;
     private Task<TokenValidationParameters?>? refreshing;
 
-    /// <summary>What tokens are checked by. Only who comes before the provider has ever answered waits for it.</summary>
-    /// <returns>Null when it does not answer.</returns>
-    public Task<TokenValidationParameters?> ParametersAsync()
+    /// <summary>The parameters to validate tokens with. Waits for the provider only until its first answer.</summary>
+    /// <returns>Null if the provider does not answer.</returns>
+    public Task<TokenValidationParameters?> GetParametersAsync()
     {
         lock (gate)
         {
-            if (time.GetUtcNow() >= dueAt || known is null)
+            if (time.GetUtcNow() >= refreshAt || current is null)
                 Refresh();
-            return known is null ? refreshing! : Task.FromResult<TokenValidationParameters?>(known);
+            return current is null ? refreshing! : Task.FromResult<TokenValidationParameters?>(current);
         }
     }
 
-    /// <summary>Asks whether the provider has other keys by now than those that a signature was none of.</summary>
-    /// <returns>Null when there are none, or it was asked just before.</returns>
-    public async Task<TokenValidationParameters?> NewerAsync(TokenValidationParameters tried)
+    /// <summary>Fetches the keys again, because a token's key is not among those of <paramref name="tried"/>.</summary>
+    /// <returns>Null if the provider has no other keys, or was asked less than 30 s ago.</returns>
+    public async Task<TokenValidationParameters?> GetNewerParametersAsync(TokenValidationParameters tried)
     {
         Task<TokenValidationParameters?> answer;
         lock (gate)
         {
-            if (known != tried)
-                return known;
+            if (current != tried)
+                return current;
             if (refreshing is null)
             {
-                if (time.GetUtcNow() < mayRetryAt)
+                if (time.GetUtcNow() < retryAt)
                     return null;
-                mayRetryAt = time.GetUtcNow() + RetryAfter;
+                retryAt = time.GetUtcNow() + RetryAfter;
                 Refresh();
             }
             answer = refreshing!;
@@ -66,7 +66,7 @@ internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider t
         return await answer is { } newer && newer != tried ? newer : null;
     }
 
-    /// <summary>Under the lock: one question at a time, whose answer is for all.</summary>
+    /// <summary>To be called under the lock. One request at a time, whose answer all callers share.</summary>
     private void Refresh() => refreshing ??= Task.Run(RefreshAsync);
 
     private async Task<TokenValidationParameters?> RefreshAsync()
@@ -75,9 +75,9 @@ internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider t
         lock (gate)
         {
             refreshing = null;
-            dueAt = time.GetUtcNow() + (answer is null ? RetryAfter : RefreshEvery);
-            // What was said before is better than nothing.
-            return known = answer ?? known;
+            refreshAt = time.GetUtcNow() + (answer is null ? RetryAfter : RefreshEvery);
+            // Without an answer, the previous keys stay valid.
+            return current = answer ?? current;
         }
     }
 
@@ -86,26 +86,26 @@ internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider t
         using var limit = new CancellationTokenSource(Timeout, time);
         try
         {
-            var said = await OpenIdConnectConfigurationRetriever.GetAsync(bearer.MetadataAddress, retriever, limit.Token);
-            var keys = said.SigningKeys.Where(static key => key is not SymmetricSecurityKey).ToList();
+            var provider = await OpenIdConnectConfigurationRetriever.GetAsync(bearer.MetadataAddress, retriever, limit.Token);
+            var keys = provider.SigningKeys.Where(static key => key is not SymmetricSecurityKey).ToList();
             if (keys.Count == 0)
-                return Failed("it shows no public key");
+                return OnFailure("the provider has no public key");
             var parameters = bearer.TokenValidationParameters.Clone();
             parameters.IssuerSigningKeys = keys;
-            parameters.ValidIssuer ??= said.Issuer;
+            parameters.ValidIssuer ??= provider.Issuer;
             return parameters;
         }
         catch (OperationCanceledException)
         {
-            return Failed($"it took longer than {Timeout.TotalSeconds} s");
+            return OnFailure($"no answer within {Timeout.TotalSeconds} s");
         }
         catch (Exception error) when (error is IOException or HttpRequestException or InvalidOperationException or ArgumentException or JsonException)
         {
-            return Failed((error.InnerException ?? error).Message);
+            return OnFailure((error.InnerException ?? error).Message);
         }
     }
 
-    private TokenValidationParameters? Failed(string reason)
+    private TokenValidationParameters? OnFailure(string reason)
     {
         if (failures.IsDue(out var count))
             Log.Unreachable(logger, count, reason.TrimEnd('.'));
@@ -114,7 +114,7 @@ internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider t
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "{Count} times since this was last said: Access:Tokens:Authority cannot be asked for its keys: {Reason}.")]
+        [LoggerMessage(LogLevel.Warning, "The keys of Access:Tokens:Authority cannot be fetched: {Reason}. Failures since the last such warning: {Count}.")]
         public static partial void Unreachable(ILogger logger, int count, string reason);
     }
 }

@@ -8,20 +8,20 @@ using Notifier.Names;
 namespace Notifier.Access.Tokens;
 
 /// <summary>
-/// Makes visitors of tokens. Signature, issuer, audience and times are Microsoft's JwtBearer's to judge, set up by
-/// <see cref="JwtBearerSetup"/>; called from here and not from its middleware, for tokens come within a connection too. Thread-safe.
+/// Identifies callers by their tokens. Microsoft's JwtBearer checks signature, issuer, audience and times, set up by
+/// <see cref="JwtBearerSetup"/>. It is called directly and not as middleware, because clients also send tokens over a connection. Thread-safe.
 /// </summary>
 internal sealed class TokenAuthentication
 {
-    /// <summary>Longer ones are not looked at. A frame may hold half of it, headers twice.</summary>
+    /// <summary>Longer tokens are malformed. Twice the default for a frame, and half of what fits into headers.</summary>
     private const int MaxCharacters = 16 * 1024;
 
-    private const string Nothing = "the token grants nothing";
+    private const string GrantsNothing = "the token grants nothing";
 
     private readonly NameRules rules;
     private readonly TimeProvider time;
     private readonly RecentDisconnections disconnections;
-    private readonly bool mayHaveAudience;
+    private readonly bool hasAudience;
     private readonly NameTemplate[] subscribe;
     private readonly NameTemplate[] publish;
     private readonly JsonWebTokenHandler handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = MaxCharacters };
@@ -35,56 +35,56 @@ internal sealed class TokenAuthentication
         (this.rules, this.disconnections, this.time) = (rules, disconnections, time);
         var tokens = access.Value.Tokens;
         IsEnabled = tokens.IsEnabled;
-        mayHaveAudience = tokens.Audience.Length > 0;
+        hasAudience = tokens.Audience.Length > 0;
         subscribe = [.. tokens.Subscribe.Select(template => NameTemplate.Parse(template, rules, out _)!)];
         publish = [.. tokens.Publish.Select(template => NameTemplate.Parse(template, rules, out _)!)];
         parameters = IsEnabled ? bearer.Value.TokenValidationParameters : new();
         authority = tokens.Authority.Length > 0 ? new OpenIdKeys(bearer.Value, time, logger) : null;
     }
 
-    /// <summary>Whether any token is taken.</summary>
+    /// <summary>Whether this server accepts tokens.</summary>
     public bool IsEnabled { get; }
 
-    /// <summary>Who shows this token; or what is wrong with it, of which nothing is repeated.</summary>
+    /// <summary>Identifies the caller, or says what is wrong with the token without quoting it.</summary>
     public async ValueTask<AuthenticationResult> AuthenticateAsync(string token)
     {
         if (!IsEnabled)
-            return AccessRefusal.Unauthorized("this server takes no tokens: see Access:Tokens");
-        var knownAsOf = disconnections.Count;
-        if ((authority is null ? parameters : await authority.ParametersAsync()) is not { } by)
-            return AccessRefusal.Unavailable("the token cannot be checked: the server does not reach the authority; try again");
-        var result = await handler.ValidateTokenAsync(token, by);
-        if (authority is not null && result.Exception is SecurityTokenInvalidSignatureException && await authority.NewerAsync(by) is { } newer)
+            return AccessRefusal.Unauthorized("this server accepts no tokens: see Access:Tokens");
+        var disconnectionsBefore = disconnections.Count;
+        if ((authority is null ? parameters : await authority.GetParametersAsync()) is not { } known)
+            return AccessRefusal.Unavailable("the token cannot be verified: the server cannot reach the authority; try again");
+        var result = await handler.ValidateTokenAsync(token, known);
+        if (authority is not null && result.Exception is SecurityTokenInvalidSignatureException && await authority.GetNewerParametersAsync(known) is { } newer)
             result = await handler.ValidateTokenAsync(token, newer);
         if (!result.IsValid)
             return AccessRefusal.Unauthorized(Describe(result.Exception));
         var valid = (JsonWebToken)result.SecurityToken;
-        if (!mayHaveAudience && valid.Audiences.Any())
-            return AccessRefusal.Unauthorized("the token is for somebody (aud), and nobody said that it is this server: see Access:Tokens:Audience");
-        return CallerFrom(valid, knownAsOf);
+        if (!hasAudience && valid.Audiences.Any())
+            return AccessRefusal.Unauthorized("the token has an audience (aud), but this server has none configured: see Access:Tokens:Audience");
+        return CallerFrom(valid, disconnectionsBefore);
     }
 
-    private AuthenticationResult CallerFrom(JsonWebToken token, long knownAsOf)
+    private AuthenticationResult CallerFrom(JsonWebToken token, long disconnectionsBefore)
     {
-        // Not through the library's own look at claims, which turns them into something else, or passes them over.
+        // The library's own view of the claims converts some of them, and skips others.
         using var claims = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(token.EncodedPayload));
-        if (Names(claims.RootElement, "subscribe", subscribe, out var heard) is { } problem)
+        if (ReadNames(claims.RootElement, "subscribe", subscribe, out var toSubscribe) is { } problem)
             return AccessRefusal.Unauthorized(problem);
-        if (Names(claims.RootElement, "publish", publish, out var said) is { } other)
+        if (ReadNames(claims.RootElement, "publish", publish, out var toPublish) is { } other)
             return AccessRefusal.Unauthorized(other);
-        // What comes within the skew after its end has that long; what is there goes when its token says.
+        // A token that arrives within the skew after its expiry is valid until the skew ends; every other one until its expiry.
         var end = new DateTimeOffset(token.ValidTo, TimeSpan.Zero);
-        return new Caller(new Grant(heard, Nothing), new Grant(said, Nothing))
+        return new Caller(new Grant(toSubscribe, GrantsNothing), new Grant(toPublish, GrantsNothing))
         {
             Subject = Text(claims.RootElement, "sub") is { Length: > 0 } subject ? subject : null,
             Until = end > time.GetUtcNow() ? end : end + TokenOptions.ClockSkew,
-            KnownAsOf = knownAsOf,
+            DisconnectionsBefore = disconnectionsBefore,
         };
     }
 
-    /// <summary>What the token grants by a claim of its own, and what the configuration grants for others of its claims.</summary>
+    /// <summary>Collects the names that the token's own claim lists, and those that the configuration's templates grant.</summary>
     /// <returns>Null, or what is wrong with the claim.</returns>
-    private string? Names(JsonElement claims, string claim, NameTemplate[] templates, out List<Name> names)
+    private string? ReadNames(JsonElement claims, string claim, NameTemplate[] templates, out List<Name> names)
     {
         names = [];
         foreach (var template in templates)
@@ -97,7 +97,7 @@ internal sealed class TokenAuthentication
             : null;
     }
 
-    /// <summary>A claim as it goes into a name: a text, or a whole number.</summary>
+    /// <summary>A claim's value for a template: a string or a number.</summary>
     private static string? Text(JsonElement claims, string claim) => !claims.TryGetProperty(claim, out var value) ? null
         : value.ValueKind == JsonValueKind.Number ? value.GetRawText()
         : GrantedNames.Text(value);
@@ -106,12 +106,12 @@ internal sealed class TokenAuthentication
     {
         SecurityTokenExpiredException => "the token has expired",
         SecurityTokenNotYetValidException => "the token is not valid yet (nbf)",
-        SecurityTokenNoExpirationException => "the token has no end (exp)",
-        SecurityTokenInvalidLifetimeException => "the token ends before it begins (exp, nbf)",
+        SecurityTokenNoExpirationException => "the token has no expiry (exp)",
+        SecurityTokenInvalidLifetimeException => "the token expires before it becomes valid (exp, nbf)",
         SecurityTokenInvalidAudienceException => "the token is not for this server (aud)",
-        SecurityTokenInvalidIssuerException => "the token is of another issuer (iss)",
-        SecurityTokenInvalidAlgorithmException => "the token is signed in a way that is not allowed (alg)",
-        SecurityTokenInvalidSignatureException => "the token is not signed with a key that is known here",
+        SecurityTokenInvalidIssuerException => "the token is from another issuer (iss)",
+        SecurityTokenInvalidAlgorithmException => "the token is signed with an algorithm that is not allowed (alg)",
+        SecurityTokenInvalidSignatureException => "the token is not signed with a key that this server knows",
         _ => "the token is malformed",
     };
 }

@@ -4,7 +4,7 @@ using Notifier.Names;
 
 namespace Notifier.Access.Tokens;
 
-/// <summary>What <c>Access:Tokens</c> may be.</summary>
+/// <summary>Validates <c>Access:Tokens</c>.</summary>
 internal static class TokenRules
 {
     private const string Key = "Access:Tokens";
@@ -16,36 +16,36 @@ internal static class TokenRules
             .. new[] { ("Secret", tokens.Secret), ("PublicKeyFile", tokens.PublicKeyFile), ("JwksFile", tokens.JwksFile), ("Authority", tokens.Authority) }
                 .Where(static source => source.Item2.Length > 0).Select(static source => $"{Key}:{source.Item1}")];
         errors.List(configuration, $"{Key}:Algorithms")
-            .Must(set.Length <= 1, $"{string.Join(" and ", set)} are both set; one of them is allowed.")
-            .Must(set.Length > 0 || !SaysMore(tokens), $"{Key} has no key to check tokens with: set {Key}:Secret, :PublicKeyFile, :JwksFile or :Authority.")
+            .Must(set.Length <= 1, $"{string.Join(" and ", set)} are both set; keep only one of them.")
+            .Must(set.Length > 0 || !HasOtherSettings(tokens), $"{Key} has no key to verify tokens with: set {Key}:Secret, :PublicKeyFile, :JwksFile or :Authority.")
             .Must(
                 tokens.Secret.Length == 0 || Encoding.UTF8.GetByteCount(tokens.Secret) >= MinSecretBytes,
-                $"{Key}:Secret has {Encoding.UTF8.GetByteCount(tokens.Secret)} bytes; at least {MinSecretBytes} are needed, such as of: openssl rand -base64 48.")
+                $"{Key}:Secret has {Encoding.UTF8.GetByteCount(tokens.Secret)} bytes; at least {MinSecretBytes} are required; generate one, for example with: openssl rand -base64 48.")
             .Must(
                 set.Length != 1 || tokens.Secret.Length > 0 || tokens.Audience.Length > 0,
-                $"{Key}:Audience is empty; with {set.FirstOrDefault()} it is needed, for who signs may sign tokens for others too.")
+                $"{Key}:Audience is empty; set it, because the signer of {set.FirstOrDefault()} may issue tokens for other services too.")
             .Must(
                 tokens.Authority.Length == 0 || IsAuthority(tokens.Authority),
-                $"{Key}:Authority is \"{tokens.Authority}\"; an address such as https://login.example.com/ is allowed (http on this machine only).")
+                $"{Key}:Authority is \"{tokens.Authority}\"; set an address such as https://login.example.com/ (http only for this machine).")
             .Templates(configuration, $"{Key}:Subscribe", tokens.Subscribe, rules)
             .Templates(configuration, $"{Key}:Publish", tokens.Publish, rules);
         var allowed = tokens.Secret.Length > 0 ? JwtBearerSetup.Hmac : JwtBearerSetup.PublicKey;
         for (var i = 0; i < tokens.Algorithms.Length; i++)
         {
-            // HMAC beside a public key would have everybody sign with what everybody knows.
+            // With HMAC and a public key, anyone could sign tokens: the key is no secret.
             errors.Must(
                 allowed.Contains(tokens.Algorithms[i]),
                 $"{Key}:Algorithms:{i} is \"{tokens.Algorithms[i]}\"; {string.Join(", ", allowed)} are allowed with {set.FirstOrDefault() ?? "a public key"}.");
         }
         if (set.Length == 1)
         {
-            var keys = JwtBearerSetup.Read(tokens, out var wrong);
-            errors.Must(wrong.Length == 0, $"{set[0]} is \"{(tokens.Secret.Length > 0 ? "" : tokens.PublicKeyFile + tokens.JwksFile)}\": {wrong}.");
+            _ = JwtBearerSetup.ReadKeys(tokens, out var error);
+            errors.Must(error.Length == 0, $"{set[0]} is \"{(tokens.Secret.Length > 0 ? "" : tokens.PublicKeyFile + tokens.JwksFile)}\": {error}.");
         }
         return errors;
     }
 
-    private static bool SaysMore(TokenOptions tokens) =>
+    private static bool HasOtherSettings(TokenOptions tokens) =>
         tokens.AllowTokenInQuery || tokens.Cookie.Length + tokens.Subscribe.Length + tokens.Publish.Length + tokens.Algorithms.Length > 0;
 
     private static bool IsAuthority(string address) => Uri.TryCreate(address, UriKind.Absolute, out var uri)

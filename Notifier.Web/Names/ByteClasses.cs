@@ -1,22 +1,22 @@
 namespace Notifier.Names;
 
 /// <summary>
-/// The bytes, in classes that none of some sets can tell apart: what holds for one byte of a class holds for all of it, so a
-/// search needs to try only one.
+/// Divides the bytes into equivalence classes: each of the given sets contains all bytes of a class or none of them. So a search needs to
+/// try only one byte per class.
 /// </summary>
 internal static class ByteClasses
 {
-    /// <summary>All bytes; the ones that people read and write most come first.</summary>
+    /// <summary>All bytes, the most readable ones first.</summary>
     private static readonly byte[] ByReadability = [.. Enumerable.Range(0, 256).Select(value => (byte)value).OrderBy(Unreadability)];
 
-    /// <summary>One byte of each class, the most readable one.</summary>
+    /// <summary>The most readable byte of each class.</summary>
     public static byte[] Representatives(IEnumerable<ByteSet> sets)
     {
         var classOf = new int[256];
         var count = 1;
         foreach (var set in sets.Distinct())
         {
-            // Each class that the set cuts in two becomes two.
+            // A class that is only partly in the set is split in two.
             var split = new Dictionary<int, int>();
             for (var value = 0; value < 256; value++)
             {
@@ -30,8 +30,8 @@ internal static class ByteClasses
         return [.. ByReadability.DistinctBy(value => classOf[value])];
     }
 
-    /// <param name="set">Not an empty one.</param>
-    public static byte MaxReadable(ByteSet set) => Array.Find(ByReadability, set.Contains);
+    /// <param name="set">Must not be empty.</param>
+    public static byte MostReadable(ByteSet set) => Array.Find(ByReadability, set.Contains);
 
     private static int Unreadability(byte value) => value switch
     {

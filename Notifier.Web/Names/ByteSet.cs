@@ -1,6 +1,6 @@
 namespace Notifier.Names;
 
-/// <summary>Some of the 256 bytes: what one place of a pattern accepts.</summary>
+/// <summary>A set of byte values: what one token of a pattern accepts.</summary>
 internal readonly record struct ByteSet
 {
     private readonly UInt128 low;
@@ -24,7 +24,7 @@ internal readonly record struct ByteSet
     public bool Contains(byte value) =>
         ((value < 128 ? low >> value : high >> (value - 128)) & UInt128.One) != UInt128.Zero;
 
-    /// <summary>Whether there is exactly one byte in it.</summary>
+    /// <summary>Whether the set has exactly one byte.</summary>
     public bool IsSingle(out byte value)
     {
         value = (byte)(low != UInt128.Zero ? UInt128.TrailingZeroCount(low) : 128 + UInt128.TrailingZeroCount(high));

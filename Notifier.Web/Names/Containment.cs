@@ -1,23 +1,23 @@
 namespace Notifier.Names;
 
-/// <summary>Whether patterns together match all that another one matches.</summary>
-/// <param name="Holds">They do; proven, not sampled.</param>
-/// <param name="CounterExample">A channel that the one matches and none of them does.</param>
+/// <summary>Whether the granted patterns together match every channel that a requested pattern matches.</summary>
+/// <param name="Holds">They do. This is proven, not sampled.</param>
+/// <param name="CounterExample">A channel that the requested pattern matches, and none of the granted ones.</param>
 internal readonly record struct Containment(bool Holds, byte[]? CounterExample)
 {
     /// <summary>Neither proven nor disproven within the bounds of <see cref="ContainmentSearch"/>.</summary>
     public bool IsTooComplex => !Holds && CounterExample is null;
 
-    /// <param name="asked">The one.</param>
-    /// <param name="granted">Those that are to match all of it; a channel is a pattern of one.</param>
-    public static Containment Prove(RedisPattern asked, IEnumerable<RedisPattern> granted)
+    /// <param name="requested">The requested pattern.</param>
+    /// <param name="granted">The granted patterns; a granted channel is a pattern that matches one channel.</param>
+    public static Containment Prove(RedisPattern requested, IEnumerable<RedisPattern> granted)
     {
-        if (asked.MatchesNothing)
+        if (requested.MatchesNothing)
             return new(Holds: true, null);
-        // Those that begin otherwise have no channel in common with it.
-        RedisPattern[] relevant = [.. granted.Where(pattern => BeginAlike(pattern.LiteralPrefix, asked.LiteralPrefix))];
-        var tokens = asked.Tokens();
-        // A word that a reader knows is the better counter-example, and most refusals need no search.
+        // Patterns with a different prefix match no channel that the requested one matches.
+        RedisPattern[] relevant = [.. granted.Where(pattern => PrefixesAgree(pattern.LiteralPrefix, requested.LiteralPrefix))];
+        var tokens = requested.Tokens();
+        // Most refusals need no search, and a readable word is a better counter-example than one that a search finds.
         var sample = Sample(tokens);
         if (!Array.Exists(relevant, pattern => pattern.Matches(sample)))
             return new(Holds: false, sample);
@@ -26,25 +26,25 @@ internal readonly record struct Containment(bool Holds, byte[]? CounterExample)
             : new ContainmentSearch(tokens, relevant).Run();
     }
 
-    private static bool BeginAlike(ReadOnlySpan<byte> one, ReadOnlySpan<byte> other) =>
+    private static bool PrefixesAgree(ReadOnlySpan<byte> one, ReadOnlySpan<byte> other) =>
         one.Length <= other.Length ? other.StartsWith(one) : one.StartsWith(other);
 
     /// <summary>
-    /// Whether the granted pattern alone contains the asked one place by place: a star may stand for any of its places, and every other
-    /// place for one that accepts no more. That is enough for nearly all that is allowed, and never takes long.
+    /// Whether the granted pattern alone covers the requested one, token by token: a star covers any number of tokens, and every other token
+    /// covers one that accepts no other bytes. That proves nearly all allowed requests, in time proportional to the product of the lengths.
     /// </summary>
-    private static bool Covers(RedisPattern.PatternToken[] granted, RedisPattern.PatternToken[] asked)
+    private static bool Covers(RedisPattern.PatternToken[] granted, RedisPattern.PatternToken[] requested)
     {
-        // For each number of places at the end of the asked one: whether those at the end of the granted one cover them.
-        var covered = new bool[asked.Length + 1];
+        // covered[n]: the last n requested tokens are covered by the granted tokens visited so far.
+        var covered = new bool[requested.Length + 1];
         covered[0] = true;
         for (var token = granted.Length - 1; token >= 0; token--)
         {
             var before = covered[0];
             covered[0] = before && granted[token].IsStar;
-            for (var count = 1; count <= asked.Length; count++)
+            for (var count = 1; count <= requested.Length; count++)
             {
-                var first = asked[^count];
+                var first = requested[^count];
                 var now = granted[token].IsStar
                     ? covered[count] || covered[count - 1]
                     : before && !first.IsStar && first.Accepts.IsWithin(granted[token].Accepts);
@@ -52,7 +52,7 @@ internal readonly record struct Containment(bool Holds, byte[]? CounterExample)
                 covered[count] = now;
             }
         }
-        return covered[asked.Length];
+        return covered[requested.Length];
     }
 
     private static byte[] Sample(RedisPattern.PatternToken[] tokens)
@@ -63,7 +63,7 @@ internal readonly record struct Containment(bool Holds, byte[]? CounterExample)
             if (token.IsStar)
                 sample.AddRange("other"u8);
             else
-                sample.Add(ByteClasses.MaxReadable(token.Accepts));
+                sample.Add(ByteClasses.MostReadable(token.Accepts));
         }
         return [.. sample];
     }

@@ -1,69 +1,69 @@
 namespace Notifier.Names;
 
 /// <summary>
-/// Looks for the shortest channel that the asked pattern matches and none of the granted ones does: breadth first over pairs of a
-/// position in the asked pattern and the set of positions in the granted ones that the bytes so far have led to.
+/// Searches for the shortest channel that the requested pattern matches and no granted one: breadth first over states. A state is a
+/// position in the requested pattern, and the set of positions in the granted patterns that the same bytes lead to. For one thread.
 /// </summary>
 /// <remarks>
-/// Making deterministic automata of patterns explodes. Here a pair is left out when one at the same position with fewer
-/// granted positions was seen: whatever gets away from the grants from there gets away from fewer of them too. With ordinary
-/// grants some hundred pairs are left; where more than the bound are, a hostile pair was constructed, and that is the answer.
+/// Converting patterns to deterministic automata can take exponential space. The search skips a state if it has visited one at the same
+/// position with a subset of its granted positions: a channel that the larger set does not match is not matched by the subset either.
+/// With ordinary grants about a hundred states remain. More than the bound means a pattern made to be expensive, and the result is "too complex".
 /// </remarks>
 internal sealed class ContainmentSearch
 {
-    private const int MaxPairs = 2_000;
+    private const int MaxStates = 2_000;
 
-    /// <summary>Steps over a word of 64 positions: a few milliseconds.</summary>
+    /// <summary>Operations on words of 64 positions; so many take a few milliseconds.</summary>
     private const int MaxWork = 1_000_000;
 
-    private readonly RedisPattern.PatternToken[] asked;
+    private readonly RedisPattern.PatternToken[] requested;
     private readonly byte[] alphabet;
 
-    // Positions of all granted patterns in a row; the last one of each is behind its last place.
+    // Bit sets of positions in all granted patterns, one after the other; a pattern's last position is behind its last token.
     private readonly int words;
     private readonly ulong[] start;
     private readonly ulong[] ends;
     private readonly ulong[] stars;
-    private readonly ulong[][] accepting;      // for each letter of the alphabet: the places that take it and are no stars
+    private readonly ulong[][] accepting;      // for each letter of the alphabet: the tokens that accept it and are not stars
 
-    private readonly List<ulong[]>[] seen;
-    private readonly Queue<Pair> open = new();
-    private int pairs;
+    private readonly List<ulong[]>[] visited;
+    private readonly Queue<State> queue = new();
+    private int states;
     private int work;
-    private Pair? found;
+    private State? counterExample;
 
-    public ContainmentSearch(RedisPattern.PatternToken[] asked, RedisPattern[] granted)
+    public ContainmentSearch(RedisPattern.PatternToken[] requested, RedisPattern[] granted)
     {
-        this.asked = asked;
+        this.requested = requested;
         RedisPattern.PatternToken[][] patterns = [.. granted.Select(pattern => pattern.Tokens())];
-        alphabet = ByteClasses.Representatives(patterns.Append(asked).SelectMany(tokens => tokens).Select(token => token.Accepts));
+        alphabet = ByteClasses.Representatives(patterns.Append(requested).SelectMany(tokens => tokens).Select(token => token.Accepts));
         words = (patterns.Sum(tokens => tokens.Length + 1) + 63) / 64;
         (start, ends, stars) = (new ulong[words], new ulong[words], new ulong[words]);
         accepting = [.. alphabet.Select(_ => new ulong[words])];
-        seen = [.. Enumerable.Range(0, asked.Length + 1).Select(_ => new List<ulong[]>())];
+        visited = [.. Enumerable.Range(0, requested.Length + 1).Select(_ => new List<ulong[]>())];
         var first = 0;
         foreach (var tokens in patterns)
         {
             AddTokens(tokens, first);
             first += tokens.Length + 1;
         }
-        PassStars(start);
+        SkipStars(start);
     }
 
-    /// <summary>A step on the way to a channel; <c>Before</c> leads back to its first byte.</summary>
-    private sealed record Pair(int At, ulong[] Granted, Pair? Before, byte Letter);
+    /// <summary>A step towards a channel. The chain of <c>Previous</c> leads back to the first byte.</summary>
+    private sealed record State(int At, ulong[] Granted, State? Previous, byte Letter);
 
     public Containment Run()
     {
-        // The empty channel is none: nobody can subscribe to it, and no star matches it. So the first pair is not one "seen".
-        Expand(new Pair(0, start, null, 0));
-        while (found is null && open.TryDequeue(out var pair))
+        // The empty channel is not a valid name, and in Redis no star matches it. So the first state is not added to "visited".
+        Expand(new State(0, start, null, 0));
+        while (counterExample is null && queue.TryDequeue(out var state))
         {
-            if (pairs > MaxPairs || work > MaxWork)
+            if (states > MaxStates || work > MaxWork)
                 return new(Holds: false, null);
-            Expand(pair);
+            Expand(state);
         }
-        return found is { } end ? new(Holds: false, Spell(end)) : new(Holds: true, null);
+        return counterExample is { } end ? new(Holds: false, Spell(end)) : new(Holds: true, null);
     }
 
     private void AddTokens(RedisPattern.PatternToken[] tokens, int first)
@@ -85,45 +85,45 @@ internal sealed class ContainmentSearch
         }
     }
 
-    /// <summary>Goes on by each letter; a star of the asked pattern may also be left without one.</summary>
-    private void Expand(Pair pair)
+    /// <summary>Visits the states that each letter leads to. A star of the requested pattern may also match nothing more.</summary>
+    private void Expand(State state)
     {
-        for (var at = pair.At; at < asked.Length; at++)
+        for (var at = state.At; at < requested.Length; at++)
         {
-            for (var letter = 0; letter < alphabet.Length && found is null; letter++)
+            for (var letter = 0; letter < alphabet.Length && counterExample is null; letter++)
             {
-                if (asked[at].Accepts.Contains(alphabet[letter]))
-                    Visit(new Pair(asked[at].IsStar ? at : at + 1, Step(pair.Granted, letter), pair, alphabet[letter]));
+                if (requested[at].Accepts.Contains(alphabet[letter]))
+                    Visit(new State(requested[at].IsStar ? at : at + 1, Step(state.Granted, letter), state, alphabet[letter]));
             }
-            if (!asked[at].IsStar)
+            if (!requested[at].IsStar)
                 return;
         }
     }
 
-    private void Visit(Pair pair)
+    private void Visit(State state)
     {
-        if (WasSeen(pair))
+        if (WasVisited(state))
             return;
-        seen[pair.At].Add(pair.Granted);
-        pairs++;
-        open.Enqueue(pair);
-        var isChannel = pair.At == asked.Length || (pair.At == asked.Length - 1 && asked[pair.At].IsStar);
-        if (isChannel && !Intersect(pair.Granted, ends))
-            found = pair;
+        visited[state.At].Add(state.Granted);
+        states++;
+        queue.Enqueue(state);
+        var isChannel = state.At == requested.Length || (state.At == requested.Length - 1 && requested[state.At].IsStar);
+        if (isChannel && !Intersect(state.Granted, ends))
+            counterExample = state;
     }
 
-    private bool WasSeen(Pair pair)
+    private bool WasVisited(State state)
     {
-        foreach (var fewer in seen[pair.At])
+        foreach (var granted in visited[state.At])
         {
             work += words;
-            if (IsWithin(fewer, pair.Granted))
+            if (IsSubset(granted, state.Granted))
                 return true;
         }
         return false;
     }
 
-    /// <summary>A star stays where it is; any other place that takes the letter leads to the next one.</summary>
+    /// <summary>The positions after a letter: a star keeps its position, and any other token that accepts the letter leads to the next one.</summary>
     private ulong[] Step(ulong[] from, int letter)
     {
         work += words;
@@ -135,12 +135,12 @@ internal sealed class ContainmentSearch
             to[i] = (moving << 1) | carry | (from[i] & stars[i]);
             carry = moving >> 63;
         }
-        PassStars(to);
+        SkipStars(to);
         return to;
     }
 
-    /// <summary>Who stands at a star may leave it at once. (Behind a star comes no other.)</summary>
-    private void PassStars(ulong[] set)
+    /// <summary>Adds the position behind each star, because a star may match nothing. (A star never follows another.)</summary>
+    private void SkipStars(ulong[] set)
     {
         ulong carry = 0;
         for (var i = 0; i < words; i++)
@@ -151,11 +151,11 @@ internal sealed class ContainmentSearch
         }
     }
 
-    private static byte[] Spell(Pair end)
+    private static byte[] Spell(State end)
     {
         var channel = new Stack<byte>();
-        for (var pair = end; pair.Before is { } before; pair = before)
-            channel.Push(pair.Letter);
+        for (var state = end; state.Previous is { } previous; state = previous)
+            channel.Push(state.Letter);
         return [.. channel];
     }
 
@@ -171,7 +171,7 @@ internal sealed class ContainmentSearch
         return false;
     }
 
-    private static bool IsWithin(ulong[] one, ulong[] other)
+    private static bool IsSubset(ulong[] one, ulong[] other)
     {
         for (var i = 0; i < one.Length; i++)
         {

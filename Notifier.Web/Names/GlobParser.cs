@@ -1,10 +1,10 @@
 namespace Notifier.Names;
 
-/// <summary>Reads a Redis glob place by place, with the meaning that <c>stringmatchlen</c> gives to whatever is written.</summary>
+/// <summary>Reads a Redis glob token by token, as <c>stringmatchlen</c> does; every text is a valid glob.</summary>
 internal static class GlobParser
 {
     /// <param name="glob">The whole pattern.</param>
-    /// <param name="at">Where the place begins; moved behind it.</param>
+    /// <param name="at">Where the token begins; moved behind the token.</param>
     public static RedisPattern.PatternToken Read(ReadOnlySpan<byte> glob, ref int at)
     {
         var first = glob[at++];
@@ -23,7 +23,7 @@ internal static class GlobParser
         }
     }
 
-    /// <summary>What stands in brackets. Without the closing one the class goes to the end of the pattern.</summary>
+    /// <summary>Reads a class in brackets. Without a closing bracket, the class extends to the end of the pattern.</summary>
     private static ByteSet ReadClass(ReadOnlySpan<byte> glob, ref int at)
     {
         var isNegated = at < glob.Length && glob[at] == '^';
@@ -45,7 +45,7 @@ internal static class GlobParser
             }
             else if (left >= 3 && glob[at + 1] == '-')
             {
-                set |= Range(glob[at], glob[at + 2]);   // whatever the end is: [a-] goes on behind its bracket
+                set |= Range(glob[at], glob[at + 2]);   // the end may be any byte: in [a-] it is the bracket, and the class goes on
                 at += 3;
             }
             else
@@ -57,9 +57,9 @@ internal static class GlobParser
     /// <summary>The ends in either order, compared as signed bytes.</summary>
     private static ByteSet Range(byte one, byte other)
     {
-        var (least, most) = (Math.Min((sbyte)one, (sbyte)other), Math.Max((sbyte)one, (sbyte)other));
+        var (min, max) = (Math.Min((sbyte)one, (sbyte)other), Math.Max((sbyte)one, (sbyte)other));
         var set = ByteSet.None;
-        for (int value = least; value <= most; value++)
+        for (int value = min; value <= max; value++)
             set |= ByteSet.From((byte)value);
         return set;
     }

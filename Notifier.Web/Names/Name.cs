@@ -10,10 +10,10 @@ public enum NameKind
     Pattern,
 }
 
-/// <summary>What a client asks for: a channel, or a pattern of channels.</summary>
+/// <summary>What a client subscribes to: a channel, or a pattern that matches channels.</summary>
 internal readonly record struct Name(NameKind Kind, string Text)
 {
-    /// <summary>What makes a name a pattern where nothing else says so. See Redis' <c>stringmatchlen</c>.</summary>
+    /// <summary>The characters that make a bare name a pattern. See Redis' <c>stringmatchlen</c>.</summary>
     private const string GlobCharacters = @"*?[\";
 
     public static Name Channel(string text) => new(NameKind.Channel, text);
@@ -21,8 +21,8 @@ internal readonly record struct Name(NameKind Kind, string Text)
     public static Name Pattern(string text) => new(NameKind.Pattern, text);
 
     /// <summary>
-    /// Tells channel from pattern by the characters, for the plain-text protocol and for configuration, where a name is
-    /// a bare string. Everything else says explicitly which of the two it means.
+    /// Distinguishes channels and patterns by their characters, for the plain-text protocol and the configuration, where a name is
+    /// a bare string. Everywhere else the kind is explicit.
     /// </summary>
     public static Name Parse(string text) => text.AsSpan().ContainsAny(GlobCharacters) ? Pattern(text) : Channel(text);
 

@@ -2,10 +2,10 @@ using Notifier.Configuration;
 
 namespace Notifier.Names;
 
-/// <summary>Lists of names in the configuration.</summary>
+/// <summary>Validates lists of names in the configuration.</summary>
 internal static class NameOptions
 {
-    /// <summary>Each entry must be a name that a client could subscribe to.</summary>
+    /// <summary>Each entry must be a valid name.</summary>
     public static OptionErrors Names(this OptionErrors errors, IConfiguration configuration, string key, string?[]? names, NameRules rules)
     {
         errors.List(configuration, key);

@@ -1,21 +1,21 @@
 namespace Notifier.Names;
 
-/// <summary>What a client can make of a <see cref="NameRefusal"/>.</summary>
+/// <summary>What a client can do about a <see cref="NameRefusal"/>.</summary>
 internal enum RefusalKind
 {
-    /// <summary>Nobody can have such a name: correct it.</summary>
+    /// <summary>The name is invalid: correct it.</summary>
     Malformed,
 
-    /// <summary>This visitor may not have it.</summary>
+    /// <summary>The caller has no grant for the name.</summary>
     Forbidden,
 
-    /// <summary>Not now: the node, or what this address may take of it, is full.</summary>
+    /// <summary>The node, or the quota of the client's address, is full: try later.</summary>
     Overloaded,
 }
 
-/// <summary>Why a name cannot be had.</summary>
+/// <summary>Why a name is refused.</summary>
 /// <param name="Kind">For programs.</param>
-/// <param name="Message">For people: what is wrong, and what would be right.</param>
+/// <param name="Message">For people: what is wrong, and what is allowed.</param>
 internal sealed record NameRefusal(RefusalKind Kind, string Message)
 {
     public static NameRefusal Malformed(string message) => new(RefusalKind.Malformed, message);

@@ -3,17 +3,17 @@ using System.Text;
 
 namespace Notifier.Names;
 
-/// <summary>Bytes and names as people can read them, in a reason or a log line.</summary>
+/// <summary>Makes bytes and names readable, for error texts and log lines.</summary>
 internal static class ReadableText
 {
-    /// <summary>The bytes as UTF-8; what is no character that can be shown is written as <c>\x1B</c>.</summary>
+    /// <summary>Decodes the bytes as UTF-8. Bytes that are not a printable character become escapes such as <c>\x1B</c>.</summary>
     public static string From(ReadOnlySpan<byte> bytes)
     {
         var text = new StringBuilder();
         while (bytes.Length > 0)
         {
             var status = Rune.DecodeFromUtf8(bytes, out var rune, out var length);
-            if (status == System.Buffers.OperationStatus.Done && IsShown(rune))
+            if (status == System.Buffers.OperationStatus.Done && IsPrintable(rune))
                 text.Append(rune.ToString());
             else
             {
@@ -25,7 +25,7 @@ internal static class ReadableText
         return text.ToString();
     }
 
-    /// <summary>At most so many UTF-8 bytes of it, and an ellipsis where more was.</summary>
+    /// <summary>Cuts the text to at most <paramref name="bytes"/> UTF-8 bytes, with an ellipsis at the end.</summary>
     public static string Shorten(string text, int bytes)
     {
         if (Encoding.UTF8.GetByteCount(text) <= bytes)
@@ -41,7 +41,7 @@ internal static class ReadableText
         return shortened.Append('…').ToString();
     }
 
-    private static bool IsShown(Rune rune) => Rune.GetUnicodeCategory(rune) is not (
+    private static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune) is not (
         UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
         or UnicodeCategory.Surrogate or UnicodeCategory.OtherNotAssigned or UnicodeCategory.PrivateUse);
 }

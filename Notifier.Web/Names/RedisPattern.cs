@@ -3,12 +3,12 @@ using System.Text;
 namespace Notifier.Names;
 
 /// <summary>
-/// A Redis glob, matched by bytes as Redis itself does (<c>stringmatchlen</c> in its util.c), unclosed brackets and all, but
-/// without its recursion: the time is at most the pattern's length times the channel's. Immutable.
+/// A Redis glob, matched by bytes exactly as Redis does (<c>stringmatchlen</c> in its util.c), including unclosed brackets, but without
+/// recursion: the time is at most the pattern's length times the channel's. Immutable.
 /// </summary>
 /// <remarks>
-/// Redis compares the ends of a range as <c>char</c>, which is signed on x86 and unsigned on ARM. So a range from ASCII to
-/// beyond it (<c>[a-é]</c>, which are no characters but bytes) depends on Redis' machine; here it is as on x86.
+/// Redis compares the ends of a range as <c>char</c>, which is signed on x86 and unsigned on ARM. So a range that ends beyond ASCII
+/// (<c>[a-é]</c>, compared by bytes) depends on the machine of the Redis. Notifier compares as on x86.
 /// </remarks>
 internal sealed class RedisPattern
 {
@@ -23,18 +23,18 @@ internal sealed class RedisPattern
             || (prefix.Length == 0 && rest.Length == 0);
     }
 
-    /// <summary>One place of a pattern: a star, or one byte out of a set.</summary>
+    /// <summary>One token of a pattern: a star, or one byte out of a set.</summary>
     internal readonly record struct PatternToken(ByteSet Accepts, bool IsStar = false)
     {
         public static PatternToken Star => new(ByteSet.All, IsStar: true);
     }
 
-    /// <summary>What every channel that the pattern matches begins with: all that comes before the first wildcard.</summary>
+    /// <summary>The bytes before the first wildcard: every matching channel begins with them.</summary>
     public ReadOnlySpan<byte> LiteralPrefix => prefix;
 
     /// <summary>
-    /// True when no channel can match it, for example because of <c>[]</c> in it. (The empty pattern matches the empty channel,
-    /// which is none that anybody could ask for.)
+    /// Whether the pattern can match no channel, for example because it contains <c>[]</c>. (The empty pattern matches only the empty
+    /// channel, which is not a valid name.)
     /// </summary>
     public bool MatchesNothing { get; }
 
@@ -52,7 +52,7 @@ internal sealed class RedisPattern
         return From(tokens);
     }
 
-    /// <summary>A channel as the pattern that matches it alone; a pattern as it is.</summary>
+    /// <summary>A channel becomes a pattern that matches only this channel.</summary>
     public static RedisPattern From(Name name) => name.Kind == NameKind.Pattern
         ? Parse(name.Text)
         : new RedisPattern(Encoding.UTF8.GetBytes(name.Text), []);
@@ -66,7 +66,7 @@ internal sealed class RedisPattern
         return RestMatches(channel[prefix.Length..]);
     }
 
-    /// <summary>All places, those of the beginning too.</summary>
+    /// <summary>All tokens, including those of the prefix.</summary>
     public PatternToken[] Tokens()
     {
         var tokens = new PatternToken[prefix.Length + rest.Length];
@@ -77,19 +77,19 @@ internal sealed class RedisPattern
     }
 
     /// <summary>
-    /// Each star takes as little as it can. When a later place fails, the last star takes one byte more: earlier ones need not
-    /// be tried again, for the last one could have taken whatever they would.
+    /// Each star matches as few bytes as possible. When a later token fails, the last star matches one byte more. Earlier stars need no
+    /// retry, because the last one can match whatever they would.
     /// </summary>
     private bool RestMatches(ReadOnlySpan<byte> text)
     {
         int token = 0, at = 0;
-        int lastStar = -1, takenUpTo = 0;
+        int lastStar = -1, starEnd = 0;
         while (at < text.Length)
         {
             if (token < rest.Length && rest[token].IsStar)
             {
                 lastStar = token++;
-                takenUpTo = at;
+                starEnd = at;
             }
             else if (token < rest.Length && rest[token].Accepts.Contains(text[at]))
             {
@@ -99,7 +99,7 @@ internal sealed class RedisPattern
             else if (lastStar >= 0)
             {
                 token = lastStar + 1;
-                at = ++takenUpTo;
+                at = ++starEnd;
             }
             else
                 return false;

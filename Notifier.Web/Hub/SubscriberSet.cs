@@ -63,7 +63,7 @@ internal sealed class FormatGroup(WireFormat format, FormatGroup? next) : Chunke
     /// <param name="sent">See <see cref="IBroadcast.Broadcast"/>.</param>
     public void Broadcast(in FrameBatch batch, long number, Lock gate, DeliveryHelpers helpers, Action<int>? sent)
     {
-        if (helpers.Most > 0 && SharedBroadcast.HelpersFor(Count) is > 0 and var count)
+        if (helpers.Max > 0 && SharedBroadcast.HelpersFor(Count) is > 0 and var count)
         {
             SharedBroadcast.ForThisThread.Broadcast(helpers, count, this, gate, batch, number, sent);
             return;

@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Notifier.Messages;
 
 /// <summary>
-/// Compares byte strings by their content, in a dictionary that a span can be looked up in. The hash is seeded anew in each
-/// process, so that nobody can choose names that collide.
+/// Compares byte strings by content, for dictionaries that are searched by a span. The hash has a random seed per process, so that
+/// clients cannot choose names that collide.
 /// </summary>
 internal sealed class ByteStrings : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
 {

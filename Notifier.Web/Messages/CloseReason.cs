@@ -4,23 +4,23 @@ using System.Text;
 namespace Notifier.Messages;
 
 /// <summary>
-/// Why a connection is closed, as the client is told. The range of the code says what a client is to do, so that an old
+/// Why a connection is closed, for the close frame. The range of the code says what the client should do, so that an old
 /// client handles a new code: 44xx do not reconnect unchanged, 45xx reconnect with back-off and jitter, 46xx reconnect
-/// when told. 4000-4999 are for applications (RFC 6455, 7.4.2).
+/// after the given time. 4000-4999 are for applications (RFC 6455, 7.4.2).
 /// </summary>
-/// <param name="Code">The status code, or null for a close frame without one (answering a peer that gave none).</param>
-/// <param name="Text">For people; cut to the 123 bytes that a close frame has room for (RFC 6455, 5.5).</param>
-/// <param name="RetryAfter">Seconds after which a client may come back, where it is told that.</param>
+/// <param name="Code">The status code, or null for a close frame without one (the answer to a peer that sent none).</param>
+/// <param name="Text">For people; cut to 123 bytes, the limit of a close frame (RFC 6455, 5.5).</param>
+/// <param name="RetryAfter">Seconds after which the client should reconnect; null if it is not told.</param>
 internal readonly record struct CloseReason(ushort? Code, string Text, double? RetryAfter = null)
 {
     private const int MaxTextBytes = 123;
 
     public static CloseReason Internal { get; } = new(CloseCodes.Internal, "internal error; reconnect");
 
-    /// <summary>.NET's WebSocket closes by itself after a protocol error (1002, 1007), with a frame that it encoded.</summary>
+    /// <summary>After a protocol error (1002, 1007), .NET's WebSocket itself encodes the close frame.</summary>
     public static CloseReason FromDotNet { get; } = new(null, "protocol error");
 
-    /// <summary>A client that closes is answered with its own code (RFC 6455, 5.5.1).</summary>
+    /// <summary>The answer to a client's close frame, with the client's own code (RFC 6455, 5.5.1).</summary>
     public static CloseReason Answering(System.Net.WebSockets.WebSocketCloseStatus? status) =>
         new(status is null or System.Net.WebSockets.WebSocketCloseStatus.Empty ? null : (ushort)status, "");
 
@@ -28,10 +28,10 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
 
     public static CloseReason Unauthorized(string text) => new(CloseCodes.Unauthorized, text);
 
-    /// <summary>What was granted has ended, and was not renewed.</summary>
+    /// <summary>The caller's access expired, and the client did not renew it.</summary>
     public static CloseReason Expired { get; } = Unauthorized("access has expired; reconnect with a fresh token");
 
-    public static CloseReason NoToken(TimeSpan limit) => new(CloseCodes.NoToken, $"no token came within {limit.TotalSeconds} s; reconnect, and send auth");
+    public static CloseReason NoToken(TimeSpan limit) => new(CloseCodes.NoToken, $"no token within {limit.TotalSeconds} s; reconnect and send auth");
 
     public static CloseReason NotAllowed(string text) => new(CloseCodes.NotAllowed, text);
 
@@ -40,15 +40,15 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
     public static CloseReason Overloaded(string text) => new(CloseCodes.Overloaded, text);
 
     public static CloseReason TooSlow(long? lost) =>
-        new(CloseCodes.TooSlow, lost is null ? "too slow: messages behind what is kept" : $"too slow: {lost} messages behind what is kept");
+        new(CloseCodes.TooSlow, lost is null ? "too slow: messages were lost" : $"too slow: {lost} messages were lost");
 
     public static CloseReason TooManyCommands(int perSecond) => new(CloseCodes.TooManyCommands, $"too many commands: {perSecond} a second are allowed");
 
-    /// <param name="retryAfter">Seconds; spread over the clients, so that they do not all come back at once.</param>
+    /// <param name="retryAfter">Seconds; different for each client, so that they do not all reconnect at once.</param>
     public static CloseReason GoingAway(double retryAfter) =>
         new(CloseCodes.GoingAway, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"retryAfter={retryAfter:0.00}"), Math.Round(retryAfter, 2));
 
-    /// <summary>The code as a word, where there are no close frames to put it in.</summary>
+    /// <summary>The code as a word, for transports without close frames.</summary>
     public string Name => Code switch
     {
         CloseCodes.Malformed => Codes.Malformed,
@@ -75,7 +75,7 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
         return frame;
     }
 
-    /// <summary>The longest beginning of at most <paramref name="limit"/> bytes that does not end inside a character.</summary>
+    /// <summary>The length of the longest prefix of at most <paramref name="limit"/> bytes that does not end inside a character.</summary>
     private static int WholeCharacters(ReadOnlySpan<byte> utf8, int limit)
     {
         if (utf8.Length <= limit)

@@ -1,35 +1,32 @@
 namespace Notifier.Messages;
 
 /// <summary>
-/// Threads that help the one that reads from Redis to deliver, where there is enough to do and cores are free. They are the pool's, and only ever take
-/// work that nobody has begun: where all cores are busy, they come late and find nothing, and the reader has done it by itself. Thread-safe.
+/// Pool threads that help the thread that reads from Redis to deliver, if there is enough to do and cores are free. A helper only picks up work that
+/// is not yet started. If all cores are busy, helpers start late and find no work left, because the reader has done all of it. Thread-safe.
 /// </summary>
-/// <param name="threads">How many threads may deliver at once, the reader included; 0 for as many as the machine is good for.</param>
+/// <param name="threads">How many threads may deliver at once, including the reader; 0 chooses by the number of processors.</param>
 internal sealed class DeliveryHelpers(int threads)
 {
-    /// <summary>Half the processors: browsers, Redis and the kernel's network work need the others.</summary>
-    private readonly int most = (threads == 0 ? Math.Clamp(Environment.ProcessorCount / 2, 1, 16) : threads) - 1;
-
     private int busy;
 
-    /// <summary>None: the reader does everything.</summary>
+    /// <summary>No helpers: the reader does everything.</summary>
     public static DeliveryHelpers None { get; } = new(1);
 
-    /// <summary>How many may help at once.</summary>
-    public int Most => most;
+    /// <summary>How many helpers may work at once. By default half the processors, because browsers, Redis and the kernel's network code need the others.</summary>
+    public int Max { get; } = (threads == 0 ? Math.Clamp(Environment.ProcessorCount / 2, 1, 16) : threads) - 1;
 
-    /// <summary>Has up to so many helpers do the work, as many as are free. Never waits.</summary>
-    /// <param name="work">Executed once by each helper; must end by itself when nothing is left.</param>
-    /// <param name="count">How many can be of use.</param>
+    /// <summary>Starts up to <paramref name="count"/> helpers, as many as are free. Never waits.</summary>
+    /// <param name="work">Executed once by each helper; must end when no work is left.</param>
+    /// <param name="count">How many helpers the work can use.</param>
     public void Call(IDeliveryWork work, int count)
     {
-        for (; count > 0 && TryTake(); count--)
+        for (; count > 0 && TryAcquire(); count--)
             ThreadPool.UnsafeQueueUserWorkItem(new Helper(this, work), preferLocal: false);
     }
 
-    private bool TryTake()
+    private bool TryAcquire()
     {
-        if (Interlocked.Increment(ref busy) <= Most)
+        if (Interlocked.Increment(ref busy) <= Max)
             return true;
         Interlocked.Decrement(ref busy);
         return false;
@@ -51,9 +48,9 @@ internal sealed class DeliveryHelpers(int threads)
     }
 }
 
-/// <summary>Work that several threads can do at once, piece by piece.</summary>
+/// <summary>Work that several threads can share, piece by piece.</summary>
 internal interface IDeliveryWork
 {
-    /// <summary>Takes pieces that nobody has begun until there is none. Never throws.</summary>
+    /// <summary>Does pieces that no thread has started, until none is left. Never throws.</summary>
     void Help();
 }

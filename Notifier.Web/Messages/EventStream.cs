@@ -4,8 +4,8 @@ using System.Text;
 namespace Notifier.Messages;
 
 /// <summary>
-/// Server-sent events (HTML Living Standard, 9.2): each JSON object is the data of an event. It has no line break in it, whatever
-/// the payload has, so one <c>data:</c> line holds it.
+/// Server-sent events (HTML Living Standard, 9.2): each JSON object is the data of an event. JSON escapes the payload's line breaks, so
+/// one <c>data:</c> line is enough.
 /// </summary>
 internal sealed class EventStream : JsonFormat
 {
@@ -13,16 +13,16 @@ internal sealed class EventStream : JsonFormat
 
     private EventStream(bool hasIds) => this.hasIds = hasIds;
 
-    /// <summary>Of several names: an id could say where the client stands in one of them only.</summary>
+    /// <summary>For several names: without ids, because an id could be the position of only one of them.</summary>
     public static EventStream Format { get; } = new(hasIds: false);
 
-    /// <summary>Of one name: the position is the id of each event, and a browser sends the last one when it comes back.</summary>
+    /// <summary>For one name: the position is the id of each event, and a browser sends the last id when it reconnects.</summary>
     public static EventStream OfOneName { get; } = new(hasIds: true);
 
-    /// <summary>The first that is sent: a browser, and what stands in between, sees that the stream is open.</summary>
+    /// <summary>A comment. Also sent first, so that the browser and proxies see that the stream is open.</summary>
     public override byte[] KeepAlive { get; } = [.. ":\n\n"u8];
 
-    /// <summary>An EventSource waits so long by itself.</summary>
+    /// <summary>An EventSource itself obeys <c>retry</c>, in milliseconds.</summary>
     public override byte[] Announce(CloseReason reason)
     {
         var retry = string.Create(CultureInfo.InvariantCulture, $"retry: {reason.RetryAfter * 1000:0}\n");
@@ -35,13 +35,13 @@ internal sealed class EventStream : JsonFormat
 
     public override int FrameLength(ReadOnlySpan<byte> frames) => frames.IndexOf("\n\n"u8) + 2;
 
-    protected override int BeginFrame(FrameBuffer into, (SubscriptionIdentity Source, Position Position)? stands)
+    protected override int BeginFrame(FrameBuffer into, (SubscriptionIdentity Source, Position Position)? position)
     {
         var start = into.Length;
-        if (hasIds && stands is var (source, position))
+        if (hasIds && position is var (source, at))
         {
             into.Append("id: "u8);
-            source.WritePosition(into, position);
+            source.WritePosition(into, at);
             into.Append("\n"u8);
         }
         into.Append("data: "u8);

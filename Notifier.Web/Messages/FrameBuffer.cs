@@ -3,8 +3,8 @@ using System.Buffers.Text;
 namespace Notifier.Messages;
 
 /// <summary>
-/// The bytes of a batch of frames while it is put together. One per thread and format, reused: whoever is given a batch
-/// takes what it needs before it returns.
+/// A growing buffer in which frames are encoded. Reused, one per thread and format: a receiver copies what it keeps of a batch before it
+/// returns.
 /// </summary>
 internal sealed class FrameBuffer
 {
@@ -16,7 +16,7 @@ internal sealed class FrameBuffer
 
     public void Clear() => Length = 0;
 
-    /// <summary>Room for <paramref name="length"/> bytes at the end, which count as written.</summary>
+    /// <summary>Appends <paramref name="length"/> bytes, which the caller fills in.</summary>
     public Span<byte> Append(int length)
     {
         Reserve(length);
@@ -27,7 +27,7 @@ internal sealed class FrameBuffer
 
     public void Append(ReadOnlySpan<byte> written) => written.CopyTo(Append(written.Length));
 
-    /// <summary>Appends digits.</summary>
+    /// <summary>Appends the number in decimal.</summary>
     public void Append(long number)
     {
         const int longest = 20;
@@ -36,8 +36,8 @@ internal sealed class FrameBuffer
         Length += digits;
     }
 
-    /// <summary>Moves what begins at <paramref name="start"/> by so many bytes, to the end or (below zero) to the beginning.</summary>
-    /// <returns>All that is written.</returns>
+    /// <summary>Moves the bytes from <paramref name="start"/> on, towards the end or (if negative) towards the beginning.</summary>
+    /// <returns>All written bytes.</returns>
     public Span<byte> Shift(int start, int by)
     {
         var moved = Length - start;

@@ -1,14 +1,14 @@
 namespace Notifier.Messages;
 
-/// <summary>One life of the journal in Redis: it ends when Redis loses messages that it had taken.</summary>
-/// <param name="Text">A secret: who knows it can pass a text off as a durable message.</param>
-/// <param name="Mark">What clients see of it, in positions.</param>
-/// <param name="Since">The id that the journal stood at when it began.</param>
+/// <summary>An epoch of the journal in Redis: it ends when Redis loses messages that it had accepted.</summary>
+/// <param name="Text">A secret: a client that knows it could forge durable messages.</param>
+/// <param name="Mark">Identifies the epoch in positions, which clients see.</param>
+/// <param name="Since">The journal's id when the epoch began.</param>
 internal sealed record JournalEpoch(string Text, string Mark, long Since)
 {
-    /// <summary>No journal is known: no line is genuine, and no position good.</summary>
+    /// <summary>The epoch while no journal is known: no line is genuine, and no position is valid.</summary>
     public static JournalEpoch None { get; } = new("", "", long.MaxValue);
 
-    /// <summary>Whether an id may be of this life: time makes ids, so all of earlier ones are lower.</summary>
+    /// <summary>Whether an id can be from this epoch: ids are made from the time, so those of earlier epochs are lower.</summary>
     public bool Contains(long id) => id >= Since;
 }

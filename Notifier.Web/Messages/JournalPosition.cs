@@ -2,16 +2,16 @@ using System.Globalization;
 
 namespace Notifier.Messages;
 
-/// <summary>The durable part of a position: <c>~mark.id</c>, good on all nodes.</summary>
-/// <param name="Mark">Of the epoch.</param>
-/// <param name="Id">Of the last message.</param>
+/// <summary>The durable part of a position: <c>~mark.id</c>, valid on all nodes.</summary>
+/// <param name="Mark">The mark of the journal's epoch.</param>
+/// <param name="Id">The journal's id of the last message.</param>
 internal readonly record struct JournalPosition(string Mark, long Id)
 {
     public const char Sign = '~';
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Sign}{Mark}.{Id}");
 
-    /// <returns>Null when the position has none.</returns>
+    /// <returns>Null if the position has no durable part.</returns>
     public static JournalPosition? Parse(string position)
     {
         var text = position.AsSpan(position.IndexOf(Sign, StringComparison.Ordinal) + 1);

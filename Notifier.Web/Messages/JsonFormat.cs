@@ -3,30 +3,30 @@ using System.Text.Unicode;
 namespace Notifier.Messages;
 
 /// <summary>
-/// JSON objects, one a frame: the format that can say what a message is of, and what was lost. Where a frame begins and ends is
-/// left to those that carry it.
+/// JSON objects, one per frame: the format that can say which name a message belongs to, and what was lost. Derived classes write the
+/// beginning and the end of a frame.
 /// </summary>
 internal abstract class JsonFormat : WireFormat
 {
-    /// <summary>Of a large frame so much is sent from the buffer, and the rest is shared.</summary>
+    /// <summary>Bytes of a large frame that are sent from the buffer; the rest is shared.</summary>
     private const int LargeBeginning = 1024;
 
     /// <summary>A frame with this object.</summary>
     public byte[] Frame(ServerObject content)
     {
         var frame = new FrameBuffer();
-        var start = BeginFrame(frame, stands: null);
+        var start = BeginFrame(frame, position: null);
         frame.Append(content.ToJson());
         EndFrame(frame, start);
         return frame.Written.ToArray();
     }
 
-    /// <summary>A frame that says where the client stands in a name.</summary>
-    public byte[] Frame(ServerObject content, SubscriptionIdentity source, Position stands)
+    /// <summary>A frame with this object and the client's position in the name.</summary>
+    public byte[] Frame(ServerObject content, SubscriptionIdentity source, Position position)
     {
         var frame = new FrameBuffer();
-        var start = BeginFrame(frame, (source, stands));
-        frame.Append((content with { Position = source.Text(stands) }).ToJson());
+        var start = BeginFrame(frame, (source, position));
+        frame.Append((content with { Position = source.Text(position) }).ToJson());
         EndFrame(frame, start);
         return frame.Written.ToArray();
     }
@@ -38,9 +38,9 @@ internal abstract class JsonFormat : WireFormat
 
     /// <summary>Begins a frame, to be ended with <see cref="EndFrame"/>.</summary>
     /// <param name="into">The buffer.</param>
-    /// <param name="stands">Where the client stands when it has got this.</param>
-    /// <returns>Where it begins.</returns>
-    protected abstract int BeginFrame(FrameBuffer into, (SubscriptionIdentity Source, Position Position)? stands);
+    /// <param name="position">The client's position after this frame; null if the frame does not change it.</param>
+    /// <returns>The offset at which the frame begins.</returns>
+    protected abstract int BeginFrame(FrameBuffer into, (SubscriptionIdentity Source, Position Position)? position);
 
     protected abstract void EndFrame(FrameBuffer into, int start);
 
@@ -60,7 +60,7 @@ internal abstract class JsonFormat : WireFormat
     protected sealed override FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, SubscriptionIdentity source, Position position)
     {
         var large = message;
-        var frame = source.Large(this, position, () =>
+        var frame = source.LargeFrameOf(this, position, () =>
         {
             var whole = new FrameBuffer();
             WriteFrame(whole, large, source, position);

@@ -4,7 +4,7 @@ using System.Buffers.Text;
 namespace Notifier.Messages;
 
 /// <summary>
-/// JSON strings of bytes that are valid UTF-8 already: only what must be escaped is (RFC 8259, 7), and what lies between is copied.
+/// Writes JSON strings from valid UTF-8: escapes only what must be escaped (RFC 8259, 7), and copies everything else.
 /// </summary>
 internal static class JsonText
 {
@@ -26,7 +26,7 @@ internal static class JsonText
         into.Append("\""u8);
     }
 
-    /// <summary>Appends bytes that are no text as a string of Base64 (RFC 4648, 4), with its quotation marks.</summary>
+    /// <summary>Appends bytes that are not text as a Base64 string (RFC 4648, 4), with its quotation marks.</summary>
     public static void AppendBase64(FrameBuffer into, ReadOnlySpan<byte> bytes)
     {
         into.Append("\""u8);

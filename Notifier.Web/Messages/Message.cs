@@ -2,38 +2,38 @@ using System.Text.Unicode;
 
 namespace Notifier.Messages;
 
-/// <summary>Why messages may be missing at some place of a subscription.</summary>
+/// <summary>Why messages may be missing at a point of a subscription.</summary>
 internal enum GapCode : byte
 {
     /// <summary>No gap: the entry is a message.</summary>
     None,
 
-    /// <summary>The connection to Redis was lost and came back; what was published meanwhile is gone.</summary>
+    /// <summary>Notifier reconnected to Redis; what was published meanwhile is lost.</summary>
     Redis,
 
-    /// <summary>Messages were dropped here, because they came faster than they could be passed on.</summary>
+    /// <summary>Notifier dropped messages, because they arrived faster than it could send them.</summary>
     Overload,
 
     /// <summary>A message was larger than <c>Limits:PayloadBytes</c>.</summary>
     TooLarge,
 
-    /// <summary>A mistake of Notifier's own; the log has it.</summary>
+    /// <summary>A bug in Notifier; the log has the error.</summary>
     Internal,
 
-    /// <summary>Durable messages were fetched too late: the journal no longer had all of them.</summary>
+    /// <summary>Notifier read durable messages too late: the journal no longer had all of them.</summary>
     Trimmed,
 
-    /// <summary>Redis has lost durable messages that it had taken.</summary>
+    /// <summary>Redis lost durable messages that it had accepted.</summary>
     Reset,
 }
 
 /// <summary>
-/// One payload published on one channel, or a gap in its place: what a log holds. The arrays are never written to again,
-/// so they may be shared with every subscriber.
+/// One payload published on one channel, or a gap: an entry of a log. The arrays are never modified, so all subscribers may share
+/// them.
 /// </summary>
 internal readonly struct Message
 {
-    /// <summary>What an entry costs in memory besides its bytes: two array headers and its place in the log.</summary>
+    /// <summary>The memory of an entry besides its bytes: two array headers and a slot in the log.</summary>
     private const int Overhead = 80;
 
     private readonly byte[]? channel;
@@ -47,18 +47,18 @@ internal readonly struct Message
         IsText = isText;
     }
 
-    /// <param name="channel">The channel it was published on; null where the subscription's name says it.</param>
-    /// <param name="payload">The payload, not to be changed any more.</param>
+    /// <param name="channel">The channel that the message was published on; null if the subscription's name is that channel.</param>
+    /// <param name="payload">The payload; the caller must not modify it afterwards.</param>
     public static Message Create(byte[]? channel, byte[] payload) => new(channel, payload, GapCode.None, Utf8.IsValid(payload));
 
-    /// <summary>The same without the first bytes of its payload.</summary>
+    /// <summary>The same message without the first bytes of the payload.</summary>
     public Message WithoutBeginning(int bytes)
     {
         var rest = payload.AsSpan(bytes).ToArray();
         return new(channel, rest, Gap, Utf8.IsValid(rest));
     }
 
-    /// <summary>The same for a subscription whose name says the channel.</summary>
+    /// <summary>The same message for a subscription whose name is the channel.</summary>
     public Message WithoutChannel() => new(null, payload, Gap, IsText) { JournalId = JournalId };
 
     public static Message GapOf(GapCode code) => new(null, null, code, isText: false);
@@ -66,21 +66,20 @@ internal readonly struct Message
     public GapCode Gap { get; }
 
     /// <summary>
-    /// Of the latest durable message of the name up to here, this one included: what Redis' journal numbers it by. Zero where there is no
-    /// journal.
+    /// The journal's id of the name's latest durable message up to this one, inclusive. Zero if the name is not durable.
     /// </summary>
     public long JournalId { get; init; }
 
-    /// <summary>Whether the payload is valid UTF-8. Found out once, for all its subscribers.</summary>
+    /// <summary>Whether the payload is valid UTF-8. Computed once for all subscribers.</summary>
     public bool IsText { get; }
 
     public ReadOnlyMemory<byte> Channel => channel;
 
     public ReadOnlyMemory<byte> Payload => payload;
 
-    /// <summary>Whether the payload is shared by those who get it, not copied into a batch with others.</summary>
+    /// <summary>Whether subscribers share the payload, instead of a copy in a batch.</summary>
     public bool IsLarge => payload is { Length: > FrameBatch.LargePayload };
 
-    /// <summary>What the message counts for in the byte bounds of a log.</summary>
+    /// <summary>The bytes that the message counts for in the bound of a log.</summary>
     public int Size => Overhead + (channel?.Length ?? 0) + (payload?.Length ?? 0);
 }

@@ -5,14 +5,14 @@ internal sealed class NotifierV1 : JsonFormat
 {
     public const string Subprotocol = "notifier.v1";
 
-    /// <summary>What most frames need for their header: 126 to 65,535 bytes of payload.</summary>
+    /// <summary>The header length of most frames: those with 126 to 65,535 bytes of payload.</summary>
     private const int DefaultHeader = 4;
 
     private NotifierV1() => KeepAlive = [ServerFrame.Final | ServerFrame.Ping, 0, .. Frame(new ServerObject { Type = ServerTypes.Ping })];
 
     public static NotifierV1 Format { get; } = new();
 
-    /// <summary>A ping for whatever answers pings by itself, and one that a script can see.</summary>
+    /// <summary>A WebSocket ping, which the browser answers itself, and a JSON one that a script can see.</summary>
     public override byte[] KeepAlive { get; }
 
     public override byte[] Announce(CloseReason reason) => Frame(new ServerObject { Type = ServerTypes.Closing, RetryAfter = reason.RetryAfter });
@@ -21,7 +21,7 @@ internal sealed class NotifierV1 : JsonFormat
 
     public override int FrameLength(ReadOnlySpan<byte> frames) => ServerFrame.Length(frames);
 
-    protected override int BeginFrame(FrameBuffer into, (SubscriptionIdentity Source, Position Position)? stands)
+    protected override int BeginFrame(FrameBuffer into, (SubscriptionIdentity Source, Position Position)? position)
     {
         var start = into.Length;
         into.Append(DefaultHeader);

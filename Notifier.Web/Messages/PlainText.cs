@@ -1,8 +1,8 @@
 namespace Notifier.Messages;
 
 /// <summary>
-/// The format of connections without a subprotocol: a message is its bare payload. It can say neither which name matched
-/// nor that something was lost.
+/// The format of connections without a subprotocol: a frame is the bare payload of a message. The format can say neither which name
+/// matched nor that messages were lost.
 /// </summary>
 internal sealed class PlainText : WireFormat
 {
@@ -34,7 +34,7 @@ internal sealed class PlainText : WireFormat
         return new FrameBatch(buffer.Written, 1, message.Payload);
     }
 
-    /// <summary>Text, or binary where the payload is not UTF-8, which a text frame must be (RFC 6455, 5.6).</summary>
+    /// <summary>A text frame, or a binary one if the payload is not UTF-8, as RFC 6455, 5.6 requires.</summary>
     private static void WriteHeader(FrameBuffer buffer, in Message message) => ServerFrame.WriteHeader(
         buffer.Append(ServerFrame.HeaderLength(message.Payload.Length)),
         message.IsText ? ServerFrame.Text : ServerFrame.Binary,

@@ -1,8 +1,8 @@
 namespace Notifier.Messages;
 
-/// <summary>Where a client stands in a name: what it has got up to here, it need not get again.</summary>
-/// <param name="Number">Of the last message, in the log of this node; <see cref="NoNumber"/> where it did not come from there.</param>
-/// <param name="JournalId">Of the last durable message, in Redis' journal; zero where none is known.</param>
+/// <summary>How far a client has read a name.</summary>
+/// <param name="Number">The last message's number in this node's log; <see cref="NoNumber"/> if the message is not from the log.</param>
+/// <param name="JournalId">The last durable message's id in Redis' journal; zero if none is known.</param>
 internal readonly record struct Position(long Number, long JournalId = 0)
 {
     public const long NoNumber = -1;

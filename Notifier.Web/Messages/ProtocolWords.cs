@@ -1,8 +1,8 @@
 namespace Notifier.Messages;
 
 /// <summary>
-/// What a JSON object of the server can be, in <c>type</c>. docs/protocol.md shows each, which a test checks: a new one goes here, and
-/// onto the page.
+/// The values of <c>type</c> in the server's JSON objects. docs/protocol.md describes each, which a test checks: add a new one here and
+/// there.
 /// </summary>
 internal static class ServerTypes
 {
@@ -20,66 +20,67 @@ internal static class ServerTypes
 }
 
 /// <summary>
-/// What <c>code</c> can say, besides those of a gap (<see cref="GapCode"/>). For programs: none ever changes its meaning. On the page too.
+/// The values of <c>code</c>, besides those of a gap (<see cref="GapCode"/>). For programs: a code never changes its meaning. docs/protocol.md
+/// describes each.
 /// </summary>
 internal static class Codes
 {
-    /// <summary>The command is not one: something is missing, or of the wrong kind.</summary>
+    /// <summary>The command is invalid: a property is missing or has the wrong type.</summary>
     public const string Invalid = "invalid";
 
-    /// <summary>There is no such command.</summary>
+    /// <summary>Notifier does not know the command.</summary>
     public const string UnknownType = "unknownType";
 
-    /// <summary>There is, but not here.</summary>
+    /// <summary>Notifier knows the command, but this server does not support it.</summary>
     public const string Unsupported = "unsupported";
 
-    /// <summary>Nobody can have such a name.</summary>
+    /// <summary>The name is invalid.</summary>
     public const string Malformed = "malformed";
 
-    /// <summary>This visitor may not, or no longer.</summary>
+    /// <summary>The caller has no grant for the name, or no longer has one.</summary>
     public const string Forbidden = "forbidden";
 
-    /// <summary>The token is no good.</summary>
+    /// <summary>The token is invalid.</summary>
     public const string Unauthorized = "unauthorized";
 
-    /// <summary>Not now: who decides on the visitor does not answer.</summary>
+    /// <summary>The caller cannot be identified now, because the token's issuer or the application does not answer.</summary>
     public const string Unavailable = "unavailable";
 
-    /// <summary>A name that was granted no longer is: the client has sent another token.</summary>
+    /// <summary>A subscribed name is no longer granted, because the client has sent another token.</summary>
     public const string Revoked = "revoked";
 
-    /// <summary>Not now: something is full.</summary>
+    /// <summary>A limit or quota is reached: try later.</summary>
     public const string Overloaded = "overloaded";
 
-    /// <summary>The name to be let go of is not held.</summary>
+    /// <summary>The connection is not subscribed to the name that it unsubscribes from.</summary>
     public const string NotSubscribed = "notSubscribed";
 
-    /// <summary>The client let go of the name before it was confirmed.</summary>
+    /// <summary>The client unsubscribed before the subscription was confirmed.</summary>
     public const string Cancelled = "cancelled";
 
-    /// <summary>The client fell out of what is kept.</summary>
+    /// <summary>The client read so slowly that the log no longer has its next message.</summary>
     public const string Slow = "slow";
 
-    /// <summary>Not recovered: the position is of another node, or of a time before this one started, and the name is not durable.</summary>
+    /// <summary>Not recovered: the position is from another node, or from before this node started, and the name is not durable.</summary>
     public const string Elsewhere = "elsewhere";
 
-    /// <summary>Not recovered: what is kept no longer goes back so far.</summary>
+    /// <summary>Not recovered: the history no longer reaches back to the position.</summary>
     public const string Trimmed = "trimmed";
 
-    /// <summary>Not recovered: Redis has lost its data, or some of it, since.</summary>
+    /// <summary>Not recovered: Redis has lost data since.</summary>
     public const string Reset = "reset";
 
     /// <summary>Not recovered: messages may have been lost since, and a gap follows in their place.</summary>
     public const string Gap = "gap";
 
-    /// <summary>Not recovered: the connection holds the name already, and nothing moves.</summary>
-    public const string Held = "held";
+    /// <summary>Not recovered: the connection is already subscribed to the name and keeps its place.</summary>
+    public const string AlreadySubscribed = "held";
 
-    /// <summary>A mistake of Notifier's own.</summary>
+    /// <summary>A bug in Notifier.</summary>
     public const string Internal = "internal";
 }
 
-/// <summary>What a close frame can say. The range tells a client what to do: see <see cref="CloseReason"/>. On the page too.</summary>
+/// <summary>The codes of close frames. The range tells the client what to do: see <see cref="CloseReason"/>. docs/protocol.md describes each.</summary>
 internal static class CloseCodes
 {
     public const ushort Malformed = 4400;

@@ -5,14 +5,14 @@ using Notifier.Names;
 namespace Notifier.Messages;
 
 /// <summary>
-/// What the server says in JSON, besides messages and their gaps (see <see cref="JsonFormat"/>): what does not belong to the type
-/// is null, and left out. docs/protocol.md has them all.
+/// A JSON object of the server, other than messages and their gaps (see <see cref="JsonFormat"/>). Properties that the type does not
+/// use are null and omitted. docs/protocol.md describes all types.
 /// </summary>
 internal sealed record ServerObject
 {
     public required string Type { get; init; }
 
-    /// <summary>The command's own id, as it was written.</summary>
+    /// <summary>The command's own id, exactly as the client wrote it.</summary>
     public JsonElement? Id { get; init; }
 
     public string? Channel { get; init; }
@@ -27,23 +27,23 @@ internal sealed record ServerObject
 
     public string? Position { get; init; }
 
-    /// <summary>Whether all that was missed since the given position follows. Only where one was given.</summary>
+    /// <summary>Whether all messages since the given position follow. Null if the client gave none.</summary>
     public bool? Recovered { get; init; }
 
-    /// <summary>How many messages are gone, where that is known.</summary>
+    /// <summary>How many messages were lost; null if unknown.</summary>
     public long? Lost { get; init; }
 
     public string? Connection { get; init; }
 
-    /// <summary>Seconds: something comes from the server at least so often.</summary>
+    /// <summary>Seconds: the server sends something at least this often.</summary>
     public int? KeepAlive { get; init; }
 
     public ServerLimits? Limits { get; init; }
 
-    /// <summary>Seconds.</summary>
+    /// <summary>Seconds after which the client should reconnect.</summary>
     public double? RetryAfter { get; init; }
 
-    /// <summary>In how many seconds access ends, unless it is renewed.</summary>
+    /// <summary>Seconds until the access expires, unless the client renews it.</summary>
     public int? In { get; init; }
 
     public static ServerObject For(string type, Name name) => new()
@@ -56,7 +56,7 @@ internal sealed record ServerObject
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ServerJson.Default.ServerObject);
 }
 
-/// <summary>What a client should know of <c>Limits</c>, in the units that they are configured in.</summary>
+/// <summary>The values of <c>Limits</c> that concern clients, in the units of the configuration.</summary>
 internal sealed record ServerLimits(
     int FrameBytes, int NamesPerConnection, int PatternsPerConnection, int NameBytes, int PatternBytes, int PatternStars, int CommandsPerSecond,
     int CommandBurst, int PayloadBytes);

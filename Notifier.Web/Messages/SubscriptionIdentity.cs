@@ -7,12 +7,12 @@ using Notifier.Names;
 namespace Notifier.Messages;
 
 /// <summary>
-/// What all messages of one subscription have in common, and what is made of it only once. Its epoch tells one life of the
-/// subscription from the next, so that a position is never taken for one of another. Thread-safe.
+/// What all messages of one subscription have in common, encoded once. Its epoch identifies this creation of the subscription's log,
+/// so that a position of an earlier one, or of another node, is never mistaken for one of this log. Thread-safe.
 /// </summary>
 internal sealed class SubscriptionIdentity(Name name)
 {
-    private readonly long epoch = Random.Shared.NextInt64();    // nothing that needs to be unpredictable
+    private readonly long epoch = Random.Shared.NextInt64();    // need not be unpredictable
     private byte[]? label;
     private byte[]? epochText;
     private LargeFrame? latestLarge;
@@ -20,17 +20,17 @@ internal sealed class SubscriptionIdentity(Name name)
 
     public Name Name => name;
 
-    /// <summary>The name as it is in each JSON object: <c>"channel":"…"</c> or <c>"pattern":"…"</c>.</summary>
+    /// <summary>The name as a JSON property: <c>"channel":"…"</c> or <c>"pattern":"…"</c>.</summary>
     public ReadOnlySpan<byte> Label => label ??= MakeLabel();
 
-    /// <summary>The journal that its durable messages are of; null where it has none. Set by whoever follows the journal.</summary>
+    /// <summary>The journal's epoch; null if the name is not durable. Set by the thread that follows the journal.</summary>
     public JournalEpoch? Journal
     {
         get => Volatile.Read(ref journal)?.Epoch;
         set => Volatile.Write(ref journal, value is null ? null : new MarkedJournal(value, Encoding.ASCII.GetBytes(value.Mark)));
     }
 
-    /// <summary>For the wire. Opaque to clients.</summary>
+    /// <summary>The position as clients get it: opaque to them.</summary>
     public string Text(Position position)
     {
         var text = new FrameBuffer();
@@ -38,7 +38,7 @@ internal sealed class SubscriptionIdentity(Name name)
         return Encoding.ASCII.GetString(text.Written.Span);
     }
 
-    /// <returns>The number in a position of this very source; null when it is another's, or no position at all.</returns>
+    /// <returns>The number in a position of this log; null if the text is a position of another log, or not a position.</returns>
     public long? NumberOf(string position)
     {
         var own = position.AsSpan();
@@ -69,13 +69,13 @@ internal sealed class SubscriptionIdentity(Name name)
     }
 
     /// <summary>
-    /// A frame too large to be made for each subscriber: while one of them still has it in hand, the others get the same.
+    /// A frame too large to be encoded for each subscriber: as long as one subscriber still uses it, the others share it.
     /// </summary>
-    public byte[] Large(WireFormat format, Position position, Func<byte[]> make)
+    public byte[] LargeFrameOf(WireFormat format, Position position, Func<byte[]> encode)
     {
         if (Volatile.Read(ref latestLarge) is { } latest && latest.Format == format && latest.Position == position && latest.Frame.TryGetTarget(out var frame))
             return frame;
-        frame = make();
+        frame = encode();
         Volatile.Write(ref latestLarge, new LargeFrame(format, position, new(frame)));
         return frame;
     }

@@ -1,46 +1,46 @@
 namespace Notifier.Messages;
 
 /// <summary>
-/// How a connection's bytes look. Each message has one frame (or none: a gap in plain text), the same for all subscribers of a name
-/// that speak the format. Stateless, one instance each.
+/// How messages become bytes on a connection. Each message has one frame (or none: a gap in plain text), the same for all subscribers
+/// of a name that use the format. Stateless; one instance per format.
 /// </summary>
 internal abstract class WireFormat
 {
-    /// <summary>Whether it tells that a name is subscribed; then no message of it comes before.</summary>
+    /// <summary>Whether the client gets a confirmation of each subscription, before any of its messages.</summary>
     public virtual bool Confirms => true;
 
-    /// <summary>What keeps the way to a silent client open.</summary>
+    /// <summary>The bytes that keep an idle connection open.</summary>
     public abstract byte[] KeepAlive { get; }
 
-    /// <summary>What tells a client, before the close, that it will be closed and when to come back; empty where that cannot be said.</summary>
+    /// <summary>Announces a close, with the time after which to reconnect; empty if the format cannot say that.</summary>
     public virtual byte[] Announce(CloseReason reason) => [];
 
-    /// <summary>The last that a client gets.</summary>
+    /// <summary>The last bytes that a client gets.</summary>
     public abstract byte[] Close(CloseReason reason);
 
     /// <summary>The length of the frame that begins here.</summary>
     public abstract int FrameLength(ReadOnlySpan<byte> frames);
 
     /// <summary>
-    /// What a client is told that has read so slowly that messages are gone; null where the format cannot say it, and the
-    /// connection has to be closed.
+    /// Tells a client that it read too slowly and lost messages; null if the format cannot say that, and the connection has to be
+    /// closed.
     /// </summary>
-    /// <param name="source">What they were of.</param>
-    /// <param name="lost">How many, or null where that is not known.</param>
-    /// <param name="last">The last of them.</param>
+    /// <param name="source">The subscription.</param>
+    /// <param name="lost">The number of lost messages; null if unknown.</param>
+    /// <param name="last">The position of the last lost message.</param>
     public virtual byte[]? Lost(SubscriptionIdentity source, long? lost, Position last) => null;
 
-    /// <summary>What a client is told whose access ends in so many seconds; nothing where the format cannot say it.</summary>
+    /// <summary>Tells a client that its access expires in so many seconds; empty if the format cannot say that.</summary>
     public virtual byte[] Expiring(int seconds) => [];
 
     /// <summary>
-    /// Encodes as many of the messages, from the first on, as go into one batch: a run of small ones, or one large one, or
-    /// one that has no frame.
+    /// Encodes one batch, beginning with the first message: several small messages, or one large message, or one message without a
+    /// frame.
     /// </summary>
-    /// <param name="buffer">Where the bytes of the batch are; overwritten by the next one.</param>
+    /// <param name="buffer">Receives the bytes of the batch; the next batch overwrites them.</param>
     /// <param name="messages">At least one.</param>
-    /// <param name="source">What they are of.</param>
-    /// <param name="number">That of the first in its log; <see cref="Position.NoNumber"/> for those that did not come from there.</param>
+    /// <param name="source">The subscription.</param>
+    /// <param name="number">The first message's number in the log; <see cref="Position.NoNumber"/> for messages that are not from the log.</param>
     public FrameBatch Encode(FrameBuffer buffer, ReadOnlySpan<Message> messages, SubscriptionIdentity source, long number)
     {
         buffer.Clear();
@@ -64,6 +64,6 @@ internal abstract class WireFormat
 
     protected abstract void WriteFrame(FrameBuffer into, in Message message, SubscriptionIdentity source, Position position);
 
-    /// <summary>One frame, of which all but the beginning is shared.</summary>
+    /// <summary>Encodes a batch of one large frame, of which all but the beginning is shared.</summary>
     protected abstract FrameBatch EncodeLarge(FrameBuffer buffer, in Message message, SubscriptionIdentity source, Position position);
 }

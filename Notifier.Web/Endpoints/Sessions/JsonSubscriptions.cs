@@ -31,7 +31,7 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
         if (!isSubscribed && subscriptions.TryAdd(name, OnRevoked, replay, out asked) is { } refusal)
             Reply(Error(name, id, CodeOf(refusal), refusal.Message));
         else if (isSubscribed)
-            Confirm(name, asked, id, replay.After is null ? new(null) : new(false, Codes.Held));      // the position stays where it is, so nothing is recovered
+            Confirm(name, asked, id, replay.After is null ? new(null) : new(false, Codes.AlreadySubscribed));      // the position stays where it is, so nothing is recovered
         else
             Confirm(name, asked, id, null);
     }

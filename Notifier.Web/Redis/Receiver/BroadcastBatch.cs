@@ -33,7 +33,7 @@ internal sealed class BroadcastBatch : IDeliveryWork
     /// <summary>Calls helpers if there are enough names for them.</summary>
     public void Share(DeliveryHelpers helpers)
     {
-        var useful = Math.Min(helpers.Most, count / NamesPerHelper);
+        var useful = Math.Min(helpers.Max, count / NamesPerHelper);
         if (useful == 0)
             return;
         IsShared = true;

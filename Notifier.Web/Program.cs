@@ -20,7 +20,7 @@ catch (Exception error) when (StartupFailure.Describe(error) is { } failure)
     return 1;
 }
 
-/// <summary>A table of contents. Each folder registers and maps what it has in its Setup.cs; a folder uses only those above it.</summary>
+/// <summary>A table of contents. Each folder registers its services and maps its routes in its Setup.cs. A folder uses only those above it.</summary>
 internal static class Server
 {
     /// <param name="args">Configuration, such as <c>--Redis:Configuration=localhost:6379</c>.</param>
@@ -30,7 +30,7 @@ internal static class Server
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
         {
             Args = args,
-            // appsettings.json and the page lie beside the program, wherever it is started from.
+            // appsettings.json and the page are beside the program, whatever the working directory is.
             ContentRootPath = AppContext.BaseDirectory,
             WebRootPath = "wwwroot-demo",
         });
@@ -47,8 +47,8 @@ internal static class Server
         adapt?.Invoke(builder);
 
         var app = builder.Build();
-        app.Services.GetRequiredService<IStartupValidator>().Validate();    // all options, before something below reads some of them
-        app.BeginTelemetry();
+        app.Services.GetRequiredService<IStartupValidator>().Validate();    // all options, before the calls below read some of them
+        app.StartTelemetry();
         app.UseKnownProxies();
         app.UseOperations();
         app.UseConnections();

@@ -194,7 +194,7 @@ public sealed class OriginRulesTests : IDisposable
     {
         var result = new AccessValidator(new NameRules(Options.Create(new LimitsOptions())), Configuration((Key, "https://example.com"))).Validate(null, new());
 
-        result.Failures.Should().Equal($"{Key} is \"https://example.com\"; a list is allowed, whose first entry is {Key}:0.");
+        result.Failures.Should().Equal($"{Key} is \"https://example.com\"; set a list instead, whose first entry is {Key}:0.");
     }
 
     public void Dispose() => log.Dispose();

@@ -29,7 +29,7 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
             (close.CloseCode, close.CloseText).Should().Be((4403, Closed));
         }
         app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning).Which.Text.Should().StartWith(
-            "Nobody may subscribe to anything: set Access:Anonymous:Subscribe, for example Access__Anonymous__Subscribe__0=notifications.*");
+            "No client may subscribe to anything: set Access:Anonymous:Subscribe, for example Access__Anonymous__Subscribe__0=notifications.*");
         app.Hub.Names.Should().Be(0);
     }
 
@@ -41,7 +41,7 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
 
         await client.IsLiveAsync(Redis, "granted.whatever");
 
-        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning).Which.Text.Should().StartWith("Everybody may subscribe to everything");
+        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning).Which.Text.Should().StartWith("All clients may subscribe to everything");
     }
 
     [Theory]
@@ -87,8 +87,8 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
 
         (await client.ReadPastAsync("")).Should().Be("open");
         app.Hub.References(Name.Pattern("granted.secret.*")).Should().Be(0);
-        app.Log.Says("Visitors do not get granted.secret.* of Subscriptions:Default: Access:Anonymous:Subscribe does not allow it.").Should().BeTrue();
-        app.Log.Says("Visitors do not get granted.default").Should().BeFalse();
+        app.Log.Says("Clients are not subscribed to granted.secret.* of Subscriptions:Default, because Access:Anonymous:Subscribe does not allow it.").Should().BeTrue();
+        app.Log.Says("Clients are not subscribed to granted.default").Should().BeFalse();
     }
 
     private Task<NotifierApp> StartAsync(params string[] settings) => NotifierApp.StartAsync(

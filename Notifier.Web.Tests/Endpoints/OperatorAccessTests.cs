@@ -54,8 +54,8 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, 
     }
 
     [Theory]
-    [InlineData(0, "Access:OperatorPort is {0}, the only port that the server listens at")]
-    [InlineData(1, "Access:OperatorPort is {0}, and the server does not listen there")]
+    [InlineData(0, "Access:OperatorPort is {0}, the only port that the server listens on")]
+    [InlineData(1, "Access:OperatorPort is {0}, but the server does not listen there")]
     public async Task A_port_that_visitors_reach_or_nobody_does_stops_it(int which, string told)
     {
         var port = which == 0 ? authenticator : FreePort.Next();

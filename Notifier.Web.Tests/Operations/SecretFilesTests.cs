@@ -32,7 +32,7 @@ public sealed class SecretFilesTests : IDisposable
     [InlineData("/proc/self/mem", "cannot be read (Input/output error")]    // also by root, whom no permission stops
     [InlineData("/tmp", "is a directory.")]
     [InlineData("/dev/null", "is empty.")]
-    [InlineData("/dev/zero", "has more than 65536 bytes, so it is another file.")]
+    [InlineData("/dev/zero", "has more than 65536 bytes, too many for a secret.")]
     public async Task A_file_that_cannot_be_used_stops_it_and_the_message_names_key_and_path(string path, string what)
     {
         var message = await StartupRefusalTests.RefusedAsync("Production", $"Redis:ConfigurationFile={path}");

@@ -58,7 +58,7 @@ public sealed class StartupWarningsTests
         await using var few = await StartAsync(redis, "Limits:Connections=10");
 
         await Eventually.IsAsync(
-            () => many.Log.Says($"raise that to {connections + OpenFiles.Others} (systemd: LimitNOFILE={connections + OpenFiles.Others}") == (files < connections + OpenFiles.Others),
+            () => many.Log.Says($"raise the limit to {connections + OpenFiles.Reserved} (systemd: LimitNOFILE={connections + OpenFiles.Reserved}") == (files < connections + OpenFiles.Reserved),
             "it is told");
         few.Log.Says("LimitNOFILE").Should().BeFalse();
     }
@@ -108,7 +108,7 @@ public sealed class StartupWarningsTests
 
     private static async Task SaysNothingOfRedisAsync(NotifierApp app)
     {
-        await Eventually.IsAsync(() => app.Log.Says("How Redis is configured was looked at"), "it has looked");
+        await Eventually.IsAsync(() => app.Log.Says("The configuration of Redis was checked"), "it has looked");
         app.Log.Says("CONFIG SET").Should().BeFalse();
     }
 }

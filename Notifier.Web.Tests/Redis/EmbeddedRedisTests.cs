@@ -102,7 +102,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
             $"Redis: an embedded one (Microsoft.Garnet) at 127.0.0.1:{port}; for more than a small site set Redis:Configuration",
             $"Page: {app.Address}",
             $"Try: redis-cli -p {port} publish notifications.new-user \"Mathias signed up\"",
-            "Everybody may subscribe to everything: this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.");
+            "All clients may subscribe to everything, because this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.");
     }
 
     private IServer Server => publisher.GetServers().Single();

@@ -2,52 +2,52 @@ using Microsoft.Extensions.Options;
 
 namespace Notifier.Configuration;
 
-/// <summary><c>Limits</c>: what one client, and all of them, may ask of a node.</summary>
+/// <summary><c>Limits</c>: how much one client, and all clients together, may use of a node.</summary>
 public sealed class LimitsOptions
 {
-    /// <summary>Connections of the node; one more is answered with 503. 1 to 10,000,000; default 100,000.</summary>
+    /// <summary>Connections per node; further ones get 503. 1 to 10,000,000; default 100,000.</summary>
     public int Connections { get; set; } = 100_000;
 
     /// <summary>
-    /// Connections of one address (IPv6: of one /64); one more is answered with 429. 1 to 10,000,000. Default: no limit until the
-    /// proxies are known (<c>ForwardedHeaders</c>), for behind an unknown one all clients have its address; then 1,000.
+    /// Connections per IP address (IPv6: per /64); further ones get 429. 1 to 10,000,000. Default: no limit unless proxies are configured
+    /// (<c>ForwardedHeaders</c>), because behind an unknown proxy all clients seem to have its address; else 1,000.
     /// </summary>
     public int? ConnectionsPerAddress { get; set; }
 
-    /// <summary>Handshakes a second; one more is answered with 503. 1 to 1,000,000; default no limit.</summary>
+    /// <summary>Handshakes per second; further ones get 503. 1 to 1,000,000; default no limit.</summary>
     public int? HandshakesPerSecond { get; set; }
 
     /// <summary>
-    /// Of the memory that this process may use (of a container: its limit), the share above which new connections are answered with 503,
-    /// before those that are there are hurt. 0.001 to 1; default 0.85.
+    /// The share of the memory that this process may use (in a container: of its limit). Above it, new connections get 503, so that the
+    /// existing ones keep working. 0.001 to 1; default 0.85.
     /// </summary>
     public double MemoryShare { get; set; } = 0.85;
 
-    /// <summary>How long a client may take for the headers of a request. 1 s to 5 min; default 10 s.</summary>
+    /// <summary>How long a client may take to send the headers of a request. 1 s to 5 min; default 10 s.</summary>
     public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// How long a TCP connection may stay open without a request. To be longer than a proxy keeps its idle ones, which may send
-    /// a request at the last moment. 1 s to 1 h; default 130 s.
+    /// How long a TCP connection may stay open without a request. Must be longer than a proxy keeps its idle connections; otherwise the proxy
+    /// may send a request just when Notifier closes. 1 s to 1 h; default 130 s.
     /// </summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(130);
 
-    /// <summary>Commands a second of one connection, in the long run. 1 to 1,000,000; default 50.</summary>
+    /// <summary>Commands per second and connection, on average. 1 to 1,000,000; default 50.</summary>
     public int CommandsPerSecond { get; set; } = 50;
 
-    /// <summary>Commands of one connection at once; a faster one is closed with 4529. 1 to 1,000,000; default 200.</summary>
+    /// <summary>Commands that a connection may send at once; a faster connection is closed with 4529. 1 to 1,000,000; default 200.</summary>
     public int CommandBurst { get; set; } = 200;
 
-    /// <summary>Names that one connection may hold, patterns included. 1 to 10,000; default 128.</summary>
+    /// <summary>Names that one connection may subscribe to, including patterns. 1 to 10,000; default 128.</summary>
     public int NamesPerConnection { get; set; } = 128;
 
-    /// <summary>Patterns that one connection may hold: each makes every PUBLISH on the Redis slower. 0 to 10,000; default 16.</summary>
+    /// <summary>Patterns that one connection may subscribe to. Each makes every PUBLISH on Redis slower. 0 to 10,000; default 16.</summary>
     public int PatternsPerConnection { get; set; } = 16;
 
     /// <summary>
-    /// Different patterns that a node may have in Redis: each makes every PUBLISH slower. Those under <c>Redis:Covers</c> do not count.
-    /// One address may hold a twentieth of them (see <see cref="ConnectionsPerAddress"/> for when addresses count). 1 to
-    /// 100,000; default 1,000.
+    /// Different patterns that a node may subscribe to in Redis. Each makes every PUBLISH slower. Those under <c>Redis:Covers</c> do not count.
+    /// One IP address may use a twentieth of them (<see cref="ConnectionsPerAddress"/> says when addresses count). 1 to 100,000; default
+    /// 1,000.
     /// </summary>
     public int DistinctPatterns { get; set; } = 1_000;
 
@@ -58,22 +58,21 @@ public sealed class LimitsOptions
     public int PatternBytes { get; set; } = 128;
 
     /// <summary>
-    /// <c>*</c> in a pattern. Redis' matcher tries each against the rest of the channel, so that a pattern of many makes every PUBLISH
-    /// slow. 0 to 16; default 4.
+    /// <c>*</c> in a pattern. Redis' matcher tries each against the rest of the channel, so a pattern with many makes every PUBLISH slow.
+    /// 0 to 16; default 4.
     /// </summary>
     public int PatternStars { get; set; } = 4;
 
     /// <summary>
-    /// Bytes of a message from a client, over all its fragments, each of which counts as one more. 128 to 1 MiB; default
-    /// 8 KiB.
+    /// Bytes of a client's message, including all its fragments; each fragment counts one byte more. 128 to 1 MiB; default 8 KiB.
     /// </summary>
     public int FrameBytes { get; set; } = 8 * 1024;
 
-    /// <summary>Bytes of a payload; a larger PUBLISH is not delivered, and becomes a gap. 1 to 64 MiB; default 512 KiB.</summary>
+    /// <summary>Bytes of a payload; a larger one is not delivered, and becomes a gap. 1 to 64 MiB; default 512 KiB.</summary>
     public int PayloadBytes { get; set; } = 512 * 1024;
 }
 
-/// <summary>Stops the process when a limit makes no sense.</summary>
+/// <summary>Stops the process if a limit is out of range.</summary>
 internal sealed class LimitsValidator : IValidateOptions<LimitsOptions>
 {
     public ValidateOptionsResult Validate(string? name, LimitsOptions options) => new OptionErrors()

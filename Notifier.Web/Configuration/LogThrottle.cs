@@ -1,23 +1,23 @@
 namespace Notifier.Configuration;
 
-/// <summary>Lets one of many equal events a minute be logged, and counts the others. Thread-safe.</summary>
+/// <summary>Limits repeated log lines to one per minute, and counts the events in between. Thread-safe.</summary>
 internal sealed class LogThrottle(TimeProvider time)
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
     private readonly Lock gate = new();
     private long? last;
     private int count;
 
-    /// <summary>Counts one.</summary>
-    /// <param name="since">How many there were since the last one that was let through, this one included.</param>
-    /// <returns>Whether this one is to be logged.</returns>
+    /// <summary>Counts an event.</summary>
+    /// <param name="since">The number of events since the last logged one, including this one.</param>
+    /// <returns>Whether to log this event.</returns>
     public bool IsDue(out int since)
     {
         lock (gate)
         {
             since = ++count;
-            if (last is { } before && time.GetElapsedTime(before) < Pause)
+            if (last is { } before && time.GetElapsedTime(before) < Interval)
                 return false;
             last = time.GetTimestamp();
             count = 0;

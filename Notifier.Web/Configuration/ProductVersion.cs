@@ -2,7 +2,7 @@ using System.Reflection;
 
 namespace Notifier.Configuration;
 
-/// <summary>What Directory.Build.props says, and the commit that it was built from where that is known: <c>1.2.3+0123abc</c>.</summary>
+/// <summary>The version from Directory.Build.props, with the commit if that is known: <c>1.2.3+0123abc</c>.</summary>
 internal static class ProductVersion
 {
     private const int ShownOfCommit = 7;

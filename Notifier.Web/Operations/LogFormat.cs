@@ -5,15 +5,15 @@ using Microsoft.Extensions.Logging.Console;
 namespace Notifier.Operations;
 
 /// <summary>
-/// How the log looks where <c>Logging:Console</c> does not say: a short line for people in Development, a JSON object a line for programs
-/// elsewhere.
+/// The default format of the log: short lines for people in Development, one JSON object per line for programs elsewhere.
+/// <c>Logging:Console</c> overrides it.
 /// </summary>
 internal static class LogFormat
 {
     public static void AddLogFormat(this WebApplicationBuilder builder)
     {
         var isDevelopment = builder.Environment.IsDevelopment();
-        // Before all other sources: any of them wins.
+        // Before all other sources, so that each of them overrides it.
         ((IConfigurationBuilder)builder.Configuration).Sources.Insert(0, new MemoryConfigurationSource
         {
             InitialData = new Dictionary<string, string?>
@@ -24,10 +24,10 @@ internal static class LogFormat
                 ["Logging:Console:FormatterOptions:UseUtcTimestamp"] = isDevelopment ? "false" : "true",
             },
         });
-        // The slim builder has said "simple", whatever the configuration says.
+        // The slim builder sets "simple" in code, which would override the configuration.
         var configuration = builder.Configuration;
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.FormatterName = configuration["Logging:Console:FormatterName"]);
-        // Quotation marks as \", not as \u0022: no browser takes a log for HTML, and people read it too.
+        // Writes quotation marks as \" and not as \u0022: people read the log, and no browser parses it as HTML.
         builder.Services.Configure<JsonConsoleFormatterOptions>(static json =>
             json.JsonWriterOptions = json.JsonWriterOptions with { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
     }

@@ -1,34 +1,34 @@
 namespace Notifier.Operations;
 
 /// <summary>
-/// Keeps ASP.NET Core from logging requests, for tokens stand in them: a rule for logs that no configuration can lift, so that
-/// who turns everything on to find a fault does not hand out what visitors sent meanwhile.
+/// Keeps ASP.NET Core from logging requests, because they contain tokens. No configuration can override it, so that an operator who logs
+/// everything to find a fault does not record secrets.
 /// </summary>
 internal static class LogSecrecy
 {
-    /// <param name="logging">All its rules are narrowed: those of any provider, those of code, and those that a reload brings.</param>
+    /// <param name="logging">All its rules are narrowed: those of each provider, those from code, and those that a reload adds.</param>
     public static void AddSecrecy(this ILoggingBuilder logging) => logging.Services.PostConfigure<LoggerFilterOptions>(static options =>
     {
-        // Where no rule fits, the least level holds. As a rule it yields to every other, and can be narrowed as they are.
+        // If no rule matches, the minimum level applies. As a rule it has the lowest priority, and is narrowed like the others.
         options.Rules.Insert(0, new LoggerFilterRule(providerName: null, categoryName: null, options.MinLevel, filter: null));
         for (var i = 0; i < options.Rules.Count; i++)
             options.Rules[i] = Narrowed(options.Rules[i]);
     });
 
     /// <summary>
-    /// Not a rule of its own beside the others: it would win over stricter ones too, and lose to a more specific one.
+    /// Narrows each rule instead of adding one: an added rule would override stricter ones, and a more specific one would override it.
     /// </summary>
     private static LoggerFilterRule Narrowed(LoggerFilterRule rule) => new(
         rule.ProviderName,
         rule.CategoryName,
         rule.LogLevel,
-        (provider, category, level) => level >= Least(category) && (rule.Filter is null || rule.Filter(provider, category, level)));
+        (provider, category, level) => level >= MinLevel(category) && (rule.Filter is null || rule.Filter(provider, category, level)));
 
-    private static LogLevel Least(string? category) => category switch
+    private static LogLevel MinLevel(string? category) => category switch
     {
-        // Each request at Information, with its whole query.
+        // Logs each request with its query at Information.
         "Microsoft.AspNetCore.Hosting.Diagnostics" => LogLevel.Warning,
-        // What Kestrel cannot parse at Debug: the line of the request, or of the header.
+        // Logs request lines and headers that Kestrel cannot parse at Debug.
         "Microsoft.AspNetCore.Server.Kestrel.BadRequests" => LogLevel.Information,
         _ => LogLevel.Trace,
     };

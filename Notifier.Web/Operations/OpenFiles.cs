@@ -2,15 +2,15 @@ using System.Globalization;
 
 namespace Notifier.Operations;
 
-/// <summary>How many files this process may have open: each connection is one. .NET has raised the soft limit to the hard one already.</summary>
+/// <summary>How many files this process may open: each connection is one. .NET has already raised the soft limit to the hard one.</summary>
 internal static class OpenFiles
 {
     private const string Line = "Max open files";
 
-    /// <summary>What is open besides connections: libraries, Redis, the log, listeners.</summary>
-    public const int Others = 300;
+    /// <summary>Files besides connections: libraries, Redis, the log, listeners.</summary>
+    public const int Reserved = 300;
 
-    /// <summary>Null where there is no limit, or the system (not Linux) does not say.</summary>
+    /// <summary>Null if there is no limit, or the system does not tell (it is not Linux).</summary>
     public static long? Limit
     {
         get
@@ -26,7 +26,7 @@ internal static class OpenFiles
         }
     }
 
-    /// <param name="limits">Lines such as <c>Max open files  1024  4096  files</c>: the limit in force, then how far it can be raised.</param>
+    /// <param name="limits">Lines such as <c>Max open files  1024  4096  files</c>: the soft limit, then the hard one.</param>
     public static long? Parse(string limits) =>
         limits.Split('\n').FirstOrDefault(static line => line.StartsWith(Line, StringComparison.Ordinal)) is { } line
         && line[Line.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var soft, ..]

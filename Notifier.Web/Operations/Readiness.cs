@@ -5,7 +5,7 @@ using Notifier.Redis;
 
 namespace Notifier.Operations;
 
-/// <summary>Whether visitors should be sent here: Redis answers, this node hears it, and it is not about to end.</summary>
+/// <summary>Whether a load balancer should send clients here: Redis answers, this node receives its messages, and does not shut down.</summary>
 internal sealed class Readiness(RedisBackplane backplane, RedisProbe probe, Admission admission) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
@@ -20,16 +20,16 @@ internal sealed class Readiness(RedisBackplane backplane, RedisProbe probe, Admi
         return probe.Result switch
         {
             ProbeResult.Received or ProbeResult.NotAllowed => null,
-            ProbeResult.Deaf => "messages published on Redis are not heard here; the connection is being replaced",
+            ProbeResult.Deaf => "this node does not receive messages published on Redis; the connection is being replaced",
             ProbeResult.Away => "Redis does not answer",
-            _ => "not known yet whether Redis is heard",
+            _ => "not known yet whether this node receives messages from Redis",
         };
     }
 }
 
 internal static class HealthRoutes
 {
-    /// <summary>The library logs each unhealthy answer as an error; what changes is logged where it does.</summary>
+    /// <summary>The library logs each unhealthy answer as an error. Notifier logs only changes, where they happen.</summary>
     private const string LibraryLog = "Microsoft.Extensions.Diagnostics.HealthChecks";
 
     public static void AddReadiness(this WebApplicationBuilder builder)
@@ -39,8 +39,8 @@ internal static class HealthRoutes
     }
 
     /// <summary>
-    /// <c>/healthz/live</c>: the process answers; one that does not should be started anew. <c>/healthz/ready</c>: it can serve; while it cannot, a
-    /// load balancer should send visitors elsewhere, and starting it anew helps nobody.
+    /// <c>/healthz/live</c>: the process answers; if not, restart it. <c>/healthz/ready</c>: the node can serve clients; if not, a load balancer should
+    /// send them elsewhere, but a restart does not help.
     /// </summary>
     public static void MapHealth(this WebApplication app)
     {
@@ -51,7 +51,7 @@ internal static class HealthRoutes
     private static Task WriteAsync(HttpContext context, HealthReport report)
     {
         context.Response.ContentType = "text/plain; charset=utf-8";
-        // Clients on pages of other hosts ask whether to come back; there is nothing secret in it.
+        // Clients on pages of other origins check this before they reconnect; nothing in it is secret.
         context.Response.Headers.AccessControlAllowOrigin = "*";
         return context.Response.WriteAsync(report.Status == HealthStatus.Healthy
             ? "Healthy\n"

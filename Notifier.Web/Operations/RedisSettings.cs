@@ -3,10 +3,10 @@ using StackExchange.Redis;
 
 namespace Notifier.Operations;
 
-/// <summary>What a Redis is configured with, as far as it tells: managed ones, and ACLs, often keep CONFIG to themselves.</summary>
+/// <summary>Reads the configuration of a Redis, if it allows <c>CONFIG</c>: most managed services disable it, and an ACL may forbid it.</summary>
 internal static class RedisSettings
 {
-    /// <summary>A connection of its own, for the library lets CONFIG through only where it may do everything. To be disposed of.</summary>
+    /// <summary>Opens a separate connection, because the library allows <c>CONFIG</c> only on one that allows all admin commands. The caller disposes it.</summary>
     public static async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions options)
     {
         var own = options.Clone();
@@ -14,7 +14,7 @@ internal static class RedisSettings
         return await ConnectionMultiplexer.ConnectAsync(own);
     }
 
-    /// <returns>The value, or null when Redis does not say.</returns>
+    /// <returns>The value; null if Redis does not tell it.</returns>
     public static async Task<string?> ReadAsync(IServer server, string key)
     {
         try
@@ -28,16 +28,16 @@ internal static class RedisSettings
         }
     }
 
-    /// <summary>Whether it writes nothing to disk; not when it does not say.</summary>
-    public static async Task<bool> KeepsNothingAsync(IServer server) =>
+    /// <summary>Whether Redis writes nothing to disk; false if Redis does not tell.</summary>
+    public static async Task<bool> IsPersistenceOffAsync(IServer server) =>
         await ReadAsync(server, "appendonly") == "no" && await ReadAsync(server, "save") is { Length: 0 };
 
     /// <param name="limits">Such as <c>normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60</c>.</param>
     /// <returns>
-    /// How many bytes may wait for a subscriber before Redis disconnects it: at once, and for some time. Zero is no limit. Null when that is no
-    /// such text.
+    /// How many bytes may wait for a subscriber before Redis disconnects it: at once, and for some time. Zero is no limit. Null if the text is
+    /// invalid.
     /// </returns>
-    public static (long Hard, long Soft)? BufferOf(string? limits)
+    public static (long Hard, long Soft)? ParsePubSubBuffer(string? limits)
     {
         var words = limits?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
         var at = Array.IndexOf(words, "pubsub");

@@ -4,8 +4,8 @@ using Notifier.Configuration;
 namespace Notifier.Operations;
 
 /// <summary>
-/// Secrets that come as files, as Docker, Kubernetes and systemd hand them over: a command line and an environment are seen by more
-/// eyes. For each key here that ends in <c>File</c>, the file's content is the value of the key without it.
+/// Reads secrets from files, as Docker, Kubernetes and systemd provide them, because a command line and an environment are easier to read for
+/// others. For each key here, the key with the suffix <c>File</c> names a file that contains the value.
 /// </summary>
 internal static class SecretFiles
 {
@@ -15,8 +15,8 @@ internal static class SecretFiles
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Once all other sources are in, and before anything is bound. The files are read once.</summary>
-    /// <exception cref="StartupException">One cannot be used. The message never holds what is in it.</exception>
+    /// <summary>To be called after all other sources are added, and before options are bound. The files are read once.</summary>
+    /// <exception cref="StartupException">A file cannot be used. The message never contains its content.</exception>
     public static void Read(ConfigurationManager configuration)
     {
         var values = new Dictionary<string, string?>();
@@ -36,7 +36,7 @@ internal static class SecretFiles
     {
         try
         {
-            // An editor, or echo, ends a file with a line end that is no part of the secret.
+            // An editor, or echo, ends a file with a line break that is not part of the secret.
             return Strict.GetString(ReadBytes(key, path)).TrimStart('\uFEFF').TrimEnd() is { Length: > 0 } value
                 ? value
                 : throw Wrong(key, path, "is empty");
@@ -59,13 +59,13 @@ internal static class SecretFiles
         }
     }
 
-    /// <summary>By reading, not by asking for the length: a pipe has none.</summary>
+    /// <summary>Does not ask for the length, because a pipe has none.</summary>
     private static byte[] ReadBytes(string key, string path)
     {
         using var file = File.OpenRead(path);
         var bytes = new byte[MaxBytes + 1];
         var length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        return length <= MaxBytes ? bytes[..length] : throw Wrong(key, path, $"has more than {MaxBytes} bytes, so it is another file");
+        return length <= MaxBytes ? bytes[..length] : throw Wrong(key, path, $"has more than {MaxBytes} bytes, too many for a secret");
     }
 
     private static StartupException Wrong(string key, string path, string what) => new($"{key} is {path}, which {what}.");

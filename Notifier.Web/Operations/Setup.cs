@@ -4,12 +4,12 @@ namespace Notifier.Operations;
 
 internal static class Setup
 {
-    /// <summary>The log, and secrets that lie in files: before anything else reads the configuration.</summary>
+    /// <summary>Sets up the log and reads secret files. To be called before anything else reads the configuration.</summary>
     public static void AddLogAndSecrets(this WebApplicationBuilder builder)
     {
         builder.AddLogFormat();
         SecretFiles.Read(builder.Configuration);
-        // The host tells of a failed start with a stack trace; see StartupFailure. What ends the process later is critical.
+        // The host logs a failed start as an error with a stack trace, which StartupFailure replaces. Later fatal errors are critical.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Logging.AddSecrecy();
     }
@@ -20,7 +20,7 @@ internal static class Setup
         services.AddOptions<OperationsOptions>().BindConfiguration("Operations").ValidateOnStart();
         services.AddSingleton<IValidateOptions<OperationsOptions>, OperationsValidator>();
         services.AddOptions<HostOptions>().Configure<IOptions<OperationsOptions>, IHostEnvironment>(static (host, operations, environment) =>
-            host.ShutdownTimeout = Shutdown.PeriodOf(operations.Value, environment) + Shutdown.Limit);
+            host.ShutdownTimeout = Shutdown.DrainPeriodOf(operations.Value, environment) + Shutdown.Limit);
         services.AddHostedService<Shutdown>();
         services.AddHostedService<StartupReport>();
         services.AddSingleton<StartupWarnings>();
@@ -29,7 +29,7 @@ internal static class Setup
         builder.AddTelemetry();
     }
 
-    /// <summary>Security headers on each response, and a warning about a proxy that is not known.</summary>
+    /// <summary>Security headers on each response, and a warning about an unknown proxy.</summary>
     public static void UseOperations(this WebApplication app)
     {
         app.UseSecurityHeaders();

@@ -6,8 +6,8 @@ using Notifier.Messages;
 namespace Notifier.Operations;
 
 /// <summary>
-/// On the way out, before anything else stops: nobody comes in any more, every client is told when to come back, and they are closed
-/// over the drain period, so that they do not all come back at once elsewhere. Those that do not take it in time are aborted.
+/// Shuts down gracefully, before other services stop: Notifier refuses new connections, tells every client when to reconnect, and closes the
+/// connections over the drain period, so that clients do not all reconnect to other nodes at once. Connections that do not close in time are aborted.
 /// </summary>
 internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
 {
@@ -17,17 +17,17 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
     private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Over how many seconds clients spread their return.</summary>
-    private const double ReturnWithin = 5;
+    /// <summary>Clients are told to reconnect at random times within so many seconds.</summary>
+    private const double ReconnectWithin = 5;
 
     private readonly ConnectionRegistry connections;
     private readonly Admission admission;
     private readonly TimeProvider time;
     private readonly ILogger<Shutdown> logger;
     private readonly TimeSpan period;
-    private readonly CancellationTokenSource hurry = new();
+    private readonly CancellationTokenSource skipDrain = new();
     private readonly List<PosixSignalRegistration> signals;
-    private int signalled;
+    private int signalCount;
 
     public Shutdown(
         ConnectionRegistry connections, Admission admission, IOptions<OperationsOptions> options, IHostEnvironment environment, TimeProvider time,
@@ -37,19 +37,19 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
         this.admission = admission;
         this.time = time;
         this.logger = logger;
-        period = PeriodOf(options.Value, environment);
+        period = DrainPeriodOf(options.Value, environment);
         signals = [Watch(PosixSignal.SIGTERM), Watch(PosixSignal.SIGINT)];
     }
 
-    /// <summary>As configured; nobody who develops waits for their own browser.</summary>
-    public static TimeSpan PeriodOf(OperationsOptions options, IHostEnvironment environment) =>
+    /// <summary>As configured; by default zero in Development, so that a developer does not wait for the own browser.</summary>
+    public static TimeSpan DrainPeriodOf(OperationsOptions options, IHostEnvironment environment) =>
         options.DrainPeriod ?? (environment.IsDevelopment() ? TimeSpan.Zero : TimeSpan.FromSeconds(10));
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         admission.Drain();
         await DrainAsync(cancellationToken);
-        var closed = connections.CloseAllAsync(Farewell);
+        var closed = connections.CloseAllAsync(GoingAway);
         try
         {
             await closed.WaitAsync(CloseLimit, time, cancellationToken);
@@ -63,7 +63,7 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
     public void Dispose()
     {
         signals.ForEach(static signal => signal.Dispose());
-        hurry.Dispose();
+        skipDrain.Dispose();
     }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -78,32 +78,32 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
 
     private async Task DrainAsync(CancellationToken hostLimit)
     {
-        var leaving = connections.Snapshot().Select(connection => (Connection: connection, Farewell: Farewell())).ToArray();
-        if (leaving.Length == 0 || period == TimeSpan.Zero)
+        var closing = connections.Snapshot().Select(connection => (Connection: connection, Reason: GoingAway())).ToArray();
+        if (closing.Length == 0 || period == TimeSpan.Zero)
             return;
-        // The host's patience ends by the real clock, whatever ours says.
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(hurry.Token, hostLimit);
-        Log.Draining(logger, leaving.Length, period);
-        foreach (var (connection, farewell) in leaving)
-            connection.Announce(farewell);
-        Random.Shared.Shuffle(leaving);
+        // The host's limit uses the real clock, even if ours is a test's.
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(skipDrain.Token, hostLimit);
+        Log.Draining(logger, closing.Length, period);
+        foreach (var (connection, reason) in closing)
+            connection.Announce(reason);
+        Random.Shared.Shuffle(closing);
         var began = time.GetTimestamp();
-        for (var n = 0; n < leaving.Length; n++)
+        for (var n = 0; n < closing.Length; n++)
         {
-            while (!over.IsCancellationRequested && time.GetElapsedTime(began) < period * n / leaving.Length)
-                await Task.Delay(Step, time, over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            _ = leaving[n].Connection.CloseAsync(leaving[n].Farewell);
+            while (!limit.IsCancellationRequested && time.GetElapsedTime(began) < period * n / closing.Length)
+                await Task.Delay(Step, time, limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _ = closing[n].Connection.CloseAsync(closing[n].Reason);
         }
     }
 
-    /// <summary>Spread at random, so that not all come back at once; nothing here needs to be unpredictable.</summary>
-    private static CloseReason Farewell() => CloseReason.GoingAway(ReturnWithin * Random.Shared.NextDouble());
+    /// <summary>With a random time, so that clients do not all reconnect at once. It need not be unpredictable.</summary>
+    private static CloseReason GoingAway() => CloseReason.GoingAway(ReconnectWithin * Random.Shared.NextDouble());
 
-    /// <summary>The host takes the first signal; the second one is for us: somebody is in a hurry.</summary>
+    /// <summary>The host handles the first signal, which starts the shutdown. The second one skips the drain period.</summary>
     private PosixSignalRegistration Watch(PosixSignal signal) => PosixSignalRegistration.Create(signal, _ =>
     {
-        if (Interlocked.Increment(ref signalled) > 1)
-            hurry.Cancel();
+        if (Interlocked.Increment(ref signalCount) > 1)
+            skipDrain.Cancel();
     });
 
     private static partial class Log

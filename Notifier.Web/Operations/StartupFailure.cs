@@ -5,14 +5,14 @@ using Notifier.Configuration;
 
 namespace Notifier.Operations;
 
-/// <summary>What an operator is told when the process cannot start: all that is wrong, each thing once, and no stack trace.</summary>
+/// <summary>Describes to the operator why the process cannot start: all errors, each once, without a stack trace.</summary>
 internal static class StartupFailure
 {
-    /// <summary>The message, or null when it is not the operator's to mend.</summary>
+    /// <summary>The message; null if the operator cannot fix the cause (a bug).</summary>
     public static string? Describe(Exception error) => error switch
     {
         StartupException => error.Message,
-        // Options that need other options to be checked fail with them: the same message, twice.
+        // If invalid options are needed to validate others, both validations fail with the same message.
         AggregateException several when several.InnerExceptions.All(inner => inner is OptionsValidationException) =>
             string.Join(' ', several.InnerExceptions.SelectMany(inner => ((OptionsValidationException)inner).Failures).Distinct()),
         OptionsValidationException options => string.Join(' ', options.Failures),
@@ -21,7 +21,7 @@ internal static class StartupFailure
             .Replace("to type 'System.Int32'", "to a whole number", StringComparison.Ordinal)
             .Replace("to type 'System.Boolean'", "to true or false", StringComparison.Ordinal),
         IOException { InnerException: AddressInUseException } => error.Message,
-        SocketException => $"It cannot listen where it is told to (urls, or Kestrel:Endpoints): {error.Message}.",
+        SocketException => $"The server cannot listen on a configured address (urls, or Kestrel:Endpoints): {error.Message}.",
         _ => null,
     };
 }

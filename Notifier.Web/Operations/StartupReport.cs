@@ -14,7 +14,7 @@ internal sealed partial class StartupReport(
     RedisBackplane backplane, RedisNames names, AnonymousAccess anonymous, IOptions<AccessOptions> access,
     IOptions<SubscriptionsOptions> subscriptions, IServer server, ILoggerFactory loggers) : IHostedLifecycleService
 {
-    /// <summary>A plain name, for these are the lines that a newcomer reads.</summary>
+    /// <summary>A short category, because these are the first lines that a new user reads.</summary>
     private readonly ILogger logger = loggers.CreateLogger("Notifier");
 
     public Task StartedAsync(CancellationToken cancellationToken)
@@ -36,14 +36,14 @@ internal sealed partial class StartupReport(
         return Task.CompletedTask;
     }
 
-    /// <summary>Where the server listens is known only now: it may be said in several ways.</summary>
+    /// <summary>Checked only now, because the ports can be configured in several ways, and are known once the server listens.</summary>
     private static void CheckOperatorPort(int port, int[] ports)
     {
-        var wrong = !ports.Contains(port) ? "and the server does not listen there" : ports.Length == 1 ? "the only port that the server listens at" : null;
-        if (wrong is not null)
+        var error = !ports.Contains(port) ? "but the server does not listen there" : ports.Length == 1 ? "the only port that the server listens on" : null;
+        if (error is not null)
         {
             throw new StartupException(
-                $"Access:OperatorPort is {port}, {wrong}; have it listen at a port for visitors and at one for operators, such as by "
+                $"Access:OperatorPort is {port}, {error}; make the server listen on one port for clients and on another for operators, for example with "
                 + $"urls=http://*:8081;http://127.0.0.1:9081 and Access:OperatorPort=9081.");
         }
     }
@@ -63,7 +63,7 @@ internal sealed partial class StartupReport(
             ? word
             : $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 
-    /// <summary>An address to click on: every interface includes this one.</summary>
+    /// <summary>An address to click on: a server that listens on all interfaces is at localhost too.</summary>
     private static string Browsable(string address)
     {
         var binding = BindingAddress.Parse(address);
@@ -96,15 +96,15 @@ internal sealed partial class StartupReport(
         public static partial void Try(ILogger logger, string command);
 
         [LoggerMessage(LogLevel.Warning,
-            "Everybody may subscribe to everything: this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.")]
+            "All clients may subscribe to everything, because this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.")]
         public static partial void Open(ILogger logger);
 
         [LoggerMessage(LogLevel.Warning,
-            "Nobody may subscribe to anything: set Access:Anonymous:Subscribe, for example Access__Anonymous__Subscribe__0=notifications.*")]
+            "No client may subscribe to anything: set Access:Anonymous:Subscribe, for example Access__Anonymous__Subscribe__0=notifications.*")]
         public static partial void Closed(ILogger logger);
 
         [LoggerMessage(LogLevel.Warning,
-            "Visitors do not get {Name} of Subscriptions:Default: Access:Anonymous:Subscribe does not allow it.")]
+            "Clients are not subscribed to {Name} of Subscriptions:Default, because Access:Anonymous:Subscribe does not allow it.")]
         public static partial void Skipped(ILogger logger, string name);
     }
 }

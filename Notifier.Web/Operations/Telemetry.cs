@@ -12,8 +12,8 @@ using OpenTelemetry.Trace;
 namespace Notifier.Operations;
 
 /// <summary>
-/// Shows outside what each folder counts by itself: at <c>/metrics</c> to Prometheus, and by OTLP, with traces, to where
-/// <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says. OpenTelemetry's own variables are heeded (OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER …).
+/// Exports the metrics of all folders: at <c>/metrics</c> for Prometheus, and by OTLP, together with traces, to
+/// <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>. OpenTelemetry's other variables apply too (OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER …).
 /// </summary>
 internal static class Telemetry
 {
@@ -38,8 +38,8 @@ internal static class Telemetry
             telemetry.WithTracing(static traces => traces.AddSource(Traces.SourceName).AddOtlpExporter());
     }
 
-    /// <summary>Before anything else counts: OpenTelemetry does not know of what was counted before it listened.</summary>
-    public static void BeginTelemetry(this WebApplication app)
+    /// <summary>Creates the meters and their listener. To be called before anything counts, because OpenTelemetry misses earlier values.</summary>
+    public static void StartTelemetry(this WebApplication app)
     {
         var services = app.Services;
         services.GetRequiredService<MeterProvider>();

@@ -1,26 +1,26 @@
-// The page is made with the client that it advertises: one connection for all names (see notifier.js and docs/embedding.md).
+// The demo page. It uses the client that it advertises: one connection for all names (see notifier.js and docs/embedding.md).
+import { make, notification } from "./notification.js";
+
 const kept = 200; // notifications in the list
-const latest = 20; // that are shown when a name is asked for
-const atOnce = 500; // ms in which those come
-const longest = 4000; // characters shown of one payload, which may be half a megabyte
+const latest = 20; // earlier messages requested per name
+const atOnce = 500; // ms within which those arrive
 const minute = 60; // seconds in the chart
 
 const [status, form, field, names, list, count, publish, published] =
   ["status", "subscribe", "name", "names", "notifications", "count", "publish", "published"].map(id => document.getElementById(id));
 const show = (id, text) => document.getElementById(id).textContent = text;
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const notifier = new Notifier();
 const subscriptions = new Map();
 const rates = Array(minute).fill(0); // messages of each second
 let subscribed = 0, received = 0, ofThisSecond = 0, arrived = [], pinged, pinnedScript, toasts;
 
 class Subscription {
-  #held; #since; #reason = make("span", "reason");
+  #live; #since; #reason = make("span", "reason");
 
   constructor(name) {
     this.name = name;
     this.kind = /[*?[\\]/.test(name) ? "pattern" : "channel"; // as the plain text protocol has it
-    this.hue = 165 + subscribed++ * 137.5; // the golden angle: neighbours differ, and none comes twice
+    this.hue = 165 + subscribed++ * 137.5; // the golden angle: neighbours differ, and no hue repeats
     this.chip = make("li");
     this.chip.style.setProperty("--hue", this.hue);
     this.#reason.role = "alert";
@@ -30,28 +30,28 @@ class Subscription {
     this.chip.append(make("span", "dot"), make("span", "name", name), remove, this.#reason);
   }
 
-  ask() {
-    this.#held?.close();
+  open() {
+    this.#live?.close();
     this.become("connecting");
-    this.#held = notifier[this.kind](this.name, message => receive(this, message), { last: latest });
+    this.#live = notifier[this.kind](this.name, message => receive(this, message), { last: latest });
   }
 
-  begin() {
-    this.#since ??= Date.now(); // later ones are what was missed
+  confirm() {
+    this.#since ??= Date.now(); // messages after a later confirmation are recovered ones
     this.become("connected");
   }
 
-  /** Whether what comes now is of before, and its time nobody's knowledge. */
+  /** Whether messages that arrive now are earlier ones, whose time is unknown. */
   get isBeginning() {
     const age = Date.now() - this.#since;
     return age >= 0 && age < atOnce;
   }
 
   leave() {
-    this.#held.close();
+    this.#live.close();
     subscriptions.delete(this.name);
     const neighbour = this.chip.nextElementSibling ?? this.chip.previousElementSibling;
-    (neighbour?.querySelector("button") ?? field).focus(); // the keyboard's place must not vanish with the button
+    (neighbour?.querySelector("button") ?? field).focus(); // the keyboard focus must not vanish with the button
     this.chip.remove();
     showStatus();
     showSnippets();
@@ -69,14 +69,14 @@ function subscribe(name) {
   if (subscription.state && subscription.state !== "refused") return;
   subscriptions.set(name, subscription);
   names.append(subscription.chip);
-  subscription.ask();
+  subscription.open();
   showStatus();
 }
 
 const of = ({ detail }) => subscriptions.get(detail.pattern ?? detail.channel);
 const refuse = event => of(event)?.become("refused", `${event.detail.message} (${event.detail.code})`);
 
-notifier.addEventListener("subscribed", event => of(event)?.begin());
+notifier.addEventListener("subscribed", event => of(event)?.confirm());
 notifier.addEventListener("unsubscribed", refuse);
 notifier.addEventListener("error", event => {
   if (event.detail.channel ?? event.detail.pattern) refuse(event);
@@ -101,7 +101,7 @@ function showStatus() {
   status.textContent = text;
 }
 
-// Shown once a frame, however many arrive: thousands a second must not freeze the page, nor pile up in a hidden one.
+// Draws once per frame, however many arrive: thousands a second must not freeze the page, nor accumulate in a hidden one.
 function receive(subscription, { channel, data }) {
   const isEarlier = subscription.isBeginning;
   received++;
@@ -126,61 +126,12 @@ function draw() {
   count.textContent = received.toLocaleString();
 }
 
-function notification({ subscription: { name, kind, hue }, channel, data, gap, at, isEarlier }) {
-  const item = make("li", gap ? "gap" : "");
-  item.style.setProperty("--hue", hue);
-  const time = make("time", "", isEarlier ? "earlier" : clock.format(at));
-  if (!isEarlier) time.dateTime = at.toISOString();
-  const text = gap ? make("p", "payload no-text", gap) : payload(data);
-  const names = make("span", "names");
-  if (kind === "pattern" && channel !== undefined) names.append(make("span", "channel", channel));
-  names.append(make("span", "name", name));
-  item.append(make("span", "dot"), text, names);
-  if (/^\s*[{[]/.test(data)) item.append(formatting(text, data));
-  item.append(time);
-  return item;
-}
-
-// JSON is parsed when somebody wants to see it, not for each message.
-function formatting(text, data) {
-  const button = make("button", "format", "Format");
-  const plain = text.textContent;
-  text.classList.add("json");
-  button.onclick = () => {
-    const isFormatted = button.textContent === "Plain";
-    try {
-      text.textContent = isFormatted ? plain : JSON.stringify(JSON.parse(data), null, 2).slice(0, longest);
-      button.textContent = isFormatted ? "Format" : "Plain";
-      text.tabIndex = text.scrollHeight > text.clientHeight ? 0 : -1; // what can be scrolled can be by keyboard
-    } catch {
-      button.remove();
-    }
-  };
-  return button;
-}
-
-function payload(data) {
-  if (data === "") return make("p", "payload no-text", "(empty)");
-  if (data instanceof Uint8Array) {
-    const hex = Array.from(data.slice(0, 16), byte => byte.toString(16).padStart(2, "0")).join(" ");
-    return make("p", "payload no-text", `(${data.length} bytes of binary data) ${hex}${data.length > 16 ? " …" : ""}`);
-  }
-  const text = make("p", "payload", data.length > longest ? `${data.slice(0, longest)}… (${data.length} characters)` : data);
-  text.dir = "auto";
-  return text;
-}
-
-// Names and payloads come from anybody who may publish: they are text, and never become HTML.
-function make(tag, className = "", text = "") {
-  return Object.assign(document.createElement(tag), { className, textContent: text });
-}
-
-// What a page of the visitor's own would say, for the names on screen. A space stands between names, so one with a space is left out.
+// The HTML that makes another page show the names on screen. Spaces separate names, so a name with a space is omitted.
 function showSnippets() {
-  const said = { pattern: [], channel: [] };
-  for (const { name, kind, state } of subscriptions.values()) if (state !== "refused" && !name.includes(" ")) said[kind].push(name);
-  const data = Object.entries(said).filter(([, all]) => all.length).map(([kind, all]) => `\n  data-${kind}="${escape(all.join(" "))}"`).join("");
-  for (const [kind, all] of Object.entries(said)) toasts?.setAttribute(kind, all.join(" "));
+  const shown = { pattern: [], channel: [] };
+  for (const { name, kind, state } of subscriptions.values()) if (state !== "refused" && !name.includes(" ")) shown[kind].push(name);
+  const data = Object.entries(shown).filter(([, all]) => all.length).map(([kind, all]) => `\n  data-${kind}="${escape(all.join(" "))}"`).join("");
+  for (const [kind, all] of Object.entries(shown)) toasts?.setAttribute(kind, all.join(" "));
   show("snippet", `<script src="${new URL("notifier.js", location.href)}"${data}\n  data-toast></script>`);
   show("pinned", pinnedScript && `<script src="${new URL(pinnedScript.src, location.href)}"\n  integrity="${pinnedScript.integrity}"\n  crossorigin${data}\n  data-toast></script>`);
 }
@@ -202,7 +153,7 @@ function escape(text) {
   return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
 }
 
-// Once a second: how many came, and how long a ping takes.
+// Once a second: how many messages arrived, and how long a ping takes.
 function measure() {
   rates.shift();
   rates.push(ofThisSecond);
@@ -233,7 +184,7 @@ publish.onsubmit = async event => {
   try {
     const answer = await fetch(`publish/${encodeURIComponent(channel.value)}`, { method: "POST", body: payload.value });
     const { detail } = answer.ok ? {} : await answer.json().catch(() => ({}));
-    // The server names the key to set where nothing may be published.
+    // If publishing is not allowed, the server names the setting to change.
     published.textContent = answer.ok ? `Published on ${channel.value}` : `Not published: ${detail ?? answer.status}`;
     published.className = answer.ok ? "" : "failed";
   } catch {
@@ -244,7 +195,7 @@ publish.onsubmit = async event => {
 
 for (const copy of document.querySelectorAll(".copy")) copy.onclick = async () => {
   const text = document.getElementById(copy.dataset.of);
-  getSelection().selectAllChildren(text); // browsers give the clipboard to https and localhost only
+  getSelection().selectAllChildren(text); // browsers allow the clipboard only on https and localhost
   const copied = await navigator.clipboard?.writeText(text.textContent).then(() => true, () => false);
   copy.textContent = copied ? "Copied" : "Selected";
   setTimeout(() => copy.textContent = "Copy", 2_000);

@@ -32,7 +32,7 @@
       @keyframes come { from { opacity: 0; translate: 0 0.5rem; } }
     }`;
 
-  // Sheets that a script makes need no permission of a Content-Security-Policy; <style> would.
+  // A Content-Security-Policy may forbid <style>, but not style sheets that a script constructs.
   function sheet(css) {
     const made = new CSSStyleSheet();
     made.replaceSync(css);
@@ -70,7 +70,7 @@
       this.shadowRoot.append(this.items);
     }
 
-    /** A Notifier of the page's own, such as one with a token. */
+    /** The page's own Notifier, for example one with a token. */
     set notifier(notifier) {
       this.#notifier = notifier;
       this.#listen();
@@ -99,7 +99,7 @@
       const { signal } = this.#stop, hear = message => this.#hear(message);
       const url = new URL(this.getAttribute("src") ?? script?.src ?? ".", document.baseURI).href;
       const shared = this.hasAttribute("shared"), last = +this.getAttribute("last") || undefined, after = this.getAttribute("after");
-      // A connection of its own for earlier messages: they are not for the toasts of the same name.
+      // A separate connection for earlier messages, because toasts of the same name must not show them.
       const notifier = this.#notifier ?? (last || after ? new Notifier(url, { shared, signal }) : connection(url, shared));
       if (last) {
         this.items.replaceChildren();
@@ -109,10 +109,10 @@
         for (const name of this.getAttribute(kind)?.split(" ").filter(Boolean) ?? []) notifier[kind](name, hear, { signal, last, after });
     }
 
-    // Drawn once a frame, and never more than is shown: thousands a second must not freeze the page.
+    // Draws once per frame, and only what is visible: thousands a second must not freeze the page.
     #hear(message) {
       tell(this, message);
-      // When it was published nobody says: it is now, but for the last ones that come at once.
+      // Messages have no time of publication: it is now, except for the earlier ones that arrive at the start.
       const time = performance.now() < this.#earlier ? "" : ` · ${new Date().toLocaleTimeString()}`;
       if (this.#waiting.push([message, time]) > this.max) this.#waiting.shift();
       this.#shown ??= requestAnimationFrame(() => {
@@ -165,13 +165,13 @@
       this.#go(item, (this.getAttribute("seconds") || 8) * 1000);
     }
 
-    // Not while somebody reads it, or stands on it with the keyboard.
+    // Not while the pointer or the keyboard focus is on the toast.
     #go(item, after) {
       if (!(after > 0)) return;
       setTimeout(() => item.matches(":hover, :focus-within") ? this.#go(item, 1000) : item.remove(), after);
     }
 
-    // The keyboard's place must not vanish with the toast.
+    // The keyboard focus must not vanish with the toast.
     #dismiss(item) {
       const next = item?.nextElementSibling ?? item?.previousElementSibling;
       const hadFocus = item?.contains(this.shadowRoot.activeElement);

@@ -1,13 +1,13 @@
 /** What a backend published. */
 export interface NotifierMessage {
   readonly channel: string;
-  /** The pattern that matched, where one was asked for. */
+  /** The subscribed pattern that matched; undefined for a subscribed channel. */
   readonly pattern?: string;
-  /** The payload: text, or bytes when it is not UTF-8. */
+  /** The payload: text, or bytes if it is not UTF-8. */
   readonly data: string | Uint8Array;
-  /** The payload, parsed. Throws when it is not JSON. */
+  /** The parsed payload. Throws if it is not JSON. */
   json(): any;
-  /** Says how far the name has been read. Opaque. */
+  /** How far the name has been read. Opaque. */
   readonly position?: string;
 }
 
@@ -15,9 +15,9 @@ export type NotifierState =
   /** Before the first connection. */
   | "connecting"
   | "connected"
-  /** The connection is gone; it tries again by itself. */
+  /** The connection is lost; the client reconnects by itself. */
   | "waiting"
-  /** The server refused (close codes 44xx), and trying again unchanged makes no sense. connect() tries all the same. */
+  /** The server refused the connection (close codes 44xx); the client does not retry by itself. connect() does. */
   | "refused"
   | "closed";
 
@@ -25,69 +25,69 @@ export type NotifierState =
 export interface NotifierSubscription extends Disposable {
   readonly channel?: string;
   readonly pattern?: string;
-  /** Nothing is heard any more, at once. May be called again. */
+  /** Stops the listener at once. May be called again. */
   close(): void;
 }
 
 export interface NotifierOptions {
   /**
-   * What shows who the visitor is. A function is asked once, and again when the token expires or was refused (4401). Give a
-   * function wherever tokens expire.
+   * Identifies the visitor. A function is called once, and again when the token expires or is refused (4401). Pass a function if
+   * tokens expire.
    */
   token?: string | (() => string | Promise<string>);
   /**
-   * One connection for all tabs of this browser. They must be the same visitor's. Where the browser has no Web Locks, which is on http
-   * anywhere but on localhost, the console says so, and each tab has its own.
+   * One connection for all tabs of this browser. All tabs must belong to the same visitor. Without Web Locks (on http, except on
+   * localhost) the console warns, and each tab has its own connection.
    */
   shared?: boolean;
   /**
-   * Goes on, when the page is loaded anew in the same tab, from where each name was read to: the positions are kept in sessionStorage.
-   * For one Notifier of a page.
+   * After a reload in the same tab, each name resumes from its last position, which is kept in sessionStorage. For one Notifier per
+   * page.
    */
   persist?: "session";
-  /** Closes it. */
+  /** Closes the connection. */
   signal?: AbortSignal;
 }
 
-/** The details of the events. Those that concern a name say which. */
+/** The events and their details. An event about a name has its channel or pattern. */
 export interface NotifierEvents {
   state: CustomEvent<{ state: NotifierState }>;
-  /** Messages of a name may have been lost here. Its code is the server's, or notRecovered: not all since the last position was to be had. */
+  /** Messages of a name may have been lost. The code is the server's, or notRecovered: the server could not resume from the last position. */
   gap: CustomEvent<{ channel?: string; pattern?: string; code: string; lost?: number }>;
-  /** A name was refused (the rest goes on), the connection was (code is a number, 44xx), or the token function failed. */
+  /** A name was refused (others continue), the connection was refused (code is a number, 44xx), or the token function failed. */
   error: CustomEvent<{ channel?: string; pattern?: string; code: string | number; message: string }>;
-  /** A name is live. */
+  /** The server confirmed the subscription to a name. */
   subscribed: CustomEvent<{ channel?: string; pattern?: string; recovered?: boolean }>;
-  /** The server took a name away: the visitor may have it no longer. */
+  /** The server ended the subscription to a name: it is no longer granted. */
   unsubscribed: CustomEvent<{ channel?: string; pattern?: string; code: string; message?: string }>;
   /** The answer to ping(id). */
   pong: CustomEvent<{ id?: number | string }>;
 }
 
 export interface NotifierListening {
-  /** Ends it. */
+  /** Stops the listener. */
   signal?: AbortSignal;
   /**
-   * First so many of the latest messages, where no position is known yet. For whoever is the first on this connection to ask for the name;
-   * who comes later hears what comes then.
+   * Delivers so many of the latest messages first, unless a position is known. Only for the first listener of the name on this connection;
+   * later listeners get only new messages.
    */
   last?: number;
-  /** A position that was rendered into the page (GET /position): first what came after it. Also for the first who asks for the name. */
+  /** A position that was rendered into the page (GET /position): delivers the messages after it first. Only for the first listener of the name. */
   after?: string;
 }
 
 export declare class Notifier extends EventTarget implements Disposable {
-  /** @param url Where the server is. Left out: where the script came from (a module says it). */
+  /** @param url The server's address. Default: the address that the script was loaded from (a module must pass one). */
   constructor(url?: string | URL, options?: NotifierOptions);
-  /** Undefined before the first name is asked for: it connects then. */
+  /** Undefined before the first subscription, which connects. */
   readonly state: NotifierState | undefined;
   /** Exactly this channel. */
   channel(name: string, listener: (message: NotifierMessage) => void, options?: NotifierListening): NotifierSubscription;
   /** All channels that match a Redis glob, such as `orders.42.*`. */
   pattern(glob: string, listener: (message: NotifierMessage) => void, options?: NotifierListening): NotifierSubscription;
-  /** Tries at once, also after a refusal. */
+  /** Connects at once, even after a refusal. */
   connect(): void;
-  /** The answer is an event `pong`. Event streams give none. */
+  /** The server answers with an event `pong`; over event streams it does not. */
   ping(id?: number | string): void;
   close(): void;
   addEventListener<K extends keyof NotifierEvents>(

@@ -1,4 +1,4 @@
-// The tab for operators: what GET /stats says of this node, every two seconds while somebody looks. See docs/operations.md.
+// The tab for operators: shows GET /stats of this node, every two seconds while the tab is visible. See docs/operations.md.
 const every = 2_000;
 const [tabs, figures, locked, why, unlock, key, node] =
   ["[role=tablist]", "#figures", "#locked", "#why", "#unlock", "#key", "#node"].map(selector => document.querySelector(selector));
@@ -15,7 +15,7 @@ function select(tab) {
     document.getElementById(each.getAttribute("aria-controls")).hidden = each !== tab;
   }
   history.replaceState(null, "", tab === operations ? "#operations" : location.pathname + location.search);
-  look();
+  refresh();
 }
 page.onclick = operations.onclick = event => select(event.currentTarget);
 tabs.onkeydown = ({ key: pressed }) => {
@@ -26,21 +26,21 @@ tabs.onkeydown = ({ key: pressed }) => {
 };
 unlock.onsubmit = event => {
   event.preventDefault();
-  look();
+  refresh();
 };
-document.addEventListener("visibilitychange", () => look());
+document.addEventListener("visibilitychange", () => refresh());
 
-async function look() {
+async function refresh() {
   clearTimeout(timer);
   if (operations.ariaSelected !== "true" || document.hidden) return before = undefined;
-  const round = timer = setTimeout(look, every);
+  const round = timer = setTimeout(refresh, every);
   try {
     const answer = await fetch("stats?names=25", { cache: "no-store", headers: key.value ? { "X-Api-Key": key.value } : {} });
-    if (timer !== round) return; // another has begun
+    if (timer !== round) return; // a newer request is running
     if (answer.ok) return show(await answer.json(), performance.now());
     const { detail } = await answer.json().catch(() => ({}));
     refuse(detail ?? `The server answers with ${answer.status}.`);
-    if (answer.status === 401 || answer.status === 403) clearTimeout(timer); // until there is another key
+    if (answer.status === 401 || answer.status === 403) clearTimeout(timer); // until the operator enters another key
   } catch {
     refuse("The server cannot be reached; trying again.");
   }
@@ -81,7 +81,7 @@ function fill(all) {
   }));
 }
 
-// Names come from anybody who subscribes: they are text, and never become HTML.
+// Names come from any subscriber: they are text, and never become HTML.
 function table(id, names) {
   const head = make("thead"), body = make("tbody"), row = make("tr");
   row.append(...Object.keys(columns).map(title => Object.assign(make("th", title), { scope: "col" })));

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using FluentAssertions;
 using Notifier.Access;
@@ -17,7 +18,7 @@ namespace Notifier.Tests.Operations;
 /// <summary>docs/configuration.md has each setting that there is, with its default, and no other.</summary>
 public sealed partial class ConfigurationPageTests
 {
-    /// <summary>By the section that Program.cs binds them to.</summary>
+    /// <summary>The options classes, by the section that a folder's Setup.cs binds them to.</summary>
     private static readonly (string Section, object Defaults)[] Bound =
     [
         ("Access", new AccessOptions()), ("ForwardedHeaders", new ProxyOptions()), ("Limits", new LimitsOptions()), ("Redis", new RedisOptions()),
@@ -36,14 +37,27 @@ public sealed partial class ConfigurationPageTests
         var listed = Row().Matches(page).ToDictionary(static row => row.Groups["key"].Value, static row => row.Groups["default"].Value);
         var settings = Bound.SelectMany(static bound => SettingsOf(bound.Section, bound.Defaults)).ToList();
 
-        listed.Keys.Should().BeEquivalentTo(settings.Select(static setting => setting.Key).Concat(Others));
+        var keys = settings.Select(static setting => setting.Key).Concat(Others).ToList();
+
+        keys.Except(listed.Keys).Should().BeEmpty("docs/configuration.md needs a row for each setting: add rows for these");
+        listed.Keys.Except(keys).Should().BeEmpty("docs/configuration.md lists only settings that exist: remove these rows");
         foreach (var (key, value) in settings)
         {
             if (value is not Array && Convert.ToString(value, CultureInfo.InvariantCulture) is { Length: > 0 } text)
-                listed[key].Should().StartWith($"`{(value is bool ? text.ToLowerInvariant() : text)}`", key);
+                listed[key].Should().StartWith($"`{(value is bool ? text.ToLowerInvariant() : text)}`", "that is the default of {0}", key);
             else
-                listed[key].Should().NotBe("", "what happens without it is said").And.NotBe("``", key);
+                listed[key].Trim('`').Should().NotBeEmpty("docs/configuration.md must say what happens without {0}", key);
         }
+    }
+
+    [Fact]
+    public void A_setting_has_a_setter_that_binding_can_call()
+    {
+        Bound.SelectMany(static bound => TypesIn(bound.Defaults.GetType())).Distinct()
+            .SelectMany(static type => type.GetProperties(BindingFlags.Public | BindingFlags.Instance))
+            .Where(static property => property.SetMethod?.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit)) == true)
+            .Select(static property => $"{property.DeclaringType!.Name}.{property.Name}")
+            .Should().BeEmpty("the binding generator skips init-only properties: give these a setter");
     }
 
     [Fact]
@@ -52,7 +66,7 @@ public sealed partial class ConfigurationPageTests
         var seen = Bound.SelectMany(static bound => TypesIn(bound.Defaults.GetType())).ToHashSet();
 
         typeof(RedisOptions).Assembly.GetExportedTypes().Where(static type => type.Name.EndsWith("Options", StringComparison.Ordinal))
-            .Should().BeEquivalentTo(seen);
+            .Except(seen).Should().BeEmpty("each options class needs an entry in {0}, with the section that a Setup.cs binds it to", nameof(Bound));
     }
 
     private static IEnumerable<(string Key, object? Default)> SettingsOf(string section, object options) =>

@@ -54,13 +54,13 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
     [Theory]
     [InlineData("", "is not JSON")]
     [InlineData("<html>log in</html>", "is not JSON")]
-    [InlineData("[]", "is no JSON object")]
+    [InlineData("[]", "is not a JSON object")]
     [InlineData("""{"subscribe":["*"]}""", "expiresIn is missing")]
     [InlineData("""{"subscribe":["*"],"expiresIn":0}""", "expiresIn is missing")]
     [InlineData("""{"subscribe":["*"],"expiresIn":"300"}""", "expiresIn is missing")]
     [InlineData("""{"subscribe":"*","expiresIn":300}""", "is not an array of names")]
     [InlineData("""{"subscribe":["__x"],"expiresIn":300}""", "has an invalid name")]
-    [InlineData("""{"subscribe":["\ud800"],"expiresIn":300}""", "no name")]
+    [InlineData("""{"subscribe":["\ud800"],"expiresIn":300}""", "invalid name")]
     public async Task What_is_no_answer_is_a_failure_and_the_log_says_what_is_wrong(string json, string told)
     {
         await using var application = await Application.StartAsync();

@@ -126,7 +126,7 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
     /// <summary>The node has done it when this is over.</summary>
     private static async Task DisconnectAsync(NotifierApp app, string subject)
     {
-        int Done() => app.Log.Lines.Count(static line => line.Text.StartsWith("A backend has ", StringComparison.Ordinal));
+        int Done() => app.Log.Lines.Count(static line => line.Text.StartsWith("A backend disconnected ", StringComparison.Ordinal));
         var before = Done();
         using var http = new HttpClient();
         http.DefaultRequestHeaders.Add("X-Api-Key", Key);

@@ -124,7 +124,7 @@ internal sealed class PublishEndpoint(
             // Not the library's own text, which contains the names of our types.
             return Problem(
                 StatusCodes.Status400BadRequest,
-                $"send [{{\"channel\":\"…\",\"data\":\"…\"}}, …] as JSON, each with both strings, once: {error.Path ?? "$"} is invalid "
+                $"send [{{\"channel\":\"…\",\"data\":\"…\"}}, …] as JSON, with both strings once in each object: {error.Path ?? "$"} is invalid "
                 + $"(line {error.LineNumber + 1}, byte {error.BytePositionInLine})");
         }
         return messages.Length is 0 or > MaxMessages

@@ -17,7 +17,7 @@ public sealed class AnonymousAccessTests(RedisFixture fixture) : IClassFixture<R
     [InlineData("Development", "Access:Anonymous:Publish:0=orders.*", true)]
     [InlineData("Production", "Access:Anonymous:Publish:0=orders.*", true)]
     [InlineData("Production", "Access:Anonymous:Subscribe:0=orders.*", false)]
-    public async Task Publishing_is_granted_by_itself(string environment, string? setting, bool allowed)
+    public async Task Anonymous_publish_follows_its_own_setting_and_not_the_subscribe_grant(string environment, string? setting, bool allowed)
     {
         await using var app = await NotifierApp.StartAsync(
             fixture.Redis.Configuration, settings: setting is null ? [$"environment={environment}"] : [$"environment={environment}", setting]);
@@ -31,7 +31,7 @@ public sealed class AnonymousAccessTests(RedisFixture fixture) : IClassFixture<R
     }
 
     [Fact]
-    public async Task An_empty_list_opens_nothing_in_development_either()
+    public async Task An_empty_subscribe_list_grants_nothing_in_development_either()
     {
         var settings = Path.Combine(Directory.CreateTempSubdirectory("notifier-access-").FullName, "settings.json");
         await File.WriteAllTextAsync(settings, """{ "Access": { "Anonymous": { "Subscribe": [] } } }""");

@@ -18,7 +18,7 @@ public sealed class GrantTests
     [InlineData("news", "new[s]")]              // a pattern of one channel
     [InlineData("*", "whatever*")]
     [InlineData("a* b*", "[ab]*")]
-    public void It_allows(string granted, string asked) => Check(granted, asked).Should().BeNull();
+    public void A_grant_allows_every_channel_and_pattern_that_it_covers(string granted, string asked) => Check(granted, asked).Should().BeNull();
 
     [Theory]
     [InlineData("orders.42.*", "orders.43.items", "not allowed: orders.43.items")]
@@ -29,7 +29,7 @@ public sealed class GrantTests
     [InlineData("news", "new?", "not allowed: new? also covers newa")]
     [InlineData("a[^\\x01]", "a?", "not allowed: a? also covers ax")]
     [InlineData("news", "NEWS", "not allowed: NEWS")]
-    public void It_refuses_with_a_channel_that_shows_why(string granted, string asked, string message)
+    public void A_name_outside_the_grant_is_rejected_and_a_pattern_shows_a_counter_example(string granted, string asked, string message)
     {
         var refusal = Check(granted, asked);
 
@@ -38,7 +38,7 @@ public sealed class GrantTests
     }
 
     [Fact]
-    public void A_byte_that_cannot_be_shown_is_spelled()
+    public void An_unprintable_byte_in_a_counter_example_is_written_in_hex()
     {
         var grant = new Grant([Name.Pattern("[ -~]*"), Name.Pattern("[^\u0001]*")]);
 
@@ -46,7 +46,7 @@ public sealed class GrantTests
     }
 
     [Fact]
-    public void What_is_too_complex_to_be_proven_is_refused()
+    public void A_pattern_too_complex_to_compare_with_the_grant_is_rejected()
     {
         var any = new string('?', 20);
         var grant = new Grant([Name.Pattern("*a" + any), Name.Pattern("*[^a]" + any)]);
@@ -56,7 +56,7 @@ public sealed class GrantTests
     }
 
     [Fact]
-    public void The_counter_example_is_seen_whatever_the_length_of_the_pattern()
+    public void A_long_pattern_and_its_counter_example_are_shortened_to_fit_a_close_reason()
     {
         var refusal = new Grant([Name.Channel("x")]).Check(Name.Pattern(new string('é', 60) + "*"));
 
@@ -65,7 +65,7 @@ public sealed class GrantTests
     }
 
     [Fact]
-    public void An_empty_grant_says_which_key_to_set() =>
+    public void An_empty_grant_rejects_a_name_with_the_setting_to_change() =>
         new Grant([], "set the key").Check(Name.Channel("a"))!.Message.Should().Be("set the key");
 
     private static NameRefusal? Check(string granted, string asked) => new Grant(granted.Split(' ').Select(Name.Parse)).Check(Name.Parse(asked));

@@ -15,7 +15,7 @@ public sealed class KnownProxiesTests : IDisposable
     private readonly LogCapture log = new();
 
     [Fact]
-    public void Those_configured_are_believed_and_nobody_else_and_every_hop_has_to_be_known()
+    public void Only_configured_proxies_and_networks_are_trusted_with_no_limit_on_hops()
     {
         var options = Apply(new() { KnownProxies = ["10.0.0.5", "fd00::5"], KnownNetworks = ["172.16.0.0/12"] }, new());
 
@@ -28,7 +28,7 @@ public sealed class KnownProxiesTests : IDisposable
     }
 
     [Fact]
-    public void Where_none_is_nobody_is_though_the_environment_says_everybody()
+    public void No_proxy_is_trusted_unless_configured_and_a_warning_names_the_ignored_environment_variable()
     {
         var everybody = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor };
 
@@ -42,7 +42,7 @@ public sealed class KnownProxiesTests : IDisposable
     [InlineData("10.0.0.5", "", true)]
     [InlineData("", "10.0.0.0/8", true)]
     [InlineData("", "", false)]
-    public void Proxies_are_known_when_any_is_configured(string proxy, string network, bool areKnown) =>
+    public void Proxies_count_as_configured_when_an_address_or_a_network_is_set(string proxy, string network, bool areKnown) =>
         new ProxyOptions { KnownProxies = List(proxy), KnownNetworks = List(network) }.IsConfigured.Should().Be(areKnown);
 
     [Theory]
@@ -50,7 +50,7 @@ public sealed class KnownProxiesTests : IDisposable
     [InlineData("::1")]
     [InlineData("FD00::5")]
     [InlineData("::ffff:10.0.0.5")]
-    public void An_address_may_be_known(string address) => Failures(new() { KnownProxies = [address] }).Should().BeEmpty();
+    public void An_ipv4_or_ipv6_address_is_a_valid_known_proxy(string address) => Failures(new() { KnownProxies = [address] }).Should().BeEmpty();
 
     [Theory]
     [InlineData("")]
@@ -61,7 +61,7 @@ public sealed class KnownProxiesTests : IDisposable
     [InlineData("10.0.0.256")]
     [InlineData("10.0.0.0/8")]
     [InlineData("10.0.0.1:80")]
-    public void What_is_no_address_is_told(string address) => Failures(new() { KnownProxies = ["::1", address] }).Should().Equal(
+    public void An_invalid_proxy_address_is_reported_with_its_setting(string address) => Failures(new() { KnownProxies = ["::1", address] }).Should().Equal(
         $"ForwardedHeaders:KnownProxies:1 is \"{address}\"; an IP address such as 10.0.0.5 or fd00::5 is allowed "
         + "(a network belongs into ForwardedHeaders:KnownNetworks).");
 
@@ -71,7 +71,7 @@ public sealed class KnownProxiesTests : IDisposable
     [InlineData("10.0.0.5/32")]
     [InlineData("0.0.0.0/0")]
     [InlineData("fd00::/8")]
-    public void A_network_may_be_known(string network) => Failures(new() { KnownNetworks = [network] }).Should().BeEmpty();
+    public void A_network_with_a_prefix_length_is_a_valid_known_network(string network) => Failures(new() { KnownNetworks = [network] }).Should().BeEmpty();
 
     [Theory]
     [InlineData("")]
@@ -81,7 +81,7 @@ public sealed class KnownProxiesTests : IDisposable
     [InlineData("10.0.0.0/255.0.0.0")]
     [InlineData("172.16/12")]
     [InlineData("localhost/8")]
-    public void What_is_no_network_is_told(string network) => Failures(new() { KnownNetworks = [network] }).Should().Equal(
+    public void An_invalid_proxy_network_is_reported_with_its_setting(string network) => Failures(new() { KnownNetworks = [network] }).Should().Equal(
         $"ForwardedHeaders:KnownNetworks:0 is \"{network}\"; a network such as 10.0.0.0/8 or fd00::/8 is allowed.");
 
     public void Dispose() => log.Dispose();

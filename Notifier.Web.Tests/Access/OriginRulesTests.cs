@@ -22,7 +22,7 @@ public sealed class OriginRulesTests : IDisposable
     [Theory]
     [InlineData("Development")]
     [InlineData("Production")]
-    public void A_client_that_is_no_browser_sends_none_and_may_connect(string environment) =>
+    public void A_client_without_an_origin_header_may_connect(string environment) =>
         Check(Rules(environment), "example.com").Should().BeNull();
 
     [Theory]
@@ -38,7 +38,7 @@ public sealed class OriginRulesTests : IDisposable
     [InlineData("http://[::1]", "[0:0:0:0:0:0:0:1]")]
     [InlineData("https://xn--bcher-kva.example", "xn--bcher-kva.example")]
     [InlineData("http://10.0.0.7:8081", "10.0.0.7:8081")]
-    public void The_own_page_may_connect_whoever_ends_TLS(string origin, string host)
+    public void A_same_origin_page_may_connect_even_if_a_proxy_terminates_tls(string origin, string host)
     {
         Check(Rules("Production"), host, origin).Should().BeNull();
         Check(Rules("Development"), host, origin).Should().BeNull();
@@ -62,7 +62,7 @@ public sealed class OriginRulesTests : IDisposable
     [InlineData("null", "null")]
     [InlineData("http://localhost:3000", "localhost:8081")]
     [InlineData("http://127.0.0.1:8081", "localhost:8081")]
-    public void In_production_nobody_else_may(string origin, string host) =>
+    public void An_origin_that_is_neither_the_same_nor_configured_is_rejected_in_production(string origin, string host) =>
         Check(Rules("Production"), host, origin).Should().Be($"origin {origin} is not allowed: see Access:AllowedOrigins");
 
     [Theory]
@@ -75,7 +75,7 @@ public sealed class OriginRulesTests : IDisposable
     [InlineData("http://[::1]:3000")]
     [InlineData("null")]
     [InlineData("file://")]
-    public void In_development_pages_of_this_machine_may_too(string origin)
+    public void Local_pages_may_connect_in_development_but_not_in_production(string origin)
     {
         Check(Rules("Development"), "192.168.1.7:8081", origin).Should().BeNull();
         Check(Rules("Production"), "192.168.1.7:8081", origin).Should().NotBeNull();
@@ -86,7 +86,7 @@ public sealed class OriginRulesTests : IDisposable
     [InlineData("http://localhost.evil.example")]
     [InlineData("http://192.168.1.8")]
     [InlineData("capacitor://localhost")]
-    public void But_no_others(string origin) => Check(Rules("Development"), "localhost:8081", origin).Should().NotBeNull();
+    public void An_origin_that_is_not_a_local_page_is_rejected_in_development(string origin) => Check(Rules("Development"), "localhost:8081", origin).Should().NotBeNull();
 
     [Theory]
     [InlineData("https://app.example.com", "https://app.example.com")]
@@ -107,7 +107,7 @@ public sealed class OriginRulesTests : IDisposable
     [InlineData("*", "https://evil.example")]
     [InlineData("*", "capacitor://localhost")]
     [InlineData("*", "null")]
-    public void What_is_configured_may_connect(string allowed, string origin)
+    public void A_configured_origin_may_connect(string allowed, string origin)
     {
         Check(Rules("Production", "https://another.example", allowed), "example.com", origin).Should().BeNull();
         Check(Rules("Production", "https://another.example"), "example.com", origin).Should().NotBeNull();
@@ -127,7 +127,7 @@ public sealed class OriginRulesTests : IDisposable
     [InlineData("null", "file://")]
     [InlineData("capacitor://localhost", "capacitor://localhost:1")]
     [InlineData("capacitor://localhost", "http://localhost")]
-    public void And_nothing_that_is_near_it(string allowed, string origin) =>
+    public void An_origin_that_only_resembles_a_configured_one_is_rejected(string allowed, string origin) =>
         Check(Rules("Production", allowed), "server.example", origin).Should().NotBeNull();
 
     [Theory]
@@ -135,7 +135,7 @@ public sealed class OriginRulesTests : IDisposable
     [InlineData("https://example.com/")]
     [InlineData("https://example.com, https://example.com")]
     [InlineData("\u001b[2J\u001b[31mhello")]
-    public void A_malformed_one_is_refused_whatever_is_configured_and_is_not_repeated(string origin)
+    public void A_malformed_origin_header_is_rejected_even_if_all_are_allowed_and_its_value_is_not_logged(string origin)
     {
         foreach (var environment in new[] { "Development", "Production" })
             Check(Rules(environment, "*", "null"), "example.com", origin).Should().Be("the Origin header is malformed");
@@ -143,14 +143,14 @@ public sealed class OriginRulesTests : IDisposable
     }
 
     [Fact]
-    public void Several_are_refused_though_each_may()
+    public void Several_origin_headers_are_rejected_even_if_each_alone_is_allowed()
     {
         Check(Rules("Production", "*"), "example.com", "https://example.com", "https://example.com").Should().Be("the Origin header is malformed");
         Check(Rules("Development", "*"), "example.com", "null", "null").Should().Be("the Origin header is malformed");
     }
 
     [Fact]
-    public void Each_refused_origin_is_a_warning_once_and_a_flood_of_them_does_not_fill_the_log()
+    public void A_rejected_origin_is_warned_about_once_and_a_flood_of_origins_logs_only_100_warnings()
     {
         var rules = Rules("Production");
         Check(rules, "example.com", "https://evil.example");
@@ -181,7 +181,7 @@ public sealed class OriginRulesTests : IDisposable
     [InlineData("capacitor://*.example.com", "an http or https host")]
     [InlineData("https://user@example.com", "an origin such as https://app.example.com")]
     [InlineData("https://example.com:port", "an origin such as https://app.example.com")]
-    public void An_entry_that_is_none_is_told_with_its_key_and_what_is_allowed(string entry, string told)
+    public void An_invalid_allowed_origin_is_reported_with_its_setting_and_the_valid_forms(string entry, string told)
     {
         var result = new AccessValidator(new NameRules(Options.Create(new LimitsOptions())), Configuration()).Validate(null, new() { AllowedOrigins = ["null", entry] });
 
@@ -190,7 +190,7 @@ public sealed class OriginRulesTests : IDisposable
     }
 
     [Fact]
-    public void A_value_where_a_list_should_be_is_told()
+    public void A_single_value_in_place_of_the_list_of_allowed_origins_is_reported()
     {
         var result = new AccessValidator(new NameRules(Options.Create(new LimitsOptions())), Configuration((Key, "https://example.com"))).Validate(null, new());
 

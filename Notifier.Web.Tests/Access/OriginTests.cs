@@ -25,7 +25,7 @@ public sealed class OriginTests
     [InlineData("app://Obsidian.md:80", "app://Obsidian.md:80")]
     [InlineData("null", "null")]
     [InlineData("file://", "file://")]
-    public void An_origin_is_read_and_said_in_one_way(string text, string canonical)
+    public void An_origin_is_parsed_into_its_canonical_form(string text, string canonical)
     {
         var origin = Origin.Parse(text);
 
@@ -78,10 +78,10 @@ public sealed class OriginTests
     [InlineData("http://[127.0.0.1]")]
     [InlineData("http://[]")]
     [InlineData("http://ü..example")]
-    public void What_is_no_origin_is_not_read(string text) => Origin.Parse(text).Should().BeNull();
+    public void Text_that_is_not_an_origin_does_not_parse(string text) => Origin.Parse(text).Should().BeNull();
 
     [Fact]
-    public void One_too_long_to_be_kept_is_not_read()
+    public void An_overlong_origin_does_not_parse()
     {
         Origin.Parse("https://" + new string('a', 253)).Should().NotBeNull();
         Origin.Parse("https://" + new string('a', 300)).Should().BeNull();
@@ -98,7 +98,7 @@ public sealed class OriginTests
     [InlineData("app://Obsidian.md", "app://obsidian.md")]
     [InlineData("null", "file://")]
     [InlineData("null", "https://null")]
-    public void Others_are_not_equal(string one, string other) => Origin.Parse(one).Should().NotBe(Origin.Parse(other)).And.NotBeNull();
+    public void Origins_that_differ_in_scheme_host_or_port_are_not_equal(string one, string other) => Origin.Parse(one).Should().NotBe(Origin.Parse(other)).And.NotBeNull();
 
     [Theory]
     [InlineData("http://localhost", true)]
@@ -115,6 +115,6 @@ public sealed class OriginTests
     [InlineData("capacitor://localhost", false)]
     [InlineData("null", false)]
     [InlineData("file://", false)]
-    public void Loopback_is_this_machine_and_nothing_that_looks_like_it(string text, bool isLoopback) =>
+    public void Only_http_and_https_origins_of_this_machine_count_as_loopback(string text, bool isLoopback) =>
         Origin.Parse(text)!.IsLoopback.Should().Be(isLoopback);
 }

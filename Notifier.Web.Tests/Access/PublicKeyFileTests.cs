@@ -22,7 +22,7 @@ public sealed class PublicKeyFileTests : IDisposable
     [Theory]
     [InlineData("RS256")]
     [InlineData("ES256")]
-    public async Task A_certificate_in_the_file_is_as_good_as_the_public_key_alone(string algorithm)
+    public async Task A_certificate_verifies_tokens_like_a_public_key_and_its_text_does_not_work_as_an_hmac_secret(string algorithm)
     {
         using var rsa = RSA.Create(2048);
         using var curve = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -51,7 +51,7 @@ public sealed class PublicKeyFileTests : IDisposable
     }
 
     [Fact]
-    public void A_private_key_in_the_file_stops_it_for_who_checks_needs_none()
+    public void A_public_key_file_with_a_private_key_or_other_text_is_an_error()
     {
         using var rsa = RSA.Create(2048);
         using var curve = ECDsa.Create(ECCurve.NamedCurves.nistP256);

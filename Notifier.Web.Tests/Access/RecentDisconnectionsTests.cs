@@ -10,7 +10,7 @@ public sealed class RecentDisconnectionsTests
     private readonly RecentDisconnections disconnections = new();
 
     [Fact]
-    public void Only_what_was_known_before_is_no_longer_believed_and_only_of_that_subject()
+    public void A_disconnection_rejects_only_callers_of_its_subject_that_were_identified_before_it()
     {
         var (before, other, nobody) = (Visitor("42"), Visitor("43"), Visitor(null));
 
@@ -23,7 +23,7 @@ public sealed class RecentDisconnectionsTests
     }
 
     [Fact]
-    public void Who_was_on_its_way_for_longer_than_is_remembered_is_not_let_in_and_told_to_try_again()
+    public void A_caller_identified_before_the_oldest_remembered_disconnection_must_try_again()
     {
         var (before, other) = (Visitor("42"), Visitor("other"));
         disconnections.Add("42");

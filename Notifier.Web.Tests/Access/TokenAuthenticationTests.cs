@@ -24,7 +24,7 @@ public sealed class TokenAuthenticationTests : IDisposable
     public void Dispose() => File.Delete(file);
 
     [Fact]
-    public async Task A_token_grants_what_it_lists_until_it_ends_and_says_who_it_is()
+    public async Task A_token_grants_the_names_that_it_lists_to_its_subject_until_it_expires()
     {
         var payload = TestToken.Payload(Now.AddMinutes(5), "orders.42.*", "news");
         payload["publish"] = new JsonArray("chat.42");
@@ -52,7 +52,7 @@ public sealed class TokenAuthenticationTests : IDisposable
     [InlineData("""{"subscribe":"news"}""", "the token's subscribe is not an array of names")]
     [InlineData("""{"subscribe":["__keyspace@0__:x"]}""", "the token's subscribe has an invalid name: the channel is reserved: names that begin with __ or notifier: never reach a browser")]
     [InlineData("""{"publish":[7]}""", "the token's publish has an entry that is not a string")]
-    public async Task A_token_with_a_fault_is_refused_with_what_is_wrong(string change, string message)
+    public async Task An_invalid_token_is_rejected_with_the_reason(string change, string message)
     {
         var payload = TestToken.Payload(Now.AddMinutes(5), "news");
         foreach (var (claim, value) in JsonNode.Parse(change)!.AsObject())
@@ -68,7 +68,7 @@ public sealed class TokenAuthenticationTests : IDisposable
     [Theory]
     [InlineData(-29, null, 1)]
     [InlineData(300, 29, 300)]
-    public async Task Clocks_may_be_half_a_minute_apart(int end, int? begin, int left)
+    public async Task A_token_is_accepted_if_clocks_differ_by_less_than_30_seconds(int end, int? begin, int left)
     {
         var payload = TestToken.Payload(Now.AddSeconds(end), "news");
         if (begin is not null)
@@ -83,7 +83,7 @@ public sealed class TokenAuthenticationTests : IDisposable
     [InlineData(253402300799, null)]
     [InlineData(253402300799, 0L)]
     [InlineData(253402300799, -62135596800)]
-    public async Task The_beginning_and_the_end_of_time_are_times_as_any_other(long end, long? begin)
+    public async Task A_token_with_the_earliest_possible_start_and_the_latest_possible_expiry_is_accepted(long end, long? begin)
     {
         var payload = TestToken.Payload(Now, "news");
         payload["exp"] = end;
@@ -96,7 +96,7 @@ public sealed class TokenAuthenticationTests : IDisposable
     }
 
     [Fact]
-    public async Task A_token_is_no_good_once_its_time_is_over()
+    public async Task An_accepted_token_is_rejected_after_it_expires()
     {
         var token = TestToken.Of(Now.AddSeconds(60), "news");
         (await IdentifyAsync(Hmac, token)).Caller.Should().NotBeNull();
@@ -107,7 +107,7 @@ public sealed class TokenAuthenticationTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_signed_in_another_way_than_is_configured_is_refused()
+    public async Task A_token_with_another_algorithm_or_key_than_the_configured_one_is_rejected()
     {
         using var rsa = RSA.Create(2048);
         using var other = RSA.Create(2048);
@@ -140,7 +140,7 @@ public sealed class TokenAuthenticationTests : IDisposable
     }
 
     [Fact]
-    public async Task Of_several_public_keys_the_one_that_the_token_names_counts()
+    public async Task A_key_set_file_verifies_tokens_with_its_public_key_and_ignores_its_symmetric_key()
     {
         using var curve = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var point = curve.ExportParameters(false).Q;
@@ -170,7 +170,7 @@ public sealed class TokenAuthenticationTests : IDisposable
     [InlineData("a.b")]
     [InlineData("a.b.c")]
     [InlineData("\u001b[31m.\n.\0")]
-    public async Task What_is_no_token_is_refused_and_nothing_of_it_is_repeated(string text)
+    public async Task A_malformed_token_is_rejected_and_not_repeated_in_the_message(string text)
     {
         var (_, refusal) = await IdentifyAsync(Hmac, text);
 
@@ -190,7 +190,7 @@ public sealed class TokenAuthenticationTests : IDisposable
     [InlineData("", "user..a", false)]
     [InlineData(null, "user..a", false)]
     [InlineData("a\u0001b", "user.a\u0001b.a", false)]
-    public async Task What_a_claim_says_is_a_text_in_a_name_and_never_a_wildcard(string? subject, string channel, bool allowed)
+    public async Task A_claim_in_a_name_template_is_literal_text_and_never_a_wildcard(string? subject, string channel, bool allowed)
     {
         var options = new TokenOptions
         {
@@ -213,7 +213,7 @@ public sealed class TokenAuthenticationTests : IDisposable
     }
 
     [Fact]
-    public async Task An_audience_that_nobody_has_configured_is_not_ours()
+    public async Task A_token_with_an_audience_is_rejected_if_no_audience_is_configured()
     {
         var options = new TokenOptions { Secret = TestToken.Secret };
         var payload = TestToken.Payload(Now.AddMinutes(5), "news");
@@ -225,7 +225,7 @@ public sealed class TokenAuthenticationTests : IDisposable
     }
 
     [Fact]
-    public async Task The_recipe_for_ASP_NET_Core_makes_a_token_that_is_good()
+    public async Task The_documented_asp_net_core_recipe_creates_a_valid_token()
     {
         const string id = "42";
         var signed = new Microsoft.IdentityModel.JsonWebTokens.JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(new Microsoft.IdentityModel.Tokens.SecurityTokenDescriptor

@@ -13,7 +13,7 @@ public sealed class AccessibilityTests(BrowserFixture browser, RedisFixture fixt
     [InlineData("desktop", 1280, 900, ColorScheme.Light)]
     [InlineData("dark", 1280, 900, ColorScheme.Dark)]
     [InlineData("phone", 390, 844, ColorScheme.Light)]
-    public async Task Axe_finds_nothing_on_the_page_in_use(string name, int width, int height, ColorScheme scheme)
+    public async Task Axe_finds_no_violation_on_the_demo_page_in_use(string name, int width, int height, ColorScheme scheme)
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
         await using var demo = await DemoPage.OpenAsync(browser, fixture.Redis, app, new()
@@ -46,7 +46,7 @@ public sealed class AccessibilityTests(BrowserFixture browser, RedisFixture fixt
     [InlineData("dark", 1280, 900, ColorScheme.Dark, "Development")]
     [InlineData("phone", 390, 844, ColorScheme.Light, "Development")]
     [InlineData("locked", 1280, 900, ColorScheme.Light, "Production")]
-    public async Task Axe_finds_nothing_on_the_tab_for_operators(string name, int width, int height, ColorScheme scheme, string environment)
+    public async Task Axe_finds_no_violation_on_the_operations_tab(string name, int width, int height, ColorScheme scheme, string environment)
     {
         await using var app = await NotifierApp.StartAsync(
             fixture.Redis.Configuration, settings: [$"environment={environment}", "Access:Anonymous:Subscribe:0=*", "Access:Anonymous:Publish:0=*"]);

@@ -12,7 +12,7 @@ public sealed class ClientDurableTests(BrowserFixture browser) : IClassFixture<B
     [Theory]
     [InlineData("channel('durable.numbers'")]
     [InlineData("pattern('durable.*'")]
-    public async Task Reloaded_put_offline_or_moved_to_another_node_under_traffic_it_shows_each_message_once(string name)
+    public async Task A_page_that_reloads_goes_offline_or_changes_nodes_shows_each_durable_message_once(string name)
     {
         await using var redis = await DurableRedis.StartAsync("redis");
         await using var first = await redis.StartAppAsync("durable.*");
@@ -48,7 +48,7 @@ public sealed class ClientDurableTests(BrowserFixture browser) : IClassFixture<B
     }
 
     [Fact]
-    public async Task A_page_that_was_rendered_with_the_position_shows_what_was_published_before_it_connected()
+    public async Task A_page_rendered_with_a_position_shows_messages_published_before_it_connected()
     {
         await using var redis = await DurableRedis.StartAsync("redis");
         await using var app = await redis.StartAppAsync("durable.*");

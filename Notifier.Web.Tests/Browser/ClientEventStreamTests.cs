@@ -13,7 +13,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         """;
 
     [Fact]
-    public async Task With_WebSockets_blocked_messages_come_by_event_stream()
+    public async Task A_client_whose_websockets_are_blocked_receives_messages_by_event_stream()
     {
         await using var fake = await FakeNotifier.StartAsync();
         fake.HasWebSockets = false;
@@ -38,7 +38,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
     }
 
     [Fact]
-    public async Task A_server_that_is_not_ready_gets_no_event_streams()
+    public async Task A_client_opens_no_event_stream_to_a_node_that_is_not_ready()
     {
         await using var fake = await FakeNotifier.StartAsync();
         fake.HasWebSockets = false;
@@ -54,7 +54,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
     }
 
     [Fact]
-    public async Task A_stream_whose_token_ends_is_followed_by_one_with_a_fresh_token_from_where_it_was()
+    public async Task An_event_stream_whose_token_expires_is_resumed_with_a_fresh_token()
     {
         await using var fake = await FakeNotifier.StartAsync();
         (fake.HasWebSockets, fake.Token) = (false, "t1");
@@ -81,7 +81,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
     }
 
     [Fact]
-    public async Task The_real_server_says_that_a_token_ends_and_takes_the_fresh_one()
+    public async Task An_event_stream_of_the_real_server_replaces_an_expiring_token_without_a_gap()
     {
         await using var app = await NotifierApp.StartAsync(
             redis.Redis.Configuration, settings: [.. TestToken.Settings, "Access:AllowedOrigins:0=*"]);
@@ -105,7 +105,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
 
     /// <summary>A proxy that lets no WebSocket through, in front of the real server; only readiness is made up.</summary>
     [Fact]
-    public async Task The_real_server_streams_to_it()
+    public async Task An_event_stream_of_the_real_server_delivers_and_a_rejected_name_does_not_end_the_others()
     {
         await using var app = await NotifierApp.StartAsync(redis.Redis.Configuration);
         var page = await browser.NewPageAsync();

@@ -10,7 +10,7 @@ public sealed class ClientReconnectTests(BrowserFixture browser) : IClassFixture
     private static readonly int[] Ceilings = [500, 1000, 2000, 4000, 8000, 16000, 20000, 20000];
 
     [Fact]
-    public async Task After_a_server_kill_it_asks_for_every_name_again_from_where_it_had_read_to()
+    public async Task A_client_subscribes_to_every_name_again_from_its_last_position_after_a_server_restart()
     {
         var first = await FakeNotifier.StartAsync();
         var port = first.Port;
@@ -34,7 +34,7 @@ public sealed class ClientReconnectTests(BrowserFixture browser) : IClassFixture
     }
 
     [Fact]
-    public async Task The_back_off_is_below_a_ceiling_that_doubles_from_half_a_second_to_twenty()
+    public async Task The_reconnect_delay_is_random_below_a_ceiling_that_doubles_from_half_a_second_to_20_seconds()
     {
         await using var fake = await FakeNotifier.StartAsync();
         fake.ClosesWith = (4500, "internal error");
@@ -61,7 +61,7 @@ public sealed class ClientReconnectTests(BrowserFixture browser) : IClassFixture
     [InlineData(4403)]
     [InlineData(4413)]
     [InlineData(4499)]
-    public async Task A_close_code_of_44xx_ends_it_and_connect_tries_again(int code)
+    public async Task A_close_code_of_44xx_stops_reconnecting_until_connect_is_called(int code)
     {
         await using var fake = await FakeNotifier.StartAsync();
         fake.ClosesWith = (code, "not you");
@@ -91,7 +91,7 @@ public sealed class ClientReconnectTests(BrowserFixture browser) : IClassFixture
     [InlineData(4508)]
     [InlineData(4599)]
     [InlineData(4700)]
-    public async Task Other_close_codes_are_answered_with_back_off(int code)
+    public async Task A_close_code_other_than_44xx_reconnects_with_back_off(int code)
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await OpenAsync(fake, hasOwnClock: true);
@@ -110,7 +110,7 @@ public sealed class ClientReconnectTests(BrowserFixture browser) : IClassFixture
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_server_that_goes_away_says_when_to_come_back_and_nothing_makes_that_sooner(bool inFrame)
+    public async Task A_client_waits_as_long_as_a_closing_server_asks_even_if_the_network_returns_sooner(bool inFrame)
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await OpenAsync(fake, hasOwnClock: true);
@@ -131,7 +131,7 @@ public sealed class ClientReconnectTests(BrowserFixture browser) : IClassFixture
     }
 
     [Fact]
-    public async Task A_server_that_says_nothing_for_35_seconds_is_left()
+    public async Task A_client_reconnects_when_the_server_is_silent_for_35_seconds()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await OpenAsync(fake, hasOwnClock: true);
@@ -152,7 +152,7 @@ public sealed class ClientReconnectTests(BrowserFixture browser) : IClassFixture
     }
 
     [Fact]
-    public async Task A_network_that_comes_back_ends_the_waiting()
+    public async Task A_waiting_client_reconnects_at_once_when_the_network_returns()
     {
         await using var fake = await FakeNotifier.StartAsync();
         fake.ClosesWith = (4503, "overloaded");
@@ -169,7 +169,7 @@ public sealed class ClientReconnectTests(BrowserFixture browser) : IClassFixture
     }
 
     [Fact]
-    public async Task A_name_given_up_before_the_socket_is_open_is_never_asked_for()
+    public async Task A_name_closed_before_the_socket_opens_is_not_subscribed()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await OpenAsync(fake);
@@ -198,7 +198,7 @@ public sealed class ClientReconnectTests(BrowserFixture browser) : IClassFixture
     }
 
     [Fact]
-    public async Task A_late_answer_to_what_was_taken_back_does_not_count_for_the_name_asked_anew()
+    public async Task A_late_answer_to_an_old_subscription_is_ignored_after_the_name_is_subscribed_again()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await OpenAsync(fake);
@@ -221,7 +221,7 @@ public sealed class ClientReconnectTests(BrowserFixture browser) : IClassFixture
     }
 
     [Fact]
-    public async Task What_could_not_be_recovered_is_a_gap_and_a_listener_that_throws_harms_no_other()
+    public async Task An_unrecovered_subscription_reports_a_gap_and_a_throwing_listener_does_not_affect_others()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await OpenAsync(fake);
@@ -243,7 +243,7 @@ public sealed class ClientReconnectTests(BrowserFixture browser) : IClassFixture
     }
 
     [Fact]
-    public async Task A_token_function_is_asked_once_more_after_4401_and_when_the_token_expires()
+    public async Task A_token_function_is_called_again_after_close_code_4401_and_when_its_token_is_expiring()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await OpenAsync(fake);

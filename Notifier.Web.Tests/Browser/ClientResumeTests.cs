@@ -15,7 +15,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
     [InlineData("channel('reload.numbers'", "persist: 'session'")]
     [InlineData("pattern('reload.*'", "persist: 'session'")]
     [InlineData("channel('reload.numbers'", "persist: 'session', shared: true")]
-    public async Task A_page_that_is_reloaded_under_traffic_hears_each_message_once(string name, string options)
+    public async Task A_page_reloaded_under_traffic_receives_each_message_once(string name, string options)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var site = await Site.StartAsync(Page(app, name, options));
@@ -36,7 +36,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
     }
 
     [Fact]
-    public async Task Without_persist_a_page_that_is_reloaded_begins_anew()
+    public async Task A_page_without_persist_subscribes_afresh_after_a_reload()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var site = await Site.StartAsync(Page(app, "channel('fresh.numbers'", ""));
@@ -54,7 +54,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
     }
 
     [Fact]
-    public async Task A_name_that_was_given_up_before_the_reload_begins_anew()
+    public async Task A_name_closed_before_a_reload_is_subscribed_afresh_without_resuming()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var keeper = await JsonClient.ConnectAsync(app);
@@ -80,7 +80,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
     [Theory]
     [InlineData("persist: 'session'", false)]
     [InlineData("persist: 'session'", true)]
-    public async Task Who_comes_to_another_node_hears_of_a_gap_and_nothing_twice(string options, bool isReloaded)
+    public async Task A_page_that_moves_to_another_node_receives_a_gap_and_no_message_twice(string options, bool isReloaded)
     {
         await using var first = await NotifierApp.StartAsync(Redis.Configuration);
         await using var second = await NotifierApp.StartAsync(Redis.Configuration);
@@ -109,7 +109,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
     }
 
     [Fact]
-    public async Task The_last_messages_come_first_when_the_page_is_opened_and_not_again_when_it_reconnects()
+    public async Task The_last_messages_are_delivered_when_a_page_opens_and_not_again_when_it_reconnects()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var keeper = await JsonClient.ConnectAsync(app);
@@ -133,7 +133,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
 
     /// <summary>As when a telephone leaves the network: neither end is told.</summary>
     [Fact]
-    public async Task A_connection_that_dies_without_a_word_under_traffic_is_left_when_the_network_is_back_and_nothing_is_missed()
+    public async Task A_dead_connection_is_replaced_when_the_network_returns_and_no_message_is_lost()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var network = new RedisProxy(app.Address.Port);
@@ -158,7 +158,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
 
     /// <summary>A tab that reloads beside another that has the name, and goes on hearing it: what the one missed cannot be had from the other.</summary>
     [Fact]
-    public async Task Of_two_tabs_with_one_connection_the_reloaded_one_misses_nothing_or_is_told()
+    public async Task A_reloaded_tab_on_a_shared_connection_receives_every_message_or_a_gap()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var site = await Site.StartAsync(Page(app, "channel('tabs.numbers'", "persist: 'session', shared: true"));

@@ -11,7 +11,7 @@ public sealed class ClientSharedTests(BrowserFixture browser) : IClassFixture<Br
     [Theory]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task A_leader_that_closes_hands_over_without_a_lost_subscription(int tabs)
+    public async Task A_closed_leader_tab_is_replaced_without_losing_a_subscription_of_another_tab(int tabs)
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var context = await browser.NewContextAsync();
@@ -49,7 +49,7 @@ public sealed class ClientSharedTests(BrowserFixture browser) : IClassFixture<Br
     }
 
     [Fact]
-    public async Task A_notifier_that_is_closed_hands_over_too_while_its_page_stays()
+    public async Task A_leader_that_calls_close_is_replaced_although_its_page_stays_open()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var context = await browser.NewContextAsync();
@@ -69,7 +69,7 @@ public sealed class ClientSharedTests(BrowserFixture browser) : IClassFixture<Br
     }
 
     [Fact]
-    public async Task A_leader_that_crashes_hands_over_and_its_own_names_are_given_up()
+    public async Task A_crashed_leader_tab_is_replaced_and_its_own_names_are_not_subscribed_again()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var context = await browser.NewContextAsync();
@@ -94,7 +94,7 @@ public sealed class ClientSharedTests(BrowserFixture browser) : IClassFixture<Br
     }
 
     [Fact]
-    public async Task A_follower_that_crashes_gives_up_its_names()
+    public async Task The_names_of_a_crashed_follower_tab_are_unsubscribed()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var context = await browser.NewContextAsync();
@@ -112,7 +112,7 @@ public sealed class ClientSharedTests(BrowserFixture browser) : IClassFixture<Br
     }
 
     [Fact]
-    public async Task Where_the_browser_has_no_locks_each_tab_has_a_connection_and_the_console_says_so()
+    public async Task A_browser_without_locks_opens_one_connection_per_tab_and_warns_in_the_console()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var context = await browser.NewContextAsync();
@@ -134,7 +134,7 @@ public sealed class ClientSharedTests(BrowserFixture browser) : IClassFixture<Br
     }
 
     [Fact]
-    public async Task The_names_of_a_tab_that_closes_are_given_up_and_those_that_others_have_stay()
+    public async Task The_names_of_a_closed_tab_are_unsubscribed_unless_another_tab_has_subscribed_to_them()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var context = await browser.NewContextAsync();

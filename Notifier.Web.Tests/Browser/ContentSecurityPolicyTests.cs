@@ -28,7 +28,7 @@ public sealed class ContentSecurityPolicyTests(BrowserFixture browser, RedisFixt
     };
 
     [Fact]
-    public async Task All_that_the_page_does_is_allowed()
+    public async Task The_content_security_policy_allows_everything_that_the_demo_page_does()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var page = await DemoPage.OpenAsync(browser, Redis, app);
@@ -56,7 +56,7 @@ public sealed class ContentSecurityPolicyTests(BrowserFixture browser, RedisFixt
     /// <summary>Should a name or a payload become HTML one day, all the same.</summary>
     [Theory]
     [MemberData(nameof(Attacks))]
-    public async Task What_is_slipped_into_the_page_is_stopped(string directive, string attack)
+    public async Task Injected_content_is_blocked_by_the_content_security_policy(string directive, string attack)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var page = await DemoPage.OpenAsync(browser, Redis, app);

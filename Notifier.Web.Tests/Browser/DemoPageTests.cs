@@ -10,7 +10,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task The_page_connects_and_shows_what_is_published()
+    public async Task The_demo_page_connects_and_shows_a_published_message()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var page = await OpenAsync(app);
@@ -24,7 +24,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task The_newest_stands_first_and_the_name_it_came_by_beside_it()
+    public async Task The_newest_message_is_shown_first_and_with_its_subscribed_name()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var page = await OpenAsync(app);
@@ -41,7 +41,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task A_payload_of_HTML_is_shown_as_text_and_nothing_in_it_runs()
+    public async Task An_html_payload_is_shown_as_text_and_no_script_in_it_runs()
     {
         const string Attack = "<img src=x onerror=\"window.attacked = true\"><script>window.attacked = true</script>";
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
@@ -61,7 +61,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task The_page_says_when_the_server_is_away_and_goes_on_when_it_is_back()
+    public async Task The_demo_page_shows_when_the_server_is_down_and_reconnects_with_a_gap()
     {
         await using var first = await NotifierApp.StartAsync(Redis.Configuration);
         var port = first.Address.Port;
@@ -85,7 +85,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task A_name_from_the_field_is_subscribed_to_beside_the_others()
+    public async Task A_name_entered_on_the_demo_page_is_subscribed_in_addition_to_the_others()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var page = await OpenAsync(app);
@@ -101,7 +101,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task A_refused_name_says_why_and_leaves_the_others_alone()
+    public async Task A_rejected_name_on_the_demo_page_shows_its_reason_and_the_others_still_receive()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var page = await OpenAsync(app);
@@ -118,7 +118,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task Thousands_of_messages_a_second_do_not_freeze_it()
+    public async Task The_demo_page_does_not_freeze_under_thousands_of_messages_a_second()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var page = await OpenAsync(app);
@@ -148,7 +148,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task A_page_that_is_opened_later_shows_the_latest_and_gives_them_no_time()
+    public async Task A_demo_page_that_reloads_shows_the_last_20_messages_without_their_time()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var page = await OpenAsync(app);
@@ -166,7 +166,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task It_can_show_its_own_toasts_on_the_same_connection()
+    public async Task The_demo_page_previews_toasts_on_its_own_connection()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var page = await OpenAsync(app);
@@ -185,7 +185,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task Publishing_that_is_not_allowed_names_the_key_to_set()
+    public async Task A_publish_that_is_not_allowed_shows_the_setting_to_change()
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration, settings: ["environment=Production", "Access:Anonymous:Subscribe:0=notifications.*", "Access:Anonymous:Subscribe:1=new-users"]);

@@ -14,7 +14,7 @@ public sealed class DemoToolsTests(BrowserFixture browser, RedisFixture fixture)
     [Theory]
     [InlineData("#snippet")]
     [InlineData("#pinned")]
-    public async Task The_snippet_on_the_page_shows_toasts_of_what_is_on_screen_on_another_origin(string snippet)
+    public async Task The_snippet_of_the_demo_page_shows_toasts_for_its_names_on_another_origin(string snippet)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Redis:Linger=00:00:00");
         await using var demo = await OpenAsync(app);
@@ -40,7 +40,7 @@ public sealed class DemoToolsTests(BrowserFixture browser, RedisFixture fixture)
     }
 
     [Fact]
-    public async Task Messages_a_second_and_the_round_trip_are_measured_and_drawn()
+    public async Task The_demo_page_shows_the_round_trip_and_draws_the_message_rate()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var demo = await OpenAsync(app);
@@ -63,7 +63,7 @@ public sealed class DemoToolsTests(BrowserFixture browser, RedisFixture fixture)
     }
 
     [Fact]
-    public async Task JSON_is_laid_out_when_somebody_asks_and_what_only_looks_like_it_is_left_alone()
+    public async Task A_json_payload_is_formatted_on_request_and_invalid_json_loses_its_format_button()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var demo = await OpenAsync(app);

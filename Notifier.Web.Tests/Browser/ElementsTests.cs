@@ -12,7 +12,7 @@ public sealed class ElementsTests(BrowserFixture browser, RedisFixture fixture) 
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task They_are_not_fetched_where_nobody_uses_them()
+    public async Task The_elements_script_is_not_fetched_by_a_page_that_uses_no_elements()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var site = await Site.StartAsync(
@@ -31,7 +31,7 @@ public sealed class ElementsTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task Without_toasts_each_message_is_an_event_of_the_body_that_bubbles()
+    public async Task A_message_without_toasts_is_a_bubbling_event_on_the_body()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var site = await Site.StartAsync(
@@ -49,7 +49,7 @@ public sealed class ElementsTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task A_page_styles_them_by_parts_and_custom_properties_and_its_own_styles_do_not_leak_in()
+    public async Task A_page_styles_toasts_by_parts_and_custom_properties_and_its_other_styles_do_not_apply()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var site = await Site.StartAsync(

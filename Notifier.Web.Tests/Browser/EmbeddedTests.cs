@@ -34,7 +34,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task One_line_shows_a_toast_for_what_is_published()
+    public async Task One_script_tag_shows_a_toast_for_a_published_message()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var site = await Site.StartAsync($"<!doctype html><title>Shop</title><body><h1>Shop</h1><script src=\"{app.Address}notifier.js\" data-pattern=\"toast.*\" data-toast></script>");
@@ -51,7 +51,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task Toasts_are_few_and_dismissed_by_keyboard()
+    public async Task Toasts_are_limited_in_number_and_can_be_dismissed_by_keyboard()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var site = await Site.StartAsync($"<!doctype html><title>Shop</title><script src=\"{app.Address}notifier.js\"></script><notifier-toasts pattern=\"few.*\" max=2 field=text></notifier-toasts>");
@@ -88,7 +88,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
 
     /// <summary>Both of one name, and only the list has what was before.</summary>
     [Fact]
-    public async Task A_list_begins_with_the_last_messages_and_toasts_do_not()
+    public async Task A_list_starts_with_the_last_messages_and_toasts_show_only_new_ones()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var keeper = await JsonClient.ConnectAsync(app);
@@ -117,7 +117,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
     [Theory]
     [InlineData(ReducedMotion.Reduce, "none")]
     [InlineData(ReducedMotion.NoPreference, "come")]
-    public async Task A_toast_moves_only_where_motion_is_welcome(ReducedMotion motion, string animation)
+    public async Task A_toast_is_animated_unless_the_user_prefers_reduced_motion(ReducedMotion motion, string animation)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var site = await Site.StartAsync(
@@ -133,7 +133,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task A_strict_policy_allows_all_that_it_does_also_with_integrity()
+    public async Task The_script_and_its_toasts_work_under_a_strict_content_security_policy_with_integrity()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         using var http = new HttpClient();
@@ -160,7 +160,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
     }
 
     [Fact]
-    public async Task A_module_has_it_too()
+    public async Task The_client_works_as_a_javascript_module()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var site = await Site.StartAsync(

@@ -11,7 +11,7 @@ public sealed class EventSourceTests(BrowserFixture browser, RedisFixture fixtur
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task An_event_source_comes_back_by_itself_after_the_server_was_started_anew()
+    public async Task An_event_source_reconnects_by_itself_after_a_server_restart()
     {
         var port = FreePort.Next();
         var page = await browser.NewPageAsync();

@@ -13,7 +13,7 @@ namespace Notifier.Tests.Browser;
 public sealed class FrontendTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
     [Fact]
-    public async Task A_frontend_written_from_the_protocol_page_works_through_all_that_happens_to_it()
+    public async Task A_frontend_written_only_from_the_protocol_page_handles_rejections_gaps_and_restarts()
     {
         await using var redis = await RedisServer.StartAsync();
         var port = FreePort.Next();

@@ -11,7 +11,7 @@ public sealed class OperationsTabTests(BrowserFixture browser, RedisFixture fixt
     private const string Key = "the operator's key of the tests";
 
     [Fact]
-    public async Task It_shows_the_node_as_it_is_and_goes_on_doing_so()
+    public async Task The_operations_tab_shows_the_figures_of_the_node_and_updates_them()
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
         await using var page = await DemoPage.OpenAsync(browser, fixture.Redis, app);
@@ -35,7 +35,7 @@ public sealed class OperationsTabTests(BrowserFixture browser, RedisFixture fixt
     }
 
     [Fact]
-    public async Task The_keyboard_moves_between_the_tabs_and_the_address_names_this_one()
+    public async Task The_keyboard_switches_between_the_tabs_and_the_address_remembers_the_operations_tab()
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
         await using var page = await DemoPage.OpenAsync(browser, fixture.Redis, app);
@@ -54,7 +54,7 @@ public sealed class OperationsTabTests(BrowserFixture browser, RedisFixture fixt
     }
 
     [Fact]
-    public async Task In_production_it_says_why_it_shows_nothing_until_an_operator_gives_a_key()
+    public async Task The_operations_tab_in_production_stays_locked_until_an_operator_enters_a_valid_key()
     {
         await using var app = await NotifierApp.StartAsync(
             fixture.Redis.Configuration,

@@ -25,7 +25,7 @@ public sealed class OriginTests(BrowserFixture browser, RedisFixture fixture) : 
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task A_page_of_another_port_is_refused_in_production_and_reads_why()
+    public async Task A_page_of_another_port_is_rejected_in_production_and_can_read_the_reason()
     {
         await using var site = await SiteAsync();
         await using var app = await StartAsync();
@@ -38,7 +38,7 @@ public sealed class OriginTests(BrowserFixture browser, RedisFixture fixture) : 
     }
 
     [Fact]
-    public async Task It_is_served_once_it_is_configured()
+    public async Task A_page_of_another_port_receives_messages_once_its_origin_is_configured()
     {
         await using var site = await SiteAsync();
         await using var app = await StartAsync($"Access:AllowedOrigins:0=http://localhost:{Port(site)}");
@@ -51,7 +51,7 @@ public sealed class OriginTests(BrowserFixture browser, RedisFixture fixture) : 
     [Theory]
     [InlineData("127.0.0.1")]
     [InlineData("localhost")]
-    public async Task The_own_page_is_served_under_each_name_of_the_server(string host)
+    public async Task A_same_origin_page_receives_messages_under_each_host_name_of_the_server(string host)
     {
         await using var app = await StartAsync();
         var page = await OpenAsync($"http://{host}:{app.Address.Port}/");

@@ -25,7 +25,7 @@ public sealed class PictureTests(BrowserFixture browser, RedisFixture fixture) :
     ];
 
     [Fact]
-    public async Task The_page_sits_for_its_picture()
+    public async Task The_readme_screenshot_of_the_demo_page_is_taken_in_the_expected_size()
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
         await using var demo = await DemoPage.OpenAsync(browser, fixture.Redis, app, new()

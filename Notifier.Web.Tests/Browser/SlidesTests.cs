@@ -13,7 +13,7 @@ public sealed class SlidesTests(BrowserFixture browser, RedisFixture fixture) : 
     [Theory]
     [InlineData(From.WebServer)]
     [InlineData(From.Disk)]
-    public async Task The_slides_snippet_shows_what_is_published(From from)
+    public async Task The_slides_snippet_shows_published_messages(From from)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var slides = await Slides.OpenAsync(browser, Redis, app, "slides-snippet.html", from);
@@ -29,7 +29,7 @@ public sealed class SlidesTests(BrowserFixture browser, RedisFixture fixture) : 
     [Theory]
     [InlineData(From.WebServer)]
     [InlineData(From.Disk)]
-    public async Task The_slides_demo_connects_shows_what_is_published_and_says_when_the_server_is_away(From from)
+    public async Task The_slides_demo_shows_published_messages_and_reports_when_the_server_is_down(From from)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var slides = await Slides.OpenAsync(browser, Redis, app, "slides-demo.html", from);

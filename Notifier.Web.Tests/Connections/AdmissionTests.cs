@@ -17,7 +17,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task One_connection_more_than_the_node_may_have_is_answered_with_503_and_when_to_come_back()
+    public async Task A_connection_above_the_node_limit_receives_503_with_retry_after_until_another_disconnects()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:Connections=2");
         var first = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
@@ -36,7 +36,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public async Task Connections_over_http2_count_like_others()
+    public async Task Http2_connections_count_toward_the_node_limit()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, Listen.Tls, settings: "Limits:Connections=2");
         using var http2 = new Http2Client();
@@ -53,7 +53,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public async Task The_page_is_served_however_many_are_connected()
+    public async Task The_demo_page_is_served_when_the_connection_limit_is_reached()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:Connections=1");
         await using var only = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
@@ -66,7 +66,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     [InlineData("198.51.100.7", "198.51.100.7", "198.51.100.8")]
     [InlineData("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:2::1")]      // a customer has a /64
     [InlineData("::ffff:198.51.100.7", "198.51.100.7", "::ffff:198.51.100.8")]
-    public async Task One_address_has_so_many_and_others_are_not_kept_out_by_it(string caller, string same, string other)
+    public async Task An_address_at_its_connection_limit_is_rejected_and_other_addresses_still_connect(string caller, string same, string other)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [KnownProxy, "Limits:ConnectionsPerAddress=2"]);
         var first = await ConnectAsync(app, caller);
@@ -83,7 +83,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public async Task Behind_known_proxies_an_address_has_a_thousand_unless_configured()
+    public async Task An_address_behind_a_known_proxy_is_limited_to_1000_connections_by_default()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: KnownProxy);
         var clients = new List<RawWebSocket>();
@@ -97,7 +97,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public async Task While_no_proxy_is_known_addresses_are_not_counted()
+    public async Task Connections_per_address_are_not_limited_without_a_known_proxy()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
 
@@ -108,7 +108,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public async Task Handshakes_come_no_faster_than_so_many_a_second()
+    public async Task Handshakes_above_the_rate_limit_are_rejected_with_503_until_the_next_second()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:HandshakesPerSecond=3");
 
@@ -125,7 +125,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     [Theory]
     [InlineData("GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgr", "HTTP/1.1 408 ")]
     [InlineData("", "")]
-    public async Task Who_does_not_finish_a_handshake_in_time_or_does_not_begin_it_is_let_go(string begun, string answer)
+    public async Task A_client_that_does_not_complete_its_handshake_in_time_is_disconnected(string begun, string answer)
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration, settings: ["Limits:HandshakeTimeout=00:00:01", "Limits:IdleTimeout=00:00:01"]);
@@ -140,7 +140,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public async Task Connections_that_never_ask_for_anything_are_bounded_too()
+    public async Task Connections_that_never_send_a_request_are_limited_too()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:Connections=1");
         var silent = new List<TcpClient>();

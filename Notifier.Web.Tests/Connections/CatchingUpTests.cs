@@ -17,7 +17,7 @@ public sealed class CatchingUpTests(RedisFixture fixture) : IClassFixture<RedisF
     [InlineData(0)]
     [InlineData(3)]
     [InlineData(12)]
-    public async Task What_the_lane_did_not_take_of_a_batch_is_caught_up_though_no_message_follows(int takes)
+    public async Task Messages_that_the_transport_did_not_accept_are_sent_later_even_if_no_message_follows(int takes)
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
         var transport = new ScriptedTransport { Takes = length => Math.Min(length, takes) };

@@ -12,7 +12,7 @@ public sealed class ChunkedSetTests
     }
 
     [Fact]
-    public void A_walk_misses_nobody_who_was_there_and_stays_however_others_come_and_go_meanwhile()
+    public void A_walk_in_chunks_visits_every_member_that_stays_while_others_are_added_and_removed()
     {
         for (var seed = 0; seed < 500; seed++)
         {

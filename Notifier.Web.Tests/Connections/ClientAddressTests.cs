@@ -16,11 +16,11 @@ public sealed class ClientAddressTests
     [InlineData("2001:db8::1", "2001:db8:0:0:ffff::", true)]
     [InlineData("2001:db8::1", "2001:db8:0:1::1", false)]
     [InlineData("::1", "0.0.0.0", false)]
-    public void Two_are_one_when_one_customer_has_both(string one, string other, bool same) =>
+    public void Addresses_count_as_one_client_if_equal_mapped_or_in_the_same_ipv6_64_network(string one, string other, bool same) =>
         (ClientAddress.From(IPAddress.Parse(one)) == ClientAddress.From(IPAddress.Parse(other))).Should().Be(same);
 
     [Fact]
-    public void No_address_is_nobody()
+    public void Only_a_missing_client_address_is_unknown()
     {
         default(ClientAddress).IsUnknown.Should().BeTrue();
         ClientAddress.From(IPAddress.Any).IsUnknown.Should().BeFalse();

@@ -40,7 +40,7 @@ public sealed class ClientReaderTests : IDisposable
     }
 
     [Fact]
-    public async Task One_byte_more_is_too_big()
+    public async Task A_message_one_byte_above_the_limit_is_too_big()
     {
         await SendsAsync(RawWebSocket.Masked(Frame.TextOpcode, Letters(Limit + 1)));
 
@@ -48,7 +48,7 @@ public sealed class ClientReaderTests : IDisposable
     }
 
     [Fact]
-    public async Task A_message_of_the_limit_is_read_though_it_comes_byte_by_byte()
+    public async Task A_message_at_the_limit_is_read_even_if_it_arrives_byte_by_byte()
     {
         stream.ReadsAtMost = 1;
         await SendsAsync(RawWebSocket.Masked(Frame.TextOpcode, Letters(Limit)));
@@ -57,7 +57,7 @@ public sealed class ClientReaderTests : IDisposable
     }
 
     [Fact]
-    public async Task Fragments_are_put_together_whatever_comes_between_them()
+    public async Task Fragments_are_joined_even_with_a_ping_between_them()
     {
         await SendsAsync(
             [
@@ -76,7 +76,7 @@ public sealed class ClientReaderTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public async Task Endless_fragments_are_too_big_be_they_empty(int length)
+    public async Task Endless_fragments_are_too_big_even_if_they_are_empty(int length)
     {
         await SendsAsync(RawWebSocket.Masked(Frame.TextOpcode, Letters(length), final: false));
         for (var n = 0; n < Limit + 2; n++)
@@ -86,7 +86,7 @@ public sealed class ClientReaderTests : IDisposable
     }
 
     [Fact]
-    public async Task A_frame_that_is_announced_as_endless_is_too_big_when_so_much_of_it_has_come()
+    public async Task A_frame_of_endless_announced_length_is_too_big_once_its_bytes_exceed_the_limit()
     {
         await SendsAsync([0x81, 0xFF, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, .. Letters(Limit + 1)]);
 
@@ -96,7 +96,7 @@ public sealed class ClientReaderTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(10)]
-    public async Task A_binary_message_is_told_from_a_text(int length)
+    public async Task A_binary_message_is_distinguished_from_text(int length)
     {
         await SendsAsync(RawWebSocket.Masked(Frame.BinaryOpcode, Letters(length)));
 
@@ -106,7 +106,7 @@ public sealed class ClientReaderTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_close_is_told_also_in_the_middle_of_a_message(bool isInside)
+    public async Task A_close_is_reported_even_in_the_middle_of_a_message(bool isInside)
     {
         if (isInside)
             await SendsAsync(RawWebSocket.Masked(Frame.TextOpcode, Letters(5), final: false));

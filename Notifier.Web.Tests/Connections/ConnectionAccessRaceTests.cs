@@ -14,7 +14,7 @@ public sealed class ConnectionAccessRaceTests
     private static readonly DateTimeOffset Now = new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero);
 
     [Fact]
-    public void Who_hears_that_it_was_renewed_is_not_closed_and_who_is_closed_never_hears_it()
+    public void A_connection_is_either_renewed_or_closed_on_expiry_and_never_both()
     {
         var (renewals, closes) = (0, 0);
         for (var round = 0; round < 20_000; round++)
@@ -46,7 +46,7 @@ public sealed class ConnectionAccessRaceTests
     }
 
     [Fact]
-    public void Who_was_renewed_while_the_warning_waited_for_the_connection_is_not_warned()
+    public void A_connection_renewed_before_its_expiry_warning_is_sent_is_not_warned()
     {
         var transport = new ScriptedTransport();
         var connection = Open(transport);
@@ -61,7 +61,7 @@ public sealed class ConnectionAccessRaceTests
     }
 
     [Fact]
-    public void It_is_warned_of_each_end_once()
+    public void A_connection_is_warned_once_of_each_expiry()
     {
         var transport = new ScriptedTransport();
         var connection = Open(transport);

@@ -16,7 +16,7 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
     private const int Threads = 4;
 
     [Fact]
-    public async Task Everything_wished_for_from_many_threads_is_done_in_whole_frames()
+    public async Task All_work_requested_from_many_threads_is_done_in_whole_frames()
     {
         for (var round = 0; round < 30; round++)
         {
@@ -56,7 +56,7 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_close_in_the_middle_is_the_last_frame_and_retiring_ends_all()
+    public async Task A_concurrent_close_is_the_last_frame_and_nothing_is_sent_after_retiring()
     {
         for (var round = 0; round < 300; round++)
         {
@@ -93,7 +93,7 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
     /// wrote "free" would overwrite it, and nobody would come again.
     /// </summary>
     [Fact]
-    public async Task A_wish_left_at_the_very_moment_of_letting_go_is_done()
+    public async Task Work_posted_at_the_moment_of_release_is_not_lost()
     {
         const int most = 300_000;
         // Where other work has the processors, each round waits for its turn.

@@ -21,7 +21,7 @@ public sealed class ConnectionTests
     public ConnectionTests() => connection = new Connection(transport, PlainText.Format, () => aborts++, TimeProvider.System, NullLogger.Instance);
 
     [Fact]
-    public void Only_one_holds_it()
+    public void A_connection_is_acquired_by_only_one_owner_at_a_time()
     {
         connection.TryAcquire().Should().BeTrue();
         connection.TryAcquire().Should().BeFalse();
@@ -32,7 +32,7 @@ public sealed class ConnectionTests
     }
 
     [Fact]
-    public void What_is_wished_for_while_it_is_held_is_done_when_it_is_let_go()
+    public void Work_requested_while_a_connection_is_acquired_is_done_on_release()
     {
         var ran = 0;
         connection.TryAcquire();
@@ -50,7 +50,7 @@ public sealed class ConnectionTests
     }
 
     [Fact]
-    public void A_close_that_was_wished_for_goes_first_and_nothing_follows_it()
+    public void A_requested_close_replaces_pending_pings_and_pongs_and_nothing_follows_it()
     {
         connection.TryAcquire();
         connection.Write(new FrameBatch(Hello, 1));
@@ -69,7 +69,7 @@ public sealed class ConnectionTests
     }
 
     [Fact]
-    public async Task A_close_waits_for_the_end_of_the_frame_that_was_begun_and_nobody_waits_for_the_close()
+    public async Task A_close_is_sent_after_the_end_of_a_started_frame_without_blocking_its_caller()
     {
         var sending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         transport.Takes = _ => 3;
@@ -88,7 +88,7 @@ public sealed class ConnectionTests
     }
 
     [Fact]
-    public async Task A_close_that_the_lane_takes_in_part_is_sent_only_when_the_lane_has_all_of_it()
+    public async Task A_partly_written_close_completes_only_when_the_transport_has_sent_all_of_it()
     {
         var sending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         transport.Takes = _ => 1;
@@ -104,7 +104,7 @@ public sealed class ConnectionTests
     }
 
     [Fact]
-    public void Who_asks_for_the_close_first_gives_the_reason()
+    public void The_first_requested_close_decides_the_reason()
     {
         connection.CloseAsync(Bye);
         connection.CloseAsync(CloseReason.Internal).IsCompletedSuccessfully.Should().BeTrue();
@@ -114,7 +114,7 @@ public sealed class ConnectionTests
     }
 
     [Fact]
-    public async Task Retiring_aborts_a_write_that_still_waits_and_completes_when_that_has_ended()
+    public async Task Retiring_aborts_a_waiting_write_and_completes_after_that_write_has_ended()
     {
         var sending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         transport.Takes = _ => 0;
@@ -133,7 +133,7 @@ public sealed class ConnectionTests
     }
 
     [Fact]
-    public async Task A_retired_connection_is_held_for_ever_and_whoever_comes_late_neither_waits_nor_aborts()
+    public async Task A_retired_connection_ignores_later_work_without_waiting_or_aborting_again()
     {
         await connection.RetireAsync();
         aborts.Should().Be(1, "it was not closed");
@@ -152,7 +152,7 @@ public sealed class ConnectionTests
     }
 
     [Fact]
-    public async Task A_connection_that_was_closed_in_peace_is_not_aborted_at_its_end()
+    public async Task A_cleanly_closed_connection_is_not_aborted_when_it_retires()
     {
         await connection.CloseAsync(Bye);
         await connection.RetireAsync();

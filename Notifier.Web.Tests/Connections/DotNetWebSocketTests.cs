@@ -28,7 +28,7 @@ public sealed class DotNetWebSocketTests : IDisposable
     [InlineData(65_535)]
     [InlineData(65_536)]
     [InlineData(3 * 1024 * 1024)]
-    public async Task A_message_is_one_write_of_one_whole_frame_and_then_a_flush(int length)
+    public async Task A_message_is_written_by_dotnet_as_one_whole_frame_and_then_flushed(int length)
     {
         await socket.SendAsync(new byte[length], WebSocketMessageType.Binary, endOfMessage: true, CancellationToken.None);
 
@@ -64,7 +64,7 @@ public sealed class DotNetWebSocketTests : IDisposable
     }
 
     [Fact]
-    public async Task A_close_is_one_write_of_one_close_frame()
+    public async Task A_close_is_written_by_dotnet_as_one_close_frame()
     {
         await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "bye", CancellationToken.None);
 
@@ -81,7 +81,7 @@ public sealed class DotNetWebSocketTests : IDisposable
     [InlineData(1002, new byte[] { 0x88, 0x81, 0, 0, 0, 0, 3 })]            // half a close code
     [InlineData(1002, new byte[] { 0x88, 0x82, 0, 0, 0, 0, 3, 231 })]       // close code 999
     [InlineData(1007, new byte[] { 0x81, 0x81, 0, 0, 0, 0, 0xFF })]         // text that is not UTF-8
-    public async Task What_breaks_the_protocol_is_answered_by_dotnet_itself_with_one_close_frame(int code, byte[] frame)
+    public async Task A_protocol_violation_is_answered_by_dotnet_with_one_close_frame(int code, byte[] frame)
     {
         var receiving = ReceiveAsync();
 

@@ -12,7 +12,7 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     private readonly ScriptedTransport transport = new();
 
     [Fact]
-    public async Task Frames_are_whole_and_in_order_whatever_the_lane_takes()
+    public async Task Frames_are_written_whole_and_in_order_however_much_the_transport_accepts()
     {
         var seed = Random.Shared.Next();
         output.WriteLine($"The seed is {seed}.");
@@ -33,7 +33,7 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     [InlineData(102)]   // the first, and nothing of the second
     [InlineData(103)]
     [InlineData(204)]   // both
-    public async Task What_was_not_begun_is_sent_again_by_the_caller_and_what_was_begun_is_not(int takes)
+    public async Task A_started_frame_is_finished_by_the_writer_and_an_unstarted_one_is_left_to_the_caller(int takes)
     {
         var messages = new[] { Message.Create(null, new byte[100]), Message.Create(null, new byte[100]) };
         var batch = Plain.Encode(new FrameBuffer(), messages);
@@ -49,7 +49,7 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task The_rest_of_a_frame_is_a_copy_for_the_callers_buffer_is_used_again()
+    public async Task The_rest_of_a_frame_is_copied_because_the_caller_reuses_its_buffer()
     {
         var bytes = Plain.Encode(new FrameBuffer(), [Message.Create(null, "hello"u8.ToArray())]).Bytes.ToArray();
         transport.Takes = _ => 3;
@@ -63,7 +63,7 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void A_large_payload_is_shared_by_all_whom_it_waits_for()
+    public void A_large_payload_is_shared_by_waiting_writers_and_not_copied()
     {
         var message = Message.Create(null, new byte[512 * 1024]);
         var batch = Plain.Encode(new FrameBuffer(), [message]);
@@ -78,7 +78,7 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_lane_that_breaks_inside_a_frame_leaves_the_writer_ready_to_be_forgotten()
+    public async Task A_writer_whose_transport_breaks_inside_a_frame_is_ready_and_sends_nothing_more()
     {
         transport.Takes = _ => 10;
         var writer = new FrameWriter(transport, PlainText.Format);
@@ -94,7 +94,7 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void A_message_without_a_frame_counts_and_sends_nothing()
+    public void A_message_without_a_frame_counts_as_written_and_sends_nothing()
     {
         new FrameWriter(transport, PlainText.Format).Write(FrameBatch.Nothing(3)).Should().Be(3);
 

@@ -17,7 +17,7 @@ public sealed class HandshakeTests(RedisFixture fixture) : IClassFixture<RedisFi
     [Theory]
     [InlineData(Listen.Plain, 3_000)]
     [InlineData(Listen.Tls, 300)]
-    public async Task The_answer_comes_before_the_first_message_though_messages_pour_and_the_client_is_silent(Listen listen, int handshakes)
+    public async Task The_handshake_answer_arrives_before_the_first_message_under_continuous_publishing(Listen listen, int handshakes)
     {
         var channel = $"handshake.{listen}";
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);

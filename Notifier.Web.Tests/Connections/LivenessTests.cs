@@ -14,7 +14,7 @@ public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFix
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task A_quiet_client_is_pinged_every_25_seconds_and_lives(Listen listen)
+    public async Task A_quiet_client_is_pinged_every_25_seconds_and_stays_connected(Listen listen)
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, listen);
         await using var client = await RawWebSocket.ConnectAsync(app.App.WebSocketAddress());
@@ -36,7 +36,7 @@ public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task Pings_are_spread_over_the_seconds()
+    public async Task Pings_to_many_clients_are_spread_over_the_ping_interval()
     {
         const int Clients = 50;
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain);
@@ -62,7 +62,7 @@ public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task A_server_that_was_paused_does_not_take_its_clients_for_gone()
+    public async Task A_node_that_was_paused_does_not_disconnect_its_clients()
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain);
         await using var client = await RawWebSocket.ConnectAsync(app.App.WebSocketAddress());
@@ -79,7 +79,7 @@ public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFix
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task A_client_whose_machine_is_gone_is_noticed_within_40_seconds(Listen listen)
+    public async Task A_client_whose_machine_disappears_is_disconnected_within_40_seconds(Listen listen)
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, listen);
         await using var client = await RawWebSocket.ConnectAsync(app.App.WebSocketAddress());
@@ -96,7 +96,7 @@ public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task So_it_is_over_http2()
+    public async Task Http2_clients_whose_machine_disappears_are_disconnected_within_40_seconds()
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Tls);
         using var http2 = new Http2Client();
@@ -115,7 +115,7 @@ public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFix
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task A_reader_that_stalls_is_gone_within_40_seconds(Listen listen)
+    public async Task A_client_that_stops_reading_is_disconnected_within_40_seconds(Listen listen)
     {
         var channel = $"stall.{listen}";
         await using var app = await SweptApp.StartAsync(Redis.Configuration, listen);
@@ -131,7 +131,7 @@ public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task A_stalled_stream_of_an_http2_connection_is_gone_and_the_others_live()
+    public async Task A_stalled_http2_stream_is_disconnected_and_other_streams_of_its_connection_stay_open()
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Tls);
         using var http2 = new Http2Client();
@@ -155,7 +155,7 @@ public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFix
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task A_reader_of_400_kilobytes_a_second_lives_behind_a_backlog_of_more_than_a_minute(Listen listen)
+    public async Task A_client_that_reads_400_kb_a_second_stays_connected_behind_a_backlog_of_over_a_minute(Listen listen)
     {
         const int eachSecond = 400_000;
         var channel = $"slow.{listen}";
@@ -175,7 +175,7 @@ public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task So_does_one_over_http2()
+    public async Task A_slow_http2_client_stays_connected_behind_a_backlog_of_over_a_minute()
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Tls);
         using var http2 = new Http2Client();

@@ -17,7 +17,7 @@ public sealed class ProtocolSwitchTests(RedisFixture fixture) : IClassFixture<Re
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task Nothing_of_the_request_stays_in_memory_while_the_socket_is_open()
+    public async Task The_http_request_is_freed_while_its_websocket_stays_open()
     {
         var requests = new RequestFilter();
         await using var app = await NotifierApp.StartAsync(
@@ -38,7 +38,7 @@ public sealed class ProtocolSwitchTests(RedisFixture fixture) : IClassFixture<Re
     }
 
     [Fact]
-    public async Task What_was_sent_together_with_the_handshake_is_read()
+    public async Task A_frame_sent_together_with_the_handshake_is_read()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
@@ -53,7 +53,7 @@ public sealed class ProtocolSwitchTests(RedisFixture fixture) : IClassFixture<Re
     }
 
     [Fact]
-    public async Task Clients_that_reset_their_connection_right_after_the_handshake_are_no_error()
+    public async Task Clients_that_reset_right_after_the_handshake_are_not_logged_as_errors()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         for (var i = 0; i < 300; i++)

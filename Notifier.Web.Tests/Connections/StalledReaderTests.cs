@@ -24,7 +24,7 @@ public sealed class StalledReaderTests(RedisFixture fixture, ITestOutputHelper o
     [InlineData(Listen.Plain, 512 * 1024, 2, 20)]
     [InlineData(Listen.Tls, 200, 1_000, 50)]
     [InlineData(Listen.Tls, 512 * 1024, 2, 20)]
-    public async Task A_stalled_reader_costs_less_than_half_a_mebibyte_and_its_neighbours_get_everything(Listen listen, int bytes, int burst, int bursts)
+    public async Task A_stalled_client_costs_less_than_half_a_mebibyte_and_others_receive_every_message(Listen listen, int bytes, int burst, int bursts)
     {
         var channel = $"stalled.{listen}.{bytes}";
         await using var server = await ServerProcess.StartAsync(Redis.Configuration, listen);
@@ -47,7 +47,7 @@ public sealed class StalledReaderTests(RedisFixture fixture, ITestOutputHelper o
     [Theory]
     [InlineData(200, 1_000, 50)]
     [InlineData(512 * 1024, 2, 20)]
-    public async Task So_does_a_stalled_stream_of_http2(int bytes, int burst, int bursts)
+    public async Task A_stalled_http2_stream_costs_less_than_half_a_mebibyte_and_others_receive_every_message(int bytes, int burst, int bursts)
     {
         var channel = $"stalled.http2.{bytes}";
         await using var server = await ServerProcess.StartAsync(Redis.Configuration, Listen.Tls);

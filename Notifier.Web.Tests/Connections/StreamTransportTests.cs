@@ -16,7 +16,7 @@ public sealed class StreamTransportTests : IDisposable
     public void Dispose() => stream.Dispose();
 
     [Fact]
-    public async Task A_write_that_is_not_complete_makes_the_lane_wait_and_a_large_one_goes_in_slices()
+    public async Task An_incomplete_write_makes_the_transport_wait_and_a_large_write_is_split_into_slices()
     {
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         stream.Gate = gate.Task;
@@ -36,7 +36,7 @@ public sealed class StreamTransportTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Whatever_the_stream_throws_the_lane_takes_everything_from_then_on_and_throws_nothing(bool atOnce)
+    public async Task A_transport_whose_stream_throws_discards_later_writes_without_an_exception(bool atOnce)
     {
         stream.Throws = new NotSupportedException("a stream may throw anything");
         stream.ThrowsAtOnce = atOnce;
@@ -52,7 +52,7 @@ public sealed class StreamTransportTests : IDisposable
     }
 
     [Fact]
-    public async Task A_stream_that_breaks_while_a_rest_is_sent_does_not_break_its_holder()
+    public async Task A_send_on_a_broken_stream_does_not_throw_and_later_writes_are_discarded()
     {
         stream.Throws = new ObjectDisposedException("the request");
         stream.ThrowsAtOnce = true;

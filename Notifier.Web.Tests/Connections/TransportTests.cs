@@ -14,7 +14,7 @@ public sealed class TransportTests(RedisFixture fixture) : IClassFixture<RedisFi
     [Theory]
     [InlineData(Listen.Plain, typeof(SocketTransport))]
     [InlineData(Listen.Tls, typeof(StreamTransport))]
-    public async Task Plain_tcp_takes_the_socket_lane_and_tls_the_stream_lane(Listen listen, Type transport)
+    public async Task Plain_tcp_uses_the_socket_transport_and_tls_uses_the_stream_transport(Listen listen, Type transport)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
@@ -23,7 +23,7 @@ public sealed class TransportTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public async Task Http2_takes_the_stream_lane()
+    public async Task Http2_uses_the_stream_transport()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, Listen.Tls);
         using var http2 = new Http2Client();
@@ -36,7 +36,7 @@ public sealed class TransportTests(RedisFixture fixture) : IClassFixture<RedisFi
     [Theory]
     [InlineData(true, typeof(StreamTransport))]
     [InlineData(false, typeof(SocketTransport))]
-    public async Task Plain_tcp_with_a_connection_middleware_around_the_transport_takes_the_stream_lane(bool wraps, Type transport)
+    public async Task Plain_tcp_uses_the_stream_transport_only_if_a_middleware_wraps_the_connection(bool wraps, Type transport)
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration,

@@ -33,7 +33,7 @@ public sealed class UpgradeStreamTests
     }
 
     [Fact]
-    public async Task So_it_has_over_http2()
+    public async Task An_http2_write_has_copied_its_bytes_when_it_returns()
     {
         await using var server = await ServeAsync();
         using var http2 = new Http2Client();

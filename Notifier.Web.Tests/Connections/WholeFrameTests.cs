@@ -16,7 +16,7 @@ public sealed class WholeFrameTests(RedisFixture fixture) : IClassFixture<RedisF
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task Frames_are_whole_while_a_hundred_clients_ping_close_and_are_pinged_under_a_flood(Listen listen)
+    public async Task Frames_stay_whole_while_100_clients_ping_close_and_receive_pings_under_load(Listen listen)
     {
         var channel = $"whole.{listen}";
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen, settings: "History:Recent:Bytes=100000000");

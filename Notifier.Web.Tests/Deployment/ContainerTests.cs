@@ -19,7 +19,7 @@ public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFi
     private static readonly JsonNode Compose = Deployed.Yaml("compose.yaml").Single();
 
     [Fact]
-    public async Task The_image_s_health_check_passes_while_the_process_answers_and_fails_when_it_does_not()
+    public async Task The_health_check_of_the_image_passes_only_while_the_process_answers()
     {
         await using var server = await ServerProcess.StartAsync(fixture.Redis.Configuration, Listen.Plain);
 
@@ -31,7 +31,7 @@ public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public void The_image_is_built_from_files_that_exist_and_lets_nothing_else_in()
+    public void The_image_is_built_from_existing_files_and_its_context_excludes_all_others()
     {
         var dockerfile = Deployed.Text("Dockerfile");
         dockerfile.Should().Contain("-p:EmbeddedRedis=false").And.Contain("USER $APP_UID").And.Contain("""ENTRYPOINT ["dotnet", "Notifier.Web.dll"]""");
@@ -44,7 +44,7 @@ public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFi
     [Theory]
     [InlineData("notifier-1")]
     [InlineData("notifier-2")]
-    public async Task The_program_starts_with_the_settings_that_compose_gives_each_node(string name)
+    public async Task Each_compose_node_starts_with_its_settings_and_delivers_messages(string name)
     {
         var node = Service(name);
         var settings = Deployed.AsSettings(node["environment"]!)
@@ -64,7 +64,7 @@ public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public void The_proxy_of_compose_has_the_nodes_of_compose_behind_it()
+    public void The_compose_proxy_forwards_to_the_compose_nodes()
     {
         var servers = Regex.Matches(Deployed.Text("proxies/nginx.conf"), @"server (\S+):8081").Select(match => match.Groups[1].Value);
         servers.Should().Equal("notifier-1", "notifier-2");
@@ -75,7 +75,7 @@ public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public void Nobody_kills_it_before_it_has_drained_nor_gives_it_fewer_files_than_connections()
+    public void Compose_and_systemd_give_the_process_time_to_drain_and_enough_file_descriptors()
     {
         var drain = TimeSpan.Parse(Text(Service("notifier-1")["environment"]!["Operations__DrainPeriod"]), CultureInfo.InvariantCulture);
         Seconds(Text(Service("notifier-1")["stop_grace_period"])).Should().BeGreaterThanOrEqualTo((int)(drain + Shutdown.Limit).TotalSeconds);

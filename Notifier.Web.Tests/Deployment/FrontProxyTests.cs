@@ -20,7 +20,7 @@ public sealed class FrontProxyTests(RedisFixture fixture) : IClassFixture<RedisF
     [InlineData(FrontKind.Nginx)]
     [InlineData(FrontKind.HAProxy)]
     [InlineData(FrontKind.Yarp)]
-    public async Task Visitors_are_spread_hear_each_message_once_and_when_a_node_goes_away_all_come_to_the_other(FrontKind kind)
+    public async Task Clients_behind_a_proxy_receive_each_message_once_and_reach_the_other_node_after_a_shutdown(FrontKind kind)
     {
         await using var first = await StartAsync();
         await using var second = await StartAsync();
@@ -57,7 +57,7 @@ public sealed class FrontProxyTests(RedisFixture fixture) : IClassFixture<RedisF
     [InlineData(FrontKind.Nginx)]
     [InlineData(FrontKind.HAProxy)]
     [InlineData(FrontKind.Yarp)]
-    public async Task The_own_page_is_let_in_and_another_is_not_whatever_it_says_was_forwarded(FrontKind kind)
+    public async Task A_same_origin_page_connects_through_a_proxy_and_a_foreign_page_cannot_forge_its_host(FrontKind kind)
     {
         await using var first = await StartAsync();
         await using var second = await StartAsync();
@@ -76,7 +76,7 @@ public sealed class FrontProxyTests(RedisFixture fixture) : IClassFixture<RedisF
     [Theory]
     [InlineData(FrontKind.Nginx)]
     [InlineData(FrontKind.HAProxy)]
-    public async Task What_backends_use_is_not_there_for_visitors(FrontKind kind)
+    public async Task Backend_endpoints_are_forbidden_through_the_front_proxy(FrontKind kind)
     {
         await using var first = await StartAsync();
         await using var second = await StartAsync();

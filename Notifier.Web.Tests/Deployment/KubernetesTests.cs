@@ -23,7 +23,7 @@ public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisF
     private static JsonNode Container => Pod["containers"]!.AsArray().Single()!;
 
     [Fact]
-    public async Task The_program_starts_with_the_settings_of_the_config_map_and_answers_both_probes()
+    public async Task Notifier_starts_with_the_settings_of_the_config_map_and_answers_both_probes()
     {
         var secret = Path.GetTempFileName();
         await File.WriteAllTextAsync(secret, fixture.Redis.Configuration);
@@ -42,7 +42,7 @@ public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public async Task Every_path_of_the_ingress_is_one_that_the_program_knows()
+    public async Task Every_ingress_path_belongs_to_an_endpoint_and_backend_endpoints_are_left_out()
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
         using var http = new HttpClient();
@@ -62,7 +62,7 @@ public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public void The_port_is_the_program_s_own_and_goes_by_one_name()
+    public void The_manifests_name_the_container_port_once_and_the_dockerfile_exposes_the_same_port()
     {
         Text(Container["ports"]![0]!["containerPort"]).Should().Be("8081");
         Text(Container["ports"]![0]!["name"]).Should().Be("http");
@@ -73,7 +73,7 @@ public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public async Task A_pod_is_killed_no_sooner_than_the_program_needs_to_drain()
+    public async Task A_pod_has_enough_time_to_drain_before_it_is_killed()
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration, settings: [Setting("Operations:DrainPeriod")]);
         var drain = app.Services.GetRequiredService<IOptions<OperationsOptions>>().Value.DrainPeriod!.Value;
@@ -84,7 +84,7 @@ public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public void A_pod_may_do_nothing_that_the_program_does_not_need()
+    public void A_pod_runs_with_minimal_privileges()
     {
         Text(Pod["securityContext"]!["runAsNonRoot"]).Should().Be("true");
         Text(Pod["automountServiceAccountToken"]).Should().Be("false");
@@ -96,7 +96,7 @@ public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public void The_manifests_name_each_other_rightly_and_kustomize_lists_them_all()
+    public void The_manifests_reference_each_other_correctly_and_kustomize_lists_them_all()
     {
         var listed = Kustomization["resources"]!.AsArray().Select(Text);
         listed.Should().BeEquivalentTo(Directory.GetFiles(Deployed.Path("kubernetes")).Select(Path.GetFileName).Where(file => file != "kustomization.yaml"));
@@ -111,7 +111,7 @@ public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public void A_secret_is_read_from_where_it_is_mounted()
+    public void The_redis_secret_is_read_from_the_path_where_it_is_mounted()
     {
         var mount = Container["volumeMounts"]!.AsArray().Single()!;
         Text(Manifest("settings.yaml", "ConfigMap")["data"]!["Redis__ConfigurationFile"]).Should().Be(Text(mount["mountPath"]) + "/redis");
@@ -121,7 +121,7 @@ public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public void A_pod_holds_as_many_connections_as_its_memory_is_for()
+    public void The_connection_limit_of_a_pod_fits_into_its_memory_limit()
     {
         var connections = int.Parse(Setting("Limits:Connections").Split('=')[1], CultureInfo.InvariantCulture);
         Text(Container["resources"]!["limits"]!["memory"]).Should().Be("2Gi");

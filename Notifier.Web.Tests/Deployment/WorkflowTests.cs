@@ -9,7 +9,7 @@ namespace Notifier.Tests.Deployment;
 public sealed class WorkflowTests
 {
     [Fact]
-    public void It_runs_the_tests_and_builds_the_image_from_the_files_that_are_there()
+    public void The_workflow_runs_the_tests_and_builds_the_image_from_existing_files()
     {
         var workflow = Deployed.Yaml("test.yml").Single();
         var steps = workflow["jobs"]!.AsObject().SelectMany(job => job.Value!["steps"]!.AsArray()).ToList();

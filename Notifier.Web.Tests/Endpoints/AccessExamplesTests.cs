@@ -28,7 +28,7 @@ public sealed partial class AccessExamplesTests(RedisFixture fixture) : IClassFi
 
     [Theory]
     [MemberData(nameof(Examples))]
-    public async Task An_example_of_the_page_holds(string granted, string asked, string answer)
+    public async Task An_example_of_the_access_page_is_allowed_or_rejected_as_documented(string granted, string asked, string answer)
     {
         string[] grants = [.. granted.Split(' ').Where(name => name.StartsWith('`')).Select(name => name.Trim('`'))];
         await using var app = await NotifierApp.StartAsync(
@@ -50,7 +50,7 @@ public sealed partial class AccessExamplesTests(RedisFixture fixture) : IClassFi
     }
 
     [Fact]
-    public void There_are_examples_of_both_kinds()
+    public void The_access_page_has_allowed_and_rejected_examples()
     {
         var answers = Examples.Select(example => (string)example[2]).ToList();
 

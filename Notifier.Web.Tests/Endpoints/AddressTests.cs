@@ -30,7 +30,7 @@ public sealed class AddressTests(RedisFixture fixture) : IClassFixture<RedisFixt
     [Theory]
     [InlineData("/ws")]
     [InlineData("/")]
-    public async Task So_it_does_over_http2(string path)
+    public async Task A_websocket_over_http2_opens_at_both_addresses(string path)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, Listen.Tls);
         using var http2 = new Http2Client();
@@ -59,7 +59,7 @@ public sealed class AddressTests(RedisFixture fixture) : IClassFixture<RedisFixt
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task Who_does_not_ask_for_a_websocket_is_told_what_this_address_speaks(Listen listen)
+    public async Task A_plain_request_to_the_websocket_address_receives_upgrade_required_with_an_explanation(Listen listen)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
         using var http2 = new Http2Client();
@@ -76,7 +76,7 @@ public sealed class AddressTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task The_page_is_served_at_the_root()
+    public async Task The_demo_page_is_served_at_the_root()
     {
         await using var app = await StartOnTestHostAsync();
         using var http = app.TestServer.CreateClient();
@@ -89,7 +89,7 @@ public sealed class AddressTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task Another_server_than_Kestrel_is_refused_with_a_clear_error()
+    public async Task A_websocket_on_a_server_other_than_kestrel_is_rejected_with_status_501()
     {
         await using var app = await StartOnTestHostAsync();
 

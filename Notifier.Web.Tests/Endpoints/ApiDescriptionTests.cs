@@ -15,7 +15,7 @@ namespace Notifier.Tests.Endpoints;
 public sealed class ApiDescriptionTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]
-    public async Task It_has_the_routes_with_their_parameters_bodies_and_problems_and_nothing_else()
+    public async Task The_api_description_has_exactly_the_public_routes_with_their_parameters_and_problems()
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
         using var http = new HttpClient();
@@ -47,7 +47,7 @@ public sealed class ApiDescriptionTests(RedisFixture fixture) : IClassFixture<Re
 
     /// <summary>As in a Native AOT build, where it was an error 500 for want of one type.</summary>
     [Fact]
-    public async Task What_it_describes_the_serializer_knows_without_reflection()
+    public async Task Every_described_response_type_is_serializable_without_reflection()
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
         var serializer = app.Services.GetRequiredService<IOptions<HttpJsonOptions>>().Value.SerializerOptions;

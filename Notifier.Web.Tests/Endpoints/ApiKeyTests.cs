@@ -31,7 +31,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     [InlineData($"X-Api-Key: {Key}", "keys.hashed", HttpStatusCode.Forbidden)]
     [InlineData("X-Api-Key: the key of the tests", "keys.said", HttpStatusCode.Unauthorized)]
     [InlineData("X-Api-Key: ", "keys.said", HttpStatusCode.Unauthorized)]
-    public async Task A_backend_publishes_what_its_key_allows(string header, string channel, HttpStatusCode status)
+    public async Task A_backend_may_publish_only_what_its_api_key_allows(string header, string channel, HttpStatusCode status)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: Settings);
         await Eventually.IsAsync(() => app.Services.GetRequiredService<RedisBackplane>().Connected is not null, "Redis is there");
@@ -43,7 +43,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task A_backend_listens_to_what_its_key_allows_and_its_time_does_not_end()
+    public async Task A_backend_subscribes_with_its_api_key_without_an_expiry_and_an_unknown_key_is_rejected()
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain, Settings);
         await using var client = await RawWebSocket.ConnectAsync(app.App.WebSocketAddress("/ws?channel=keys.heard"), headers: $"X-Api-Key: {Key}\r\n");
@@ -57,7 +57,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task A_subject_is_disconnected_on_all_nodes_and_nobody_else_is()
+    public async Task A_disconnected_subject_is_closed_on_all_nodes_and_other_subjects_stay_connected()
     {
         await using var here = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. Settings, "Access:Tokens:AllowTokenInQuery=true"]);
         await using var there = await NotifierApp.StartAsync(Redis.Configuration, settings: Settings);
@@ -84,7 +84,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task One_connection_is_disconnected_by_what_its_welcome_has_called_it()
+    public async Task A_single_connection_is_disconnected_by_the_id_from_its_welcome()
     {
         await using var here = await NotifierApp.StartAsync(Redis.Configuration, settings: Settings);
         await using var there = await NotifierApp.StartAsync(Redis.Configuration, settings: Settings);
@@ -100,7 +100,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task Only_a_key_disconnects_and_only_whom_it_names()
+    public async Task A_disconnect_request_without_an_api_key_or_a_valid_target_is_rejected()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: Settings);
         await using var client = await ConnectAsync(app, "42");

@@ -16,7 +16,7 @@ namespace Notifier.Tests.Endpoints;
 public sealed class AspNetCoreRecipeTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]
-    public async Task Who_is_logged_in_to_an_application_of_ASP_NET_Core_gets_what_is_its_own()
+    public async Task A_user_of_the_documented_asp_net_core_application_receives_only_its_own_channels()
     {
         var port = FreePort.Next();
         await using var application = await StartApplicationAsync(port);

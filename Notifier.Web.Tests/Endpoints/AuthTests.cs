@@ -11,7 +11,7 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task A_client_says_who_it_is_and_then_gets_what_is_its_own_and_what_everybody_gets()
+    public async Task A_client_that_authenticates_is_subscribed_to_its_granted_names_and_the_default_names()
     {
         await using var app = await StartAsync("Subscriptions:Default:0=auth.default", "Subscriptions:Default:1=secret.default");
         await using var client = await JsonClient.ConnectAsync(app);
@@ -30,7 +30,7 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
     }
 
     [Fact]
-    public async Task Names_that_are_no_longer_allowed_are_unsubscribed_with_a_frame_that_says_so_and_the_others_stay()
+    public async Task Names_outside_a_new_token_are_unsubscribed_as_revoked_and_the_others_still_receive()
     {
         await using var app = await StartAsync();
         await using var client = await ConnectAsync(app, "auth.*", "other");
@@ -51,7 +51,7 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
     }
 
     [Fact]
-    public async Task A_bad_token_is_an_error_and_changes_nothing()
+    public async Task An_invalid_token_is_an_error_and_leaves_subscriptions_and_grants_unchanged()
     {
         await using var app = await StartAsync();
         await using var client = await ConnectAsync(app, "auth.*");
@@ -81,7 +81,7 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task Nothing_of_a_name_comes_after_the_frame_that_takes_it_away_and_what_stays_misses_nothing(Listen listen)
+    public async Task A_revoked_name_delivers_nothing_after_its_unsubscribed_frame_and_others_miss_nothing(Listen listen)
     {
         const int Rounds = 40;
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen, settings: [.. TestToken.Settings, "Limits:CommandBurst=10000"]);
@@ -145,7 +145,7 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
     }
 
     [Fact]
-    public async Task A_name_that_redis_has_not_confirmed_yet_is_taken_away_too()
+    public async Task A_name_that_redis_has_not_confirmed_yet_is_revoked_too()
     {
         await using var redis = await RedisServer.CreateAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: TestToken.Settings);

@@ -50,7 +50,7 @@ public sealed class BadCommandTests(RedisFixture fixture) : IClassFixture<RedisF
 
     [Theory]
     [MemberData(nameof(Refused))]
-    public async Task A_bad_command_is_answered_and_the_connection_lives(string command, string answer)
+    public async Task An_invalid_command_is_answered_with_an_error_and_the_connection_stays_open(string command, string answer)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await JsonClient.ConnectAsync(app);
@@ -68,7 +68,7 @@ public sealed class BadCommandTests(RedisFixture fixture) : IClassFixture<RedisF
     [InlineData("\"later\":\"\\u0000\"")]
     [InlineData("\"TYPE\":\"publish\"")]
     [InlineData(null)]
-    public async Task What_it_does_not_know_in_a_command_is_passed_over(string? more)
+    public async Task Unknown_fields_in_a_command_are_ignored(string? more)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await JsonClient.ConnectAsync(app);
@@ -85,7 +85,7 @@ public sealed class BadCommandTests(RedisFixture fixture) : IClassFixture<RedisF
     [InlineData("{\"type\":\"pi\nng\"}")]
     [InlineData("{'type':'ping'}")]
     [InlineData("{\"type\":\"ping\",}")]
-    public async Task What_is_not_json_closes(string frame)
+    public async Task A_frame_that_is_not_json_closes_the_connection(string frame)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await JsonClient.ConnectAsync(app);

@@ -13,7 +13,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task The_application_sees_cookies_origin_and_address_once_and_its_answer_counts()
+    public async Task The_application_receives_cookies_origin_and_address_once_and_its_answer_applies()
     {
         await using var application = await Application.StartAsync();
         await using var app = await StartAsync(application);
@@ -35,7 +35,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
     [InlineData(404, 4503, Unavailable)]
     [InlineData(204, 4503, Unavailable)]
     [InlineData(302, 4503, Unavailable)]
-    public async Task A_refusal_is_told_apart_from_a_failure_and_neither_makes_the_visitor_an_anonymous_one(int status, int code, string text)
+    public async Task A_callback_rejection_or_failure_closes_with_its_own_code_and_never_grants_anonymous_access(int status, int code, string text)
     {
         await using var elsewhere = await Application.StartAsync();
         await using var application = await Application.StartAsync();
@@ -61,7 +61,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
     [InlineData("""{"subscribe":"*","expiresIn":300}""", "is not an array of names")]
     [InlineData("""{"subscribe":["__x"],"expiresIn":300}""", "has an invalid name")]
     [InlineData("""{"subscribe":["\ud800"],"expiresIn":300}""", "invalid name")]
-    public async Task What_is_no_answer_is_a_failure_and_the_log_says_what_is_wrong(string json, string told)
+    public async Task An_invalid_callback_answer_is_a_failure_and_the_log_shows_the_reason(string json, string told)
     {
         await using var application = await Application.StartAsync();
         application.Answer = Application.Grant(json);
@@ -74,7 +74,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task A_slow_application_and_one_that_is_down_are_failures()
+    public async Task A_slow_or_unreachable_application_counts_as_a_callback_failure()
     {
         var application = await Application.StartAsync();
         application.Answer = static context => Task.Delay(Timeout.Infinite, context.RequestAborted);
@@ -94,7 +94,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task No_more_are_asked_at_once_than_is_allowed_and_the_others_wait_for_their_turn()
+    public async Task Concurrent_callbacks_are_limited_and_further_clients_wait_for_their_turn()
     {
         await using var application = await Application.StartAsync();
         var hold = new TaskCompletionSource();
@@ -118,7 +118,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task An_answer_counts_a_few_seconds_for_the_same_visitor_and_a_failure_for_none()
+    public async Task A_callback_answer_is_cached_for_the_same_cookies_and_a_failure_is_not()
     {
         await using var application = await Application.StartAsync();
         application.Answer = Application.Status(500);
@@ -142,7 +142,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task What_the_application_grants_ends_when_it_says()
+    public async Task A_callback_grant_expires_after_the_time_that_the_application_sets()
     {
         await using var application = await Application.StartAsync();
         application.Answer = Application.Grant("""{"sub":7,"subscribe":["callback.*"],"expiresIn":1}""");
@@ -153,7 +153,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task A_page_that_may_not_connect_has_no_cookies_looked_at_and_a_token_needs_no_application()
+    public async Task The_application_is_not_called_for_a_rejected_origin_or_a_request_with_a_token()
     {
         await using var application = await Application.StartAsync();
         await using var app = await StartAsync(application, TestToken.Settings[1..]);
@@ -169,7 +169,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task An_event_stream_gives_up_when_it_is_refused_and_comes_back_after_a_failure()
+    public async Task An_event_stream_ends_after_a_callback_rejection_and_retries_after_a_failure()
     {
         await using var application = await Application.StartAsync();
         await using var app = await StartAsync(application, "Access:Callback:CacheFor=00:00:00");

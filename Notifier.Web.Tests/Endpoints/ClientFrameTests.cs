@@ -18,7 +18,7 @@ public sealed class ClientFrameTests(RedisFixture fixture) : IClassFixture<Redis
     [InlineData(Listen.Plain, 0)]
     [InlineData(Listen.Plain, 5)]
     [InlineData(Listen.Tls, 5)]
-    public async Task A_binary_frame_is_malformed(Listen listen, int length)
+    public async Task A_binary_frame_is_rejected_as_malformed(Listen listen, int length)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
@@ -35,7 +35,7 @@ public sealed class ClientFrameTests(RedisFixture fixture) : IClassFixture<Redis
     [InlineData(Listen.Plain, FrameBytes, 4400, "the channel has 8192 bytes; 255 are allowed")]
     [InlineData(Listen.Plain, FrameBytes + 1, 4413, "a frame may have at most 8192 bytes")]
     [InlineData(Listen.Tls, FrameBytes + 1, 4413, "a frame may have at most 8192 bytes")]
-    public async Task A_frame_above_the_limit_is_too_big(Listen listen, int length, int code, string text)
+    public async Task A_frame_above_the_size_limit_closes_with_4413(Listen listen, int length, int code, string text)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
@@ -51,7 +51,7 @@ public sealed class ClientFrameTests(RedisFixture fixture) : IClassFixture<Redis
     [InlineData(Listen.Plain, 0)]
     [InlineData(Listen.Plain, 1000)]
     [InlineData(Listen.Tls, 1000)]
-    public async Task Endless_fragments_are_too_big_and_cost_the_server_nothing(Listen listen, int length)
+    public async Task Endless_fragments_close_with_4413_and_use_little_memory(Listen listen, int length)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
@@ -71,7 +71,7 @@ public sealed class ClientFrameTests(RedisFixture fixture) : IClassFixture<Redis
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task A_frame_announced_as_endless_is_too_big_and_costs_the_server_nothing(Listen listen)
+    public async Task A_frame_of_endless_announced_length_closes_with_4413_and_uses_little_memory(Listen listen)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
@@ -104,7 +104,7 @@ public sealed class ClientFrameTests(RedisFixture fixture) : IClassFixture<Redis
 
     [Theory]
     [MemberData(nameof(Broken))]
-    public async Task A_frame_that_breaks_the_protocol_ends_the_connection_and_nothing_of_it_is_left(string frame, int code, byte[] bytes)
+    public async Task A_frame_that_violates_the_protocol_closes_the_connection_and_removes_its_subscriptions(string frame, int code, byte[] bytes)
     {
         _ = frame;
         foreach (var listen in Enum.GetValues<Listen>())

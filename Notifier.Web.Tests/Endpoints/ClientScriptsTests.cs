@@ -15,7 +15,7 @@ public sealed class ClientScriptsTests(RedisFixture fixture, ITestOutputHelper o
     [Theory]
     [InlineData("notifier.js", 6_000)]
     [InlineData("notifier-elements.js", 4_000)]
-    public async Task As_served_it_is_small(string file, int limit)
+    public async Task A_client_script_is_served_compressed_below_its_size_limit(string file, int limit)
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
         using var http = new HttpClient();
@@ -33,7 +33,7 @@ public sealed class ClientScriptsTests(RedisFixture fixture, ITestOutputHelper o
     }
 
     [Fact]
-    public async Task Any_page_may_have_it_and_asks_each_time_whether_it_has_changed()
+    public async Task The_client_script_may_be_loaded_from_any_origin_and_is_revalidated_each_time()
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration, settings: "environment=Production");
         using var http = new HttpClient();
@@ -54,7 +54,7 @@ public sealed class ClientScriptsTests(RedisFixture fixture, ITestOutputHelper o
     }
 
     [Fact]
-    public async Task The_name_with_a_hash_is_kept_for_a_year_and_is_what_its_integrity_says()
+    public async Task The_hashed_client_script_is_cached_for_a_year_and_matches_its_integrity()
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
         using var http = new HttpClient();

@@ -12,7 +12,7 @@ public sealed class CommandRateTests(RedisFixture fixture) : IClassFixture<Redis
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task Who_asks_faster_than_allowed_is_closed_and_told_the_rate(Listen listen)
+    public async Task A_client_that_sends_commands_too_fast_is_closed_with_the_allowed_rate(Listen listen)
     {
         await using var app = await NotifierApp.StartAsync(
             fixture.Redis.Configuration, listen, settings: ["Limits:CommandsPerSecond=1", "Limits:CommandBurst=5"]);
@@ -32,7 +32,7 @@ public sealed class CommandRateTests(RedisFixture fixture) : IClassFixture<Redis
     }
 
     [Fact]
-    public async Task Asking_goes_on_at_the_rate()
+    public async Task A_client_that_stays_below_the_command_rate_is_not_closed()
     {
         await using var app = await NotifierApp.StartAsync(
             fixture.Redis.Configuration, settings: ["Limits:CommandsPerSecond=100", "Limits:CommandBurst=1"]);

@@ -11,7 +11,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task The_server_begins_with_what_a_client_should_know()
+    public async Task The_first_frame_is_a_welcome_with_keep_alive_limits_and_connection_id()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["Limits:NamesPerConnection=7"]);
         await using var client = await JsonClient.ConnectAsync(app);
@@ -26,7 +26,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task A_channel_is_subscribed_published_and_unsubscribed()
+    public async Task A_client_subscribes_to_a_channel_receives_a_message_and_unsubscribes()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await JsonClient.ConnectAsync(app);
@@ -47,7 +47,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task A_message_of_a_pattern_says_on_which_channel_it_was()
+    public async Task A_message_of_a_pattern_names_its_channel()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await JsonClient.ConnectAsync(app);
@@ -60,7 +60,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task What_a_channel_is_called_makes_it_no_pattern()
+    public async Task A_channel_whose_name_contains_a_star_is_not_a_pattern()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await JsonClient.ConnectAsync(app);
@@ -73,7 +73,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task Bytes_that_are_no_text_come_as_base64_the_channel_too()
+    public async Task Binary_payloads_and_channel_names_are_delivered_as_base64()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await JsonClient.ConnectAsync(app);
@@ -87,7 +87,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task Names_in_the_address_are_confirmed_or_refused_like_others()
+    public async Task Names_in_the_address_are_confirmed_or_rejected_like_those_in_commands()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await JsonClient.ConnectAsync(app, "/ws?channel=commands.address&channel=__reserved");
@@ -99,7 +99,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task To_subscribe_twice_is_confirmed_again_and_moves_nothing()
+    public async Task A_second_subscribe_to_the_same_name_is_confirmed_and_changes_nothing()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await JsonClient.ConnectAsync(app);
@@ -116,7 +116,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task A_binary_frame_and_one_too_big_close_too()
+    public async Task A_binary_or_oversized_frame_closes_a_json_connection()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var binary = await JsonClient.ConnectAsync(app);
@@ -130,7 +130,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task Ten_thousand_commands_in_a_burst_are_answered_in_their_order_by_a_server_that_allows_so_many()
+    public async Task A_burst_of_10000_commands_is_answered_in_order_if_the_limits_allow_it()
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration, settings: ["Limits:CommandBurst=1000000", "Limits:CommandsPerSecond=1000000"]);
@@ -153,7 +153,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task Who_does_not_read_answers_is_not_read_any_more_and_costs_no_more_memory()
+    public async Task A_client_that_does_not_read_its_answers_is_not_read_from_until_it_does()
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration, settings: ["Limits:CommandBurst=1000000", "Limits:CommandsPerSecond=1000000"]);

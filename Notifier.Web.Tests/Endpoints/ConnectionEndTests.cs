@@ -16,7 +16,7 @@ public sealed class ConnectionEndTests(RedisFixture fixture) : IClassFixture<Red
     [InlineData(Listen.Plain, 1001)]
     [InlineData(Listen.Plain, 4999)]
     [InlineData(Listen.Tls, 3000)]
-    public async Task A_close_is_answered_with_its_code_and_ends_in_peace(Listen listen, ushort code)
+    public async Task A_close_is_answered_with_its_code_and_ends_the_connection_cleanly(Listen listen, ushort code)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
@@ -30,7 +30,7 @@ public sealed class ConnectionEndTests(RedisFixture fixture) : IClassFixture<Red
 
     /// <summary>.NET's WebSocket does not tell the two apart; a browser that called <c>close()</c> is told that all went well.</summary>
     [Fact]
-    public async Task A_close_without_a_code_is_answered_as_a_normal_one()
+    public async Task A_close_without_a_code_is_answered_with_code_1000()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
@@ -44,7 +44,7 @@ public sealed class ConnectionEndTests(RedisFixture fixture) : IClassFixture<Red
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task Clients_that_vanish_in_any_state_leave_no_reference(Listen listen)
+    public async Task Clients_that_disconnect_in_any_state_leave_no_subscription_behind(Listen listen)
     {
         const int each = 20;
         var channel = $"vanish.{listen}";
@@ -75,7 +75,7 @@ public sealed class ConnectionEndTests(RedisFixture fixture) : IClassFixture<Red
     }
 
     [Fact]
-    public async Task Streams_that_vanish_and_their_whole_connection_leave_no_reference()
+    public async Task Http2_streams_and_connections_that_are_aborted_leave_no_subscription_behind()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, Listen.Tls);
         using var first = new Http2Client();

@@ -23,7 +23,7 @@ public sealed class ControlCharactersTests(RedisFixture fixture) : IClassFixture
     [InlineData("\u009B2J")]
     [InlineData("\u2028")]
     [InlineData("\u2029")]
-    public async Task A_name_with_some_is_neither_logged_nor_asked_of_Redis(string control)
+    public async Task A_name_with_control_characters_is_neither_logged_nor_sent_to_redis(string control)
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration,

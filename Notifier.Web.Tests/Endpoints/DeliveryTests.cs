@@ -20,7 +20,7 @@ public sealed class DeliveryTests(RedisFixture fixture) : IClassFixture<RedisFix
     [Theory]
     [InlineData(Listen.Plain, 200, 20_000)]
     [InlineData(Listen.Tls, 200, 4_000)]
-    public async Task Two_hundred_sockets_get_each_message_once_and_in_order_under_load(Listen listen, int sockets, int messages)
+    public async Task Two_hundred_clients_receive_each_message_once_and_in_order_under_load(Listen listen, int sockets, int messages)
     {
         var prefix = $"order.{listen}";
         var each = messages / Publishers;

@@ -17,7 +17,7 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task Who_is_asked_about_while_it_is_disconnected_does_not_stay()
+    public async Task A_client_whose_subject_is_disconnected_during_its_callback_is_closed()
     {
         await using var application = await Application.StartAsync();
         await using var app = await StartAsync(application);
@@ -40,7 +40,7 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
     }
 
     [Fact]
-    public async Task Who_is_somebody_else_comes_in_meanwhile_and_who_comes_back_is_asked_about_anew()
+    public async Task A_disconnect_does_not_affect_another_subject_and_a_disconnected_client_is_checked_again()
     {
         await using var application = await Application.StartAsync();
         await using var app = await StartAsync(application, "Access:Callback:CacheFor=00:01:00");
@@ -62,7 +62,7 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
     }
 
     [Fact]
-    public async Task Who_comes_while_an_old_question_waits_has_one_asked_of_its_own()
+    public async Task A_client_that_connects_after_a_disconnect_does_not_share_a_callback_started_before_it()
     {
         await using var application = await Application.StartAsync();
         await using var app = await StartAsync(application);
@@ -82,7 +82,7 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
     }
 
     [Fact]
-    public async Task Whose_token_is_being_checked_while_its_subject_is_disconnected_is_not_let_in_by_it()
+    public async Task A_token_that_is_checked_while_its_subject_is_disconnected_does_not_authenticate()
     {
         await using var provider = await OpenIdProvider.StartAsync();
         var answer = new TaskCompletionSource();

@@ -15,7 +15,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     [InlineData(Listen.Plain, "1.1")]
     [InlineData(Listen.Tls, "1.1")]
     [InlineData(Listen.Tls, "2.0")]
-    public async Task Payloads_come_whole_whatever_line_ends_they_have(Listen listen, string version)
+    public async Task Payloads_with_any_line_endings_are_delivered_whole_by_event_stream(Listen listen, string version)
     {
         var channel = $"events.lines.{listen}.{version}";
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
@@ -35,7 +35,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task With_several_names_there_are_no_ids_and_after_is_not_recovered()
+    public async Task An_event_stream_of_several_names_has_no_ids_and_an_unknown_position_is_not_recovered()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         using var client = await EventClient.OpenAsync(app, "?channel=events.a&pattern=events.b*&after=&after=abc.1");
@@ -55,7 +55,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     [InlineData("?channel=__a", 403)]
     [InlineData("?channel=__a&pattern=notifier:*", 403)]
     [InlineData("?channel=%00&channel=__a", 400)]
-    public async Task What_is_refused_is_a_problem_and_no_stream(string query, int status)
+    public async Task A_rejected_event_stream_request_is_answered_with_a_problem_and_not_a_stream(string query, int status)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         using var client = await EventClient.OpenAsync(app, query);
@@ -65,7 +65,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task A_name_that_is_refused_is_an_error_in_the_stream_and_the_others_live()
+    public async Task A_rejected_name_is_an_error_in_the_event_stream_and_the_others_still_receive()
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration,
@@ -93,7 +93,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task Where_all_but_one_are_refused_it_still_is_a_stream_of_several()
+    public async Task An_event_stream_of_several_names_has_no_ids_even_if_only_one_name_is_accepted()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         using var client = await EventClient.OpenAsync(
@@ -106,7 +106,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task One_connection_too_many_is_told_in_a_stream_and_who_goes_away_makes_room()
+    public async Task An_event_stream_above_the_connection_limit_must_retry_until_another_disconnects()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:Connections=1");
         var first = await EventClient.ListenAsync(app, "?channel=events.full");
@@ -125,7 +125,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task While_redis_is_away_the_stream_is_open_and_the_name_is_confirmed_when_it_comes()
+    public async Task An_event_stream_opens_while_redis_is_down_and_its_name_is_confirmed_when_redis_starts()
     {
         await using var redis = await RedisServer.CreateAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -140,7 +140,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task A_silent_stream_has_a_comment_every_25_seconds(Listen listen)
+    public async Task A_silent_event_stream_receives_a_comment_every_25_seconds(Listen listen)
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, listen);
         using var client = await EventClient.ListenAsync(app.App, "?channel=events.silent");
@@ -153,7 +153,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task Who_reads_too_slowly_is_told_how_much_is_lost_and_reads_on_from_what_is_kept()
+    public async Task A_slow_event_stream_receives_a_gap_with_the_number_lost_and_continues_with_kept_messages()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "History:Recent:Messages=10");
         using var client = await EventClient.OpenAsync(app, "?channel=events.slow", receiveBuffer: 4096);
@@ -183,7 +183,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task A_page_of_another_origin_is_refused_and_one_that_is_allowed_may_read()
+    public async Task An_event_stream_is_rejected_for_a_foreign_origin_and_readable_for_an_allowed_one()
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration, settings: ["environment=Production", "Access:AllowedOrigins:0=https://shop.example", "Access:Anonymous:Subscribe:0=*"]);
@@ -205,7 +205,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     [InlineData("https://shop.example", 204)]
     [InlineData("https://evil.example", 403)]
     [InlineData("null", 403)]
-    public async Task A_browser_may_ask_before_it_sends_a_token(string origin, int status)
+    public async Task A_preflight_for_an_event_stream_succeeds_only_for_an_allowed_origin(string origin, int status)
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration, settings: ["environment=Production", "Access:AllowedOrigins:0=https://shop.example"]);
@@ -227,7 +227,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task The_names_that_everybody_gets_come_too_as_far_as_they_are_allowed()
+    public async Task An_event_stream_is_subscribed_to_the_default_names_that_are_allowed()
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration,
@@ -239,7 +239,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task At_shutdown_it_is_told_when_to_come_back_and_the_stream_ends()
+    public async Task An_event_stream_receives_closing_with_a_retry_time_at_shutdown_and_ends()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         using var client = await EventClient.ListenAsync(app, "?channel=events.closing");

@@ -43,7 +43,7 @@ public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
     private int arrived;
 
     [Fact]
-    public async Task Whatever_is_asked_for_what_arrives_is_what_the_grant_matches()
+    public async Task A_client_receives_exactly_what_its_grant_matches_whatever_it_subscribes_to()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(

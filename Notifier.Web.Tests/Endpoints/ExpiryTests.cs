@@ -14,7 +14,7 @@ public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task A_client_is_told_a_minute_before_its_access_ends_and_closed_when_it_has_ended()
+    public async Task A_client_is_notified_a_minute_before_its_access_expires_and_closed_when_it_has_expired()
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain, TestToken.Settings);
         await using var client = await ConnectAsync(app, 90);
@@ -33,7 +33,7 @@ public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task Who_is_renewed_stays_and_the_end_that_was_is_forgotten()
+    public async Task A_client_that_renews_its_token_stays_connected_past_the_old_expiry()
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain, TestToken.Settings);
         await using var client = await ConnectAsync(app, 90);
@@ -52,7 +52,7 @@ public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task Who_gets_nothing_without_a_token_has_ten_seconds_to_send_one()
+    public async Task A_client_without_anonymous_access_is_closed_unless_it_authenticates_within_10_seconds()
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain, TestToken.Settings);
         await using var silent = await JsonClient.ConnectAsync(app.App);
@@ -71,7 +71,7 @@ public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task Where_something_is_open_to_anybody_nobody_is_hurried()
+    public async Task A_client_with_anonymous_access_has_no_deadline_to_authenticate()
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain, [.. TestToken.Settings, "Access:Anonymous:Subscribe:0=news"]);
         await using var client = await JsonClient.ConnectAsync(app.App);
@@ -83,7 +83,7 @@ public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task By_the_real_clock_it_ends_within_a_second_on_websockets_and_event_streams()
+    public async Task Access_by_the_real_clock_expires_within_about_a_second_on_websockets_and_event_streams()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. TestToken.Settings, "Access:Tokens:AllowTokenInQuery=true"]);
         var end = DateTimeOffset.FromUnixTimeSeconds(DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 3);
@@ -105,7 +105,7 @@ public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task A_thousand_end_in_the_same_second()
+    public async Task A_thousand_connections_that_expire_in_the_same_second_are_all_closed()
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain, TestToken.Settings);
         var token = TestToken.Of(app.Now.AddSeconds(30), "expiry.*");

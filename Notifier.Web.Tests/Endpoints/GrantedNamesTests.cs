@@ -17,7 +17,7 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
     [Theory]
     [InlineData("new-users")]
     [InlineData("*")]
-    public async Task In_production_nothing_is_open_until_configured_and_log_and_refusal_name_the_key(string name)
+    public async Task Anonymous_subscribe_in_production_is_rejected_until_configured_and_the_log_names_the_setting(string name)
     {
         await using var app = await StartAsync(Production);
         await using var asking = await RawWebSocket.SubscribeAsync(app, name);
@@ -34,7 +34,7 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task In_development_everything_is_open_and_one_warning_says_so()
+    public async Task Anonymous_subscribe_in_development_is_open_to_all_names_and_one_warning_is_logged()
     {
         await using var app = await StartAsync();
         await using var client = await RawWebSocket.SubscribeAsync(app, "*");
@@ -47,7 +47,7 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
     [Theory]
     [InlineData("environment=Development")]
     [InlineData(Production)]
-    public async Task What_is_configured_is_open_and_nothing_else_in_either(string environment)
+    public async Task Anonymous_subscribe_allows_only_the_configured_names_in_every_environment(string environment)
     {
         await using var app = await StartAsync(environment, "Access:Anonymous:Subscribe:0=granted.news.*");
         await using var allowed = await RawWebSocket.SubscribeAsync(app, "granted.news.*");
@@ -59,7 +59,7 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task Every_message_of_a_refused_socket_is_kept_from_it_also_of_names_it_held_before()
+    public async Task A_connection_closed_for_a_rejected_name_receives_no_more_messages_of_its_other_names()
     {
         await using var app = await StartAsync(Production, "Access:Anonymous:Subscribe:0=granted.a");
         await using var client = await RawWebSocket.SubscribeAsync(app, "granted.a");
@@ -75,7 +75,7 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task Of_the_default_names_a_visitor_gets_those_that_are_allowed_and_the_log_tells_of_the_others()
+    public async Task Only_allowed_default_names_are_subscribed_and_the_log_lists_the_others()
     {
         await using var app = await StartAsync(
             Production, "Access:Anonymous:Subscribe:0=granted.default", "Subscriptions:Default:0=granted.secret.*", "Subscriptions:Default:1=granted.default");

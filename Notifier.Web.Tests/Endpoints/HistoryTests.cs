@@ -25,7 +25,7 @@ public sealed class HistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_published_on_a_durable_channel_is_kept_and_its_position_is_where_to_go_on()
+    public async Task Messages_on_a_durable_channel_are_kept_and_can_be_read_from_a_position()
     {
         var first = await PublishAsync("orders.7", "ordered");
         await PublishAsync("orders.7", "paid");
@@ -43,7 +43,7 @@ public sealed class HistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_key_that_was_used_within_ten_minutes_publishes_nothing_and_gets_the_first_answer()
+    public async Task An_idempotency_key_repeated_within_10_minutes_publishes_nothing_and_returns_the_first_answer()
     {
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SubscribeAsync("pattern", "orders.*");
@@ -64,7 +64,7 @@ public sealed class HistoryTests : IAsyncLifetime
     [Theory]
     [InlineData("/publish/plain", "k", "a key requires a durable channel")]
     [InlineData("/publish/orders.1", "", "a key must be 1 to 128 printable ASCII characters")]
-    public async Task A_key_that_nobody_would_keep_is_refused(string path, string key, string because)
+    public async Task An_idempotency_key_that_is_empty_or_for_a_channel_that_is_not_durable_is_rejected(string path, string key, string because)
     {
         var answer = await app.PostAsync(path, "x", null, ("Idempotency-Key", key));
 
@@ -79,7 +79,7 @@ public sealed class HistoryTests : IAsyncLifetime
     [InlineData("/history/orders.1?limit=0", 400, "limit must be a number from 1 to 1000")]
     [InlineData("/history/orders.1?limit=1001", 400, "limit must be a number")]
     [InlineData("/history/orders.1?limit=x", 400, "limit must be a number")]
-    public async Task What_cannot_be_read_is_said(string path, int status, string because)
+    public async Task A_history_request_that_cannot_be_served_is_rejected_with_the_reason(string path, int status, string because)
     {
         var answer = await GetAsync(path);
 
@@ -107,7 +107,7 @@ public sealed class HistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_position_that_was_never_given_recovers_nothing_and_the_latest_are_shown()
+    public async Task An_unknown_position_is_not_recovered_and_the_latest_messages_are_returned()
     {
         await redis.Connection.PublishDurablyAsync("orders.odd", 0, 3);
         foreach (var after in new[] { "~0123456789abcdef.1795547621037961", "abc.17", "~", "~.", "~x.y", "~x.-1" })
@@ -119,7 +119,7 @@ public sealed class HistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_page_that_was_rendered_with_the_position_misses_nothing_that_was_published_before_it_connects()
+    public async Task A_client_that_starts_at_the_position_of_its_rendered_page_misses_no_message()
     {
         await PublishAsync("orders.5", "shown on the page");
         var position = (string)(await GetAsync("/position")).Json["position"]!;
@@ -136,7 +136,7 @@ public sealed class HistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Redis_that_can_take_no_more_refuses_to_publish_and_delivers_on()
+    public async Task A_full_redis_rejects_durable_publishing_and_still_delivers_messages()
     {
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SubscribeAsync("channel", "orders.full");
@@ -155,7 +155,7 @@ public sealed class HistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_redis_that_only_reads_refuses_to_publish_and_delivers_on()
+    public async Task A_read_only_redis_rejects_durable_publishing_and_still_delivers_messages()
     {
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SubscribeAsync("channel", "orders.replica");
@@ -174,7 +174,7 @@ public sealed class HistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_script_is_served_for_backends_of_any_language()
+    public async Task The_lua_script_is_served_and_publishes_durably_for_a_backend()
     {
         using var http = new HttpClient();
         var script = await http.GetStringAsync(new Uri(app.Address, "/notifier.lua"));

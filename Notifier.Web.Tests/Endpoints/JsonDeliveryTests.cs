@@ -16,7 +16,7 @@ public sealed class JsonDeliveryTests(RedisFixture fixture) : IClassFixture<Redi
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task A_slow_reader_is_told_exactly_how_much_is_lost_and_goes_on_with_the_oldest_that_is_kept(Listen listen)
+    public async Task A_slow_client_receives_the_exact_number_lost_and_continues_with_the_oldest_kept_message(Listen listen)
     {
         var channel = $"json.slow.{listen}";
         const int kept = 100;
@@ -41,7 +41,7 @@ public sealed class JsonDeliveryTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task How_much_is_lost_is_left_out_when_a_gap_was_lost_too()
+    public async Task A_gap_omits_the_number_lost_when_another_gap_was_lost_too()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["History:Recent:Messages=100", "Limits:PayloadBytes=5000"]);
         await using var slow = await JsonClient.ConnectAsync(app, receiveBuffer: 4096);
@@ -63,7 +63,7 @@ public sealed class JsonDeliveryTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task Both_protocols_get_each_message_of_a_name_once_and_in_order()
+    public async Task Clients_of_both_protocols_receive_each_message_once_and_in_order()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var json = await JsonClient.ConnectAsync(app);
@@ -86,7 +86,7 @@ public sealed class JsonDeliveryTests(RedisFixture fixture) : IClassFixture<Redi
     [InlineData(Listen.Plain, 16 * 1024 + 1)]
     [InlineData(Listen.Plain, 512 * 1024)]
     [InlineData(Listen.Tls, 512 * 1024)]
-    public async Task Large_payloads_that_take_six_bytes_for_one_arrive_whole_also_at_those_who_read_later(Listen listen, int bytes)
+    public async Task Large_payloads_that_escape_to_six_times_their_size_arrive_whole_at_slow_clients_too(Listen listen, int bytes)
     {
         var channel = $"json.large.{listen}.{bytes}";
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
@@ -107,7 +107,7 @@ public sealed class JsonDeliveryTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task Names_are_confirmed_once_redis_comes_and_nothing_of_them_is_lost_or_too_early()
+    public async Task A_name_is_confirmed_when_redis_starts_and_the_first_message_follows_the_confirmation()
     {
         await using var redis = await RedisServer.CreateAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -125,7 +125,7 @@ public sealed class JsonDeliveryTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task Names_that_redis_refused_do_not_count_as_held()
+    public async Task Names_that_redis_rejects_do_not_count_toward_the_limit()
     {
         await using var redis = await RestrictedRedis.StartAsync("&news");
         await using var app = await RestrictedRedis.ConnectAsync(redis, "Limits:NamesPerConnection=2");
@@ -137,7 +137,7 @@ public sealed class JsonDeliveryTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task Of_several_subprotocols_ours_is_taken()
+    public async Task The_notifier_subprotocol_is_selected_among_several()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var socket = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: "Sec-WebSocket-Protocol: soap, notifier.v1\r\n");

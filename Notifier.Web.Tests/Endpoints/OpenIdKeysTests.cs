@@ -16,7 +16,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
     private static DateTimeOffset Soon => DateTimeOffset.UtcNow.AddMinutes(5);
 
     [Fact]
-    public async Task A_token_of_the_provider_grants_what_it_says_and_its_keys_are_fetched_once()
+    public async Task A_token_of_the_provider_is_accepted_with_its_grants_and_the_keys_are_fetched_once()
     {
         await using var provider = await OpenIdProvider.StartAsync();
         await using var app = await StartAsync(provider.Address);
@@ -32,7 +32,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public async Task A_token_of_another_provider_or_another_audience_or_signed_by_somebody_else_is_refused()
+    public async Task A_token_of_another_provider_audience_or_signer_is_rejected()
     {
         await using var provider = await OpenIdProvider.StartAsync();
         await using var other = await OpenIdProvider.StartAsync();
@@ -57,7 +57,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public async Task A_key_that_is_not_known_yet_is_asked_for_and_what_it_signs_is_good()
+    public async Task An_unknown_signing_key_is_fetched_and_its_tokens_are_accepted()
     {
         await using var provider = await OpenIdProvider.StartAsync();
         await using var app = await StartAsync(provider.Address);
@@ -73,7 +73,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public async Task A_provider_that_changes_its_keys_again_is_found_out_within_half_a_minute_and_otherwise_within_an_hour()
+    public async Task New_provider_keys_are_noticed_within_30_seconds_and_withdrawn_keys_after_an_hour()
     {
         var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
         DateTimeOffset Later() => time.GetUtcNow().AddMinutes(5);
@@ -104,7 +104,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
     [InlineData("""{"keys":[]}""")]
     [InlineData("""{"keys":[{"kty":"oct","kid":"first","k":"dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIGxvbmcgZW5vdWdo"}]}""")]
     [InlineData("""{"keys":[{"kty":"RSA","kid":"first","n":"!","e":"!"}]}""")]
-    public async Task What_shows_no_public_key_is_no_answer(string keys)
+    public async Task A_provider_that_lists_no_public_key_counts_as_unavailable(string keys)
     {
         await using var provider = await OpenIdProvider.StartAsync();
         provider.Keys = keys;
@@ -115,7 +115,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public async Task Made_up_names_of_keys_do_not_make_the_server_ask_again_and_again()
+    public async Task Made_up_key_ids_do_not_make_the_server_fetch_keys_repeatedly()
     {
         await using var provider = await OpenIdProvider.StartAsync();
         await using var forger = await OpenIdProvider.StartAsync();
@@ -129,7 +129,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public async Task While_the_provider_is_away_nobody_comes_in_and_is_told_to_try_again_and_then_they_do()
+    public async Task Tokens_are_rejected_as_unavailable_while_the_provider_is_down_and_accepted_afterwards()
     {
         var port = FreePort.Next();
         await using var app = await StartAsync($"http://127.0.0.1:{port}");
@@ -147,7 +147,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
 
     /// <summary>The library has all who wait ask one after the other: the hundredth would have waited for minutes.</summary>
     [Fact]
-    public async Task A_provider_that_does_not_answer_keeps_nobody_longer_than_its_time()
+    public async Task Clients_wait_no_longer_than_one_timeout_for_a_provider_that_does_not_answer()
     {
         await using var provider = await OpenIdProvider.StartAsync();
         var answer = new TaskCompletionSource();

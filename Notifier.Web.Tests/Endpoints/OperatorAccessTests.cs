@@ -18,7 +18,7 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, 
     private WebApplication? app;
 
     [Fact]
-    public async Task With_a_key_an_operator_sees_it_anywhere_and_without_one_nobody_does()
+    public async Task Operator_endpoints_need_an_api_key_on_every_port_if_no_operator_port_is_configured()
     {
         await StartAsync();
 
@@ -32,7 +32,7 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, 
     }
 
     [Fact]
-    public async Task At_the_port_of_operators_nobody_is_asked_and_at_the_others_nothing_that_a_request_says_opens_it()
+    public async Task The_operator_port_needs_no_key_and_no_request_header_opens_the_other_port()
     {
         await StartAsync($"Access:OperatorPort={operators}", "ForwardedHeaders:KnownProxies:0=127.0.0.1");
 
@@ -43,7 +43,7 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, 
     }
 
     [Fact]
-    public async Task What_changes_something_needs_a_key_also_at_the_port_of_operators()
+    public async Task A_disconnect_request_needs_an_api_key_even_on_the_operator_port()
     {
         await StartAsync($"Access:OperatorPort={operators}");
         using var http = new HttpClient();
@@ -56,7 +56,7 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, 
     [Theory]
     [InlineData(0, "Access:OperatorPort is {0}, the only port that the server listens on")]
     [InlineData(1, "Access:OperatorPort is {0}, but the server does not listen there")]
-    public async Task A_port_that_visitors_reach_or_nobody_does_stops_it(int which, string told)
+    public async Task An_operator_port_that_is_public_or_not_listened_on_stops_startup(int which, string told)
     {
         var port = which == 0 ? authenticator : FreePort.Next();
 

@@ -22,7 +22,7 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     [InlineData(Listen.Plain, "/")]
     [InlineData(Listen.Tls, "/ws")]
     [InlineData(Listen.Tls, "/")]
-    public async Task A_page_of_another_site_is_told_why_it_is_refused_and_gets_nothing(Listen listen, string path)
+    public async Task A_page_of_another_site_is_rejected_with_the_reason_and_subscribed_to_nothing(Listen listen, string path)
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration, listen, settings: [.. Production, "Subscriptions:Default:0=origin.default"]);
@@ -44,7 +44,7 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     [Theory]
     [InlineData("/ws")]
     [InlineData("/")]
-    public async Task So_it_is_over_http2(string path)
+    public async Task An_http2_page_of_another_site_is_rejected_and_a_same_origin_page_receives_messages(string path)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, Listen.Tls, settings: Production);
         using var http2 = new Http2Client();
@@ -73,7 +73,7 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     [InlineData(Listen.Plain, "[::1]:8081", "Origin: http://[::1]:8081\r\n")]
     [InlineData(Listen.Plain, "xn--bcher-kva.example", "Origin: https://xn--bcher-kva.example\r\n")]
     [InlineData(Listen.Plain, "example.com", "Origin: https://app.example.org\r\n")]
-    public async Task The_own_page_configured_ones_and_no_browsers_are_served(Listen listen, string? host, string header)
+    public async Task Clients_of_the_same_origin_a_configured_origin_or_no_origin_receive_messages(Listen listen, string? host, string header)
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration, listen, settings: [.. Production, "Access:AllowedOrigins:0=null", "Access:AllowedOrigins:1=https://*.example.org"]);
@@ -94,7 +94,7 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     [InlineData("example.com", "Origin: https://example.com, https://example.com\r\n", "the Origin header is malformed")]
     [InlineData("example.com", "Origin: https://example.com\r\nOrigin: https://example.com\r\n", "the Origin header is malformed")]
     [InlineData("example.com", "Origin: \u001b[31mred\r\n", "the Origin header is malformed")]
-    public async Task What_is_not_the_pages_own_is_refused_and_nothing_of_a_malformed_header_is_repeated(string host, string header, string reason)
+    public async Task A_foreign_or_malformed_origin_is_rejected_and_a_malformed_header_is_not_repeated(string host, string header, string reason)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: Production);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=origin.refused"), headers: header, host: host);
@@ -122,7 +122,7 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     [InlineData("http://localhost:3000")]
     [InlineData("https://127.0.0.2:3000")]
     [InlineData("http://[::1]:3000")]
-    public async Task In_development_pages_of_this_machine_are_served_too(string origin)
+    public async Task Pages_of_this_machine_receive_messages_in_development(string origin)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await RawWebSocket.ConnectAsync(
@@ -132,7 +132,7 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     }
 
     [Fact]
-    public async Task In_development_others_are_refused_all_the_same()
+    public async Task A_page_of_another_site_is_rejected_in_development_too()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: $"Origin: {Evil}\r\n");

@@ -17,7 +17,7 @@ public sealed class PayloadTests(RedisFixture fixture) : IClassFixture<RedisFixt
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task Payloads_of_every_kind_and_size_arrive_as_they_were(Listen listen)
+    public async Task Payloads_of_every_kind_and_size_arrive_unchanged(Listen listen)
     {
         var channel = $"payload.{listen}";
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
@@ -36,7 +36,7 @@ public sealed class PayloadTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task So_they_do_over_http2()
+    public async Task Payloads_of_every_kind_and_size_arrive_unchanged_over_http2()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, Listen.Tls);
         using var http2 = new Http2Client();
@@ -55,7 +55,7 @@ public sealed class PayloadTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task One_byte_too_many_is_a_gap_that_is_counted_and_logged_and_the_next_message_arrives()
+    public async Task An_oversized_message_is_dropped_as_a_counted_and_logged_gap_and_the_next_one_arrives()
     {
         var gaps = new List<string>();
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);

@@ -11,7 +11,7 @@ public sealed class PlainTextTests(RedisFixture fixture) : IClassFixture<RedisFi
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task A_publish_reaches_who_asked_for_the_channel_and_who_asked_for_a_pattern(Listen listen)
+    public async Task A_message_is_delivered_to_subscribers_of_its_channel_and_of_a_matching_pattern(Listen listen)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
         await using var channel = await RawWebSocket.SubscribeAsync(app, "plain.new-user");

@@ -19,10 +19,10 @@ public sealed partial class ProtocolPageTests
 
     [Theory]
     [MemberData(nameof(Examples))]
-    public Task An_example_of_the_page_is_what_happens(int at) => PlayAsync(Page.Examples.Single(example => example.At == at));
+    public Task An_example_of_the_protocol_page_matches_what_the_server_does(int at) => PlayAsync(Page.Examples.Single(example => example.At == at));
 
     [Fact]
-    public void There_are_examples_of_each_kind()
+    public void The_protocol_page_has_examples_of_each_kind()
     {
         foreach (var kind in ProtocolPage.Kinds)
             Page.Examples.Count(example => example.Kind == kind).Should().BeGreaterThan(4, kind);
@@ -34,7 +34,7 @@ public sealed partial class ProtocolPageTests
     [InlineData("< {\"type\":\"subscribed\",\"channel\":\"news\",\"position\":\"…\",\"recovered\":false}")]
     [InlineData("< close 4400 …")]
     [InlineData("< {\"type\":\"subscribed\",\"channel\":\"news\",\"position\":\"…\"}\n> {\"type\":\"ping\"}")]
-    public async Task An_example_that_is_wrong_or_leaves_something_out_fails(string wrong)
+    public async Task A_wrong_or_incomplete_example_of_the_protocol_page_fails(string wrong)
     {
         var page = ProtocolPage.Parse($"```notifier\n> {{\"type\":\"subscribe\",\"channel\":\"news\"}}\n{wrong}\n```".Split('\n'));
 
@@ -51,11 +51,11 @@ public sealed partial class ProtocolPageTests
     [InlineData("```notifer\n> {\"type\":\"ping\"}\n< {\"type\":\"pong\"}\n```")]
     [InlineData("```\n> {\"type\":\"ping\"}\n< {\"type\":\"pong\"}\n```")]
     [InlineData("```notifier\n> {\"type\":\"ping\"}\n< {\"type\":\"pong\"}")]
-    public void An_example_that_cannot_be_read_is_an_error(string page) =>
+    public void A_malformed_example_of_the_protocol_page_is_an_error(string page) =>
         new Action(() => ProtocolPage.Parse(page.Split('\n'))).Should().Throw<FormatException>();
 
     [Fact]
-    public async Task What_nobody_can_do_is_an_error()
+    public async Task An_unknown_action_in_an_example_of_the_protocol_page_is_an_error()
     {
         var page = ProtocolPage.Parse(["```notifier", "! sing", "< {\"type\":\"pong\"}", "```"]);
 
@@ -65,11 +65,11 @@ public sealed partial class ProtocolPageTests
     }
 
     [Fact]
-    public void Every_type_that_the_server_can_send_is_shown() =>
+    public void Every_frame_type_that_the_server_can_send_is_shown_on_the_protocol_page() =>
         Shown(TypeOf()).Should().BeEquivalentTo(ConstantsOf<string>(typeof(ServerTypes)));
 
     [Fact]
-    public void Every_code_is_explained_and_each_that_can_be_provoked_is_shown()
+    public void Every_code_is_explained_on_the_protocol_page_and_shown_if_an_example_can_provoke_it()
     {
         string[] gaps = [.. Enum.GetValues<GapCode>().Where(gap => gap != GapCode.None).Select(CodeOf)];
         var codes = ConstantsOf<string>(typeof(Codes)).Union(gaps).ToList();
@@ -80,7 +80,7 @@ public sealed partial class ProtocolPageTests
     }
 
     [Fact]
-    public void Every_close_code_is_explained_and_all_but_that_of_our_own_mistakes_are_shown()
+    public void Every_close_code_is_explained_on_the_protocol_page_and_all_but_the_internal_one_are_shown()
     {
         var codes = ConstantsOf<ushort>(typeof(CloseCodes)).Select(code => $"{code}").ToList();
 

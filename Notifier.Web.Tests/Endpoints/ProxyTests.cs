@@ -27,7 +27,7 @@ public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixtur
     [InlineData(Listen.Plain, Loopback)]
     [InlineData(Listen.Tls, Loopback)]
     [InlineData(Listen.Plain, "ForwardedHeaders:KnownNetworks:0=127.0.0.0/8")]
-    public async Task A_known_proxy_says_who_the_visitor_is_and_which_page_is_the_own(Listen listen, string known)
+    public async Task The_client_address_scheme_and_host_forwarded_by_a_known_proxy_are_trusted(Listen listen, string known)
     {
         await using var app = await StartAsync(listen, known);
         await using var client = await RawWebSocket.ConnectAsync(
@@ -45,7 +45,7 @@ public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixtur
     }
 
     [Fact]
-    public async Task So_it_does_over_http2()
+    public async Task The_client_address_and_host_forwarded_by_a_known_proxy_over_http2_are_trusted()
     {
         await using var app = await StartAsync(Listen.Tls, Loopback);
         using var http2 = new Http2Client();
@@ -63,7 +63,7 @@ public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixtur
     [Theory]
     [InlineData("https://notifier.internal")]
     [InlineData("https://evil.example")]
-    public async Task The_forwarded_host_takes_the_place_of_the_one_that_the_proxy_asked_for(string origin)
+    public async Task The_forwarded_host_replaces_the_host_header_of_a_known_proxy(string origin)
     {
         await using var app = await StartAsync(Listen.Plain, Loopback);
         await using var client = await RawWebSocket.ConnectAsync(
@@ -76,7 +76,7 @@ public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixtur
     [InlineData(Stranger)]
     [InlineData("ForwardedHeaders:KnownNetworks:0=10.0.0.0/8")]
     [InlineData("Redis:Linger=00:00:00")]
-    public async Task Whoever_is_not_known_is_not_believed(string settings)
+    public async Task Forwarded_headers_of_an_unknown_proxy_are_ignored(string settings)
     {
         await using var app = await StartAsync(Listen.Plain, settings);
         await using var client = await RawWebSocket.ConnectAsync(
@@ -94,7 +94,7 @@ public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixtur
     [InlineData("198.51.100.1, 203.0.113.7, 10.0.0.5", "evil.example, example.com, example.com", "203.0.113.7")]
     [InlineData("198.51.100.1, 203.0.113.7, 10.0.0.5, 127.0.0.1", "evil.example, example.com, example.com, example.com", "203.0.113.7")]
     [InlineData("10.0.0.5, nonsense, 203.0.113.7", "evil.example, evil.example, example.com", "203.0.113.7")]
-    public async Task What_the_visitor_put_in_front_of_a_chain_is_not_believed(string chain, string hosts, string caller)
+    public async Task Forwarded_values_that_a_client_put_before_those_of_known_proxies_are_ignored(string chain, string hosts, string caller)
     {
         await using var app = await StartAsync(Listen.Plain, Loopback, "ForwardedHeaders:KnownProxies:1=10.0.0.5");
         await using var client = await RawWebSocket.ConnectAsync(
@@ -106,7 +106,7 @@ public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixtur
 
     /// <summary>Its address is ::ffff:127.0.0.1 there.</summary>
     [Fact]
-    public async Task A_known_proxy_is_known_at_a_socket_for_both_IPv4_and_IPv6_too()
+    public async Task A_known_ipv4_proxy_is_recognized_on_a_socket_for_ipv4_and_ipv6()
     {
         await using var app = await StartAsync(Listen.Plain, Loopback, "urls=http://*:0");
 
@@ -116,7 +116,7 @@ public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixtur
     }
 
     [Fact]
-    public async Task What_one_request_said_is_forgotten_at_the_next_of_its_connection()
+    public async Task Forwarded_headers_do_not_carry_over_to_the_next_request_of_a_connection()
     {
         await using var app = await StartAsync(Listen.Plain, Loopback);
         using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1 });
@@ -132,7 +132,7 @@ public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixtur
     [InlineData("Redis:Linger=00:00:00", "127.0.0.1", true)]
     [InlineData(Stranger, "127.0.0.1", false)]
     [InlineData(Loopback, "203.0.113.7", false)]
-    public async Task The_framework_s_switch_to_believe_everybody_changes_nothing_and_is_told(string settings, string address, bool isTold)
+    public async Task The_framework_switch_to_trust_all_proxies_is_ignored_and_warned_about_if_none_is_configured(string settings, string address, bool isTold)
     {
         await using var app = await StartAsync(Listen.Plain, "ForwardedHeaders_Enabled=true", settings);
 

@@ -9,7 +9,7 @@ namespace Notifier.Tests.Endpoints;
 public sealed class PublishExamplesTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]
-    public async Task The_curl_commands_of_the_page_publish()
+    public async Task The_curl_commands_of_the_publishing_page_publish_their_messages()
     {
         var commands = File.ReadLines(Path.Combine(AppContext.BaseDirectory, "docs", "publishing.md"))
             .Where(line => line.StartsWith("curl ", StringComparison.Ordinal)).ToList();

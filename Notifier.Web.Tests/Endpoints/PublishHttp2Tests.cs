@@ -35,7 +35,7 @@ public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
     [Theory]
     [InlineData(Listen.Tls)]
     [InlineData(Listen.Plain)]
-    public async Task A_hundred_at_once_on_one_connection_are_published_each_where_it_was_sent_to(Listen listen)
+    public async Task A_hundred_concurrent_http2_requests_are_each_published_once_on_their_own_channel(Listen listen)
     {
         await using var app = await StartAsync(listen);
         await using var listener = await PlainRedisClient.ConnectAsync(redis.Port);
@@ -58,7 +58,7 @@ public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
     [InlineData("/publish/http2/%C3%A9%F0%9F%98%80", "http2/é😀")]
     [InlineData("/publish/http2/a/../b", "http2/a/../b")]
     [InlineData("/publish/http2//a%2Fb+c%20d?ignored=1", "http2//a/b+c d")]
-    public async Task The_channel_is_what_the_address_says(string path, string channel)
+    public async Task An_http2_publish_uses_the_channel_in_its_address(string path, string channel)
     {
         await using var app = await StartAsync(Listen.Tls);
         await using var listener = await PlainRedisClient.ConnectAsync(redis.Port);
@@ -74,7 +74,7 @@ public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
     [InlineData("/publish/http2%FF", 400)]
     [InlineData("/publish/http2%0A", 400)]
     [InlineData("/publish/__http2", 403)]
-    public async Task A_channel_that_is_none_is_refused(string path, int status)
+    public async Task An_http2_publish_to_an_invalid_or_reserved_channel_is_rejected(string path, int status)
     {
         await using var app = await StartAsync(Listen.Tls);
 
@@ -82,7 +82,7 @@ public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
     }
 
     [Fact]
-    public async Task A_NUL_in_the_address_is_Kestrels_to_refuse_and_the_connection_outlives_it()
+    public async Task A_nul_in_an_http2_address_is_rejected_by_kestrel_and_the_next_request_succeeds()
     {
         await using var app = await StartAsync(Listen.Tls);
 
@@ -95,7 +95,7 @@ public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
     [Theory]
     [InlineData(Listen.Tls)]
     [InlineData(Listen.Plain)]
-    public async Task A_payload_may_be_as_large_as_the_limit_and_the_connection_outlives_one_that_is_larger(Listen listen)
+    public async Task An_http2_payload_above_the_limit_is_rejected_and_a_later_one_at_the_limit_is_published(Listen listen)
     {
         await using var app = await StartAsync(listen);
         await using var listener = await PlainRedisClient.ConnectAsync(redis.Port);
@@ -115,7 +115,7 @@ public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
     }
 
     [Fact]
-    public async Task An_array_is_published_in_its_order_or_not_at_all()
+    public async Task An_array_over_http2_is_published_in_order_or_not_at_all()
     {
         await using var app = await StartAsync(Listen.Tls);
         await using var listener = await PlainRedisClient.ConnectAsync(redis.Port);
@@ -133,7 +133,7 @@ public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
     }
 
     [Fact]
-    public async Task A_page_of_another_origin_is_refused_with_its_body_unread()
+    public async Task An_http2_publish_from_a_foreign_origin_is_rejected_before_its_body_is_read()
     {
         await using var app = await StartAsync(Listen.Tls, "environment=Production", "Access:Anonymous:Publish:0=*");
         using var never = new Endless([]);

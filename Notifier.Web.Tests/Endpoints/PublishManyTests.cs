@@ -11,7 +11,7 @@ public sealed class PublishManyTests(RedisFixture fixture) : IClassFixture<Redis
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task A_thousand_messages_arrive_in_their_order()
+    public async Task A_thousand_messages_published_as_an_array_arrive_in_order()
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration);
         await using var listener = await PlainRedisClient.ConnectAsync(Redis.Port);
@@ -28,7 +28,7 @@ public sealed class PublishManyTests(RedisFixture fixture) : IClassFixture<Redis
     }
 
     [Fact]
-    public async Task The_type_does_not_matter_and_data_is_any_text()
+    public async Task An_array_is_published_whatever_its_content_type_and_with_any_text_as_data()
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration);
         await using var listener = await PlainRedisClient.ConnectAsync(Redis.Port);
@@ -74,7 +74,7 @@ public sealed class PublishManyTests(RedisFixture fixture) : IClassFixture<Redis
 
     [Theory]
     [MemberData(nameof(Refused))]
-    public async Task When_one_is_wrong_it_is_said_where_and_none_is_published(string body, string detail)
+    public async Task An_array_with_an_invalid_message_is_rejected_with_the_reason_and_nothing_is_published(string body, string detail)
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration);
         await using var listener = await PlainRedisClient.ConnectAsync(Redis.Port);
@@ -89,7 +89,7 @@ public sealed class PublishManyTests(RedisFixture fixture) : IClassFixture<Redis
     }
 
     [Fact]
-    public async Task One_more_than_a_thousand_is_refused_and_so_are_bytes_that_are_no_text()
+    public async Task An_array_with_more_than_1000_messages_or_with_invalid_utf8_is_rejected()
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration);
         await using var listener = await PlainRedisClient.ConnectAsync(Redis.Port);
@@ -103,7 +103,7 @@ public sealed class PublishManyTests(RedisFixture fixture) : IClassFixture<Redis
     }
 
     [Fact]
-    public async Task Each_payload_has_the_limit_and_the_body_six_times_that()
+    public async Task An_array_is_limited_to_the_payload_size_per_message_and_six_times_that_in_total()
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration);
         await using var listener = await PlainRedisClient.ConnectAsync(Redis.Port);

@@ -26,7 +26,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
 
     [Theory]
     [MemberData(nameof(Bodies))]
-    public async Task The_body_is_the_payload_byte_for_byte_whatever_its_type(byte[] body, string? type)
+    public async Task The_body_of_a_publish_is_the_payload_byte_for_byte_whatever_its_content_type(byte[] body, string? type)
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration);
         await using var listener = await ListenAsync("post.body");
@@ -40,7 +40,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task A_browser_gets_it_and_the_count_is_of_redis_clients()
+    public async Task A_published_message_reaches_browsers_and_the_answer_counts_redis_clients()
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration);
         await using var client = await JsonClient.ConnectAsync(app);
@@ -79,7 +79,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
 
     [Theory]
     [MemberData(nameof(Channels))]
-    public async Task The_channel_is_what_the_address_says(string target, string channel)
+    public async Task A_publish_uses_the_channel_in_its_address(string target, string channel)
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration);
         await using var listener = await ListenAsync(channel);
@@ -98,7 +98,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
     [InlineData("/publish/a%0Ab", "400")]
     [InlineData("/publish/\u00e9", "400")]
     [InlineData("/%70ublish/a", "400")]
-    public async Task A_channel_that_is_none_is_refused_and_nothing_is_published(string target, string status)
+    public async Task A_publish_to_an_invalid_address_is_rejected_and_nothing_is_published(string target, string status)
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration);
         await using var listener = await PlainRedisClient.ConnectAsync(Redis.Port);
@@ -116,7 +116,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task A_channel_too_long_is_refused()
+    public async Task A_publish_to_an_overlong_channel_is_rejected()
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration);
 
@@ -130,7 +130,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_payload_may_be_as_large_as_the_limit_and_no_larger_with_a_length_or_in_chunks(bool isChunked)
+    public async Task A_payload_at_the_limit_is_published_and_a_larger_one_rejected_with_a_length_or_in_chunks(bool isChunked)
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration);
         await using var listener = await ListenAsync("post.large");
@@ -149,7 +149,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task What_comes_after_the_limit_is_not_waited_for()
+    public async Task A_publish_above_the_limit_is_rejected_without_waiting_for_the_rest_of_its_body()
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration, ["Limits:PayloadBytes=10", "History:Recent:Bytes=1000000"]);
 
@@ -161,7 +161,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
     [Theory]
     [InlineData("/publish/post.foreign")]
     [InlineData("/publish")]
-    public async Task A_page_of_another_origin_is_refused_with_its_body_unread(string path)
+    public async Task A_publish_from_a_foreign_origin_is_rejected_before_its_body_is_read(string path)
     {
         await using var app = await Publishing.StartAsync(
             Redis.Configuration, ["environment=Production", "Access:Anonymous:Publish:0=*"]);
@@ -173,7 +173,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task A_page_that_may_is_told_so_and_its_browser_too()
+    public async Task A_publish_from_an_allowed_origin_and_its_preflight_receive_cors_headers()
     {
         await using var app = await Publishing.StartAsync(
             Redis.Configuration,
@@ -191,7 +191,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task In_production_nothing_may_be_published_until_it_is_configured_and_then_exactly_that()
+    public async Task Anonymous_publish_in_production_is_rejected_except_for_the_configured_names()
     {
         await using var closed = await Publishing.StartAsync(Redis.Configuration, ["environment=Production", "Access:Anonymous:Subscribe:0=*"]);
         await using var open = await Publishing.StartAsync(Redis.Configuration, ["environment=Production", "Access:Anonymous:Publish:0=post.open.*"]);
@@ -222,7 +222,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task The_prefix_goes_before_the_channel_and_is_not_told()
+    public async Task A_publish_adds_the_channel_prefix_and_does_not_show_it_in_the_answer()
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration, "Redis:ChannelPrefix=shop_");
         await using var listener = await ListenAsync("shop_post.prefix");

@@ -31,7 +31,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
 
     [Theory]
     [MemberData(nameof(Refused))]
-    public async Task A_name_is_refused_with_a_reason_in_a_frame_and_in_the_address(string name, int code, string text)
+    public async Task An_invalid_name_in_a_frame_or_in_the_address_closes_with_the_reason(string name, int code, string text)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var asking = await RawWebSocket.SubscribeAsync(app, name);
@@ -51,7 +51,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
     [InlineData("pattern=a%C3")]
     [InlineData("channel=%ED%A0%80")]                   // a lone surrogate
     [InlineData("channel=new-users&channel=%C0%AF")]    // a slash, written too long
-    public async Task A_name_in_the_address_that_is_not_utf8_is_malformed_and_no_other_is_subscribed_instead(string query)
+    public async Task A_name_in_the_address_that_is_not_utf8_is_rejected_and_nothing_is_subscribed(string query)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?" + query));
@@ -65,7 +65,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
     [Theory]
     [InlineData(255, "")]
     [InlineData(127, "*")]
-    public async Task The_longest_name_is_had(int letters, string rest)
+    public async Task The_longest_allowed_name_can_be_subscribed(int letters, string rest)
     {
         var name = new string('l', letters) + rest;
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
@@ -79,7 +79,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
     [Theory]
     [InlineData(128, "", "limit of 128 names per connection reached")]
     [InlineData(16, "*", "limit of 16 patterns per connection reached")]
-    public async Task A_connection_holds_so_many_names_and_one_more_closes_it(int most, string suffix, string text)
+    public async Task A_connection_that_exceeds_its_limit_of_names_or_patterns_is_closed(int most, string suffix, string text)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["Redis:Linger=00:00:00", "Limits:CommandBurst=1000"]);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
@@ -104,7 +104,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task An_unknown_subprotocol_is_told_after_accepting_for_a_browser_sees_no_reason_before(Listen listen)
+    public async Task An_unknown_subprotocol_is_accepted_and_then_closed_so_that_a_browser_sees_the_reason(Listen listen)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: "Sec-WebSocket-Protocol: graphql-ws, soap\r\n");

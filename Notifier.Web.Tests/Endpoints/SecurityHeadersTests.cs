@@ -24,7 +24,7 @@ public sealed class SecurityHeadersTests(RedisFixture fixture) : IClassFixture<R
     [InlineData("/demo.css", HttpStatusCode.OK)]
     [InlineData("/ws", HttpStatusCode.UpgradeRequired)]
     [InlineData("/nothing", HttpStatusCode.NotFound)]
-    public async Task Every_answer_has_them_over_both_versions_of_http(string path, HttpStatusCode status)
+    public async Task Every_answer_has_the_security_headers_over_http1_and_http2(string path, HttpStatusCode status)
     {
         await using var plain = await NotifierApp.StartAsync(Redis.Configuration);
         await using var tls = await NotifierApp.StartAsync(Redis.Configuration, Listen.Tls);
@@ -42,7 +42,7 @@ public sealed class SecurityHeadersTests(RedisFixture fixture) : IClassFixture<R
     }
 
     [Fact]
-    public async Task A_websocket_is_opened_without_them()
+    public async Task A_websocket_handshake_has_no_security_headers()
     {
         await using var plain = await NotifierApp.StartAsync(Redis.Configuration);
         await using var tls = await NotifierApp.StartAsync(Redis.Configuration, Listen.Tls);
@@ -62,7 +62,7 @@ public sealed class SecurityHeadersTests(RedisFixture fixture) : IClassFixture<R
     [InlineData("/")]
     [InlineData("/demo.js")]
     [InlineData("/demo.css")]
-    public async Task A_file_may_be_kept_but_is_asked_for_each_time(string path)
+    public async Task A_static_file_may_be_cached_but_is_revalidated_each_time(string path)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         using var http = new HttpClient();

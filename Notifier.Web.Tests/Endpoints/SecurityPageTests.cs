@@ -32,7 +32,7 @@ public sealed partial class SecurityPageTests
 
     [Theory]
     [MemberData(nameof(Rows))]
-    public void A_threat_has_an_answer_and_tests_that_exist_and_run(string threat, string answer, string tests)
+    public void A_threat_on_the_security_page_has_an_answer_and_tests_that_exist_and_run(string threat, string answer, string tests)
     {
         answer.Should().NotBeEmpty(threat);
         TestNames().Replace(tests, "").Should().BeEmpty("that column holds names of tests, and commas between them");
@@ -46,7 +46,7 @@ public sealed partial class SecurityPageTests
     }
 
     [Fact]
-    public void Every_threat_that_was_thought_of_is_on_the_page()
+    public void Every_known_threat_is_on_the_security_page()
     {
         var named = Rows.Select(static row => (string)row[0]).ToList();
 

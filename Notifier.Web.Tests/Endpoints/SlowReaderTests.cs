@@ -17,7 +17,7 @@ public sealed class SlowReaderTests(RedisFixture fixture) : IClassFixture<RedisF
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task A_reader_that_falls_out_of_the_log_is_told_how_far_and_the_others_get_everything(Listen listen)
+    public async Task A_slow_subscriber_is_closed_with_the_number_of_lost_messages_and_the_others_still_receive(Listen listen)
     {
         var channel = $"out.{listen}";
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen, settings: $"History:Recent:Messages={Kept}");

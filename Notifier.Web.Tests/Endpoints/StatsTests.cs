@@ -14,7 +14,7 @@ public sealed class StatsTests(RedisFixture fixture) : IDisposable, IClassFixtur
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task It_tells_connections_names_with_their_subscribers_the_busiest_and_redis()
+    public async Task The_stats_show_connections_names_subscribers_top_talkers_and_the_state_of_redis()
     {
         await using var app = await SweptApp.StartAsync(Redis.Configuration, Listen.Plain);
         await using var one = await RawWebSocket.SubscribeAsync(app.App, "stats.busy");
@@ -46,7 +46,7 @@ public sealed class StatsTests(RedisFixture fixture) : IDisposable, IClassFixtur
     }
 
     [Fact]
-    public async Task As_many_names_are_listed_as_are_asked_for_and_all_are_counted()
+    public async Task The_stats_list_as_many_names_as_requested_and_count_all_of_them()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=stats.a&channel=stats.b&channel=stats.c"));

@@ -15,7 +15,7 @@ public sealed class ClientFaultTests(ITestOutputHelper output) : ClientFaults(ou
     [InlineData("subscribed")]
     [InlineData("in half a frame")]
     [InlineData("closing")]
-    public async Task Clients_gone_in_the_middle_of_a_subscribe_leave_nothing_in_redis_and_no_name_deaf(string how)
+    public async Task Clients_that_disconnect_during_a_subscribe_leave_nothing_in_redis_and_their_names_still_deliver(string how)
     {
         const int each = 20;
         Name[] names = [.. Enumerable.Range(0, 10).Select(n => n % 2 == 0 ? Name.Channel($"middle.{n}") : Name.Pattern($"middle.{n}.*"))];

@@ -20,7 +20,7 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
     public async Task DisposeAsync() => await redis.DisposeAsync();
 
     [Fact]
-    public async Task One_of_two_hundred_stops_reading_and_is_told_exactly_how_much_it_has_lost_and_the_others_lose_nothing()
+    public async Task A_client_that_stops_reading_receives_a_gap_with_the_exact_loss_and_199_others_lose_nothing()
     {
         const int messages = 1_000;
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: [.. NoLinger, "History:Recent:Messages=200"]);
@@ -52,7 +52,7 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task Fifty_of_two_hundred_are_half_open_under_traffic_and_gone_within_forty_seconds_and_the_others_lose_nothing(Listen listen)
+    public async Task Fifty_half_open_connections_are_closed_within_40_seconds_and_150_others_lose_nothing(Listen listen)
     {
         await using var app = await SweptApp.StartAsync(redis.Configuration, listen, NoLinger);
         using var aftermath = new LeakCheck(app.App, redis);
@@ -76,7 +76,7 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
     [Theory]
     [InlineData(Listen.Plain)]
     [InlineData(Listen.Tls)]
-    public async Task A_flood_of_pings_costs_one_waiting_pong_and_delays_nobody(Listen listen)
+    public async Task A_flood_of_pings_keeps_only_the_latest_pong_waiting_and_does_not_delay_other_clients(Listen listen)
     {
         const int pings = 100_000;      // of 131 bytes: more than all buffers on the way have room for
         await using var app = await NotifierApp.StartAsync(redis.Configuration, listen, settings: NoLinger);

@@ -38,7 +38,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
     public void Dispose() => aftermath.Dispose();
 
     [Fact]
-    public async Task Each_command_is_answered_once_or_closes_whatever_it_says()
+    public async Task Any_command_is_answered_once_or_closes_the_connection()
     {
         var (answered, closed) = (0, 0);
 
@@ -62,7 +62,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
     }
 
     [Fact]
-    public async Task Each_name_is_taken_or_refused_in_plain_text_whatever_it_is()
+    public async Task Any_name_is_accepted_or_rejected_in_plain_text()
     {
         var (taken, refused) = (0, 0);
 
@@ -97,7 +97,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
     }
 
     [Fact]
-    public async Task What_is_published_over_http_arrives_byte_by_byte_or_is_refused_and_nothing_else_arrives()
+    public async Task Any_message_published_over_http_arrives_byte_for_byte_or_is_rejected_and_nothing_else_arrives()
     {
         var oracle = await PlainRedisClient.ConnectAsync(redis.Port);
         await oracle.SendAsync("PSUBSCRIBE", "*");
@@ -136,7 +136,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
 
     /// <summary>Found by an hour of fuzzing.</summary>
     [Fact]
-    public async Task What_an_address_cannot_say_can_be_published_in_a_body()
+    public async Task A_channel_that_a_url_cannot_express_can_be_published_in_a_body()
     {
         await using var listener = await JsonClient.ConnectAsync(app);
         await listener.SubscribeAsync("channel", "..");
@@ -153,7 +153,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
     }
 
     [Fact]
-    public async Task Many_messages_are_all_published_or_none_whatever_the_body_says()
+    public async Task A_batch_with_any_body_is_published_completely_or_not_at_all()
     {
         var oracle = await PlainRedisClient.ConnectAsync(redis.Port);
         await oracle.SendAsync("PSUBSCRIBE", "*");
@@ -193,7 +193,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IAsyncLifetime, IDispo
     [Theory]
     [InlineData("""[{"data":"\ud83d\ude00","after":true,"channel":"fuzz.kept","after":"x","token":null}]""", 200)]
     [InlineData("""[{"data":"a","data":"b","channel":"fuzz.kept"}]""", 400)]
-    public async Task What_it_does_not_know_in_a_message_may_be_there_twice_and_what_it_knows_may_not(string messages, int status)
+    public async Task Duplicate_unknown_properties_of_a_message_are_accepted_and_duplicate_known_ones_are_rejected(string messages, int status)
     {
         using var http = new HttpClient();
         using var body = new StringContent(messages);

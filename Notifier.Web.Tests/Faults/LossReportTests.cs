@@ -18,7 +18,7 @@ public sealed class LossReportTests
     [InlineData(new[] { 0, 1 }, 2, 2, 0, 0)]
     [InlineData(new[] { 0, 1, 1, 2, 3 }, 0, 0, 1, 0)]
     [InlineData(new[] { 0, 2, 1, 3 }, 0, 0, 0, 1)]
-    public void Each_hole_repetition_and_disorder_is_counted_and_a_gap_tells_of_the_hole_behind_it(
+    public void Each_loss_repetition_and_reordering_is_counted_and_a_gap_explains_the_loss_after_it(
         int[] numbers, int lost, int untold, int repeated, int reordered)
     {
         var account = LossReport.Of([.. numbers.Select(static number => new Heard(number, 0))], static _ => true, 4, TimeSpan.Zero);
@@ -27,7 +27,7 @@ public sealed class LossReportTests
     }
 
     [Fact]
-    public void A_gap_behind_the_hole_counts_when_it_is_soon_and_what_redis_never_took_is_not_missed()
+    public void A_gap_soon_after_a_loss_explains_it_and_unacknowledged_messages_do_not_count_as_lost()
     {
         List<Heard> heard = [new(0, 0), new(3, 0), new(Gap, Stopwatch.Frequency / 2)];
 

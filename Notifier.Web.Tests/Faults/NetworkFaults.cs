@@ -10,7 +10,7 @@ public abstract class NetworkFaults(ITestOutputHelper output, bool isEmbedded)
     private const string Told = "plain: what is lost has a `gap`; durable: nothing is lost; browsers stay connected";
 
     [Fact]
-    public Task Bytes_that_come_one_by_one() => RunAsync(
+    public Task No_message_is_lost_when_the_network_delivers_single_bytes() => RunAsync(
         "The network hands over single bytes, for 3 s", "nothing is lost", TimeSpan.FromSeconds(10), losesNothing: true,
         async (trial, proxy) =>
         {
@@ -21,7 +21,7 @@ public abstract class NetworkFaults(ITestOutputHelper output, bool isEmbedded)
         });
 
     [Fact]
-    public Task A_network_that_takes_its_time() => RunAsync(
+    public Task No_message_is_lost_when_the_network_adds_300_ms_each_way() => RunAsync(
         "The network delays everything by 300 ms, each way, for 5 s", "nothing is lost", TimeSpan.FromSeconds(5), losesNothing: true,
         async (trial, proxy) =>
         {
@@ -32,7 +32,7 @@ public abstract class NetworkFaults(ITestOutputHelper output, bool isEmbedded)
 
     [Fact]
     [Trait(FaultSuite.Kind, FaultSuite.Long)]
-    public Task A_black_hole() => RunAsync(
+    public Task Clients_recover_when_the_connections_to_redis_become_half_open() => RunAsync(
         "The network swallows everything on the connections there are (half-open)", Told, TimeSpan.FromSeconds(25), losesNothing: false,
         (_, proxy) =>
         {
@@ -42,7 +42,7 @@ public abstract class NetworkFaults(ITestOutputHelper output, bool isEmbedded)
 
     [Fact]
     [Trait(FaultSuite.Kind, FaultSuite.Long)]
-    public Task Connections_that_are_reset_every_two_seconds() => RunAsync(
+    public Task Clients_recover_when_the_connections_to_redis_are_reset_every_two_seconds() => RunAsync(
         "The network resets all connections every 2 s, for 20 s", Told, TimeSpan.FromSeconds(5), losesNothing: false,
         async (trial, proxy) =>
         {
@@ -55,7 +55,7 @@ public abstract class NetworkFaults(ITestOutputHelper output, bool isEmbedded)
 
     [Fact]
     [Trait(FaultSuite.Kind, FaultSuite.Long)]
-    public Task A_narrow_network() => RunAsync(
+    public Task Clients_recover_when_the_network_carries_only_a_tenth_of_the_load() => RunAsync(
         "The network carries 20 KB/s, a tenth of the load, for 20 s", Told, TimeSpan.FromSeconds(30), losesNothing: false,
         async (trial, proxy) =>
         {

@@ -13,7 +13,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
         "plain: a `gap`, for another node has not heard what this one has; durable: nothing is lost, with the position that the client has";
 
     [Fact]
-    public Task A_node_that_is_told_to_end() => FaultSuite.RunAsync(
+    public Task Clients_recover_on_another_node_when_their_node_receives_sigterm() => FaultSuite.RunAsync(
         output,
         new Fault(Chapter, "SIGTERM under load, with a second node (`DrainPeriod` 2 s)", OnAnother, TimeSpan.FromSeconds(10)) { EndsConnections = true },
         async trial =>
@@ -29,7 +29,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
         });
 
     [Fact]
-    public Task A_node_that_is_killed_and_started_anew() => FaultSuite.RunAsync(
+    public Task Clients_recover_when_the_only_node_is_killed_and_another_one_starts() => FaultSuite.RunAsync(
         output,
         new Fault(Chapter, "The only node killed (`kill -9`) under load, another started", OnAnother, TimeSpan.FromSeconds(10)) { EndsConnections = true },
         async trial =>
@@ -43,7 +43,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
         });
 
     [Fact]
-    public Task One_of_two_nodes_that_is_killed() => FaultSuite.RunAsync(
+    public Task Clients_of_a_killed_node_recover_on_another_node_whose_own_clients_receive_no_gap() => FaultSuite.RunAsync(
         output,
         new Fault(
             Chapter, "Two nodes, one killed (`kill -9`) under load", $"{OnAnother}; the clients of the other notice nothing", TimeSpan.FromSeconds(10))
@@ -66,7 +66,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
     [Theory]
     [InlineData(1)]
     [InlineData(-1)]
-    public Task A_clock_that_is_stepped(int hours) => FaultSuite.RunAsync(
+    public Task No_message_is_lost_when_the_clock_is_set_forward_or_back_by_an_hour(int hours) => FaultSuite.RunAsync(
         output,
         new Fault(Chapter, $"The clock is stepped by an hour {(hours > 0 ? "forwards" : "back")}", "nothing is lost, no client is aborted", TimeSpan.FromSeconds(3))
         { PlainLosesNothing = true },
@@ -80,7 +80,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
         });
 
     [Fact]
-    public Task Tokens_that_expire() => FaultSuite.RunAsync(
+    public Task Clients_whose_tokens_expire_reconnect_with_new_tokens_and_lose_nothing() => FaultSuite.RunAsync(
         output,
         new Fault(
             Chapter, "The token of each client expires every 3 s, for 12 s", "closed with 4401; back with a fresh token and its position, nothing is lost",
@@ -118,7 +118,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
 public sealed class BusyNodeFaults(ITestOutputHelper output)
 {
     [Fact]
-    public Task A_thread_pool_that_is_starved() => FaultSuite.RunAsync(
+    public Task No_client_is_disconnected_while_all_threads_of_the_pool_are_blocked() => FaultSuite.RunAsync(
         output,
         new Fault(NodeFaults.Chapter, "All threads of the pool blocked for 5 s", "nothing is lost, no client is aborted", TimeSpan.FromSeconds(10)),
         async trial =>
@@ -140,7 +140,7 @@ public sealed class BusyNodeFaults(ITestOutputHelper output)
         });
 
     [Fact]
-    public Task A_processor_that_is_busy() => FaultSuite.RunAsync(
+    public Task No_client_is_disconnected_while_every_processor_is_busy() => FaultSuite.RunAsync(
         output,
         new Fault(NodeFaults.Chapter, "Every processor busy for 5 s", "nothing is lost, no client is aborted", TimeSpan.FromSeconds(10)),
         async trial =>

@@ -12,23 +12,23 @@ public sealed class RedisFaults(ITestOutputHelper output)
     [Theory]
     [InlineData(0.2)]
     [InlineData(1)]
-    public Task Redis_killed_and_started_again(double seconds) => KillAsync(seconds);
+    public Task Clients_recover_when_redis_is_killed_and_restarts_within_a_second(double seconds) => KillAsync(seconds);
 
     [Theory]
     [Trait(FaultSuite.Kind, FaultSuite.Long)]
     [InlineData(5)]
     [InlineData(20)]
-    public Task Redis_killed_and_started_again_late(double seconds) => KillAsync(seconds);
+    public Task Clients_recover_when_redis_is_killed_and_restarts_after_5_or_20_seconds(double seconds) => KillAsync(seconds);
 
     [Fact]
-    public Task Redis_that_hangs_for_3_seconds() => HangAsync(3);
+    public Task Clients_recover_when_redis_hangs_for_3_seconds() => HangAsync(3);
 
     [Fact]
     [Trait(FaultSuite.Kind, FaultSuite.Long)]
-    public Task Redis_that_hangs_for_60_seconds() => HangAsync(60);
+    public Task Clients_recover_when_redis_hangs_for_60_seconds() => HangAsync(60);
 
     [Fact]
-    public Task Redis_that_pauses_its_clients() => FaultSuite.RunAsync(
+    public Task No_message_is_lost_when_redis_pauses_its_clients() => FaultSuite.RunAsync(
         output,
         new Fault(Chapter, "`CLIENT PAUSE` for 2 s", "nothing is lost", TimeSpan.FromSeconds(3)) { PlainLosesNothing = true },
         async trial =>
@@ -39,7 +39,7 @@ public sealed class RedisFaults(ITestOutputHelper output)
         });
 
     [Fact]
-    public Task Subscribers_that_redis_throws_out_fifteen_times_under_load() => FaultSuite.RunAsync(
+    public Task Clients_recover_when_redis_disconnects_the_node_fifteen_times_under_load() => FaultSuite.RunAsync(
         output,
         new Fault(Chapter, "`CLIENT KILL TYPE pubsub`, 15 times under 10,000 messages/s", Told, TimeSpan.FromSeconds(5)),
         async trial =>

@@ -11,7 +11,7 @@ public sealed class RedisStateFaults(ITestOutputHelper output)
     private const string Chapter = "Redis";
 
     [Fact]
-    public Task A_redis_that_drops_a_subscriber_whose_output_buffer_is_full() => FaultSuite.RunAsync(
+    public Task Clients_recover_when_redis_disconnects_the_node_because_its_output_buffer_is_full() => FaultSuite.RunAsync(
         output,
         new Fault(
             Chapter, "Redis drops the node as too slow (`client-output-buffer-limit pubsub 128kb`, the node's link is narrow)",
@@ -28,7 +28,7 @@ public sealed class RedisStateFaults(ITestOutputHelper output)
         });
 
     [Fact]
-    public Task A_redis_that_is_emptied() => FaultSuite.RunAsync(
+    public Task Subscribers_of_durable_names_receive_a_gap_after_flushall() => FaultSuite.RunAsync(
         output,
         new Fault(
             Chapter, "`FLUSHALL`", "plain: nothing is lost; durable: what Redis kept is gone, and a `gap` (`reset`) says so", TimeSpan.FromSeconds(5))
@@ -43,7 +43,7 @@ public sealed class RedisStateFaults(ITestOutputHelper output)
         });
 
     [Fact]
-    public Task A_redis_that_is_full() => FaultSuite.RunAsync(
+    public Task No_message_is_lost_when_redis_has_no_memory_left_for_two_seconds() => FaultSuite.RunAsync(
         output,
         new Fault(
             Chapter, "Redis is full (`maxmemory`, `noeviction`) for 2 s",
@@ -63,7 +63,7 @@ public sealed class RedisStateFaults(ITestOutputHelper output)
 
     /// <summary>The backend has a user of its own, so that it goes on publishing to nobody.</summary>
     [Fact]
-    public Task A_redis_whose_password_is_changed() => FaultSuite.RunAsync(
+    public Task A_node_is_unready_while_its_redis_password_is_wrong_and_its_clients_recover_afterwards() => FaultSuite.RunAsync(
         output,
         new Fault(
             Chapter, "Redis' password is changed and the node thrown out; 2 s later it is the old one again",

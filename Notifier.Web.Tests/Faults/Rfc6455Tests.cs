@@ -17,7 +17,7 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
 
     [Theory]
     [MemberData(nameof(BrokenFrames))]
-    public async Task A_broken_frame_is_answered_with_its_close_code_and_nothing_is_left(string what)
+    public async Task An_invalid_frame_is_answered_with_its_close_code_and_leaves_nothing_behind(string what)
     {
         var broken = Rfc6455.All.Single(broken => broken.What == what);
         foreach (var app in servers.Apps)
@@ -57,7 +57,7 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
     [InlineData(3999)]
     [InlineData(4000)]
     [InlineData(4999)]
-    public async Task A_close_code_that_a_client_may_send_is_answered_with_itself(int code)
+    public async Task A_valid_close_code_is_answered_with_the_same_code(int code)
     {
         foreach (var address in servers.Addresses)
         {
@@ -72,7 +72,7 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
 
     /// <summary>.NET reads a header together with its mask. A client that never masks sends on; one that falls silent is gone after 35 s.</summary>
     [Fact]
-    public async Task A_frame_without_a_mask_that_is_shorter_than_one_is_noticed_with_what_follows()
+    public async Task An_unmasked_frame_that_is_shorter_than_a_mask_is_rejected_once_more_bytes_arrive()
     {
         foreach (var address in servers.Addresses)
         {
@@ -110,7 +110,7 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
 
     [Theory]
     [MemberData(nameof(Odd))]
-    public async Task What_is_odd_but_allowed_is_taken(string how, byte[] bytes)
+    public async Task An_unusual_but_valid_sequence_of_frames_is_accepted(string how, byte[] bytes)
     {
         foreach (var app in servers.Apps)
         {
@@ -132,7 +132,7 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
     [InlineData(65_535)]
     [InlineData(65_536)]
     [InlineData(4 * 1024 * 1024)]
-    public async Task The_echo_host_sends_back_what_it_gets(int length)
+    public async Task The_echo_host_returns_each_message_unchanged(int length)
     {
         var payload = Enumerable.Range(0, length).Select(n => (byte)n).ToArray();
         await using var client = await RawWebSocket.ConnectAsync(servers.Echo);
@@ -148,7 +148,7 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
     [Theory]
     [InlineData(0)]
     [InlineData(125)]
-    public async Task A_ping_is_answered_with_what_it_carried(int length)
+    public async Task A_ping_is_answered_with_its_own_payload(int length)
     {
         var payload = Enumerable.Range(0, length).Select(n => (byte)(255 - n)).ToArray();
         foreach (var address in servers.Addresses)

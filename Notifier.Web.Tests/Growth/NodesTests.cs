@@ -10,7 +10,7 @@ public sealed class NodesTests
     [Theory]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task What_is_published_on_any_node_or_on_redis_reaches_the_subscribers_of_every_node_once(int count)
+    public async Task A_message_published_on_any_node_or_on_redis_reaches_all_subscribers_of_every_node_once(int count)
     {
         await using var redis = await RedisServer.StartAsync();
         await using var nodes = await Nodes.StartAsync(count, redis.Configuration);
@@ -29,7 +29,7 @@ public sealed class NodesTests
     }
 
     [Fact]
-    public async Task A_node_that_is_killed_takes_nothing_along_that_another_needs()
+    public async Task A_client_of_a_killed_node_recovers_missed_messages_on_another_node()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var nodes = await Nodes.StartAsync(2, redis.Configuration, "History:Durable:Channels:0=kept.*");

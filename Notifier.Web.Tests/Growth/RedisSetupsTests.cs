@@ -10,7 +10,7 @@ namespace Notifier.Tests.Growth;
 public sealed class RedisSetupsTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task On_a_cluster_of_three_primaries_each_message_reaches_the_visitors_of_both_nodes_once()
+    public async Task Each_message_reaches_the_subscribers_of_both_nodes_once_on_a_cluster_of_three_primaries()
     {
         await using var cluster = await RedisCluster.StartAsync();
         await using var nodes = await Nodes.StartAsync(2, cluster.Configuration);
@@ -30,7 +30,7 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task After_sentinels_fail_over_messages_of_either_node_reach_the_visitors_of_both_once()
+    public async Task Messages_of_either_node_reach_the_subscribers_of_both_nodes_once_after_a_sentinel_failover()
     {
         await using var redis = await Sentinels.StartAsync();
         await using var nodes = await Nodes.StartAsync(2, redis.Configuration);
@@ -68,7 +68,7 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Over_TLS_as_a_user_who_may_do_no_more_than_is_needed()
+    public async Task Messages_are_delivered_over_tls_with_only_the_redis_permissions_that_the_documentation_lists()
     {
         await using var redis = await TlsRedis.StartAsync();
         // What docs/deploying.md gives.
@@ -86,7 +86,7 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Over_TLS_on_a_cluster_of_one()
+    public async Task Messages_are_delivered_over_tls_on_a_cluster_with_one_server()
     {
         await using var redis = await TlsRedis.StartClusterAsync();
         await using var nodes = await Nodes.StartAsync(
@@ -98,7 +98,7 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_redis_whose_certificate_nobody_vouches_for_is_not_believed()
+    public async Task A_redis_with_an_untrusted_certificate_is_rejected_and_the_node_is_not_ready()
     {
         await using var redis = await TlsRedis.StartAsync();
         await using var node = await ServerProcess.StartAsync($"localhost:{redis.Port},ssl=true", Listen.Plain);

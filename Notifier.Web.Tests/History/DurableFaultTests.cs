@@ -10,7 +10,7 @@ public sealed class DurableFaultTests
     [Theory]
     [InlineData("channel", "fault.lost")]
     [InlineData("pattern", "fault.*")]
-    public async Task What_was_published_while_the_subscription_connection_was_lost_is_fetched_without_a_gap(string kind, string name)
+    public async Task Messages_published_while_the_subscription_connection_was_lost_are_fetched_without_a_gap(string kind, string name)
     {
         await using var redis = await DurableRedis.StartAsync("redis");
         await using var app = await redis.StartAppAsync("fault.*");
@@ -31,7 +31,7 @@ public sealed class DurableFaultTests
     }
 
     [Fact]
-    public async Task Redis_that_comes_back_with_its_data_has_lost_nothing_and_without_it_that_is_said()
+    public async Task A_redis_that_restarts_with_its_data_loses_no_message_and_one_that_restarts_empty_causes_a_gap()
     {
         var folder = Directory.CreateTempSubdirectory();
         await using var redis = await RedisServer.StartAsync("--dir", folder.FullName, "--appendonly", "yes", "--appendfsync", "always");
@@ -61,7 +61,7 @@ public sealed class DurableFaultTests
     }
 
     [Fact]
-    public async Task Redis_that_comes_back_with_older_data_begins_a_new_epoch_and_positions_of_what_it_lost_recover_nothing()
+    public async Task A_redis_that_restarts_with_older_data_causes_a_gap_and_positions_of_lost_messages_do_not_recover()
     {
         var folder = Directory.CreateTempSubdirectory();
         await using var redis = await RedisServer.StartAsync("--dir", folder.FullName);
@@ -86,7 +86,7 @@ public sealed class DurableFaultTests
     }
 
     [Fact]
-    public async Task A_node_that_is_killed_between_publish_and_delivery_has_cost_its_clients_nothing()
+    public async Task Clients_of_a_node_that_is_killed_between_publish_and_delivery_recover_all_messages()
     {
         await using var redis = await RedisServer.StartAsync();
         string position;
@@ -110,7 +110,7 @@ public sealed class DurableFaultTests
     }
 
     [Fact]
-    public async Task What_was_dropped_before_it_could_be_fetched_is_a_gap()
+    public async Task Messages_that_were_trimmed_before_they_could_be_fetched_are_a_gap()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var proxy = new RedisProxy(redis.Port);
@@ -135,7 +135,7 @@ public sealed class DurableFaultTests
     [Theory]
     [InlineData("channel", "fault.cluster")]
     [InlineData("pattern", "fault.*")]
-    public async Task On_a_cluster_too_what_was_missed_comes_on_another_node(string kind, string name)
+    public async Task A_client_recovers_missed_messages_on_another_node_of_the_same_redis_cluster(string kind, string name)
     {
         await using var cluster = await RedisCluster.StartAsync();
         await using var one = await Publishing.StartAsync(cluster.Configuration, "History:Durable:Channels:0=fault.*");

@@ -12,7 +12,7 @@ public sealed class DurableTests
     [Theory]
     [InlineData("redis")]
     [InlineData("garnet")]
-    public async Task A_durable_message_comes_as_its_payload_alone_in_both_protocols(string kind)
+    public async Task A_durable_message_is_delivered_as_its_payload_alone_in_both_protocols(string kind)
     {
         await using var redis = await DurableRedis.StartAsync(kind);
         await using var app = await redis.StartAppAsync("durable.*");
@@ -33,7 +33,7 @@ public sealed class DurableTests
     [InlineData("redis", "pattern", "durable.res*")]
     [InlineData("garnet", "channel", "durable.restart")]
     [InlineData("garnet", "pattern", "durable.res*")]
-    public async Task After_a_restart_who_comes_back_gets_what_was_missed_once_and_in_order(string kind, string nameKind, string name)
+    public async Task A_client_that_reconnects_after_a_restart_receives_all_missed_messages_once_and_in_order(string kind, string nameKind, string name)
     {
         await using var redis = await DurableRedis.StartAsync(kind);
         string position;
@@ -58,7 +58,7 @@ public sealed class DurableTests
     [Theory]
     [InlineData("redis")]
     [InlineData("garnet")]
-    public async Task A_pattern_resumes_over_all_its_channels_in_the_order_in_which_they_were_published(string kind)
+    public async Task A_pattern_resumes_with_the_messages_of_all_its_channels_in_the_order_of_publishing(string kind)
     {
         await using var redis = await DurableRedis.StartAsync(kind);
         await using var app = await redis.StartAppAsync("many.*");
@@ -81,7 +81,7 @@ public sealed class DurableTests
     }
 
     [Fact]
-    public async Task A_pattern_with_other_channels_too_gets_the_durable_messages_of_another_node_and_is_told_that_it_may_lack_others()
+    public async Task A_pattern_with_plain_channels_replays_durable_messages_on_another_node_but_is_not_recovered()
     {
         await using var redis = await DurableRedis.StartAsync("redis");
         await using var one = await redis.StartAppAsync("mixed.durable");
@@ -106,7 +106,7 @@ public sealed class DurableTests
     [Theory]
     [InlineData("redis")]
     [InlineData("garnet")]
-    public async Task The_last_messages_are_had_after_a_restart_too(string kind)
+    public async Task The_requested_last_messages_are_delivered_after_a_restart(string kind)
     {
         await using var redis = await DurableRedis.StartAsync(kind);
         await redis.Connection.PublishDurablyAsync("durable.last", 0, 30);
@@ -122,7 +122,7 @@ public sealed class DurableTests
     }
 
     [Fact]
-    public async Task What_was_dropped_is_not_recovered_and_what_is_left_of_it_comes()
+    public async Task Trimmed_durable_messages_are_not_recovered_and_the_remaining_ones_are_delivered()
     {
         await using var redis = await DurableRedis.StartAsync("redis");
         await using (await redis.StartAppAsync("durable.*", "History:Durable:Messages=10"))
@@ -149,7 +149,7 @@ public sealed class DurableTests
     [InlineData("notifier/1 epoch=a id=1 prev=0 forged")]
     [InlineData("notifier/1 epoch=a id=-1 prev=0\nforged")]
     [InlineData("notifier/1 ")]
-    public async Task A_text_that_looks_like_a_durable_message_is_a_payload_and_hinders_nothing(string forged)
+    public async Task A_payload_that_looks_like_a_durable_message_is_delivered_unchanged(string forged)
     {
         await using var redis = await DurableRedis.StartAsync("redis");
         await using var app = await redis.StartAppAsync("durable.*");
@@ -165,7 +165,7 @@ public sealed class DurableTests
     }
 
     [Fact]
-    public async Task A_position_from_before_the_data_was_wiped_is_told_apart_and_what_comes_then_is_delivered()
+    public async Task A_position_from_before_a_flush_of_redis_does_not_recover_and_later_messages_are_delivered()
     {
         await using var redis = await DurableRedis.StartAsync("redis");
         await using var app = await redis.StartAppAsync("durable.*");

@@ -14,7 +14,7 @@ public sealed class FirstPositionTests
     [InlineData("redis", "channel")]
     [InlineData("redis", "pattern")]
     [InlineData("garnet", "channel")]
-    public async Task Who_leaves_before_the_first_message_gets_it_on_another_node(string kind, string nameKind)
+    public async Task A_client_that_disconnects_before_the_first_message_recovers_it_on_another_node(string kind, string nameKind)
     {
         const int names = 10;
         await using var redis = await DurableRedis.StartAsync(kind);

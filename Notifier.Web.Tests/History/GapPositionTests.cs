@@ -14,7 +14,7 @@ namespace Notifier.Tests.History;
 public sealed class GapPositionTests
 {
     [Fact]
-    public async Task A_client_that_comes_back_to_a_place_before_a_message_that_was_too_large_is_told_and_gets_all_others()
+    public async Task A_client_that_resumes_before_an_oversized_message_receives_a_gap_for_it_and_all_other_messages()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: ["History:Durable:Channels:0=durable.*", "Limits:PayloadBytes=100"]);
@@ -43,7 +43,7 @@ public sealed class GapPositionTests
     }
 
     [Fact]
-    public void A_gap_for_messages_that_were_dropped_stands_for_each_of_their_places_in_the_journal()
+    public void A_gap_for_dropped_messages_is_found_from_the_journal_position_of_each_of_them()
     {
         var log = new MessageLog(new RecentOptions { Messages = 1_000_000, Bytes = int.MaxValue }, new FakeTimeProvider());
         var unsent = new UnsentMessages(log);
@@ -67,7 +67,7 @@ public sealed class GapPositionTests
     }
 
     [Fact]
-    public void A_gap_for_a_broadcast_that_failed_stands_after_what_has_come()
+    public void A_gap_for_a_failed_broadcast_follows_the_messages_that_were_appended_before_it()
     {
         var log = new MessageLog(new RecentOptions(), new FakeTimeProvider());
         var unsent = new UnsentMessages(log);

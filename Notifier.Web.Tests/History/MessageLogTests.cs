@@ -16,7 +16,7 @@ public sealed class MessageLogTests
     private readonly FakeTimeProvider time = new();
 
     [Fact]
-    public void Numbers_are_dense_from_one_and_trimming_never_changes_them()
+    public void Messages_are_numbered_from_one_without_holes_and_trimming_keeps_their_numbers()
     {
         var log = new MessageLog(new RecentOptions { Messages = 3 }, time);
 
@@ -29,7 +29,7 @@ public sealed class MessageLogTests
     }
 
     [Fact]
-    public void The_byte_bound_counts_payload_channel_and_overhead()
+    public void The_byte_limit_counts_payload_channel_and_overhead()
     {
         var message = Message.Create(new byte[20], new byte[100]);
         var log = new MessageLog(new RecentOptions { Bytes = 3 * message.Size }, time);
@@ -42,7 +42,7 @@ public sealed class MessageLogTests
     }
 
     [Fact]
-    public void A_message_larger_than_the_bound_is_held_alone()
+    public void A_message_larger_than_the_byte_limit_is_kept_alone()
     {
         var log = new MessageLog(new RecentOptions { Bytes = 1000 }, time);
         log.Append(MessageOf("small"));
@@ -53,7 +53,7 @@ public sealed class MessageLogTests
     }
 
     [Fact]
-    public void Old_messages_go_when_a_new_one_comes_and_when_the_name_is_quiet()
+    public void Expired_messages_are_removed_when_a_message_is_appended_and_when_the_log_is_trimmed()
     {
         var log = new MessageLog(new RecentOptions { Age = TimeSpan.FromSeconds(60) }, time);
         log.Append(MessageOf("old"));
@@ -70,7 +70,7 @@ public sealed class MessageLogTests
     }
 
     [Fact]
-    public void Numbers_go_on_after_the_log_was_emptied()
+    public void Numbering_continues_after_the_log_was_emptied()
     {
         var log = new MessageLog(new RecentOptions { Age = TimeSpan.FromSeconds(60) }, time);
         for (var n = 0; n < 10; n++)
@@ -84,7 +84,7 @@ public sealed class MessageLogTests
     }
 
     [Fact]
-    public void A_copy_ends_before_the_message_that_would_pass_the_bound_but_has_one_at_least()
+    public void A_copy_stops_before_the_message_that_exceeds_the_byte_limit_but_has_at_least_one_message()
     {
         var log = new MessageLog(new RecentOptions(), time);
         for (var n = 0; n < 5; n++)
@@ -99,7 +99,7 @@ public sealed class MessageLogTests
     }
 
     [Fact]
-    public void A_cursor_that_the_log_has_moved_past_is_the_callers_mistake()
+    public void A_copy_from_a_number_that_was_trimmed_throws()
     {
         var log = new MessageLog(new RecentOptions { Messages = 1 }, time);
         log.Append(MessageOf("1"));
@@ -109,7 +109,7 @@ public sealed class MessageLogTests
     }
 
     [Fact]
-    public void Ten_thousand_quiet_names_with_a_message_each_take_less_than_two_KiB_each()
+    public void Each_of_ten_thousand_idle_names_with_one_message_uses_at_most_two_kib()
     {
         const int names = 10_000;
         var traits = SubscriberGroup.Traits(new RecentOptions());
@@ -125,7 +125,7 @@ public sealed class MessageLogTests
     }
 
     [Fact]
-    public void Who_comes_by_a_durable_message_goes_on_with_the_next_one_or_with_the_gap_before_it()
+    public void A_durable_position_resumes_with_the_next_durable_message_or_the_gap_before_it()
     {
         var log = new MessageLog(new RecentOptions(), time) { JournalIdBefore = 10 };
         log.Append(MessageOf("plain") with { JournalId = 10 });                         // 1

@@ -12,7 +12,7 @@ public sealed class NodeBudgetTests(RedisFixture fixture) : IClassFixture<RedisF
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task When_the_node_may_keep_no_more_the_names_that_were_used_least_recently_give_up_theirs()
+    public async Task The_least_recently_used_names_drop_their_history_when_the_node_reaches_its_byte_limit()
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration, settings: ["History:Recent:NodeBytes=2100000", "History:Recent:Bytes=2000000", "Limits:PayloadBytes=100000"]);
@@ -35,7 +35,7 @@ public sealed class NodeBudgetTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Fact]
-    public async Task Ten_thousand_names_together_keep_no_more_than_the_node_may_and_the_latest_of_them_all()
+    public async Task Ten_thousand_names_keep_only_the_latest_messages_within_the_byte_limit_of_the_node()
     {
         const int names = 10_000;
         await using var app = await NotifierApp.StartAsync(

@@ -13,7 +13,7 @@ public sealed class RecoveryOverlapTests
     [Theory]
     [InlineData("after")]
     [InlineData("last")]
-    public async Task What_came_from_the_journal_does_not_come_again_when_the_log_gets_it_later(string wanted)
+    public async Task Messages_recovered_from_the_journal_are_not_delivered_again_when_the_log_receives_them_later(string wanted)
     {
         await using var redis = await RedisServer.StartAsync();
         await using var proxy = new RedisProxy(redis.Port);

@@ -16,7 +16,7 @@ public sealed class RefusedJournalTests
     private const string Silent = "redis.call('PUBLISH', channel, line .. payload)";
 
     [Fact]
-    public async Task A_primary_without_replicas_that_lacks_messages_is_waited_for()
+    public async Task A_node_waits_until_a_primary_without_replicas_accepts_writes_and_then_sends_a_reset_gap()
     {
         await using var redis = await LackingRedis.StartAsync();
         await using var app = await redis.StartAppAsync();
@@ -34,7 +34,7 @@ public sealed class RefusedJournalTests
     }
 
     [Fact]
-    public async Task It_is_not_waited_for_without_end_for_the_name_delivers_nothing_meanwhile()
+    public async Task A_node_stops_waiting_for_a_primary_that_rejects_writes_and_sends_a_gap()
     {
         var time = new FakeTimeProvider();
         await using var redis = await LackingRedis.StartAsync();
@@ -57,7 +57,7 @@ public sealed class RefusedJournalTests
     }
 
     [Fact]
-    public async Task What_is_missing_after_a_refusal_is_asked_for_again()
+    public async Task Missing_messages_are_fetched_once_redis_allows_the_journal_scripts_again()
     {
         await using var redis = await RedisServer.StartAsync();
         await redis.Server.ExecuteAsync("ACL", "SETUSER", "app", "on", ">opensesame", "~*", "&*", "+@all");
@@ -80,7 +80,7 @@ public sealed class RefusedJournalTests
     }
 
     [Fact]
-    public async Task Where_no_journal_can_be_begun_what_is_lost_has_a_gap()
+    public async Task A_lost_connection_causes_a_gap_when_redis_allows_no_journal()
     {
         await using var redis = await RedisServer.StartAsync("--min-replicas-to-write", "1");
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: "History:Durable:Channels:0=refused.*");

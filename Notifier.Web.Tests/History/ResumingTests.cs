@@ -14,7 +14,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
     [Theory]
     [InlineData("channel", "resume.one")]
     [InlineData("pattern", "resume.o*")]
-    public async Task Who_comes_back_gets_what_was_missed_first_and_then_what_comes(string kind, string name)
+    public async Task A_client_that_reconnects_receives_missed_messages_first_and_new_messages_after_them(string kind, string name)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         string position;
@@ -43,7 +43,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task Five_hundred_times_at_random_moments_under_traffic_nothing_is_lost_repeated_or_out_of_order()
+    public async Task Five_hundred_reconnects_under_traffic_lose_repeat_and_reorder_no_message()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var keeper = await JsonClient.ConnectAsync(app);
@@ -68,7 +68,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task Of_the_last_messages_as_many_are_had_as_there_are()
+    public async Task A_client_receives_as_many_of_the_requested_last_messages_as_are_kept()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var keeper = await JsonClient.ConnectAsync(app);
@@ -86,7 +86,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task A_position_of_another_life_of_the_name_or_of_none_recovers_nothing_and_repeats_nothing()
+    public async Task An_invalid_position_or_one_of_an_earlier_log_recovers_nothing_and_repeats_nothing()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Redis:Linger=00:00:00");
         string position;
@@ -112,7 +112,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task With_a_position_that_is_not_known_and_a_number_the_last_ones_come()
+    public async Task A_client_with_an_unknown_position_receives_the_last_messages_that_it_requests()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var keeper = await JsonClient.ConnectAsync(app);
@@ -127,7 +127,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task What_is_no_longer_kept_is_not_recovered_and_what_is_left_of_it_comes()
+    public async Task Trimmed_messages_are_not_recovered_and_the_remaining_ones_are_delivered()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "History:Recent:Messages=10");
         await using var keeper = await JsonClient.ConnectAsync(app);
@@ -142,7 +142,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task What_crosses_a_gap_is_not_recovered_and_the_gap_comes_in_its_place()
+    public async Task A_position_before_a_gap_does_not_recover_and_the_gap_is_delivered_in_its_place()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -163,7 +163,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task A_page_that_reloads_finds_its_name_lingering_with_what_was_published_meanwhile()
+    public async Task A_page_that_reloads_receives_the_messages_published_while_its_name_lingered()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         string position;
@@ -178,7 +178,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task An_event_stream_resumes_by_its_last_event_id_and_several_names_by_after()
+    public async Task An_event_stream_resumes_one_name_by_last_event_id_and_several_names_by_after()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var keeper = await JsonClient.ConnectAsync(app);
@@ -204,7 +204,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task An_event_stream_begins_with_the_last_messages_of_each_name_that_it_wants_them_of()
+    public async Task An_event_stream_begins_with_the_last_messages_of_each_name_that_requests_them()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var keeper = await JsonClient.ConnectAsync(app);

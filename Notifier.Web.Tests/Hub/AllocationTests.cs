@@ -42,7 +42,7 @@ public sealed class AllocationTests
 
     [Theory]
     [MemberData(nameof(Passes))]
-    public void Passing_messages_on_allocates_nothing_however_many_get_them(int subscribers, int count, int payload)
+    public void A_broadcast_allocates_nothing_for_any_number_of_subscribers(int subscribers, int count, int payload)
     {
         var transports = Transports(subscribers);
         var group = new SubscriberGroup(transports);
@@ -56,7 +56,7 @@ public sealed class AllocationTests
 
     [Theory]
     [MemberData(nameof(Passes))]
-    public void Catching_up_allocates_nothing_however_many_were_busy(int subscribers, int count, int payload)
+    public void Catching_up_allocates_nothing_for_any_number_of_busy_connections(int subscribers, int count, int payload)
     {
         var transports = Transports(subscribers);
         var group = new SubscriberGroup(transports);
@@ -73,7 +73,7 @@ public sealed class AllocationTests
     [InlineData(1, SubscriberGroup.Kept)]
     [InlineData(100, 1)]
     [InlineData(100, SubscriberGroup.Kept)]
-    public void Over_real_sockets_neither_passing_on_nor_catching_up_allocates(int subscribers, int count)
+    public void Broadcasts_and_catching_up_allocate_nothing_over_real_sockets(int subscribers, int count)
     {
         using var peers = new LoopbackPeers(subscribers);
         var group = new SubscriberGroup(peers.Transports);
@@ -91,7 +91,7 @@ public sealed class AllocationTests
     }
 
     [Fact]
-    public void Joining_and_leaving_allocate_the_same_however_many_have_joined()
+    public void Joining_and_leaving_allocate_the_same_for_any_number_of_subscribers()
     {
         var allocated = Audiences.Select(subscribers =>
         {

@@ -29,7 +29,7 @@ public sealed class CombinedFramesTests
     }
 
     [Fact]
-    public async Task What_another_name_has_waiting_goes_out_in_the_same_write_and_not_again()
+    public async Task Waiting_messages_of_another_name_are_sent_in_the_same_write_and_only_once()
     {
         await WhileThePassOfTheSecondIsHeldUpAsync(["b1", "b2"], () => first.DeliverAndBroadcast([Text("a1")]));
 
@@ -43,7 +43,7 @@ public sealed class CombinedFramesTests
     [InlineData(4)]
     [InlineData(9)]
     [InlineData(14)]
-    public async Task A_write_that_was_taken_in_part_is_ended_and_each_name_goes_on_where_it_stopped(int taken)
+    public async Task A_partial_write_is_completed_and_each_name_continues_where_it_stopped(int taken)
     {
         transport.Takes = _ =>
         {
@@ -61,7 +61,7 @@ public sealed class CombinedFramesTests
     }
 
     [Fact]
-    public async Task A_large_message_or_a_gap_of_another_name_is_left_to_its_own_pass()
+    public async Task A_large_message_or_a_gap_of_another_name_is_sent_by_its_own_broadcast()
     {
         var large = new byte[FrameBatch.LargePayload + 1];
 

@@ -12,7 +12,7 @@ public sealed class CoverTests
     private const string Cover = "Redis:Covers:0=user.*";
 
     [Fact]
-    public async Task Names_under_a_cover_cost_redis_one_pattern_and_each_gets_what_it_matches()
+    public async Task Names_under_a_cover_share_one_redis_pattern_and_each_receives_only_what_it_matches()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: Cover);
@@ -40,7 +40,7 @@ public sealed class CoverTests
     }
 
     [Fact]
-    public async Task Many_messages_arrive_in_order_and_once_under_each_name()
+    public async Task Many_messages_under_a_cover_are_delivered_in_order_and_once_for_each_name()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: [Cover, "History:Recent:Messages=100000"]);
@@ -72,7 +72,7 @@ public sealed class CoverTests
     }
 
     [Fact]
-    public async Task A_name_leaves_while_others_stay_and_the_cover_leaves_with_the_last()
+    public async Task A_cover_stays_subscribed_until_the_last_name_under_it_is_unsubscribed()
     {
         var time = new FakeTimeProvider();
         await using var redis = await RedisServer.StartAsync();
@@ -113,7 +113,7 @@ public sealed class CoverTests
     }
 
     [Fact]
-    public async Task A_name_asked_for_before_its_cover_is_confirmed_gets_all_that_comes_after()
+    public async Task A_name_requested_before_its_cover_is_confirmed_receives_all_later_messages()
     {
         await using var redis = await RedisServer.CreateAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: Cover);
@@ -135,7 +135,7 @@ public sealed class CoverTests
     }
 
     [Fact]
-    public async Task A_gap_of_the_cover_is_one_of_each_name_under_it()
+    public async Task A_gap_of_a_cover_is_a_gap_of_each_name_under_it()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: Cover);
@@ -155,7 +155,7 @@ public sealed class CoverTests
     }
 
     [Fact]
-    public async Task A_cover_that_redis_refuses_closes_all_who_hold_a_name_under_it()
+    public async Task A_cover_that_redis_rejects_closes_all_subscribers_of_names_under_it()
     {
         await using var redis = await RestrictedRedis.StartAsync("&news.*");
         await using var app = await RestrictedRedis.ConnectAsync(redis, Cover);
@@ -174,7 +174,7 @@ public sealed class CoverTests
     }
 
     [Fact]
-    public async Task Covers_know_names_as_browsers_do_without_the_prefix()
+    public async Task Covers_match_names_without_the_channel_prefix()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: [Cover, "Redis:ChannelPrefix=shop_"]);

@@ -19,7 +19,7 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task A_message_that_makes_it_fail_is_logged_and_does_not_make_the_name_deaf()
+    public async Task A_message_whose_delivery_fails_is_logged_and_the_next_message_is_delivered()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["Limits:PayloadBytes=10"]);
         await using var client = await RawWebSocket.SubscribeAsync(app, "dispatch.failure");
@@ -41,7 +41,7 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task What_comes_faster_than_it_can_be_sent_is_dropped_as_a_gap_and_then_it_goes_on()
+    public async Task Messages_that_arrive_faster_than_they_can_be_sent_are_dropped_as_a_gap_and_delivery_continues()
     {
         const int flood = 150_000;
         using var stuck = new StuckDelivery();
@@ -71,7 +71,7 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task What_is_delivered_while_another_thread_sends_is_sent_by_that_one()
+    public async Task Messages_delivered_during_a_broadcast_are_sent_by_the_thread_that_broadcasts()
     {
         using var stuck = new StuckDelivery();
         var transport = new ScriptedTransport
@@ -100,7 +100,7 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
     [InlineData("too_large", 2)]
     [InlineData("redis", 0)]
     [InlineData("redis", 2)]
-    public void A_gap_counts_once_alone_and_among_messages(string code, int others)
+    public void A_gap_is_counted_once_both_alone_and_among_messages(string code, int others)
     {
         var audience = new SubscriberGroup([new OpenTransport()]);
         var counted = new List<string?>();
@@ -119,7 +119,7 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
     [InlineData("a broadcast")]
     [InlineData("an action")]
     [InlineData("an action that waited")]
-    public async Task A_connection_that_fails_is_aborted_and_the_others_get_the_message(string when)
+    public async Task A_connection_that_fails_is_aborted_and_the_other_subscribers_receive_the_message(string when)
     {
         var broken = new ScriptedTransport { Takes = static _ => throw new InvalidOperationException("a transport that fails") };
         var (before, after) = (new ScriptedTransport(), new ScriptedTransport());
@@ -144,7 +144,7 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
     }
 
     [Fact]
-    public async Task A_large_message_that_begins_like_a_durable_one_is_too_large_all_the_same()
+    public async Task An_oversized_message_that_begins_like_a_durable_one_is_dropped_as_too_large()
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration, settings: ["Limits:PayloadBytes=100", "History:Durable:Channels:0=durable.*"]);
@@ -158,7 +158,7 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
 
     /// <summary>What waits for the journal was bounded by its count alone: 100,000 messages of half a megabyte.</summary>
     [Fact]
-    public async Task What_waits_for_the_journal_is_bounded_in_bytes()
+    public async Task Messages_that_wait_for_the_journal_are_limited_in_bytes()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["History:Durable:Channels:0=durable.*"]);
         var subscription = new Subscription(Name.Channel("durable.waits"), app.Services.GetRequiredService<SubscriptionContext>());

@@ -16,7 +16,7 @@ namespace Notifier.Tests.Hub;
 public sealed class FirstSubscriberTests
 {
     [Fact]
-    public async Task It_has_its_place_before_redis_is_asked_so_that_what_redis_says_to_have_passed_on_reaches_it()
+    public async Task A_first_subscriber_receives_a_message_published_as_soon_as_redis_has_the_subscription()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -42,7 +42,7 @@ public sealed class FirstSubscriberTests
     /// and published lost the message, once in hundreds of runs.
     /// </summary>
     [Fact]
-    public async Task A_second_subscriber_has_its_place_before_its_reference_counts()
+    public async Task A_second_subscriber_receives_a_message_published_as_soon_as_its_reference_counts()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);

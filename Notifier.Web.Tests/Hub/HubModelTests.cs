@@ -13,7 +13,7 @@ public sealed class HubModelTests
     private static readonly RecentOptions Tight = new() { Messages = 50, Bytes = int.MaxValue, Age = TimeSpan.FromHours(1) };
 
     [Fact]
-    public async Task Every_peer_gets_each_name_in_order_and_whole_through_joins_leaves_and_stalls()
+    public async Task Every_connection_receives_all_messages_in_order_through_joins_leaves_and_stalls()
     {
         for (var seed = 0; seed < 150; seed++)
         {
@@ -25,7 +25,7 @@ public sealed class HubModelTests
     }
 
     [Fact]
-    public async Task Who_falls_out_of_the_log_gets_what_it_had_begun_and_then_4508()
+    public async Task A_connection_that_falls_out_of_the_log_finishes_its_frame_and_is_closed_with_4508()
     {
         var tooSlow = 0;
         for (var seed = 1000; seed < 1150; seed++)
@@ -39,7 +39,7 @@ public sealed class HubModelTests
     }
 
     [Fact]
-    public async Task The_same_holds_when_names_peers_and_stalls_run_on_threads_of_their_own()
+    public async Task Every_connection_receives_all_messages_in_order_when_joins_leaves_and_stalls_are_concurrent()
     {
         for (var seed = 2000; seed < 2012; seed++)
         {

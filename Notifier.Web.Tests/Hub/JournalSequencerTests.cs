@@ -18,7 +18,7 @@ public sealed class JournalSequencerTests
         Name.Channel("orders"), new DurableChannels(Options.Create(new DurableOptions { Channels = ["orders"] })));
 
     [Fact]
-    public void A_message_follows_the_one_before_it_and_its_line_is_taken_off()
+    public void A_durable_message_is_accepted_after_its_predecessor_and_its_header_line_is_removed()
     {
         Begin();
 
@@ -29,7 +29,7 @@ public sealed class JournalSequencerTests
     }
 
     [Fact]
-    public void A_line_of_an_unknown_epoch_is_doubtful_and_a_payload_once_the_journal_was_asked()
+    public void A_header_line_of_an_unknown_epoch_is_doubtful_until_the_journal_was_checked_and_then_payload()
     {
         Begin();
 
@@ -39,7 +39,7 @@ public sealed class JournalSequencerTests
 
     /// <summary>Redis was wiped while messages of before waited here: clients would have seen the line, and the secret in it.</summary>
     [Fact]
-    public void What_is_of_the_epoch_before_comes_once_without_its_line_and_is_kept_no_longer()
+    public void A_late_message_of_the_previous_epoch_is_accepted_once_without_its_header_line()
     {
         Begin();
         Judge(First, 150, 120);

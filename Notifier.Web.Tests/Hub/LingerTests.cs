@@ -13,7 +13,7 @@ public sealed class LingerTests
     [Theory]
     [InlineData("lingers")]
     [InlineData("lingers.*")]
-    public async Task A_name_outlives_its_last_subscriber_by_the_linger_and_then_leaves_redis(string name)
+    public async Task A_name_stays_subscribed_for_the_linger_after_its_last_subscriber_and_is_then_unsubscribed(string name)
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, time: time, settings: ["Redis:Linger=00:00:30"]);
@@ -56,7 +56,7 @@ public sealed class LingerTests
     }
 
     [Fact]
-    public async Task A_name_that_left_and_is_wanted_again_is_subscribed_anew_and_delivers()
+    public async Task A_name_that_was_unsubscribed_is_subscribed_again_for_a_new_client_and_delivers()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var monitor = await RedisMonitor.StartAsync(redis);

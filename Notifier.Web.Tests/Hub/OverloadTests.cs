@@ -16,7 +16,7 @@ public sealed partial class OverloadTests(RedisFixture fixture) : IClassFixture<
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task What_is_dropped_is_a_gap_in_its_place_and_the_log_says_how_much_and_then_it_goes_on()
+    public async Task Messages_dropped_under_overload_are_a_gap_in_their_place_and_the_log_states_their_number()
     {
         // So that nobody is too slow as well.
         await using var app = await NotifierApp.StartAsync(

@@ -14,7 +14,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
-    public async Task One_pattern_more_than_the_node_may_have_is_refused_and_those_it_has_go_on()
+    public async Task A_pattern_beyond_the_limit_of_the_node_is_rejected_and_existing_patterns_still_deliver()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:DistinctPatterns=2");
         await using var one = await SubscribeAsync(app, "quota.1.*");
@@ -34,7 +34,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task A_pattern_that_nobody_holds_any_more_makes_room_at_once()
+    public async Task A_pattern_without_subscribers_makes_room_for_another_pattern_at_once()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:DistinctPatterns=1");
         await using (var early = await SubscribeAsync(app, "quota.early.*"))
@@ -48,7 +48,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task One_address_has_a_twentieth_of_them_once_proxies_are_known()
+    public async Task One_address_may_use_a_twentieth_of_the_patterns_when_known_proxies_are_configured()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [KnownProxy, "Limits:DistinctPatterns=40"]);
         var greedy = await ConnectAsync(app, "198.51.100.7", "quota.1.*", "quota.2.*");
@@ -71,7 +71,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task A_refused_pattern_gives_its_share_back()
+    public async Task A_pattern_that_redis_rejects_does_not_count_for_the_pattern_limit()
     {
         await using var redis = await RestrictedRedis.StartAsync("&news.*");
         await using var app = await RestrictedRedis.ConnectAsync(redis, KnownProxy, "Limits:DistinctPatterns=1");
@@ -84,7 +84,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task Patterns_under_a_cover_do_not_count_until_a_hundred_begin_alike()
+    public async Task Patterns_under_a_cover_count_for_the_limit_only_beyond_a_hundred_with_the_same_beginning()
     {
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration, settings: ["Redis:Covers:0=quota.*", "Limits:DistinctPatterns=1", "Limits:PatternsPerConnection=128"]);

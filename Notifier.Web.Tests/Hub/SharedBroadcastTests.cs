@@ -15,7 +15,7 @@ public sealed class SharedBroadcastTests
 
     /// <summary>The frames are in a buffer of the thread that broadcasts: it must not begin the next batch while another thread still sends from it.</summary>
     [Fact]
-    public async Task A_broadcast_ends_after_the_thread_that_helps()
+    public async Task A_broadcast_ends_only_after_its_helper_thread_has_finished()
     {
         using var stuck = new StuckDelivery();
         var traits = SubscriberGroup.Traits(new RecentOptions(), helpers: new DeliveryHelpers(2));

@@ -9,7 +9,7 @@ namespace Notifier.Tests.Hub;
 public sealed class SharedNamesTests
 {
     [Fact]
-    public async Task A_thousand_sockets_that_ask_for_a_new_name_at_once_make_one_subscribe_and_get_each_message_once()
+    public async Task A_thousand_clients_that_subscribe_at_once_share_one_redis_subscribe_and_receive_each_message_once()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var monitor = await RedisMonitor.StartAsync(redis);
@@ -35,7 +35,7 @@ public sealed class SharedNamesTests
     }
 
     [Fact]
-    public async Task A_name_asked_for_twice_is_one_subscription_and_one_delivery()
+    public async Task A_name_requested_twice_on_a_connection_is_one_subscription_and_delivers_once()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var monitor = await RedisMonitor.StartAsync(redis);
@@ -71,7 +71,7 @@ public sealed class SharedNamesTests
     }
 
     [Fact]
-    public async Task Default_names_come_without_asking_and_asking_for_one_of_them_changes_nothing()
+    public async Task Default_names_are_subscribed_without_a_request_and_requesting_one_of_them_changes_nothing()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(

@@ -19,7 +19,7 @@ public sealed class SubscriptionIndexTests(RedisFixture fixture) : IClassFixture
         Gen.OneOf("a", "b", "aa", ".", "?", "*", "[ab]", "é").Array[1, 5].Select(parts => Name.Pattern(string.Concat(parts))));
 
     [Fact]
-    public async Task It_finds_what_trying_each_name_would_find_while_names_come_and_go()
+    public async Task The_index_finds_the_same_subscriptions_as_a_full_scan_while_names_are_added_and_removed()
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);
         var traits = app.Services.GetRequiredService<SubscriptionContext>();

@@ -25,7 +25,7 @@ public sealed class SubscriptionRaceTests(ITestOutputHelper output)
     private int operations;
 
     [Fact]
-    public async Task Ten_thousand_racing_operations_leave_no_name_deaf_and_nothing_behind()
+    public async Task Ten_thousand_racing_operations_leave_nothing_behind_and_every_name_still_delivers()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var monitor = await RedisMonitor.StartAsync(redis);

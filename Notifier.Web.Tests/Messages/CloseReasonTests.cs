@@ -8,11 +8,11 @@ namespace Notifier.Tests.Messages;
 public sealed class CloseReasonTests
 {
     [Fact]
-    public void A_reason_is_one_close_frame() =>
+    public void A_close_reason_is_encoded_as_one_close_frame() =>
         new CloseReason(4400, "no").ToFrame().Should().Equal(0x88, 4, 0x11, 0x30, (byte)'n', (byte)'o');
 
     [Fact]
-    public void One_without_a_code_is_an_empty_frame() =>
+    public void A_close_reason_without_a_code_is_encoded_as_an_empty_close_frame() =>
         CloseReason.FromDotNet.ToFrame().Should().Equal(0x88, 0);
 
     /// <summary>A control frame has room for 123 bytes of it, and half a character would break the protocol.</summary>
@@ -21,7 +21,7 @@ public sealed class CloseReasonTests
     [InlineData("é", 122)]
     [InlineData("€", 123)]
     [InlineData("👋", 120)]
-    public void A_long_reason_is_cut_between_two_characters(string character, int bytes)
+    public void A_long_close_reason_is_cut_between_two_characters(string character, int bytes)
     {
         var frame = new CloseReason(4400, string.Concat(Enumerable.Repeat(character, 200))).ToFrame();
 
@@ -35,7 +35,7 @@ public sealed class CloseReasonTests
     [InlineData("é")]
     [InlineData("€")]
     [InlineData("👋")]
-    public void A_reason_is_cut_before_the_first_character_that_does_not_fit(string character)
+    public void A_close_reason_is_cut_before_the_first_character_that_does_not_fit(string character)
     {
         for (var before = 123 - (2 * Encoding.UTF8.GetByteCount(character)); before <= 124; before++)
         {
@@ -52,6 +52,6 @@ public sealed class CloseReasonTests
     }
 
     [Fact]
-    public void Who_is_to_come_back_is_told_when_in_seconds_with_a_point() =>
+    public void The_retry_delay_in_a_close_reason_is_in_seconds_with_a_decimal_point() =>
         CloseReason.GoingAway(7.349).Text.Should().Be("retryAfter=7.35");
 }

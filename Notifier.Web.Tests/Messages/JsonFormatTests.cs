@@ -17,7 +17,7 @@ public sealed class JsonFormatTests
     [InlineData(126, 4)]
     [InlineData(65_535, 4)]
     [InlineData(65_536, 10)]
-    public void The_header_of_a_frame_is_as_long_as_its_json_needs(int json, int header)
+    public void The_header_of_a_frame_is_as_long_as_the_length_of_its_json_requires(int json, int header)
     {
         var rest = Encode(NotifierV1.Format, Text(0)).Length - 2;
         var frame = Encode(NotifierV1.Format, Text(json - rest));
@@ -28,7 +28,7 @@ public sealed class JsonFormatTests
     }
 
     [Fact]
-    public void Frames_of_a_batch_follow_each_other_whatever_their_headers()
+    public void Frames_of_a_batch_follow_each_other_with_headers_of_any_length()
     {
         int[] lengths = [0, 200, 1, 15_000, 50];
         var frames = NotifierV1.Format.Encode(new FrameBuffer(), [.. lengths.Select(Text)], source, 7).Bytes.Span;
@@ -44,7 +44,7 @@ public sealed class JsonFormatTests
     }
 
     [Fact]
-    public void An_event_ends_at_its_empty_line_whatever_the_payload_has()
+    public void An_event_ends_at_its_empty_line_even_if_the_payload_has_empty_lines()
     {
         Message[] messages = [Message.Create(null, "a\n\nb\r\n\r\nc"u8.ToArray()), Message.GapOf(GapCode.Redis), Text(3)];
         foreach (var format in new[] { EventStream.Format, EventStream.OfOneName })
@@ -63,7 +63,7 @@ public sealed class JsonFormatTests
     }
 
     [Fact]
-    public void A_position_tells_numbers_and_lives_of_a_name_apart()
+    public void Positions_differ_for_each_message_and_for_each_new_subscription_of_a_name()
     {
         source.Text(new Position(1)).Should().MatchRegex(@"^[\w-]{11}\.1$").And.Be(source.Text(new Position(1))).And.NotBe(source.Text(new Position(2)));
         source.Text(new Position(long.MaxValue)).Should().EndWith("." + long.MaxValue);

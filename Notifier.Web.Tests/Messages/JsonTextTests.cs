@@ -17,7 +17,7 @@ public sealed class JsonTextTests
         Gen.Char['a', 'z'].Select(letter => letter.ToString())).Array[0, 40].Select(string.Concat);
 
     [Fact]
-    public void Whatever_is_written_is_read_as_it_was() => Text.Sample(text =>
+    public void A_string_written_as_json_is_read_back_unchanged() => Text.Sample(text =>
     {
         var json = new FrameBuffer();
         JsonText.Append(json, Encoding.UTF8.GetBytes(text));
@@ -25,7 +25,7 @@ public sealed class JsonTextTests
     });
 
     [Fact]
-    public void Bytes_are_read_as_they_were() => Gen.Byte.Array[0, 100].Sample(bytes =>
+    public void Bytes_written_as_base64_are_read_back_unchanged() => Gen.Byte.Array[0, 100].Sample(bytes =>
     {
         var json = new FrameBuffer();
         JsonText.AppendBase64(json, bytes);
@@ -33,7 +33,7 @@ public sealed class JsonTextTests
     });
 
     [Fact]
-    public void Nothing_is_escaped_that_need_not_be()
+    public void Only_characters_that_json_requires_to_be_escaped_are_escaped()
     {
         var json = new FrameBuffer();
         JsonText.Append(json, "</a> é 😀 \u007F \" \\ \n \u0001"u8);

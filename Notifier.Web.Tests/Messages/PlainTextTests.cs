@@ -11,7 +11,7 @@ public sealed class PlainTextTests
     private readonly FrameBuffer buffer = new();
 
     [Fact]
-    public void Small_messages_share_a_batch_and_each_is_a_frame_of_its_kind()
+    public void Small_messages_share_a_batch_and_each_is_a_text_or_binary_frame()
     {
         var batch = Plain.Encode(buffer, [Text("hi"), Text(""), Message.Create("channel"u8.ToArray(), [0xFF]), Text("é")]);
 
@@ -21,7 +21,7 @@ public sealed class PlainTextTests
     }
 
     [Fact]
-    public void A_batch_of_the_largest_that_are_copied_is_one_write()
+    public void A_batch_of_the_largest_copied_messages_fits_into_one_write()
     {
         var batch = Plain.Encode(buffer, Enumerable.Repeat(Sized(FrameBatch.LargePayload), 10).ToArray());
 
@@ -32,7 +32,7 @@ public sealed class PlainTextTests
     }
 
     [Fact]
-    public void A_large_message_is_alone_and_its_payload_is_shared()
+    public void A_large_message_is_a_batch_of_its_own_and_its_payload_is_not_copied()
     {
         var payload = new byte[FrameBatch.LargePayload + 1];
         Message[] messages = [Text("before"), Message.Create(null, payload), Text("after")];
@@ -46,7 +46,7 @@ public sealed class PlainTextTests
     }
 
     [Fact]
-    public void A_gap_cannot_be_told_here_so_it_counts_and_sends_nothing()
+    public void A_gap_in_plain_text_counts_as_a_message_and_sends_nothing()
     {
         Message[] messages = [Text("before"), Message.GapOf(GapCode.Redis), Text("after")];
 

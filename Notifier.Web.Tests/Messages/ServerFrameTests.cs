@@ -13,7 +13,7 @@ public sealed class ServerFrameTests
     [InlineData(65_535, new byte[] { 0x81, 126, 255, 255 })]
     [InlineData(65_536, new byte[] { 0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0 })]
     [InlineData(int.MaxValue - 10, new byte[] { 0x81, 127, 0, 0, 0, 0, 0x7F, 0xFF, 0xFF, 0xF5 })]
-    public void A_header_is_as_short_as_it_can_be_and_tells_the_frames_length(int payload, byte[] header)
+    public void A_frame_header_is_as_short_as_possible_and_states_the_length_of_the_frame(int payload, byte[] header)
     {
         var into = new byte[ServerFrame.MaxHeader];
 

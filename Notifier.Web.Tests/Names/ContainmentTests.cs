@@ -31,7 +31,7 @@ public sealed class ContainmentTests(ITestOutputHelper output)
     [InlineData("[a-c][a-c]", "[ab]?", "c?")]
     [InlineData(@"a\*", "a*")]
     [InlineData("a[]", "b")]                            // it matches nothing
-    public void It_holds(string asked, params string[] granted) => Prove(asked, granted).Holds.Should().BeTrue();
+    public void A_pattern_that_the_granted_patterns_cover_is_proven_to_be_contained(string asked, params string[] granted) => Prove(asked, granted).Holds.Should().BeTrue();
 
     [Theory]
     [InlineData("orders.other", "orders.*", "orders.42.*")]
@@ -40,7 +40,7 @@ public sealed class ContainmentTests(ITestOutputHelper output)
     [InlineData("aother", "a*")]
     [InlineData("a", "*", "?*?", "[^a]")]               // the sample would be covered, so it is searched for
     [InlineData("orders.", "orders.*", "orders.?*")]
-    public void It_does_not_hold_and_a_channel_shows_why(string counterExample, string asked, params string[] granted)
+    public void A_pattern_that_the_granted_patterns_do_not_cover_is_disproven_with_a_counter_example(string counterExample, string asked, params string[] granted)
     {
         var containment = Prove(asked, granted);
 
@@ -49,7 +49,7 @@ public sealed class ContainmentTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void It_agrees_with_trying_all_short_channels()
+    public void Containment_agrees_with_a_check_of_all_short_channels()
     {
         var (held, not) = (0, 0);
         Gen.Select(Small, Small.Array[0, 4]).Sample(
@@ -78,7 +78,7 @@ public sealed class ContainmentTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void It_is_right_about_any_bytes()
+    public void Containment_is_correct_for_patterns_and_channels_of_arbitrary_bytes()
     {
         var held = 0;
         Gen.Select(Globs.Pattern, Globs.Pattern.Array[0, 5], Globs.Channel.Array[20]).Sample(
@@ -111,7 +111,7 @@ public sealed class ContainmentTests(ITestOutputHelper output)
 
     [Theory]
     [MemberData(nameof(Hostile))]
-    public void A_hostile_pair_is_too_complex_and_not_a_hang(string asked, string[] granted)
+    public void A_hostile_pattern_and_grant_are_reported_as_too_complex_within_seconds(string asked, string[] granted)
     {
         var watch = Stopwatch.StartNew();
         var containment = Prove(asked, granted);
@@ -124,11 +124,11 @@ public sealed class ContainmentTests(ITestOutputHelper output)
     [Theory]
     [InlineData("*a????????????????????????*")]
     [InlineData("*a????????????????????????x")]
-    public void What_one_grant_contains_place_by_place_is_never_too_complex(string asked) =>
+    public void A_pattern_that_a_single_grant_covers_character_by_character_is_never_too_complex(string asked) =>
         Prove(asked, "b*", "*a????????????????????????*", "*[^a]????????????????????????").Holds.Should().BeTrue();
 
     [Fact]
-    public void Every_pattern_is_in_itself_and_in_the_star()
+    public void Every_pattern_is_contained_in_itself_and_in_the_star_pattern()
     {
         Globs.Pattern.Sample(
             glob =>

@@ -16,7 +16,7 @@ public sealed class NameRulesTests
     [InlineData("grüße.🎉")]
     [InlineData("_private")]
     [InlineData("notifier")]
-    public void An_ordinary_channel_may_be_asked_for(string text) => rules.Check(Name.Channel(text)).Should().BeNull();
+    public void An_ordinary_channel_name_is_valid(string text) => rules.Check(Name.Channel(text)).Should().BeNull();
 
     [Theory]
     [InlineData("notifications.*")]
@@ -24,7 +24,7 @@ public sealed class NameRulesTests
     [InlineData("_*")]
     [InlineData("a?[bc][^d]\\*")]
     [InlineData("****")]
-    public void An_ordinary_pattern_may_be_asked_for(string text) => rules.Check(Name.Pattern(text)).Should().BeNull();
+    public void An_ordinary_pattern_is_valid(string text) => rules.Check(Name.Pattern(text)).Should().BeNull();
 
     [Theory]
     [InlineData("", "is empty")]
@@ -34,7 +34,7 @@ public sealed class NameRulesTests
     [InlineData("a\u007Fb", "control characters")]
     [InlineData("a\u2028b", "control characters")]
     [InlineData("a\u2029b", "control characters")]
-    public void A_malformed_name_is_refused_and_told_why(string text, string why)
+    public void A_malformed_name_is_rejected_with_the_reason(string text, string why)
     {
         foreach (var name in new[] { Name.Channel(text), Name.Pattern(text) })
         {
@@ -45,7 +45,7 @@ public sealed class NameRulesTests
     }
 
     [Fact]
-    public void A_lone_surrogate_is_refused_for_Redis_would_be_asked_for_another_name()
+    public void A_name_with_a_lone_surrogate_is_rejected_because_redis_would_receive_another_name()
     {
         // Not as data of a theory: the compiler would put U+FFFD in its place.
         foreach (var text in new[] { "lone" + (char)0xD800, (char)0xDC00 + "lone", "turned" + (char)0xDC00 + (char)0xD800 })
@@ -53,7 +53,7 @@ public sealed class NameRulesTests
     }
 
     [Fact]
-    public void Length_is_counted_in_bytes()
+    public void A_name_is_limited_by_its_length_in_bytes()
     {
         rules.Check(Name.Channel(new string('ü', 127))).Should().BeNull();
         rules.Check(Name.Channel(new string('ü', 128)))!.Message.Should().Be("the channel has 256 bytes; 255 are allowed");
@@ -71,6 +71,6 @@ public sealed class NameRulesTests
     [InlineData(NameKind.Pattern, "__*")]
     [InlineData(NameKind.Pattern, "\\_\\_key*")]
     [InlineData(NameKind.Pattern, "notifier:*")]
-    public void What_belongs_to_Redis_or_to_Notifier_is_forbidden(NameKind kind, string text) =>
+    public void A_name_reserved_for_redis_or_notifier_is_forbidden(NameKind kind, string text) =>
         rules.Check(new Name(kind, text))!.Kind.Should().Be(RefusalKind.Forbidden);
 }

@@ -23,7 +23,7 @@ public sealed class RedisPatternOracleTests(ITestOutputHelper output)
         Environment.GetEnvironmentVariable("NOTIFIER_PAIRS") ?? "20000", CultureInfo.InvariantCulture);
 
     [Fact]
-    public async Task It_matches_what_redis_matches()
+    public async Task Patterns_match_the_same_channels_as_in_redis()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var oracle = await PlainRedisClient.ConnectAsync(redis.Port);

@@ -30,7 +30,7 @@ public sealed class RedisPatternTests
     [InlineData("é", "é")]
     [InlineData("??", "é")]             // a character of two bytes
     [InlineData("", "")]
-    public void It_matches(string pattern, string channel) => Matches(pattern, channel).Should().BeTrue();
+    public void A_pattern_matches_a_channel_that_fits_its_form(string pattern, string channel) => Matches(pattern, channel).Should().BeTrue();
 
     [Theory]
     [InlineData("*", "")]               // in Redis no star matches the empty channel
@@ -44,10 +44,10 @@ public sealed class RedisPatternTests
     [InlineData("?", "é")]
     [InlineData(@"\*", "a")]
     [InlineData("[", "[")]
-    public void It_does_not_match(string pattern, string channel) => Matches(pattern, channel).Should().BeFalse();
+    public void A_pattern_does_not_match_a_channel_of_another_form(string pattern, string channel) => Matches(pattern, channel).Should().BeFalse();
 
     [Fact]
-    public void A_range_from_ascii_to_beyond_it_is_as_on_x86_where_bytes_are_signed()
+    public void A_range_from_ascii_to_a_higher_byte_compares_signed_bytes_like_redis_on_x86()
     {
         var range = RedisPattern.Parse([.. "[a-"u8, 0xC3, (byte)']']);
 
@@ -63,7 +63,7 @@ public sealed class RedisPatternTests
     [InlineData(@"orders\.\*[a]b?", "orders.*ab")]
     [InlineData("*", "")]
     [InlineData("orders", "orders")]
-    public void Its_beginning_is_all_before_the_first_wildcard(string pattern, string prefix) =>
+    public void The_literal_prefix_of_a_pattern_ends_at_the_first_wildcard(string pattern, string prefix) =>
         Encoding.UTF8.GetString(RedisPattern.Parse(pattern).LiteralPrefix).Should().Be(prefix);
 
     [Theory]
@@ -73,11 +73,11 @@ public sealed class RedisPatternTests
     [InlineData("", true)]
     [InlineData("[^]", false)]
     [InlineData("*", false)]
-    public void It_knows_when_no_channel_can_match_it(string pattern, bool nothing) =>
+    public void A_pattern_that_no_channel_can_match_is_recognized(string pattern, bool nothing) =>
         RedisPattern.Parse(pattern).MatchesNothing.Should().Be(nothing);
 
     [Fact]
-    public void No_pattern_makes_it_slow()
+    public void A_hostile_pattern_does_not_slow_down_matching()
     {
         // Naive matching tries some 10^20 ways here. A bound in seconds, which fails only when the time explodes.
         var hostile = RedisPattern.Parse(string.Concat(Enumerable.Repeat("*a", 60)) + "b");

@@ -10,7 +10,7 @@ public sealed class CallbackSecrecyTests
     private readonly List<string> planted = [];
 
     [Fact]
-    public async Task Nothing_that_an_application_is_asked_or_answers_is_in_the_log_at_any_level()
+    public async Task No_secret_of_a_callback_request_or_its_answer_is_in_the_log_at_any_level()
     {
         var application = await Application.StartAsync();
         await using var program = NotifierProcess.Start(

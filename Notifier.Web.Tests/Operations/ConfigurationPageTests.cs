@@ -31,7 +31,7 @@ public sealed partial class ConfigurationPageTests
         ["Redis:ConfigurationFile", "Access:Tokens:SecretFile", "Urls", "OTEL_EXPORTER_OTLP_ENDPOINT", "Logging:LogLevel:…"];
 
     [Fact]
-    public async Task It_has_each_setting_with_its_default_and_no_other()
+    public async Task The_configuration_page_lists_each_setting_with_its_default_and_no_other()
     {
         var page = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "docs", "configuration.md"));
         var listed = Row().Matches(page).ToDictionary(static row => row.Groups["key"].Value, static row => row.Groups["default"].Value);
@@ -61,7 +61,7 @@ public sealed partial class ConfigurationPageTests
     }
 
     [Fact]
-    public void No_options_are_forgotten_here()
+    public void Every_options_class_is_compared_with_the_configuration_page()
     {
         var seen = Bound.SelectMany(static bound => TypesIn(bound.Defaults.GetType())).ToHashSet();
 

@@ -15,7 +15,7 @@ public sealed class DrainTests(RedisFixture fixture, ITestOutputHelper output) :
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(4);
 
     [Fact]
-    public async Task A_thousand_clients_are_told_within_a_second_and_closed_over_the_drain_period()
+    public async Task A_thousand_clients_are_notified_at_once_and_closed_over_the_drain_period()
     {
         await using var server = await ServerProcess.StartAsync(fixture.Redis.Configuration, Listen.Plain, "Operations:DrainPeriod=00:00:04");
         var address = server.WebSocketAddress("/ws?channel=drain.many");
@@ -54,7 +54,7 @@ public sealed class DrainTests(RedisFixture fixture, ITestOutputHelper output) :
     }
 
     [Fact]
-    public async Task A_second_signal_closes_all_at_once_and_in_peace()
+    public async Task A_second_sigterm_closes_all_connections_at_once_with_a_complete_close_handshake()
     {
         await using var server = await ServerProcess.StartAsync(fixture.Redis.Configuration, Listen.Plain, "Operations:DrainPeriod=00:05:00");
         var clients = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => RawWebSocket.ConnectAsync(server.WebSocketAddress("/ws?channel=drain.hurry"))));
@@ -72,7 +72,7 @@ public sealed class DrainTests(RedisFixture fixture, ITestOutputHelper output) :
     }
 
     [Fact]
-    public async Task Where_nobody_is_connected_the_process_ends_at_once()
+    public async Task The_process_ends_at_once_on_sigterm_when_no_client_is_connected()
     {
         await using var server = await ServerProcess.StartAsync(fixture.Redis.Configuration, Listen.Plain, "Operations:DrainPeriod=00:05:00");
 
@@ -82,7 +82,7 @@ public sealed class DrainTests(RedisFixture fixture, ITestOutputHelper output) :
     }
 
     [Fact]
-    public async Task An_event_stream_is_told_too_and_ends()
+    public async Task An_event_stream_receives_a_closing_event_on_sigterm_and_ends()
     {
         await using var server = await ServerProcess.StartAsync(fixture.Redis.Configuration, Listen.Plain, "Operations:DrainPeriod=00:00:01");
         using var http = new HttpClient();

@@ -11,7 +11,7 @@ public sealed class HealthTests : IDisposable
     private readonly HttpClient http = new();
 
     [Fact]
-    public async Task A_node_is_ready_while_redis_answers_and_alive_all_the_time()
+    public async Task A_node_is_ready_only_while_redis_answers_and_is_always_alive()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -28,7 +28,7 @@ public sealed class HealthTests : IDisposable
     }
 
     [Fact]
-    public async Task A_wrong_password_is_one_line_in_the_log_and_a_red_readiness()
+    public async Task A_wrong_redis_password_is_logged_once_and_makes_the_node_unready()
     {
         await using var redis = await RedisServer.CreateAsync("--requirepass", "opensesame");
         await redis.StartHostAsync("opensesame");
@@ -43,7 +43,7 @@ public sealed class HealthTests : IDisposable
     }
 
     [Fact]
-    public async Task A_node_that_uses_too_much_memory_lets_nobody_else_in_and_serves_those_it_has()
+    public async Task A_node_that_uses_too_much_memory_rejects_new_connections_and_serves_the_existing_ones()
     {
         const int Piece = 64 * 1024 * 1024;
         await using var redis = await RedisServer.StartAsync();

@@ -11,7 +11,7 @@ namespace Notifier.Tests.Operations;
 public sealed class LogFormatTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]
-    public async Task In_production_each_line_is_a_json_object_with_the_names_of_what_it_tells()
+    public async Task Each_log_line_in_production_is_a_json_object_with_named_values()
     {
         await using var program = NotifierProcess.Start("Production", $"Redis:Configuration={fixture.Redis.Configuration}");
         await program.PrintsAsync("Try: ");
@@ -26,7 +26,7 @@ public sealed class LogFormatTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public async Task Whoever_configures_another_format_gets_it()
+    public async Task A_configured_log_format_replaces_the_default_one()
     {
         await using var program = NotifierProcess.Start(
             "Production", $"Redis:Configuration={fixture.Redis.Configuration}", "Logging:Console:FormatterName=simple", "Logging:Console:FormatterOptions:TimestampFormat=[HH] ");
@@ -36,7 +36,7 @@ public sealed class LogFormatTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public async Task The_first_line_tells_the_version_and_so_does_stats()
+    public async Task The_first_log_line_and_the_stats_show_the_same_version()
     {
         await using var program = NotifierProcess.Start("Development", $"Redis:Configuration={fixture.Redis.Configuration}");
         await program.PrintsAsync("Try: ");
@@ -47,7 +47,7 @@ public sealed class LogFormatTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public async Task A_level_is_changed_without_a_restart_by_editing_the_file()
+    public async Task A_log_level_changes_without_a_restart_when_the_settings_file_is_edited()
     {
         var file = Path.Combine(AppContext.BaseDirectory, "appsettings.Edited.json");
         await File.WriteAllTextAsync(file, "{}");

@@ -22,7 +22,7 @@ public sealed class LogRuleTests(RedisFixture fixture) : IClassFixture<RedisFixt
     [InlineData("Notifier.Tests.Support.LogCapture:LogLevel:Default")]
     [InlineData("Notifier.Tests.Support.LogCapture:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics*")]
     [InlineData("Notifier.Tests.Support.LogCapture:LogLevel:Microsoft.AspNetCore.Server.Kestrel.BadRequests")]
-    public async Task No_rule_has_requests_logged_neither_one_of_the_start_nor_one_of_a_reload(string rule)
+    public async Task No_log_rule_enables_the_logging_of_requests_at_start_or_after_a_reload(string rule)
     {
         await using var started = await NotifierApp.StartAsync(Redis.Configuration, settings: $"Logging:{rule}=Trace");
         await using var reloaded = await NotifierApp.StartAsync(Redis.Configuration);
@@ -40,7 +40,7 @@ public sealed class LogRuleTests(RedisFixture fixture) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task Stricter_rules_and_the_faults_of_the_server_itself_stay_as_they_are_configured()
+    public async Task Other_log_rules_for_the_web_server_apply_as_configured()
     {
         await using var ordinary = await NotifierApp.StartAsync(Redis.Configuration);
         await using var silent = await NotifierApp.StartAsync(Redis.Configuration, settings: "Logging:LogLevel:Microsoft=None");

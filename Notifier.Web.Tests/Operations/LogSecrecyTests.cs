@@ -75,7 +75,7 @@ public sealed class LogSecrecyTests : IDisposable
     }
 
     [Fact]
-    public async Task So_it_is_with_the_embedded_redis()
+    public async Task No_payload_is_in_the_log_of_the_embedded_redis_at_any_level()
     {
         var port = FreePort.Next();
         await using var program = NotifierProcess.Start(

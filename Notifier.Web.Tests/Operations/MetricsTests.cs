@@ -14,7 +14,7 @@ public sealed partial class MetricsTests
     private const string Key = "the operator's key of the tests";
 
     [Fact]
-    public async Task What_happens_on_the_way_from_redis_to_a_browser_is_counted()
+    public async Task Messages_deliveries_and_connections_are_counted_on_the_way_from_redis_to_a_browser()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var program = await StartAsync(redis);
@@ -59,7 +59,7 @@ public sealed partial class MetricsTests
     }
 
     [Fact]
-    public async Task A_node_that_is_full_counts_whom_it_refuses_and_a_lost_redis_is_a_state_a_reconnect_and_a_gap()
+    public async Task A_full_node_counts_rejected_handshakes_and_a_lost_redis_counts_as_a_reconnect_and_a_gap()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var program = await StartAsync(redis, "Limits:Connections=1");
@@ -79,7 +79,7 @@ public sealed partial class MetricsTests
     }
 
     [Fact]
-    public async Task The_dashboard_uses_only_metrics_that_there_are()
+    public async Task The_dashboard_uses_only_metrics_that_exist()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var program = await StartAsync(redis);
@@ -98,7 +98,7 @@ public sealed partial class MetricsTests
     }
 
     [Fact]
-    public async Task The_page_for_operators_lists_the_metrics_that_there_are_and_no_others()
+    public async Task The_operations_page_lists_all_existing_metrics_and_no_others()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var program = await StartAsync(redis);
@@ -127,7 +127,7 @@ public sealed partial class MetricsTests
     [Theory]
     [InlineData("/metrics")]
     [InlineData("/stats")]
-    public async Task In_production_only_an_operator_sees_it_by_key_or_by_port(string path)
+    public async Task Metrics_and_stats_require_the_key_or_the_port_of_an_operator_in_production(string path)
     {
         await using var redis = await RedisServer.StartAsync();
         var port = FreePort.Next();
@@ -147,7 +147,7 @@ public sealed partial class MetricsTests
     [Theory]
     [InlineData("/metrics")]
     [InlineData("/stats")]
-    public async Task In_development_it_is_open_to_this_machine_but_not_to_what_is_relayed_or_to_a_page_with_another_name(string path)
+    public async Task Metrics_and_stats_are_open_in_development_only_to_direct_requests_with_a_local_host_name(string path)
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);

@@ -15,7 +15,7 @@ public sealed partial class RehearsalTests
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     [Fact]
-    public async Task Each_command_does_what_the_page_says_and_no_order_is_lost()
+    public async Task Each_command_of_the_rehearsal_page_succeeds_and_no_order_is_lost()
     {
         var folder = Directory.CreateTempSubdirectory("notifier-rehearsal-").FullName;
         try

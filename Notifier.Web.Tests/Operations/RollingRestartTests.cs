@@ -17,7 +17,7 @@ public sealed class RollingRestartTests(RedisFixture fixture, ITestOutputHelper 
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(4);
 
     [Fact]
-    public async Task Each_node_in_turn_goes_away_and_its_clients_come_back_without_a_storm()
+    public async Task A_rolling_restart_moves_all_clients_without_a_storm_of_reconnects()
     {
         await using var old = await StartAsync();
         await using var other = await StartAsync();

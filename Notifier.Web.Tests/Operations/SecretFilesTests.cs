@@ -13,7 +13,7 @@ public sealed class SecretFilesTests : IDisposable
     public void Dispose() => folder.Delete(recursive: true);
 
     [Fact]
-    public async Task A_connection_string_in_a_file_is_used_without_its_line_end_and_never_printed()
+    public async Task A_connection_string_from_a_file_is_used_without_its_line_end_and_is_never_printed()
     {
         const string password = "s3cret-of-the-file";
         await using var redis = await RedisServer.CreateAsync("--requirepass", password);
@@ -33,7 +33,7 @@ public sealed class SecretFilesTests : IDisposable
     [InlineData("/tmp", "is a directory.")]
     [InlineData("/dev/null", "is empty.")]
     [InlineData("/dev/zero", "has more than 65536 bytes, too many for a secret.")]
-    public async Task A_file_that_cannot_be_used_stops_it_and_the_message_names_key_and_path(string path, string what)
+    public async Task An_unusable_secret_file_stops_the_start_with_a_message_that_names_key_and_path(string path, string what)
     {
         var message = await StartupRefusalTests.RefusedAsync("Production", $"Redis:ConfigurationFile={path}");
 
@@ -43,7 +43,7 @@ public sealed class SecretFilesTests : IDisposable
     [Theory]
     [InlineData(" \n\t\n", "is empty.")]
     [InlineData("\u00ff\u00fe\u00e9", "is not text in UTF-8.")]
-    public async Task So_does_one_with_no_secret_in_it(string latin1, string what)
+    public async Task A_secret_file_that_is_empty_or_not_utf8_stops_the_start(string latin1, string what)
     {
         var path = Write(latin1);
 
@@ -53,7 +53,7 @@ public sealed class SecretFilesTests : IDisposable
     }
 
     [Fact]
-    public async Task The_largest_file_is_read_and_one_byte_more_is_too_large()
+    public async Task A_secret_file_of_64_kib_is_read_and_a_larger_one_is_rejected()
     {
         var largest = Write(new string('x', 64 * 1024));
         var larger = Write(new string('x', 64 * 1024 + 1));
@@ -65,7 +65,7 @@ public sealed class SecretFilesTests : IDisposable
     }
 
     [Fact]
-    public async Task A_value_and_a_file_for_the_same_key_stop_it_and_neither_is_shown()
+    public async Task A_value_and_a_file_for_the_same_key_stop_the_start_and_neither_secret_is_shown()
     {
         var path = Write("127.0.0.1:1,password=in-the-file");
 

@@ -23,7 +23,7 @@ public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output
     [InlineData(Listen.Plain, 0)]
     [InlineData(Listen.Plain, 10)]
     [InlineData(Listen.Tls, 10)]
-    public async Task On_sigterm_every_client_is_told_when_to_come_back_and_the_process_ends(Listen listen, int stalled)
+    public async Task Every_client_is_closed_on_sigterm_with_a_retry_delay_and_the_process_ends(Listen listen, int stalled)
     {
         var channel = $"sigterm.{listen}.{stalled}";
         await using var server = await ServerProcess.StartAsync(Redis.Configuration, listen, LargeLog);
@@ -56,7 +56,7 @@ public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output
     }
 
     [Fact]
-    public async Task So_are_clients_over_http2()
+    public async Task Every_http2_client_is_closed_on_sigterm_and_the_process_ends()
     {
         await using var server = await ServerProcess.StartAsync(Redis.Configuration, Listen.Tls, LargeLog);
         using var http2 = new Http2Client();
@@ -87,7 +87,7 @@ public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output
     [Theory]
     [InlineData("")]
     [InlineData(",serviceName=nobody")]
-    public async Task It_ends_at_once_where_redis_never_came(string option)
+    public async Task The_process_ends_at_once_on_sigterm_when_redis_was_never_available(string option)
     {
         await using var server = await ServerProcess.StartAsync(
             $"127.0.0.1:{FreePort.Next()}{option}", Listen.Plain, "environment=Production", "Access:ApiKeys:0:Name=shop", "Access:ApiKeys:0:Secret=a-secret-of-the-shop");

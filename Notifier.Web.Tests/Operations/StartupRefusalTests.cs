@@ -10,7 +10,7 @@ namespace Notifier.Tests.Operations;
 public sealed class StartupRefusalTests
 {
     [Fact]
-    public async Task Production_without_a_redis_stops_and_names_the_key()
+    public async Task Production_without_a_redis_does_not_start_and_the_message_names_the_key()
     {
         var message = await RefusedAsync("Production");
 
@@ -53,7 +53,7 @@ public sealed class StartupRefusalTests
     [InlineData("Access:Callback:Url=/notifier", "Access:Callback:Url", "https://app.example.com/notifier")]
     [InlineData("Access:Callback:Timeout=00:01:00", "Access:Callback:Timeout", "00:01:00", "00:00:30 is allowed")]
     [InlineData("Redis:Configuration=localhost:6379,syncTimeout=abc", "Redis:Configuration", "syncTimeout", "requires an integer value")]
-    public async Task A_bad_value_stops_it_with_the_key_the_value_and_what_is_allowed(string setting, params string[] told)
+    public async Task An_invalid_setting_stops_the_start_with_its_key_its_value_and_what_is_allowed(string setting, params string[] told)
     {
         var message = await RefusedAsync("Development", setting);
 
@@ -65,7 +65,7 @@ public sealed class StartupRefusalTests
     [InlineData("Access:Callback:Url=https://app.example/notifier", "*")]
     [InlineData("Access:Callback:Url=https://app.example/notifier", "null")]
     [InlineData("Access:Tokens:Cookie=notifier", "*")]
-    public async Task Cookies_without_a_check_of_origins_stop_it(string setting, string origin)
+    public async Task Cookies_without_an_origin_check_stop_the_start(string setting, string origin)
     {
         var message = await RefusedAsync(
             "Production", setting, "Access:Tokens:Secret=the secret of the tests, long enough", $"Access:AllowedOrigins:0={origin}");
@@ -74,7 +74,7 @@ public sealed class StartupRefusalTests
     }
 
     [Fact]
-    public async Task Bad_values_in_several_places_are_all_told_at_once()
+    public async Task Invalid_settings_in_several_places_are_reported_together()
     {
         var message = await RefusedAsync("Development", "Redis:EmbeddedPort=0", "Limits:NameBytes=0", "Limits:PatternStars=99");
 
@@ -83,7 +83,7 @@ public sealed class StartupRefusalTests
     }
 
     [Fact]
-    public async Task A_port_for_the_embedded_redis_that_something_else_has_taken_stops_it()
+    public async Task An_embedded_redis_port_that_another_program_uses_stops_the_start()
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
@@ -97,7 +97,7 @@ public sealed class StartupRefusalTests
     }
 
     [Fact]
-    public async Task A_redis_with_a_password_at_the_embedded_port_stops_it()
+    public async Task A_redis_that_requires_a_password_at_the_embedded_port_stops_the_start()
     {
         await using var redis = await RedisServer.CreateAsync("--requirepass", "opensesame");
         await redis.StartHostAsync("opensesame");
@@ -108,7 +108,7 @@ public sealed class StartupRefusalTests
     }
 
     [Fact]
-    public async Task An_address_that_is_taken_stops_it()
+    public async Task An_address_that_is_in_use_stops_the_start()
     {
         await using var redis = await RedisServer.StartAsync();
         using var taken = new TcpListener(IPAddress.Loopback, 0);

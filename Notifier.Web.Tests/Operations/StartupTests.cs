@@ -22,7 +22,7 @@ public sealed class StartupTests
     }
 
     [Fact]
-    public async Task The_embedded_redis_starts_and_ends_with_the_process_and_says_nothing()
+    public async Task The_embedded_redis_starts_and_ends_with_the_process_and_logs_nothing()
     {
         await using var program = NotifierProcess.Start("Development", $"Redis:EmbeddedPort={FreePort.Next()}");
         await program.PrintsAsync("Try: ");
@@ -33,7 +33,7 @@ public sealed class StartupTests
     }
 
     [Fact]
-    public async Task A_password_is_never_printed_whatever_happens()
+    public async Task A_redis_password_is_never_printed_even_if_the_connection_fails()
     {
         const string password = "s3cret";
         await using var redis = await RedisServer.CreateAsync("--requirepass", password);
@@ -64,7 +64,7 @@ public sealed class StartupTests
     [InlineData("--http_ports=1234", null)]
     [InlineData("--https_ports=1234", null)]
     [InlineData("--Kestrel:Endpoints:Http:Url=http://localhost:1234", null)]
-    public void A_configured_address_wins_over_the_default_one(string setting, string? address) =>
+    public void A_configured_address_replaces_the_default_one(string setting, string? address) =>
         Address("--environment=Production", setting).Should().Be(address);
 
     private static string? Address(params string[] arguments)

@@ -12,7 +12,7 @@ public sealed class StartupWarningsTests
     private const string Durable = "History:Durable:Channels:0=orders.*";
 
     [Fact]
-    public async Task A_redis_that_writes_nothing_to_disk_under_durable_history_and_has_a_small_buffer_is_told_of_with_the_remedy()
+    public async Task A_redis_without_persistence_and_with_a_small_buffer_is_reported_with_the_commands_that_fix_it()
     {
         await using var redis = await RedisServer.StartAsync("--save", "", "--client-output-buffer-limit", "pubsub 1000000 500000 60");
         await using var app = await StartAsync(redis, Durable);
@@ -28,7 +28,7 @@ public sealed class StartupWarningsTests
     }
 
     [Fact]
-    public async Task A_redis_as_it_comes_is_not_told_of_nor_one_that_keeps_config_to_itself()
+    public async Task A_default_redis_and_one_that_forbids_config_cause_no_warning()
     {
         await using var redis = await RedisServer.StartAsync("--save", "3600 1");
         await using var app = await StartAsync(redis, Durable);
@@ -40,7 +40,7 @@ public sealed class StartupWarningsTests
     }
 
     [Fact]
-    public async Task Larger_payloads_need_a_larger_buffer()
+    public async Task A_larger_payload_limit_causes_a_warning_that_recommends_a_larger_buffer()
     {
         await using var redis = await RedisServer.StartAsync("--save", "3600 1");
         await using var app = await StartAsync(redis, "Limits:PayloadBytes=1048576");
@@ -49,7 +49,7 @@ public sealed class StartupWarningsTests
     }
 
     [Fact]
-    public async Task Fewer_open_files_than_connections_are_told_of_with_the_number_that_is_needed()
+    public async Task A_file_limit_below_the_connection_limit_is_reported_with_the_required_number()
     {
         await using var redis = await RedisServer.StartAsync();
         var files = OpenFiles.Limit ?? long.MaxValue;
@@ -67,10 +67,10 @@ public sealed class StartupWarningsTests
     [InlineData("Limit   Soft Limit  Hard Limit  Units\nMax open files            1024                 524288               files     \n", 1024L)]
     [InlineData("Max open files            unlimited            unlimited            files     \n", null)]
     [InlineData("", null)]
-    public void The_soft_limit_is_the_one_in_force(string limits, long? files) => OpenFiles.Parse(limits).Should().Be(files);
+    public void The_limit_of_open_files_is_the_soft_limit(string limits, long? files) => OpenFiles.Parse(limits).Should().Be(files);
 
     [Fact]
-    public async Task The_embedded_redis_in_production_is_told_of()
+    public async Task The_embedded_redis_causes_a_warning_in_production()
     {
         await using var app = await NotifierApp.StartAsync("", settings: ["environment=Production", "Redis:Embedded=true", $"Redis:EmbeddedPort={FreePort.Next()}"]);
 
@@ -78,7 +78,7 @@ public sealed class StartupWarningsTests
     }
 
     [Fact]
-    public async Task A_proxy_that_is_not_known_is_told_of_once_and_one_that_is_known_never()
+    public async Task An_unknown_proxy_is_reported_once_and_a_known_proxy_is_not_reported()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await StartAsync(redis);
@@ -94,7 +94,7 @@ public sealed class StartupWarningsTests
     }
 
     [Fact]
-    public async Task In_development_nothing_of_this_is_said()
+    public async Task Warnings_about_redis_are_not_logged_in_development()
     {
         await using var redis = await RedisServer.StartAsync("--save", "", "--client-output-buffer-limit", "pubsub 1000000 500000 60");
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: [Durable]);

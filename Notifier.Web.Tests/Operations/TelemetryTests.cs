@@ -12,7 +12,7 @@ public sealed class TelemetryTests(RedisFixture fixture) : IClassFixture<RedisFi
     private const string Parent = "b7ad6b7169203331";
 
     [Fact]
-    public async Task Metrics_and_the_spans_of_publish_and_handshake_go_to_the_collector_below_the_callers_trace()
+    public async Task Metrics_and_spans_are_exported_to_the_collector_within_the_trace_of_the_caller()
     {
         await using var collector = await Collector.StartAsync();
         await using var program = NotifierProcess.Start("Development", [$"Redis:Configuration={fixture.Redis.Configuration}", .. collector.Settings]);
@@ -36,7 +36,7 @@ public sealed class TelemetryTests(RedisFixture fixture) : IClassFixture<RedisFi
     }
 
     [Fact]
-    public async Task Without_an_endpoint_nothing_is_sent_anywhere_and_a_traceparent_disturbs_nothing()
+    public async Task No_telemetry_is_exported_without_an_endpoint_and_an_invalid_traceparent_is_ignored()
     {
         await using var collector = await Collector.StartAsync();
         await using var program = NotifierProcess.Start("Development", $"Redis:Configuration={fixture.Redis.Configuration}", "OTEL_METRIC_EXPORT_INTERVAL=200");

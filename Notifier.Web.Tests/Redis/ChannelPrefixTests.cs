@@ -9,7 +9,7 @@ public sealed class ChannelPrefixTests
     [Theory]
     [InlineData("laravel_database_")]
     [InlineData("a*b?[c]^-\\é:")]
-    public async Task Names_are_prefixed_towards_redis_and_what_is_outside_the_prefix_does_not_arrive(string prefix)
+    public async Task Names_are_prefixed_in_redis_and_channels_outside_the_prefix_are_not_delivered(string prefix)
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: $"Redis:ChannelPrefix={prefix}");

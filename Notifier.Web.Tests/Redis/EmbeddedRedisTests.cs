@@ -28,7 +28,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_publish_reaches_channels_and_patterns_once_each_and_in_order()
+    public async Task Messages_reach_channels_and_patterns_of_the_embedded_redis_once_each_and_in_order()
     {
         await using var channel = await RawWebSocket.SubscribeAsync(app, "busy.a");
         await using var pattern = await RawWebSocket.SubscribeAsync(app, "busy.*");
@@ -54,7 +54,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
 
     /// <summary>In Garnet a star matches the empty channel, in Redis none does; who was granted a pattern was granted what Redis matches.</summary>
     [Fact]
-    public async Task What_is_delivered_for_a_pattern_that_does_not_match_it_by_the_rules_of_redis_does_not_reach_a_browser()
+    public async Task A_message_for_a_pattern_that_does_not_match_by_the_rules_of_redis_is_not_delivered()
     {
         await using var client = await RawWebSocket.SubscribeAsync(app, "*");
         await Eventually.IsAsync(async () => await PublishAsync("second.lock", "") == 1, "it is subscribed");
@@ -68,7 +68,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Sockets_share_a_subscription_and_names_leave_and_come_back()
+    public async Task Clients_share_a_subscription_that_is_unsubscribed_and_subscribed_again()
     {
         for (var access = 0; access < 3; access++)
         {
@@ -92,7 +92,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_log_begins_with_the_redis_the_page_and_a_command_to_try_and_the_embedded_redis_says_nothing()
+    public async Task The_log_shows_the_redis_the_page_and_a_command_to_try_and_the_embedded_redis_logs_nothing()
     {
         await using var client = await RawWebSocket.SubscribeAsync(app, "*");
         await Eventually.IsAsync(async () => await PublishAsync("quiet", "") == 1, "it is subscribed");

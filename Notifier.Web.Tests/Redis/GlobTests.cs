@@ -29,7 +29,7 @@ public sealed class GlobTests
     private static readonly byte[][] Bytes = [[0xC3], [0xA9], [0xC3, 0xA9, 0xA9], [0xFF], [0x80, 0x61], [0xE6, 0x97], [0x61, 0xFF], [0x7F], [0x00, 0xFF]];
 
     [Fact]
-    public async Task Every_form_of_a_pattern_reaches_whom_redis_says()
+    public async Task Every_form_of_pattern_receives_exactly_the_channels_that_redis_matches()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);

@@ -17,7 +17,7 @@ public sealed class ProbeTests(ITestOutputHelper output)
 
     /// <summary>After half an hour of faults a node let go of no name, and heard every message: it must have held Redis for away.</summary>
     [Fact]
-    public async Task Who_hears_redis_says_that_it_is_back_whatever_event_was_missed()
+    public async Task A_node_that_receives_its_probe_is_ready_again_even_if_an_event_was_missed()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -31,7 +31,7 @@ public sealed class ProbeTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_deaf_connection_is_found_and_replaced_and_nobody_loses_a_name_or_hears_anything_twice()
+    public async Task A_connection_that_receives_nothing_is_replaced_with_a_gap_and_no_message_is_delivered_twice()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var proxy = new RedisProxy(redis.Port);
@@ -76,7 +76,7 @@ public sealed class ProbeTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task While_every_new_connection_is_deaf_too_they_are_replaced_less_and_less_often()
+    public async Task Connections_that_receive_nothing_are_replaced_at_increasing_intervals()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var proxy = new RedisProxy(redis.Port);
@@ -95,7 +95,7 @@ public sealed class ProbeTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Where_the_acl_does_not_allow_the_probe_that_is_said_once_and_the_node_is_ready()
+    public async Task A_probe_that_the_acl_forbids_is_reported_once_and_the_node_is_ready()
     {
         await using var redis = await RestrictedRedis.StartAsync("&news.*");
         await using var app = await RestrictedRedis.ConnectAsync(redis);

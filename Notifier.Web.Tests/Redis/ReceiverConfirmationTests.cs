@@ -24,7 +24,7 @@ public sealed class ReceiverConfirmationTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task Messages_after_the_name_was_unsubscribed_are_ignored_until_a_new_confirmation_which_is_a_gap()
+    public async Task Messages_after_an_unsubscribe_are_ignored_until_a_new_confirmation_which_causes_a_gap()
     {
         var news = Attach(Name.Channel("news"));
         var connection = Connect();
@@ -58,7 +58,7 @@ public sealed class ReceiverConfirmationTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task A_name_that_is_subscribed_anew_in_the_middle_of_a_read_gets_its_messages()
+    public async Task A_name_that_is_subscribed_again_in_the_middle_of_a_read_receives_its_messages()
     {
         var before = new SubscribedName(Resp.Text("news"), isPattern: false);
         before.Attach(new RecordingSink(Name.Channel("news"), Calls));
@@ -83,7 +83,7 @@ public sealed class ReceiverConfirmationTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task The_library_gets_the_confirmation_when_the_name_is_confirmed_already()
+    public async Task The_library_receives_a_confirmation_after_the_name_counts_as_confirmed()
     {
         var name = new SubscribedName(Resp.Text("news"), isPattern: false);
         Names.Add(name);
@@ -102,7 +102,7 @@ public sealed class ReceiverConfirmationTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task A_second_connection_changes_nothing_while_the_first_lives()
+    public async Task A_second_connection_changes_nothing_while_the_first_is_alive()
     {
         var news = Attach(Name.Channel("news"));
         var first = Connect();

@@ -10,7 +10,7 @@ namespace Notifier.Tests.Redis;
 public sealed class ReceiverEndTests : RedisReceiverTest
 {
     [Fact]
-    public async Task A_connection_that_ends_is_closed_once_and_counts_no_more()
+    public async Task A_connection_that_ends_is_closed_once_and_is_no_longer_alive()
     {
         var news = Attach(Name.Channel("news"));
         var connection = Connect();
@@ -31,7 +31,7 @@ public sealed class ReceiverEndTests : RedisReceiverTest
     [InlineData(typeof(IOException), true)]
     [InlineData(typeof(ObjectDisposedException), true)]
     [InlineData(typeof(InvalidOperationException), false)]
-    public async Task A_connection_that_fails_delivers_what_has_come_and_is_closed(Type kind, bool isUsual)
+    public async Task A_connection_that_fails_delivers_the_messages_that_it_received_and_is_closed(Type kind, bool isUsual)
     {
         var error = kind == typeof(ObjectDisposedException) ? new ObjectDisposedException("socket") : (Exception)Activator.CreateInstance(kind)!;
         var news = Attach(Name.Channel("news"));
@@ -47,7 +47,7 @@ public sealed class ReceiverEndTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task A_library_that_wants_no_more_ends_the_connection_after_what_was_read_is_broadcast()
+    public async Task A_connection_that_the_library_gives_up_ends_after_its_messages_are_broadcast()
     {
         var news = Attach(Name.Channel("news"));
         var connection = Connect();
@@ -62,7 +62,7 @@ public sealed class ReceiverEndTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task Bytes_that_are_not_RESP_end_the_connection_after_the_messages_before_them_are_broadcast()
+    public async Task Invalid_resp_ends_the_connection_after_the_messages_before_it_are_broadcast()
     {
         var news = Attach(Name.Channel("news"));
         var connection = Connect();

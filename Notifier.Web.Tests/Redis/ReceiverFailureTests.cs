@@ -9,7 +9,7 @@ namespace Notifier.Tests.Redis;
 public sealed class ReceiverFailureTests : RedisReceiverTest
 {
     [Fact]
-    public async Task A_delivery_that_fails_is_a_gap_and_other_names_and_later_messages_are_delivered()
+    public async Task A_delivery_that_fails_causes_a_gap_and_other_names_and_later_messages_are_delivered()
     {
         var a = Attach(Name.Channel("a"));
         var b = Attach(Name.Channel("b"));
@@ -31,7 +31,7 @@ public sealed class ReceiverFailureTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task A_gap_that_fails_as_well_does_not_end_the_connection()
+    public async Task A_gap_that_fails_after_a_failed_delivery_does_not_end_the_connection()
     {
         var a = Attach(Name.Channel("a"));
         var b = Attach(Name.Channel("b"));

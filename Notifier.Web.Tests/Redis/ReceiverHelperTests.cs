@@ -10,7 +10,7 @@ namespace Notifier.Tests.Redis;
 public sealed class ReceiverHelperTests : RedisReceiverTest
 {
     [Fact]
-    public async Task Helpers_broadcast_names_beside_the_reader_and_each_name_by_one_thread_at_a_time()
+    public async Task Helper_threads_broadcast_beside_the_reader_and_only_one_thread_at_a_time_broadcasts_a_name()
     {
         const int count = 64;
         Helpers = new DeliveryHelpers(4);

@@ -9,7 +9,7 @@ namespace Notifier.Tests.Redis;
 public sealed class ReceiverModelTests : RedisReceiverTest
 {
     [Fact]
-    public async Task Every_connection_gets_each_name_in_order_and_whole_while_others_come_and_go()
+    public async Task Every_connection_receives_all_messages_in_order_while_others_join_and_leave()
     {
         for (var seed = 300; seed < 302; seed++)
         {

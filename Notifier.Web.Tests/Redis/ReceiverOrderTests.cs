@@ -46,7 +46,7 @@ public sealed class ReceiverOrderTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task What_a_broadcast_leaves_is_broadcast_after_another_read()
+    public async Task Messages_that_a_broadcast_leaves_are_broadcast_after_the_next_read()
     {
         var a = Attach(Name.Channel("a"));
         Attach(Name.Channel("b"));

@@ -8,7 +8,7 @@ namespace Notifier.Tests.Redis;
 public sealed class ReceiverPollTests : RedisReceiverTest
 {
     [Fact]
-    public async Task What_comes_during_a_broadcast_to_many_is_delivered_before_it_ends()
+    public async Task Messages_received_during_a_large_broadcast_are_delivered_before_it_ends()
     {
         var a = Attach(Name.Channel("a"));
         var b = Attach(Name.Channel("b"));
@@ -40,7 +40,7 @@ public sealed class ReceiverPollTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task All_that_has_come_during_a_broadcast_is_read_at_once()
+    public async Task All_messages_received_during_a_broadcast_are_read_at_once()
     {
         var a = Attach(Name.Channel("a"));
         var b = Attach(Name.Channel("b"));
@@ -62,7 +62,7 @@ public sealed class ReceiverPollTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task Bytes_that_are_not_RESP_read_during_a_broadcast_do_not_end_it()
+    public async Task Invalid_resp_read_during_a_broadcast_does_not_end_the_broadcast()
     {
         var a = Attach(Name.Channel("a"));
         var b = Attach(Name.Channel("b"));
@@ -83,7 +83,7 @@ public sealed class ReceiverPollTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task After_a_long_broadcast_it_waits_for_as_many_bytes_as_answers_to_it_would_have()
+    public async Task The_receiver_waits_after_a_long_broadcast_for_as_many_bytes_as_its_answers_would_have()
     {
         var news = Attach(Name.Channel("news"));
         news.Took = TimeSpan.FromMilliseconds(5);
@@ -97,7 +97,7 @@ public sealed class ReceiverPollTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task It_does_not_wait_after_a_short_broadcast_nor_after_one_message()
+    public async Task The_receiver_does_not_wait_after_a_short_broadcast_or_a_single_message()
     {
         var news = Attach(Name.Channel("news"));
         var single = Attach(Name.Channel("single"));
@@ -112,7 +112,7 @@ public sealed class ReceiverPollTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task It_does_not_wait_for_answers_that_have_come_during_a_later_broadcast()
+    public async Task The_receiver_does_not_wait_for_answers_that_arrived_during_a_later_broadcast()
     {
         var a = Attach(Name.Channel("a"));
         var b = Attach(Name.Channel("b"));
@@ -135,7 +135,7 @@ public sealed class ReceiverPollTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task It_does_not_wait_where_messages_come_seldom()
+    public async Task The_receiver_does_not_wait_when_messages_are_rare()
     {
         var news = Attach(Name.Channel("news"));
         news.Took = TimeSpan.FromMilliseconds(6);

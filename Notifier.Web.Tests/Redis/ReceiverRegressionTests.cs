@@ -12,7 +12,7 @@ namespace Notifier.Tests.Redis;
 public sealed class ReceiverRegressionTests : RedisReceiverTest
 {
     [Fact]
-    public async Task Replies_behind_the_last_message_of_a_read_reach_the_library_though_its_delivery_is_stuck()
+    public async Task Replies_after_the_last_message_of_a_read_reach_the_library_although_its_delivery_is_stuck()
     {
         using var stuck = new StuckDelivery();
         var a = Attach(Name.Channel("a"));
@@ -30,7 +30,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task Replies_before_a_confirmation_reach_the_library_though_a_delivery_before_them_is_stuck()
+    public async Task Replies_before_a_confirmation_reach_the_library_although_an_earlier_delivery_is_stuck()
     {
         using var stuck = new StuckDelivery();
         var a = Attach(Name.Channel("a"));
@@ -49,7 +49,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task Replies_before_a_confirmation_reach_the_library_though_the_gap_is_stuck()
+    public async Task Replies_before_a_confirmation_reach_the_library_although_its_gap_is_stuck()
     {
         using var stuck = new StuckDelivery();
         var a = Attach(Name.Channel("a"));
@@ -67,7 +67,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task Messages_behind_a_gap_that_is_stuck_are_skipped_and_are_a_gap_after_it()
+    public async Task Messages_after_a_stuck_gap_are_skipped_and_become_a_gap()
     {
         using var stuck = new StuckDelivery();
         var a = Attach(Name.Channel("a"));
@@ -86,7 +86,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task Messages_of_a_name_whose_delivery_is_stuck_are_skipped_and_are_a_gap_after_it()
+    public async Task Messages_of_a_name_whose_delivery_is_stuck_are_skipped_and_become_a_gap()
     {
         using var stuck = new StuckDelivery();
         var a = Attach(Name.Channel("a"));
@@ -107,7 +107,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task One_name_whose_delivery_is_stuck_does_not_make_the_node_deaf()
+    public async Task A_name_whose_delivery_stays_stuck_does_not_stop_the_delivery_of_other_names()
     {
         using var goOn = new ManualResetEventSlim();
         var a = Attach(Name.Channel("a"));
@@ -143,7 +143,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task Messages_of_the_first_connection_come_before_the_gap_of_the_second()
+    public async Task Messages_of_the_first_connection_are_delivered_before_the_gap_of_the_second()
     {
         var name = new SubscribedName(Resp.Text("a"), isPattern: false);
         Names.Add(name);
@@ -198,7 +198,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task Messages_around_a_reply_that_makes_the_library_fail_are_delivered()
+    public async Task Messages_before_and_after_a_reply_that_makes_the_library_fail_are_delivered()
     {
         var a = Attach(Name.Channel("a"));
         var connection = Connect();
@@ -216,7 +216,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task A_metrics_listener_that_fails_does_not_end_the_connection_nor_make_the_name_deaf()
+    public async Task A_metrics_listener_that_fails_does_not_end_the_connection_or_stop_the_name()
     {
         var failures = 0;
         var transport = new ScriptedTransport();

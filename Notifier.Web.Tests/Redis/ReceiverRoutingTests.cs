@@ -15,7 +15,7 @@ public sealed class ReceiverRoutingTests : RedisReceiverTest
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task Messages_reach_their_sinks_and_every_other_byte_the_library_in_one_read(int seed)
+    public async Task Messages_reach_their_sinks_and_all_other_bytes_reach_the_library_in_one_read(int seed)
     {
         var traffic = new RespTraffic(seed);
 
@@ -25,7 +25,7 @@ public sealed class ReceiverRoutingTests : RedisReceiverTest
     [Theory]
     [InlineData(11)]
     [InlineData(12)]
-    public async Task Messages_reach_their_sinks_and_every_other_byte_the_library_a_byte_at_a_time(int seed)
+    public async Task Messages_reach_their_sinks_and_all_other_bytes_reach_the_library_byte_by_byte(int seed)
     {
         var traffic = new RespTraffic(seed, steps: 200);
 
@@ -33,7 +33,7 @@ public sealed class ReceiverRoutingTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task Messages_reach_their_sinks_and_every_other_byte_the_library_in_reads_of_random_sizes()
+    public async Task Messages_reach_their_sinks_and_all_other_bytes_reach_the_library_in_reads_of_random_sizes()
     {
         for (var seed = 100; seed < 112; seed++)
         {
@@ -62,7 +62,7 @@ public sealed class ReceiverRoutingTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task Ten_thousand_names_confirmed_in_one_read_get_a_message_each()
+    public async Task Ten_thousand_names_confirmed_in_one_read_receive_a_message_each()
     {
         const int count = 10_000;
         var sinks = Enumerable.Range(0, count).Select(n => Attach(Name.Channel($"name.{n}"))).ToArray();
@@ -79,7 +79,7 @@ public sealed class ReceiverRoutingTests : RedisReceiverTest
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Payloads_from_nothing_to_half_a_megabyte_arrive_whole(bool inOneRead)
+    public async Task Payloads_of_0_bytes_to_512_kib_arrive_whole(bool inOneRead)
     {
         var news = Attach(Name.Channel("news"));
         var all = Attach(Name.Pattern("*"));
@@ -109,7 +109,7 @@ public sealed class ReceiverRoutingTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task A_message_of_a_pattern_has_its_channel_and_one_of_a_channel_has_none()
+    public async Task A_message_for_a_pattern_carries_its_channel_and_a_message_for_a_channel_does_not()
     {
         var channel = Attach(Name.Channel("é"));
         var pattern = Attach(Name.Pattern("?"));

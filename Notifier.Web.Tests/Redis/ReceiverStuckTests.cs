@@ -11,7 +11,7 @@ namespace Notifier.Tests.Redis;
 public sealed class ReceiverStuckTests : RedisReceiverTest
 {
     [Fact]
-    public async Task A_stuck_broadcast_delays_its_own_name_alone()
+    public async Task A_stuck_broadcast_delays_only_its_own_name()
     {
         using var stuck = new StuckDelivery();
         var a = Attach(Name.Channel("a"));
@@ -45,7 +45,7 @@ public sealed class ReceiverStuckTests : RedisReceiverTest
 
     /// <summary>With real time: two to three seconds. The other thread reads before the line is logged.</summary>
     [Fact]
-    public async Task A_delivery_that_makes_no_progress_for_half_a_second_is_stuck()
+    public async Task A_delivery_without_progress_for_two_seconds_is_stuck_and_another_thread_takes_over()
     {
         using var stuck = new StuckDelivery();
         var a = Attach(Name.Channel("a"));
@@ -137,7 +137,7 @@ public sealed class ReceiverStuckTests : RedisReceiverTest
 
     /// <summary>The lock of the name stayed taken, and everything that came for it later was skipped.</summary>
     [Fact]
-    public async Task A_gap_that_fails_after_a_stuck_delivery_does_not_make_the_name_deaf()
+    public async Task A_gap_that_fails_after_a_stuck_delivery_does_not_stop_the_name()
     {
         using var stuck = new StuckDelivery();
         var a = Attach(Name.Channel("a"));
@@ -188,7 +188,7 @@ public sealed class ReceiverStuckTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task A_delivery_that_gets_stuck_in_the_middle_of_a_broadcast_delays_those_two_names_alone()
+    public async Task A_delivery_that_gets_stuck_in_the_middle_of_a_broadcast_delays_only_those_two_names()
     {
         using var stuck = new StuckDelivery();
         var a = Attach(Name.Channel("a"));
@@ -248,7 +248,7 @@ public sealed class ReceiverStuckTests : RedisReceiverTest
     }
 
     [Fact]
-    public async Task Fifteen_stuck_names_delay_no_other()
+    public async Task Fifteen_stuck_names_do_not_delay_another_name()
     {
         const int count = 15;
         using var stuck = new StuckDelivery();
@@ -281,7 +281,7 @@ public sealed class ReceiverStuckTests : RedisReceiverTest
 
     /// <summary>Each broadcast that is relieved runs on beside the thread that took over.</summary>
     [Fact]
-    public async Task Messages_come_once_and_in_order_however_often_another_thread_takes_over()
+    public async Task Messages_are_delivered_once_and_in_order_however_often_another_thread_takes_over()
     {
         for (var seed = 200; seed < 215; seed++)
         {

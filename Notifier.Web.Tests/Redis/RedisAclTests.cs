@@ -12,7 +12,7 @@ public sealed class RedisAclTests
     [InlineData("secrets")]
     [InlineData("secrets.*")]
     [InlineData("*")]
-    public async Task A_name_that_redis_refuses_closes_who_asked_and_nobody_else(string refused)
+    public async Task A_name_that_redis_rejects_closes_only_the_client_that_requested_it(string refused)
     {
         await using var redis = await RestrictedRedis.StartAsync("&news.*");
         await using var app = await RestrictedRedis.ConnectAsync(redis);
@@ -33,7 +33,7 @@ public sealed class RedisAclTests
     }
 
     [Fact]
-    public async Task A_refused_name_that_many_ask_for_again_and_again_closes_all_of_them_and_leaves_nothing()
+    public async Task A_rejected_name_closes_all_clients_that_request_it_repeatedly_and_leaves_nothing_behind()
     {
         await using var redis = await RestrictedRedis.StartAsync("&news.*");
         await using var app = await RestrictedRedis.ConnectAsync(redis);
@@ -51,7 +51,7 @@ public sealed class RedisAclTests
     }
 
     [Fact]
-    public async Task A_name_that_was_refused_works_once_redis_allows_it()
+    public async Task A_name_that_was_rejected_can_be_subscribed_once_redis_allows_it()
     {
         await using var redis = await RestrictedRedis.StartAsync("&news.*");
         await using var app = await RestrictedRedis.ConnectAsync(redis);
@@ -66,7 +66,7 @@ public sealed class RedisAclTests
     }
 
     [Fact]
-    public async Task A_name_that_redis_no_longer_allows_closes_who_held_it_and_nobody_else()
+    public async Task A_name_that_redis_no_longer_allows_closes_only_its_subscribers()
     {
         await using var redis = await RestrictedRedis.StartAsync("&news", "&weather");
         await using var app = await RestrictedRedis.ConnectAsync(redis);

@@ -13,7 +13,7 @@ namespace Notifier.Tests.Redis;
 public sealed class RedisClusterTests
 {
     [Fact]
-    public async Task What_is_published_over_http_arrives_in_order_whatever_node_it_goes_to_and_the_count_is_unknown()
+    public async Task Messages_published_over_http_on_a_cluster_arrive_in_order_and_their_receiver_count_is_unknown()
     {
         await using var cluster = await RedisCluster.StartAsync();
         await using var app = await Publishing.StartAsync(cluster.Configuration);
@@ -33,7 +33,7 @@ public sealed class RedisClusterTests
     }
 
     [Fact]
-    public async Task Each_name_is_on_one_server_from_the_start_on_and_after_that_server_is_killed()
+    public async Task Each_name_is_subscribed_on_one_cluster_server_at_first_and_after_that_server_is_killed()
     {
         await using var cluster = await RedisCluster.StartAsync(replicas: 1);
         await using var app = await NotifierApp.StartAsync(cluster.Configuration, settings: ["Redis:Linger=00:00:00"]);
@@ -81,7 +81,7 @@ public sealed class RedisClusterTests
     [InlineData("redis.example:6379,ssl=true", "redis.example")]
     [InlineData("redis.example:6379,ssl=true,sslHost=other.example", "other.example")]
     [InlineData("127.0.0.1:6379", null)]
-    public void The_server_that_is_listened_to_is_certified_by_the_host_of_the_connection_string_and_asked_for_no_others(string configuration, string? host)
+    public void The_subscription_server_of_a_cluster_is_verified_by_the_configured_host_and_is_the_only_endpoint(string configuration, string? host)
     {
         var options = SingleServerOptions.For(RedisConnectionString.Parse(configuration), new IPEndPoint(IPAddress.Parse("192.0.2.1"), 7000));
 
@@ -91,7 +91,7 @@ public sealed class RedisClusterTests
     }
 
     [Fact]
-    public async Task A_cluster_that_comes_later_than_the_names_has_each_on_one_server_too()
+    public async Task Each_name_is_subscribed_on_one_server_of_a_cluster_that_becomes_available_later()
     {
         await using var cluster = await RedisCluster.StartAsync();
         await cluster.FreezeAsync();

@@ -19,7 +19,7 @@ public sealed class RedisConnectionStringTests
     [InlineData("localhost,tunnel=s3cret", "does not know one of its options")]
     [InlineData("localhost:99999,password=s3cret", "a port is not a number")]
     [InlineData("localhost,password=s3cret,channelPrefix=app:", "use Redis:ChannelPrefix")]
-    public void What_is_wrong_is_told_without_the_password(string text, string told)
+    public void An_invalid_connection_string_is_explained_without_its_password(string text, string told)
     {
         var parse = () => RedisConnectionString.Parse(text);
 
@@ -35,11 +35,11 @@ public sealed class RedisConnectionStringTests
     [InlineData("cache,user=app,password=s3cret", "-h cache --user app --askpass ")]
     [InlineData("!/run/redis.sock", "-s /run/redis.sock ")]
     [InlineData("sentinel:26379,serviceName=main", null)]
-    public void The_command_to_try_reaches_the_same_redis_and_there_is_none_behind_sentinels(string text, string? arguments) =>
+    public void The_command_to_try_reaches_the_same_redis_and_is_omitted_for_sentinels(string text, string? arguments) =>
         RedisConnectionString.CliArguments(RedisConnectionString.Parse(text)).Should().Be(arguments);
 
     [Fact]
-    public void Timeouts_may_be_set_and_what_would_harm_may_not()
+    public void Timeouts_can_be_set_and_harmful_options_are_overridden()
     {
         var options = RedisConnectionString.Parse("localhost,asyncTimeout=123,abortConnect=true,configChannel=x,name=mine");
 

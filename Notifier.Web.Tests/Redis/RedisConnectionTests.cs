@@ -25,7 +25,7 @@ public sealed class RedisConnectionTests
     [Theory]
     [InlineData("normal", 0)]
     [InlineData("pubsub", 1)]
-    public async Task A_lost_connection_is_told_of_and_so_is_its_return_each_time(string type, int gapsEachTime)
+    public async Task A_lost_connection_and_its_recovery_are_logged_each_time(string type, int gapsEachTime)
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -45,7 +45,7 @@ public sealed class RedisConnectionTests
     }
 
     [Fact]
-    public async Task Redis_lost_before_anybody_asked_for_a_name_is_back_for_the_first_one()
+    public async Task The_first_subscribe_succeeds_after_redis_was_lost_and_has_restarted()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -62,7 +62,7 @@ public sealed class RedisConnectionTests
     }
 
     [Fact]
-    public async Task A_name_asked_for_while_redis_hangs_goes_live_when_it_wakes_delivers_once_and_leaves()
+    public async Task A_name_requested_while_redis_hangs_is_subscribed_when_redis_resumes_and_delivers_once()
     {
         await using var redis = await RedisServer.StartAsync("--enable-debug-command", "yes");
         await using var app = await NotifierApp.StartAsync(redis.Configuration + ",syncTimeout=300,asyncTimeout=300", settings: "Redis:Linger=00:00:00");

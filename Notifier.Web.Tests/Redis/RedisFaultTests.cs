@@ -11,7 +11,7 @@ namespace Notifier.Tests.Redis;
 public sealed class RedisFaultTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task Subscribers_that_redis_throws_out_again_and_again_are_back_at_once_and_know_of_each_gap()
+    public async Task A_subscriber_receives_a_gap_and_then_new_messages_each_time_redis_disconnects_the_node()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -29,7 +29,7 @@ public sealed class RedisFaultTests(ITestOutputHelper output)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_redis_that_pauses_loses_nothing(bool stopped)
+    public async Task A_redis_that_pauses_or_is_stopped_loses_no_message(bool stopped)
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -49,7 +49,7 @@ public sealed class RedisFaultTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_half_open_connection_is_noticed_by_its_silence_and_the_gap_is_told()
+    public async Task A_half_open_connection_to_redis_is_detected_and_subscribers_receive_a_gap()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var proxy = new RedisProxy(redis.Port);

@@ -12,7 +12,7 @@ public sealed class RedisPublisherTests
     private const string One = """[{"channel":"away.a","data":"1"},{"channel":"away.b","data":"2"}]""";
 
     [Fact]
-    public async Task While_redis_is_away_the_answer_is_503_at_once_and_nothing_is_published_when_it_is_back()
+    public async Task A_publish_while_redis_is_away_is_answered_with_503_at_once_and_is_not_sent_later()
     {
         // It writes down each command.
         await using var redis = await RedisServer.StartAsync("--slowlog-log-slower-than", "0", "--slowlog-max-len", "10000");
@@ -43,7 +43,7 @@ public sealed class RedisPublisherTests
     }
 
     [Fact]
-    public async Task While_redis_hangs_the_answer_is_503_within_the_time_out_and_says_that_it_may_have_been_published()
+    public async Task A_publish_while_redis_hangs_is_answered_with_503_which_states_that_it_may_have_been_published()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -69,7 +69,7 @@ public sealed class RedisPublisherTests
     }
 
     [Fact]
-    public async Task A_channel_that_the_acl_forbids_is_403_and_what_was_published_beside_it_is_told()
+    public async Task A_publish_that_the_acl_forbids_is_answered_with_403_and_the_number_of_published_messages()
     {
         await using var redis = await RestrictedRedis.StartAsync("&news.*");
         await using var app = await Publishing.StartAsync($"{redis.Configuration},user=app,password=opensesame");

@@ -11,7 +11,7 @@ namespace Notifier.Tests.Redis;
 public sealed class RedisRestartTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task Redis_killed_under_load_and_started_again_delivers_on_at_once_to_the_same_sockets_and_a_gap_is_counted()
+    public async Task Clients_stay_connected_and_receive_messages_again_after_redis_is_killed_under_load()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -44,7 +44,7 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Without_redis_the_process_starts_says_so_once_and_delivers_when_it_comes()
+    public async Task The_process_starts_without_redis_logs_that_once_and_delivers_when_redis_starts()
     {
         await using var redis = await RedisServer.CreateAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -64,7 +64,7 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_name_asked_for_while_redis_is_down_goes_live_when_it_is_back_and_delivers_each_message_once()
+    public async Task A_name_requested_while_redis_is_down_is_subscribed_later_and_delivers_each_message_once()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -120,7 +120,7 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Names_that_lose_their_last_subscriber_while_redis_is_away_are_not_left_behind_in_it()
+    public async Task Names_that_lose_their_last_subscriber_while_redis_is_away_are_not_left_in_redis()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: ["Redis:Linger=00:00:00", "Limits:NamesPerConnection=1000"]);

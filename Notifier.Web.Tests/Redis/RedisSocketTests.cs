@@ -35,7 +35,7 @@ public sealed class RedisSocketTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task It_waits_until_as_many_bytes_are_there_as_are_wanted()
+    public async Task The_socket_waits_until_the_requested_number_of_bytes_has_arrived()
     {
         peer.Send(new byte[10]);
         var waiting = Task.Run(() => socket.WaitFor(20, Long));
@@ -47,7 +47,7 @@ public sealed class RedisSocketTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public void It_waits_no_longer_than_it_may_and_a_single_byte_can_be_received_afterwards()
+    public void The_socket_stops_waiting_at_its_time_limit_and_a_single_byte_can_be_received_afterwards()
     {
         peer.Send(new byte[1]);
 
@@ -57,7 +57,7 @@ public sealed class RedisSocketTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task It_does_not_wait_past_the_end()
+    public async Task The_socket_stops_waiting_when_the_peer_ends_the_stream()
     {
         peer.Send(new byte[1]);
         var waiting = Task.Run(() => socket.WaitFor(20, Long));
@@ -69,7 +69,7 @@ public sealed class RedisSocketTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public void It_does_not_wait_when_it_was_closed()
+    public void The_socket_does_not_wait_after_it_was_closed()
     {
         socket.Close();
 

@@ -17,7 +17,7 @@ namespace Notifier.Tests.Redis;
 public sealed class RedisSubscriptionTests
 {
     [Fact]
-    public async Task A_name_that_is_subscribed_again_while_it_leaves_is_never_deaf()
+    public async Task A_name_that_is_subscribed_again_while_it_is_unsubscribed_always_delivers()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -55,7 +55,7 @@ public sealed class RedisSubscriptionTests
     [InlineData("order.a", null)]
     [InlineData("order.*", null)]
     [InlineData("order.b", "order.*")]
-    public async Task A_name_that_is_subscribed_again_while_it_leaves_is_asked_for_only_when_it_has_left(string text, string? coverText)
+    public async Task A_name_is_subscribed_again_only_after_redis_has_confirmed_that_it_was_unsubscribed(string text, string? coverText)
     {
         await using var redis = await RedisServer.StartAsync();
         await using var monitor = await RedisMonitor.StartAsync(redis);
@@ -95,7 +95,7 @@ public sealed class RedisSubscriptionTests
     }
 
     [Fact]
-    public async Task A_name_that_is_subscribed_again_before_it_leaves_stays_and_its_new_sink_gets_what_comes()
+    public async Task A_name_that_is_subscribed_again_before_it_is_unsubscribed_delivers_to_its_new_sink()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var monitor = await RedisMonitor.StartAsync(redis);
@@ -116,7 +116,7 @@ public sealed class RedisSubscriptionTests
     }
 
     [Fact]
-    public async Task A_name_released_while_redis_is_away_is_never_asked_for()
+    public async Task A_name_released_while_redis_is_away_is_never_subscribed()
     {
         await using var redis = await RedisServer.CreateAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -135,7 +135,7 @@ public sealed class RedisSubscriptionTests
     /// not free yet.
     /// </summary>
     [Fact]
-    public async Task A_client_learns_of_a_refusal_when_the_name_is_no_longer_its_own()
+    public async Task A_client_is_notified_of_a_rejection_after_its_subscription_was_removed()
     {
         await using var redis = await RestrictedRedis.StartAsync("&news");
         await using var app = await RestrictedRedis.ConnectAsync(redis);

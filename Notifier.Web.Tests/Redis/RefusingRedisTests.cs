@@ -21,7 +21,7 @@ public sealed class RefusingRedisTests(ITestOutputHelper output)
     [InlineData("-WRONGPASS invalid username-password pair or user is disabled.")]
     [InlineData("-MOVED 3999 127.0.0.1:1")]                              // where nobody is
     [InlineData("-MOVED 3999 SELF", "Redis does not answer")]           // the library connects anew, and keeps why to itself
-    public async Task Its_reason_is_said_once(string error, string? instead = null)
+    public async Task The_error_of_a_redis_that_rejects_every_command_is_logged_once(string error, string? instead = null)
     {
         using var redis = new RefusingRedis(error);
         await using var app = await NotifierApp.StartAsync(redis.Configuration);

@@ -12,7 +12,7 @@ public sealed class ReservedChannelsTests
     [Theory]
     [InlineData("")]
     [InlineData("app:")]
-    public async Task Reserved_channels_reach_no_pattern_whatever_it_matches(string prefix)
+    public async Task Reserved_channels_are_not_delivered_to_patterns_that_match_them(string prefix)
     {
         await using var redis = await RedisServer.StartAsync("--notify-keyspace-events", "KEA");
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: $"Redis:ChannelPrefix={prefix}");
@@ -54,7 +54,7 @@ public sealed class ReservedChannelsTests
     [InlineData("notifier:probe:1")]
     [InlineData("notifier:*")]
     [InlineData(@"n\otifier:?")]
-    public async Task Asking_for_one_is_refused(string name)
+    public async Task A_subscribe_to_a_reserved_channel_or_pattern_is_rejected(string name)
     {
         await using var redis = await RedisServer.StartAsync();
         foreach (var prefix in new[] { "", "app:" })

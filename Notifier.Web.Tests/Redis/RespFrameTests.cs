@@ -99,7 +99,7 @@ public sealed class RespFrameTests
     [InlineData("psubscribe", nameof(RespKind.Subscribed), true)]
     [InlineData("unsubscribe", nameof(RespKind.Unsubscribed), false)]
     [InlineData("punsubscribe", nameof(RespKind.Unsubscribed), true)]
-    public void A_confirmation_is_read_with_the_name_that_Redis_confirms(string word, string kind, bool isPattern)
+    public void A_confirmation_is_read_with_the_name_that_redis_confirms(string word, string kind, bool isPattern)
     {
         foreach (var mark in "*>")
         {
@@ -166,7 +166,7 @@ public sealed class RespFrameTests
     // ---- what is not whole ---------------------------------------------------------------------------------------------
 
     [Fact]
-    public void A_frame_cut_at_any_byte_is_whole_only_with_its_last()
+    public void A_frame_is_incomplete_until_its_last_byte()
     {
         var confirmations = Words.SelectMany(static word => new[]
         {
@@ -187,7 +187,7 @@ public sealed class RespFrameTests
     }
 
     [Fact]
-    public void A_random_frame_cut_at_any_byte_is_whole_only_with_its_last() => RespGen.Frame.Sample(whole =>
+    public void A_random_frame_is_incomplete_until_its_last_byte() => RespGen.Frame.Sample(whole =>
     {
         for (var length = 0; length < whole.Length; length++)
         {
@@ -198,7 +198,7 @@ public sealed class RespFrameTests
     }, print: Globs.Show, iter: 1_000);
 
     [Fact]
-    public void A_large_message_is_whole_only_with_its_last_byte()
+    public void A_large_message_is_incomplete_until_its_last_byte()
     {
         var whole = Resp.PatternMessage("n*", "news", RandomBytes(512 * 1024), '*');
         for (var length = 1; length < whole.Length; length += 997)
@@ -213,7 +213,7 @@ public sealed class RespFrameTests
 
     [Theory]
     [MemberData(nameof(Malformed))]
-    public void Bytes_that_are_not_RESP_are_rejected(string bytes)
+    public void Invalid_resp_is_rejected(string bytes)
     {
         var read = () => RespFrame.TryRead(Resp.Text(bytes), out _);
 
@@ -233,11 +233,11 @@ public sealed class RespFrameTests
     }
 
     [Fact]
-    public void Random_bytes_are_read_or_incomplete_or_rejected() =>
+    public void Random_bytes_are_read_rejected_or_reported_as_incomplete() =>
         Gen.OneOf(Gen.Byte.Array[0, 64], RespGen.Pieces).Sample(IsReadOrRejected, print: Globs.Show, iter: 20_000);
 
     [Fact]
-    public void A_stream_with_one_byte_changed_is_read_or_incomplete_or_rejected() =>
+    public void A_stream_with_one_changed_byte_is_read_rejected_or_reported_as_incomplete() =>
         Gen.Select(RespGen.Frame.Array[1, 4], Gen.Int[0, 1_000_000], Gen.OneOf(Gen.Byte, Gen.OneOf("*$>+:\r\n-09"u8.ToArray())), static (frames, at, value) =>
         {
             var stream = Resp.Join(frames);

@@ -13,7 +13,7 @@ public sealed class SentinelTests(ITestOutputHelper output)
     [Theory]
     [InlineData("KILL")]
     [InlineData("STOP")]
-    public async Task After_a_fail_over_messages_come_from_the_new_primary_and_those_who_listen_are_told_of_the_gap(string signal)
+    public async Task Messages_of_the_new_primary_are_delivered_after_a_failover_and_subscribers_receive_a_gap(string signal)
     {
         await using var redis = await Sentinels.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -50,7 +50,7 @@ public sealed class SentinelTests(ITestOutputHelper output)
 
     /// <summary>It was hung, and has not heard that there is another primary: for some 10 s it takes what it is given, and then throws that away.</summary>
     [Fact]
-    public async Task A_primary_that_wakes_after_another_has_taken_its_place_is_given_nothing()
+    public async Task No_message_is_lost_to_an_old_primary_that_resumes_after_a_failover()
     {
         await using var redis = await Sentinels.StartAsync();
         await using var app = await Publishing.StartAsync(
@@ -92,7 +92,7 @@ public sealed class SentinelTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Sentinels_that_come_later_than_the_node_are_found()
+    public async Task Sentinels_that_start_later_than_the_node_are_found()
     {
         var port = FreePort.Next();
         await using var app = await NotifierApp.StartAsync($"127.0.0.1:{port},serviceName={Sentinels.ServiceName}");
@@ -109,7 +109,7 @@ public sealed class SentinelTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Without_sentinels_the_node_goes_on_with_the_primary_that_it_has_and_says_so()
+    public async Task A_node_whose_sentinels_do_not_answer_continues_with_its_primary_and_logs_that()
     {
         await using var redis = await Sentinels.StartAsync();
         await using var app = await Publishing.StartAsync(redis.Configuration, "Access:Anonymous:Subscribe:0=alone", "Access:Anonymous:Publish:0=alone");
@@ -126,7 +126,7 @@ public sealed class SentinelTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_service_that_the_sentinels_do_not_know_is_said_once()
+    public async Task A_service_that_the_sentinels_do_not_know_is_logged_and_the_node_is_not_ready()
     {
         await using var redis = await Sentinels.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration.Replace(Sentinels.ServiceName, "other", StringComparison.Ordinal));
@@ -140,7 +140,7 @@ public sealed class SentinelTests(ITestOutputHelper output)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_password_is_for_the_servers_and_for_sentinels_that_ask(bool doSentinelsAsk)
+    public async Task A_password_is_used_for_the_servers_and_for_sentinels_that_require_it(bool doSentinelsAsk)
     {
         await using var redis = await Sentinels.StartAsync(password: "opensesame", doSentinelsAsk: doSentinelsAsk);
 
@@ -150,7 +150,7 @@ public sealed class SentinelTests(ITestOutputHelper output)
     [Theory]
     [InlineData("")]
     [InlineData(",resolveDns=true")]
-    public async Task Sentinels_may_call_the_primary_by_its_host_name(string option)
+    public async Task Sentinels_may_report_the_primary_by_its_host_name(string option)
     {
         await using var redis = await Sentinels.StartAsync(host: "localhost");
 

@@ -9,10 +9,10 @@ using Xunit;
 namespace Notifier.Tests.Hub;
 
 /// <summary>What is told of names to those who watch.</summary>
-public sealed class FiguresTests
+public sealed class HubStatisticsTests
 {
     [Fact]
-    public void Who_has_not_been_sent_what_came_before_the_last_sweep_is_behind_and_nobody_else()
+    public void A_subscriber_is_behind_only_if_messages_from_before_the_last_sweep_are_unsent()
     {
         var audience = new SubscriberGroup([new OpenTransport(), new OpenTransport(), new OpenTransport()]);
         audience.Connections[0].TryAcquire();
@@ -27,7 +27,7 @@ public sealed class FiguresTests
     }
 
     [Fact]
-    public void A_pace_is_that_of_the_last_ten_seconds_or_so()
+    public void The_message_rate_covers_about_the_last_ten_seconds()
     {
         var pace = new MessageRate();
         pace.Sample(1);
@@ -41,7 +41,7 @@ public sealed class FiguresTests
     }
 
     [Fact]
-    public void The_way_of_a_message_that_was_posted_is_measured_once_and_of_no_other()
+    public void Delivery_latency_is_measured_once_for_the_tracked_message_and_for_no_other()
     {
         var time = new FakeTimeProvider();
         var took = new List<TimeSpan>();
@@ -61,7 +61,7 @@ public sealed class FiguresTests
     }
 
     [Fact]
-    public void A_message_that_never_arrives_is_given_up_for_the_next()
+    public void Latency_tracking_gives_up_a_message_that_never_arrives_and_measures_the_next()
     {
         var time = new FakeTimeProvider();
         var took = new List<TimeSpan>();

@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Faults;
 
 /// <summary>There is more than one Redis, and another one takes over.</summary>
-public sealed class FailOverFaults(ITestOutputHelper output)
+public sealed class FailoverFaults(ITestOutputHelper output)
 {
     private const string Chapter = "Redis";
     private const string Told =
@@ -16,7 +16,7 @@ public sealed class FailOverFaults(ITestOutputHelper output)
     [InlineData("KILL", "is killed")]
     [InlineData("STOP", "is hung")]
     [InlineData("STOP", "was hung, and takes itself for the primary when it goes on", true)]
-    public Task A_primary_under_sentinel(string signal, string how, bool goesOn = false) => FaultSuite.RunAsync(
+    public Task Clients_recover_when_sentinels_replace_a_primary_that_was_killed_or_hangs(string signal, string how, bool goesOn = false) => FaultSuite.RunAsync(
         output,
         new Fault(Chapter, $"Sentinel (`down-after-milliseconds 2000`): the primary {how}", Told, TimeSpan.FromSeconds(20)) { FailsOver = true },
         async trial =>
@@ -41,7 +41,7 @@ public sealed class FailOverFaults(ITestOutputHelper output)
     [Trait(FaultSuite.Kind, FaultSuite.Long)]
     [InlineData("KILL", "is killed", 20)]
     [InlineData("STOP", "hangs", 40)]
-    public Task The_node_of_a_cluster_that_is_subscribed_to(string signal, string how, int seconds) => FaultSuite.RunAsync(
+    public Task Clients_recover_when_the_cluster_node_with_the_subscription_is_killed_or_hangs(string signal, string how, int seconds) => FaultSuite.RunAsync(
         output,
         new Fault(
             Chapter, $"Cluster (3 primaries, 3 replicas; `cluster-node-timeout 2000`): the node subscribed to {how}", Told, TimeSpan.FromSeconds(seconds))
@@ -60,7 +60,7 @@ public sealed class FailOverFaults(ITestOutputHelper output)
 
     [Fact]
     [Trait(FaultSuite.Kind, FaultSuite.Long)]
-    public Task A_cluster_that_is_resharded() => FaultSuite.RunAsync(
+    public Task No_durable_message_is_lost_when_a_cluster_moves_slots_to_other_primaries() => FaultSuite.RunAsync(
         output,
         new Fault(
             Chapter, "Cluster: the slot of the durable messages, and that of a channel, move to other primaries",

@@ -5,12 +5,12 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Faults;
 
 /// <summary>The Redis inside Notifier (Microsoft.Garnet), which keeps in memory only: the faults that it can have.</summary>
-public sealed class GarnetFaults(ITestOutputHelper output)
+public sealed class EmbeddedRedisFaults(ITestOutputHelper output)
 {
     private const string Chapter = "The embedded Redis";
 
     [Fact]
-    public Task It_ends_and_starts_anew() => FaultSuite.RunAsync(
+    public Task Subscribers_of_durable_names_receive_a_gap_after_the_embedded_redis_restarts() => FaultSuite.RunAsync(
         output,
         new Fault(
             Chapter, "It ends, and starts anew after 0.5 s", "as Redis without its data: plain: a `gap`; durable: a `gap` (`reset`), for it keeps in memory only",
@@ -26,7 +26,7 @@ public sealed class GarnetFaults(ITestOutputHelper output)
         });
 
     [Fact]
-    public Task It_is_emptied() => FaultSuite.RunAsync(
+    public Task Subscribers_of_durable_names_receive_a_gap_after_flushall_on_the_embedded_redis() => FaultSuite.RunAsync(
         output,
         new Fault(Chapter, "`FLUSHALL`", "plain: nothing is lost; durable: a `gap` (`reset`)", TimeSpan.FromSeconds(5)) { PlainLosesNothing = true, JournalIsLost = true },
         async trial =>

@@ -6,7 +6,7 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>Where a token can stand when a visitor comes, and what becomes of one with a fault.</summary>
-public sealed class TokenArrivalTests(RedisFixture fixture) : IClassFixture<RedisFixture>
+public sealed class TokenPlacementTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private static readonly string[] Everywhere = [.. TestToken.Settings, "Access:Tokens:AllowTokenInQuery=true", "Access:Tokens:Cookie=notifier"];
 
@@ -20,7 +20,7 @@ public sealed class TokenArrivalTests(RedisFixture fixture) : IClassFixture<Redi
     [InlineData("Cookie: a=b; notifier={0}\r\n", "", "")]
     [InlineData("", ", bearer.{0}", "")]
     [InlineData("", "", "&access_token={0}")]
-    public async Task A_token_counts_wherever_it_may_stand_and_a_bad_one_is_refused_also_where_everything_is_open(string headers, string subprotocol, string query)
+    public async Task A_valid_token_applies_wherever_it_is_sent_and_an_invalid_one_is_rejected_despite_open_access(string headers, string subprotocol, string query)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. Everywhere, "Access:Anonymous:Subscribe:0=*"]);
         string Put(string where, string token) => where.Replace("{0}", token, StringComparison.Ordinal);
@@ -41,7 +41,7 @@ public sealed class TokenArrivalTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task In_the_address_a_token_is_refused_aloud_where_that_is_not_allowed()
+    public async Task A_token_in_the_address_is_rejected_by_default_and_the_close_names_the_setting()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: TestToken.Settings);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress($"/ws?access_token={Good}"));
@@ -57,7 +57,7 @@ public sealed class TokenArrivalTests(RedisFixture fixture) : IClassFixture<Redi
     [InlineData("Authorization: bearer two, words\r\n")]
     [InlineData("Authorization: Bearer a\r\nAuthorization: Bearer b\r\n")]
     [InlineData("Authorization: Basic YTpi\r\nAuthorization: Bearer a\r\n")]
-    public async Task A_malformed_header_makes_nobody_an_anonymous_visitor(string header)
+    public async Task A_malformed_authorization_header_is_rejected_and_not_treated_as_anonymous(string header)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. TestToken.Settings, "Access:Anonymous:Subscribe:0=*"]);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=arrival.none"), headers: header);
@@ -66,7 +66,7 @@ public sealed class TokenArrivalTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task A_server_without_tokens_does_not_serve_who_shows_one_as_somebody_less()
+    public async Task A_token_is_rejected_and_not_treated_as_anonymous_if_the_server_has_no_token_settings()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=arrival.none"), headers: $"Authorization: Bearer {Good}\r\n");
@@ -76,7 +76,7 @@ public sealed class TokenArrivalTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task Plain_text_has_no_way_to_say_later_who_one_is_so_it_needs_the_token_at_once()
+    public async Task A_plain_text_client_without_a_token_is_closed_because_it_cannot_authenticate_later()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: TestToken.Settings);
         await using var without = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
@@ -87,7 +87,7 @@ public sealed class TokenArrivalTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Fact]
-    public async Task Requests_are_told_by_status_what_a_websocket_is_told_by_code()
+    public async Task Http_requests_with_a_missing_invalid_or_insufficient_token_receive_401_or_403()
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: Everywhere);
         using var http = new HttpClient { BaseAddress = app.Address };

@@ -5,7 +5,7 @@ using Xunit;
 namespace Notifier.Tests.Browser;
 
 /// <summary>What the client does when the network or the page comes and goes, and when its owner lets go of it.</summary>
-public sealed class ClientReactionsTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
+public sealed class ClientLifecycleTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
     private const string Hide = "Object.defineProperty(document, 'hidden', { value: true, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))";
     private const string Show = "Object.defineProperty(document, 'hidden', { value: false, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))";
@@ -14,7 +14,7 @@ public sealed class ClientReactionsTests(BrowserFixture browser) : IClassFixture
     [InlineData(Show)]
     [InlineData("dispatchEvent(new Event('online'))")]
     [InlineData("dispatchEvent(new Event('offline'))")]
-    public async Task When_network_or_page_change_a_connection_that_answers_stays_and_one_that_does_not_is_left_after_5_seconds(string change)
+    public async Task A_connection_is_checked_on_network_or_page_change_and_dropped_after_5_seconds_without_a_pong(string change)
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await OpenAsync(fake, hasOwnClock: true);
@@ -36,7 +36,7 @@ public sealed class ClientReactionsTests(BrowserFixture browser) : IClassFixture
     }
 
     [Fact]
-    public async Task A_page_that_is_hidden_asks_nothing()
+    public async Task A_page_that_becomes_hidden_sends_no_ping()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await OpenAsync(fake);
@@ -51,7 +51,7 @@ public sealed class ClientReactionsTests(BrowserFixture browser) : IClassFixture
     [Theory]
     [InlineData(Show, true)]
     [InlineData(Hide, false)]
-    public async Task A_page_that_is_seen_again_does_not_wait_longer(string change, bool isSeen)
+    public async Task A_page_that_becomes_visible_reconnects_at_once_and_a_hidden_one_waits(string change, bool isSeen)
     {
         await using var fake = await FakeNotifier.StartAsync();
         fake.ClosesWith = (4503, "overloaded");
@@ -74,7 +74,7 @@ public sealed class ClientReactionsTests(BrowserFixture browser) : IClassFixture
 
     /// <summary>The browser's own events, and a network that is really off for new connections.</summary>
     [Fact]
-    public async Task A_browser_that_was_offline_comes_back_and_asks_from_where_it_had_read_to()
+    public async Task A_browser_that_was_offline_reconnects_and_resumes_from_its_last_position()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await OpenAsync(fake);
@@ -91,7 +91,7 @@ public sealed class ClientReactionsTests(BrowserFixture browser) : IClassFixture
     }
 
     [Fact]
-    public async Task What_is_held_with_using_is_let_go_of_at_the_end_of_its_block()
+    public async Task A_subscription_or_client_declared_with_using_is_closed_at_the_end_of_its_block()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await OpenAsync(fake);
@@ -114,7 +114,7 @@ public sealed class ClientReactionsTests(BrowserFixture browser) : IClassFixture
     }
 
     [Fact]
-    public async Task A_signal_lets_go_of_a_name_and_another_of_all()
+    public async Task An_abort_signal_unsubscribes_one_name_and_another_closes_the_whole_client()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await OpenAsync(fake);

@@ -11,7 +11,7 @@ namespace Notifier.Tests.History;
 /// A thousand times somebody comes back at a random moment, while a thousand messages a second are published: each message comes once,
 /// and in order. On durable channels to whatever node, on others to the same.
 /// </summary>
-public sealed class RoamingTests
+public sealed class RandomReconnectTests
 {
     private const int Travellers = 5;
 
@@ -24,7 +24,7 @@ public sealed class RoamingTests
     [InlineData("garnet", 25, true, "pattern", true)]
     [InlineData("redis", 25, false, "pattern", false)]
     [InlineData("redis", 25, false, "channel", true)]
-    public async Task Who_comes_back_at_any_moment_misses_nothing_and_hears_nothing_twice(
+    public async Task A_client_that_reconnects_at_random_moments_misses_no_message_and_receives_none_twice(
         string redisKind, int times, bool isDurable, string kind, bool byEventStream)
     {
         await using var redis = await DurableRedis.StartAsync(redisKind);

@@ -10,11 +10,11 @@ namespace Notifier.Tests.Faults;
 /// The worst day: one fault after the other, and some together, for half an hour (<c>--minutes N</c> for another time). One node stays, so that it
 /// can be seen whether it grows; the other is killed and replaced again and again.
 /// </summary>
-public sealed class EverythingFaults(ITestOutputHelper output)
+public sealed class CombinedFaults(ITestOutputHelper output)
 {
     [Fact]
     [Trait(FaultSuite.Kind, FaultSuite.Long)]
-    public Task Everything_at_once()
+    public Task A_surviving_node_keeps_its_clients_and_its_size_while_redis_and_another_node_fail_repeatedly()
     {
         var duration = FaultSuite.Everything;
         return FaultSuite.RunAsync(

@@ -12,7 +12,7 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Faults;
 
 /// <summary>Many clients at their worst, all at once. These take long: <c>./test.sh --faults</c> runs them.</summary>
-public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : IAsyncLifetime
+public abstract class LoadFaults(ITestOutputHelper output, bool isEmbedded) : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
@@ -24,7 +24,7 @@ public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : I
     public async Task DisposeAsync() => await redis.DisposeAsync();
 
     [Fact]
-    public async Task A_hundred_of_a_thousand_stop_reading_under_a_burst_and_the_others_lose_nothing()
+    public async Task A_hundred_clients_that_stop_reading_are_closed_with_4508_and_900_others_lose_nothing()
     {
         const int messages = 5_000;
         const int burst = 500;
@@ -63,7 +63,7 @@ public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : I
 
     /// <summary>As many as this process may have files open, for the server is another one.</summary>
     [Fact]
-    public async Task Ten_thousand_connect_at_once_again_and_again_and_all_of_them_are_served_and_nothing_of_them_is_left()
+    public async Task Ten_thousand_clients_that_connect_at_once_are_all_served_and_leave_nothing_behind()
     {
         var count = Math.Min(10_000, OpenFiles() - 1_000);
         await using var server = await ServerProcess.StartAsync(redis.Configuration, Listen.Plain, "Redis:Linger=00:00:00");
@@ -95,7 +95,7 @@ public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : I
     }
 
     [Fact]
-    public async Task The_herd_that_comes_back_after_a_kill_is_served_at_once_and_hears_what_comes_then()
+    public async Task Three_thousand_clients_reconnect_within_30_seconds_of_a_node_restart_and_receive_the_next_message()
     {
         const int herd = 3_000;
         var port = FreePort.Next();
@@ -126,7 +126,7 @@ public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : I
     }
 
     [Fact]
-    public async Task A_hundred_thousand_subscribes_and_unsubscribes_leave_no_name_deaf_and_nothing_behind()
+    public async Task A_hundred_thousand_subscribes_and_unsubscribes_leave_nothing_behind_and_all_names_still_deliver()
     {
         const int operations = 100_000;
         const int clients = 50;
@@ -256,8 +256,8 @@ public abstract class CrowdFaults(ITestOutputHelper output, bool isEmbedded) : I
 
 /// <summary>On Redis.</summary>
 [Trait("Faults", "long")]
-public sealed class CrowdFaultTests(ITestOutputHelper output) : CrowdFaults(output, isEmbedded: false);
+public sealed class LoadFaultTests(ITestOutputHelper output) : LoadFaults(output, isEmbedded: false);
 
 /// <summary>On the Redis inside Notifier.</summary>
 [Trait("Faults", "long")]
-public sealed class EmbeddedCrowdFaultTests(ITestOutputHelper output) : CrowdFaults(output, isEmbedded: true);
+public sealed class EmbeddedLoadFaultTests(ITestOutputHelper output) : LoadFaults(output, isEmbedded: true);

@@ -10,10 +10,10 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Redis;
 
 /// <summary>Redis was away and is back: who was affected is told, each once, and messages come again at once.</summary>
-public sealed class RedisReturnTests(ITestOutputHelper output)
+public sealed class RedisReconnectTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task Every_subscriber_is_told_once_for_each_of_its_names_and_nobody_else_is()
+    public async Task Every_subscriber_receives_exactly_one_gap_for_each_of_its_names_after_redis_reconnects()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: "Redis:Covers:0=user.*");
@@ -63,7 +63,7 @@ public sealed class RedisReturnTests(ITestOutputHelper output)
 
     /// <summary>The best of three: what else the machine does is not what is measured.</summary>
     [Fact]
-    public async Task Within_half_a_second_of_its_accepting_messages_come_again()
+    public async Task Messages_are_delivered_again_within_half_a_second_after_redis_accepts_connections()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
@@ -94,7 +94,7 @@ public sealed class RedisReturnTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task While_it_loads_its_data_that_is_said_once_and_readiness_is_red_until_it_has()
+    public async Task A_redis_that_loads_its_data_is_reported_once_and_the_node_is_unready_until_it_has_finished()
     {
         const int Keys = 1_500;
         var file = $"notifier-{Guid.NewGuid():N}.rdb";

@@ -74,7 +74,7 @@ public sealed class PayloadTests(RedisFixture fixture) : IClassFixture<RedisFixt
         (await client.ReadTextAsync()).Should().Be("before");
         (await client.ReadTextAsync()).Should().Be("after");
         gaps.Should().Equal("notifier.gap.code=too_large");
-        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Category == typeof(Subscription).FullName).Which.Text
+        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Category == typeof(SubscriptionContext).FullName).Which.Text
             .Should().StartWith("A message for too.large has 524289 bytes and was dropped; Limits:PayloadBytes allows 524288.");
     }
 

@@ -152,7 +152,7 @@ internal sealed partial class Admission : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "{Count} handshakes were rejected since the last such line; the latest because {Reason}.")]
+        [LoggerMessage(1, LogLevel.Warning, "{Count} handshakes were rejected since the last such line; the latest because {Reason}.")]
         public static partial void Refused(ILogger logger, int count, string reason);
     }
 }

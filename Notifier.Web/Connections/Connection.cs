@@ -8,17 +8,15 @@ namespace Notifier.Connections;
 /// </summary>
 /// <remarks>
 /// Ownership and requests are one word (<see cref="OwnerState"/>). At the end of the HTTP request the connection is retired: owned for ever,
-/// by no thread. This file has what any thread may do, Connection.Owner.cs what the owner does.
+/// by no thread.
 /// </remarks>
-internal sealed partial class Connection(Transport transport, WireFormat format, Action abort, TimeProvider time, ILogger logger) : IChunkedSetMember
+internal sealed partial class Connection(Transport transport, WireFormat format, Action abort, TimeProvider time, ILogger logger)
+    : ConnectionOutput(transport, format), IChunkedSetMember, IThreadPoolWorkItem
 {
-    private readonly FrameWriter writer = new(transport, format);
-    private FrameSources sources;
     private OwnerState state;
     private PendingActions actions;
     private ConnectionEnd end = new(abort, time);
     private byte[]? pong;
-    private bool isClosed;
 
     int IChunkedSetMember.Place { get; set; }
 
@@ -31,17 +29,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     /// <summary>Changes with each read from the peer. Written by the receive loop alone.</summary>
     public int Reads { get; private set; }
 
-    public Transport Transport => transport;
-
-    public WireFormat Format => format;
-
-    /// <summary>Derived: a field would cost memory in each connection.</summary>
-    public TransportKind TransportKind => transport is SocketTransport ? TransportKind.WebSocket : format is EventStream ? TransportKind.EventStream : TransportKind.WebSocketStream;
-
-    /// <summary>What it has been sent. Any thread may read it.</summary>
-    public Sent Sent => writer.Sent;
-
-    /// <summary>How much of that is in the node's counters, which change it under their lock.</summary>
+    /// <summary>How much of <see cref="ConnectionOutput.Sent"/> is in the node's counters, which change it under their lock.</summary>
     public Sent Counted;
 
     /// <summary>The address it counts for; unknown where addresses do not count. Set before other threads know the connection.</summary>
@@ -79,7 +67,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     }
 
     /// <summary>Notifies the client that it will be closed, where its format can.</summary>
-    public void Announce(CloseReason reason) => Post(() => Send(format.Announce(reason)));
+    public void Announce(CloseReason reason) => Post(() => Send(Format.Announce(reason)));
 
     /// <summary>The receive loop reads again, so its last read has ended: the peer is alive.</summary>
     public void OnRead() => Reads++;
@@ -97,7 +85,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     /// Requests the close frame: it ends catching up, goes out after the frame that was begun, and nothing follows it. The first request
     /// gives the reason. The task ends when the frame was sent; the sweep aborts a peer that does not receive it.
     /// </summary>
-    public Task CloseAsync(CloseReason reason) => CloseAsync(reason, format.Close(reason));
+    public Task CloseAsync(CloseReason reason) => CloseAsync(reason, Format.Close(reason));
 
     /// <summary>The same, with a frame that is encoded already.</summary>
     public Task CloseAsync(CloseReason reason, byte[] frame)
@@ -132,5 +120,126 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
         state.Request(work);
         if (TryAcquire())
             Release();
+    }
+
+    // ---- the owner -----------------------------------------------------------------------------------------------------
+
+    /// <summary>Becomes the owner, unless there is one. Never waits. <see cref="Release"/> must follow.</summary>
+    public bool TryAcquire() => state.TryAcquire();
+
+    /// <summary>
+    /// Ends ownership after carrying out what was requested meanwhile; or passes ownership on: to the end of a write, or to a turn of
+    /// catching up.
+    /// </summary>
+    public void Release()
+    {
+        while (true)
+        {
+            if (!IsReady)
+            {
+                var finish = FinishAsync();
+                if (!finish.IsCompletedSuccessfully)
+                {
+                    _ = ReleaseAfterAsync(finish);
+                    return;
+                }
+                continue;
+            }
+            if (IsClosed)
+                end.OnClosed();
+            if (state.TryRelease())
+                return;
+            if (state.TryRemove(PendingWork.Action))
+            {
+                RunAction();    // also before retirement: the action may release a resource
+                continue;
+            }
+            if (state.TryRemove(PendingWork.Retire))
+            {
+                end.OnRetired();    // still owned, and so for ever
+                return;
+            }
+            if (state.TryRemove(PendingWork.Close))
+                SendClose(end.Frame);
+            else if (state.TryRemove(PendingWork.Pong))
+                Send(Interlocked.Exchange(ref pong, null) ?? []);
+            else if (state.TryRemove(PendingWork.Ping))
+                Send(Format.KeepAlive);
+            else if (state.TryRemove(PendingWork.CatchUp) && AreSourcesBehind)
+            {
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                return;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Aborts the connection after an unexpected exception: part of a frame may have been sent. Only by the owner, which must still call
+    /// <see cref="Release"/>, or the HTTP request never ends.
+    /// </summary>
+    public void Fail(Exception error)
+    {
+        Log.WriteFailed(logger, error);
+        Abort();
+    }
+
+    /// <summary>One slice of one source, each in its turn; then others may have the thread. Runs as the owner.</summary>
+    void IThreadPoolWorkItem.Execute()
+    {
+        try
+        {
+            CatchUpSources();
+            if (AreSourcesBehind)
+                state.Request(PendingWork.CatchUp);
+        }
+        catch (Exception error)     // this connection's loop: it ends, the others go on
+        {
+            Log.CatchingUpFailed(logger, error);
+            _ = CloseAsync(CloseReason.Internal);
+        }
+        Release();
+    }
+
+    private async Task ReleaseAfterAsync(ValueTask finish)
+    {
+        try
+        {
+            await finish;
+        }
+        catch (Exception error)     // this connection's loop
+        {
+            Fail(error);
+        }
+        Release();
+    }
+
+    /// <summary>One: it may have written, and then the next has to wait for the end of that.</summary>
+    private void RunAction()
+    {
+        if (actions.Next() is { } action)
+            RunWork(action);
+        if (!actions.IsEmpty)
+            state.Request(PendingWork.Action);
+    }
+
+    private void RunWork(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception error)     // this connection's loop: the thread may be a delivery's
+        {
+            Fail(error);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(2, LogLevel.Error, "A connection could not catch up and is closed.")]
+        public static partial void CatchingUpFailed(ILogger logger, Exception error);
+
+        [LoggerMessage(3, LogLevel.Error, "Writing to a connection failed unexpectedly; the connection is aborted.")]
+        public static partial void WriteFailed(ILogger logger, Exception error);
     }
 }

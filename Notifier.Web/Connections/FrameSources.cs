@@ -16,10 +16,16 @@ internal struct FrameSources
     private List<FrameSource>? others;
     private int turn;
 
+    /// <summary>Whether <see cref="Close"/> was called.</summary>
+    public bool AreClosed { get; private set; }
+
     private readonly int Count => first is null ? 0 : 1 + (others?.Count ?? 0);
 
+    /// <summary>Adds a source to catch up from, unless they are closed.</summary>
     public void Add(FrameSource source)
     {
+        if (AreClosed)
+            return;
         if (first is null)
             first = source;
         else
@@ -40,7 +46,12 @@ internal struct FrameSources
         others.RemoveAt(0);
     }
 
-    public void Clear() => (first, others) = (null, null);
+    /// <summary>Removes all, for ever.</summary>
+    public void Close()
+    {
+        (first, others) = (null, null);
+        AreClosed = true;
+    }
 
     /// <summary>Whether any source has more than was sent.</summary>
     public readonly bool AreBehind => NextBehind() is not null;

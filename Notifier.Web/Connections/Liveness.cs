@@ -81,7 +81,7 @@ internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvi
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Debug, "A connection is aborted: {Reason}.")]
+        [LoggerMessage(4, LogLevel.Debug, "A connection is aborted: {Reason}.")]
         public static partial void Aborted(ILogger logger, string reason);
     }
 }

@@ -1,0 +1,64 @@
+using Notifier.Messages;
+
+namespace Notifier.Connections;
+
+/// <summary>
+/// What a connection sends: single frames, and the frames of its sources. Only by the connection's owner, except for what says otherwise. The base of
+/// <see cref="Connection"/> and not a part of it, so that a connection needs no further object.
+/// </summary>
+internal abstract class ConnectionOutput(Transport transport, WireFormat format)
+{
+    private readonly FrameWriter writer = new(transport, format);
+    private FrameSources sources;
+
+    public Transport Transport => transport;
+
+    public WireFormat Format => format;
+
+    /// <summary>Derived: a field would cost memory in each connection.</summary>
+    public TransportKind TransportKind => transport is SocketTransport ? TransportKind.WebSocket : format is EventStream ? TransportKind.EventStream : TransportKind.WebSocketStream;
+
+    /// <summary>What the connection has been sent. Any thread may read it.</summary>
+    public Sent Sent => writer.Sent;
+
+    /// <summary>Whether the close frame was sent. Nothing follows it.</summary>
+    protected bool IsClosed => sources.AreClosed;
+
+    /// <summary>Whether the last frame is complete and the transport is ready for the next one.</summary>
+    protected bool IsReady => writer.IsReady;
+
+    protected bool AreSourcesBehind => sources.AreBehind;
+
+    /// <summary>Sends frames without waiting. Once for each ownership: releasing ends the write.</summary>
+    /// <returns>How many messages of the batch need not be sent again.</returns>
+    public int Write(in FrameBatch batch) => IsClosed ? batch.Count : writer.Write(batch);
+
+    /// <summary>
+    /// The same for a batch of one source, together with what the other sources have waiting: one system call for all of it.
+    /// </summary>
+    /// <returns>How many messages of the batch need not be sent again.</returns>
+    public int Write(in FrameBatch batch, FrameSource source) => IsClosed ? batch.Count : sources.Write(writer, batch, source);
+
+    /// <summary>Adds a source to catch up from. A closed connection catches up no more.</summary>
+    public void AddSource(FrameSource source) => sources.Add(source);
+
+    public void RemoveSource(FrameSource source) => sources.Remove(source);
+
+    /// <summary>Sends a frame that is not a message, while the transport is ready.</summary>
+    public void Send(byte[] frame)
+    {
+        if (!IsClosed && frame.Length > 0)
+            writer.WriteWhole(frame);
+    }
+
+    protected void SendClose(byte[] frame)
+    {
+        Send(frame);
+        sources.Close();
+    }
+
+    /// <summary>Sends one slice of the next source that has more.</summary>
+    protected void CatchUpSources() => sources.CatchUp();
+
+    protected ValueTask FinishAsync() => writer.FinishAsync();
+}

@@ -101,13 +101,13 @@ internal sealed partial class DisconnectListener(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "POST /disconnect on another node does not reach this node: Redis does not allow this node to subscribe to {Channel}: {Error}")]
+        [LoggerMessage(1, LogLevel.Warning, "POST /disconnect on another node does not reach this node: Redis does not allow this node to subscribe to {Channel}: {Error}")]
         public static partial void Refused(ILogger logger, string channel, string error);
 
-        [LoggerMessage(LogLevel.Warning, "An invalid request was published on {Channel} and is ignored.")]
+        [LoggerMessage(2, LogLevel.Warning, "An invalid request was published on {Channel} and is ignored.")]
         public static partial void Strange(ILogger logger, string channel);
 
-        [LoggerMessage(LogLevel.Information, "A backend disconnected {Count} connections of this node.")]
+        [LoggerMessage(3, LogLevel.Information, "A backend disconnected {Count} connections of this node.")]
         public static partial void Disconnected(ILogger logger, int count);
     }
 }

@@ -34,21 +34,22 @@ internal sealed class ConnectionHost(
     /// <summary>The names that every client is subscribed to, as far as the grant allows them.</summary>
     public IEnumerable<Name> DefaultsFor(Grant grant) => defaults.Where(name => grant.Check(name) is null);
 
-    /// <summary>Registers a connection, and closes it when its caller was disconnected meanwhile. <see cref="End"/> must follow.</summary>
-    /// <returns>The connection's names: none yet.</returns>
-    public ClientSubscriptions Begin(Connection connection, Caller caller, ConnectionAccess? access)
+    /// <summary>The subscriptions of a new connection: none yet.</summary>
+    public ClientSubscriptions SubscriptionsOf(Connection connection, Caller caller) => new(connection, caller.Subscribe, hub, rules, limits.Value);
+
+    /// <summary>Registers a connection, and closes it when its caller was disconnected meanwhile. <see cref="Remove"/> must follow, also after an error.</summary>
+    public void Add(Connection connection, Caller caller, ConnectionAccess? access)
     {
         connection.Access = access;
         connections.Add(connection);
         if (authenticator.CheckDisconnected(caller) is { } refusal)
             _ = connection.CloseAsync(refusal.ToClose());
-        return new ClientSubscriptions(connection, caller.Subscribe, hub, rules, limits.Value);
     }
 
-    /// <summary>Undoes <see cref="Begin"/>. After the connection was retired.</summary>
-    public void End(Connection connection, ClientSubscriptions names)
+    /// <summary>Ends a connection's subscriptions and its registration. After the connection was retired.</summary>
+    public void Remove(Connection connection, ClientSubscriptions subscriptions)
     {
-        names.Clear();
+        subscriptions.Clear();
         connections.Remove(connection);
     }
 }

@@ -123,10 +123,11 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         var socket = context.Features.Get<IConnectionSocketFeature>()?.Socket;
         var transport = new StreamTransport(context.Response.Body, socket, isShared: HttpProtocol.IsHttp2(context.Request.Protocol));
         var connection = new Connection(transport, format, context.Abort, host.Time, logger) { Address = address };
-        var subscriptions = host.Begin(connection, caller, caller.IsAnonymous ? null : new ConnectionAccess(caller));
+        var subscriptions = host.SubscriptionsOf(connection, caller);
         using var confirmed = new JsonSubscriptions(connection, format, subscriptions, host.Limits);
         try
         {
+            host.Add(connection, caller, caller.IsAnonymous ? null : new ConnectionAccess(caller));
             connection.Post(() => connection.Send(format.KeepAlive));
             foreach (var (name, replay) in names)
                 confirmed.Subscribe(name, replay: replay);
@@ -135,7 +136,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         finally
         {
             await connection.RetireAsync();
-            host.End(connection, subscriptions);
+            host.Remove(connection, subscriptions);
         }
     }
 

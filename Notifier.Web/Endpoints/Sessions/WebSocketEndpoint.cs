@@ -70,9 +70,10 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
     /// <summary>One method to the end: each asynchronous method that waits for a connection costs memory for each connection.</summary>
     private async Task ServeAsync(WebSocket socket, Connection connection, Handshake arrival)
     {
-        var subscriptions = host.Begin(connection, arrival.Caller, arrival.Protocol.AccessFor(host, arrival.Caller));
+        var subscriptions = host.SubscriptionsOf(connection, arrival.Caller);
         try
         {
+            host.Add(connection, arrival.Caller, arrival.Protocol.AccessFor(host, arrival.Caller));
             if (arrival.Refusal is { Value: var reason })
                 _ = connection.CloseAsync(reason);
             using var session = arrival.Protocol.Open(host, connection, subscriptions);
@@ -86,7 +87,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         finally
         {
             await connection.RetireAsync();
-            host.End(connection, subscriptions);
+            host.Remove(connection, subscriptions);
             socket.Dispose();
             host.Admission.Leave(connection.Address);
         }
@@ -130,7 +131,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Debug, "A connection ended without a closing handshake: {Reason}")]
+        [LoggerMessage(4, LogLevel.Debug, "A connection ended without a closing handshake: {Reason}")]
         public static partial void Lost(ILogger logger, string reason);
     }
 }

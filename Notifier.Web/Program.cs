@@ -49,6 +49,7 @@ internal static class Server
         var app = builder.Build();
         app.Services.GetRequiredService<IStartupValidator>().Validate();    // all options, before the calls below read some of them
         app.StartTelemetry();
+        app.UseSecurityHeaders();
         app.UseKnownProxies();
         app.UseOperations();
         app.UseConnections();

@@ -1,5 +1,8 @@
+using System.Reflection;
 using System.Text;
 using FluentAssertions;
+using Microsoft.Extensions.Logging;
+using Notifier.Names;
 using Xunit;
 
 namespace Notifier.Tests.Architecture;
@@ -31,7 +34,23 @@ public sealed class ArchitectureTests
     public void No_cycle_of_references_has_more_than_four_files() =>
         Server.Cycles().Where(static cycle => cycle.Count > 4).Select(static cycle => string.Join(", ", cycle.Order())).Should().BeEmpty();
 
-    /// <summary>Two machines build the same bytes, and nobody learns where a release was built.</summary>
+    /// <summary>
+    /// Without an id the generator makes one of the name, and the console shows ten digits behind each category. Classes of a folder share categories. A new
+    /// message takes the folder's next number.
+    /// </summary>
+    [Fact]
+    public void Each_log_message_has_an_id_that_no_other_of_its_folder_has()
+    {
+        const BindingFlags all = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
+        var folders = typeof(Name).Assembly.GetTypes().SelectMany(static type => type.GetMethods(all))
+            .Where(static method => method.IsDefined(typeof(LoggerMessageAttribute))).GroupBy(
+                static method => method.DeclaringType!.FullName!.Split('.')[1], static method => method.GetCustomAttribute<LoggerMessageAttribute>()!.EventId).ToList();
+
+        folders.Should().HaveCountGreaterThan(4);
+        folders.Should().AllSatisfy(static ids => ids.Order().Should().Equal(Enumerable.Range(1, ids.Count()), ids.Key));
+    }
+
+    /// <summary>Two machines build the same bytes, and a release does not show where it was built.</summary>
     [Theory]
     [InlineData("Notifier.Web.dll")]
     [InlineData("Notifier.Web.pdb")]

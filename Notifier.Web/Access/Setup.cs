@@ -28,7 +28,7 @@ internal static class Setup
         services.AddSingleton<Authenticator>();
     }
 
-    /// <summary>Reads clients' addresses from the headers of known proxies. Comes first, because the log and each limit use the address.</summary>
+    /// <summary>Reads clients' addresses from the headers of known proxies. Comes early, because the log and each limit use the address.</summary>
     public static void UseKnownProxies(this WebApplication app)
     {
         if (app.Services.GetRequiredService<IOptions<ProxyOptions>>().Value.IsConfigured)

@@ -53,15 +53,15 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     /// Sets the cursor to the log's head, or where the client wants to start: the subscriber receives what comes from now on, also while its connection
     /// is busy. Called before any other thread knows the subscriber; <see cref="Start"/> follows.
     /// </summary>
-    public void Join(ReplayRequest replay = default)
-    {
-        RecoveryResult = subscription.Add(this, replay);
-        if (RecoveryResult is { Recovered: { } isWhole, NeedsJournal: false })
-            subscription.OnReplayed(ReplaySource.Recent, isWhole);
-    }
+    public void Join(ReplayRequest replay = default) => RecoveryResult = subscription.Add(this, replay);
 
     /// <summary>Makes the connection send what the subscriber has not received yet. Called once.</summary>
-    public void Start() => connection.Post(Follow);
+    public void Start()
+    {
+        if (RecoveryResult is { Recovered: { } isWhole, NeedsJournal: false })
+            subscription.OnReplayed(ReplaySource.Recent, isWhole);
+        connection.Post(Follow);
+    }
 
     /// <summary>The place to start was found in the journal.</summary>
     public void Recover(RecoveryStart start)

@@ -56,16 +56,16 @@ internal sealed partial class SubscriptionContext(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "Messages for {Name} arrive faster than they can be delivered; {Dropped} were dropped.")]
+        [LoggerMessage(1, LogLevel.Warning, "Messages for {Name} arrive faster than they can be delivered; {Dropped} were dropped.")]
         public static partial void Overload(ILogger logger, Name name, int dropped);
 
-        [LoggerMessage(LogLevel.Debug, "A message for {Name} was dropped: its channel does not match, although Redis says so.")]
+        [LoggerMessage(2, LogLevel.Debug, "A message for {Name} was dropped: its channel does not match, although Redis says so.")]
         public static partial void Mismatch(ILogger logger, Name name);
 
-        [LoggerMessage(LogLevel.Error, "Messages for {Name} could not be delivered; some may be lost.")]
+        [LoggerMessage(3, LogLevel.Error, "Messages for {Name} could not be delivered; some may be lost.")]
         public static partial void Failed(ILogger logger, Name name, Exception error);
 
-        [LoggerMessage(LogLevel.Warning, "A message for {Name} has {Bytes} bytes and was dropped; Limits:PayloadBytes allows {Limit}.")]
+        [LoggerMessage(4, LogLevel.Warning, "A message for {Name} has {Bytes} bytes and was dropped; Limits:PayloadBytes allows {Limit}.")]
         public static partial void TooLarge(ILogger logger, Name name, int bytes, int limit);
     }
 }

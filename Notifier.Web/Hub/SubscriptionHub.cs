@@ -143,13 +143,13 @@ internal sealed partial class SubscriptionHub
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "Redis reconnected: messages may have been lost in {Names} subscribed names.")]
+        [LoggerMessage(5, LogLevel.Warning, "Redis reconnected: messages may have been lost in {Names} subscribed names.")]
         public static partial void Gaps(ILogger logger, int names);
 
-        [LoggerMessage(LogLevel.Warning, "Recent messages exceed History:Recent:NodeBytes: those of {Names} names were discarded. (Logged at most once a minute.)")]
+        [LoggerMessage(6, LogLevel.Warning, "Recent messages exceed History:Recent:NodeBytes: those of {Names} names were discarded. (Logged at most once a minute.)")]
         public static partial void LogsFull(ILogger logger, int names);
 
-        [LoggerMessage(LogLevel.Warning, "{Count} patterns were refused since the previous line like this: {Reason}.")]
+        [LoggerMessage(7, LogLevel.Warning, "{Count} patterns were refused since the previous line like this: {Reason}.")]
         public static partial void Full(ILogger logger, int count, string reason);
     }
 }

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Notifier.Operations;
 
 /// <summary>
-/// Adds security headers to every HTTP response except handshakes. If a name or a payload became HTML in spite of all care, it could run no script,
+/// Adds security headers to every HTTP response except handshakes. If a name or a payload became HTML despite all precautions, it could run no script,
 /// load nothing and send nothing elsewhere. Comes first in the pipeline, so that refusals have the headers too.
 /// </summary>
 internal static class SecurityHeaders

@@ -29,10 +29,9 @@ internal static class Setup
         builder.AddTelemetry();
     }
 
-    /// <summary>Security headers on each response, and a warning about an unknown proxy.</summary>
+    /// <summary>Warns about an unknown proxy.</summary>
     public static void UseOperations(this WebApplication app)
     {
-        app.UseSecurityHeaders();
         var warnings = app.Services.GetRequiredService<StartupWarnings>();
         app.Use((context, next) =>
         {

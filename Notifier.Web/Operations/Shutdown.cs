@@ -108,7 +108,7 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "Going away: {Connections} connections are closed within {Period}. (A second signal closes them at once.)")]
+        [LoggerMessage(1, LogLevel.Information, "Going away: {Connections} connections are closed within {Period}. (A second signal closes them at once.)")]
         public static partial void Draining(ILogger logger, int connections, TimeSpan period);
     }
 }

@@ -83,27 +83,27 @@ internal sealed partial class StartupReport(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "Notifier {Version}")]
+        [LoggerMessage(2, LogLevel.Information, "Notifier {Version}")]
         public static partial void Version(ILogger logger, string version);
 
-        [LoggerMessage(LogLevel.Information, "Redis: {Redis}")]
+        [LoggerMessage(3, LogLevel.Information, "Redis: {Redis}")]
         public static partial void Redis(ILogger logger, string redis);
 
-        [LoggerMessage(LogLevel.Information, "Page: {Address}")]
+        [LoggerMessage(4, LogLevel.Information, "Page: {Address}")]
         public static partial void Page(ILogger logger, string address);
 
-        [LoggerMessage(LogLevel.Information, "Try: {Command}")]
+        [LoggerMessage(5, LogLevel.Information, "Try: {Command}")]
         public static partial void Try(ILogger logger, string command);
 
-        [LoggerMessage(LogLevel.Warning,
+        [LoggerMessage(6, LogLevel.Warning,
             "All clients may subscribe to everything, because this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.")]
         public static partial void Open(ILogger logger);
 
-        [LoggerMessage(LogLevel.Warning,
+        [LoggerMessage(7, LogLevel.Warning,
             "No client may subscribe to anything: set Access:Anonymous:Subscribe, for example Access__Anonymous__Subscribe__0=notifications.*")]
         public static partial void Closed(ILogger logger);
 
-        [LoggerMessage(LogLevel.Warning,
+        [LoggerMessage(8, LogLevel.Warning,
             "Clients are not subscribed to {Name} of Subscriptions:Default, because Access:Anonymous:Subscribe does not allow it.")]
         public static partial void Skipped(ILogger logger, string name);
     }

@@ -91,29 +91,29 @@ internal sealed partial class StartupWarnings(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "This process may have {Files} files open, too few for Limits:Connections={Connections}: "
+        [LoggerMessage(9, LogLevel.Warning, "This process may have {Files} files open, too few for Limits:Connections={Connections}: "
             + "raise the limit to {Needed} (systemd: LimitNOFILE={Needed}; Docker: --ulimit nofile={Needed}), or lower Limits:Connections.")]
         public static partial void FewFiles(ILogger logger, long files, int connections, long needed);
 
-        [LoggerMessage(LogLevel.Warning, "The embedded Redis serves this process only, and loses all data when the process ends: no other node receives what is "
+        [LoggerMessage(10, LogLevel.Warning, "The embedded Redis serves this process only, and loses all data when the process ends: no other node receives what is "
             + "published there. Set Redis:Configuration to a separate Redis.")]
         public static partial void Embedded(ILogger logger);
 
-        [LoggerMessage(LogLevel.Warning, "Durable history is on (History:Durable:Channels), but Redis writes nothing to disk: a restart of Redis loses the whole "
+        [LoggerMessage(11, LogLevel.Warning, "Durable history is on (History:Durable:Channels), but Redis writes nothing to disk: a restart of Redis loses the whole "
             + "history. Run on Redis: CONFIG SET appendonly yes (and set appendonly yes in redis.conf).")]
         public static partial void NothingKept(ILogger logger);
 
-        [LoggerMessage(LogLevel.Warning, "Redis disconnects this node when {Hard} bytes wait for it, or {Soft} for long (0: no limit); a few payloads as large as "
+        [LoggerMessage(12, LogLevel.Warning, "Redis disconnects this node when {Hard} bytes wait for it, or {Soft} for long (0: no limit); a few payloads as large as "
             + "Limits:PayloadBytes reach that. Run on Redis: CONFIG SET client-output-buffer-limit \"pubsub {NeededHard} {NeededSoft} 60\" (and set it in redis.conf).")]
         public static partial void SmallBuffer(ILogger logger, long hard, long soft, long neededHard, long neededSoft);
 
-        [LoggerMessage(LogLevel.Debug, "The configuration of Redis was checked.")]
+        [LoggerMessage(13, LogLevel.Debug, "The configuration of Redis was checked.")]
         public static partial void Checked(ILogger logger);
 
-        [LoggerMessage(LogLevel.Debug, "The configuration of Redis could not be checked: {Error}")]
+        [LoggerMessage(14, LogLevel.Debug, "The configuration of Redis could not be checked: {Error}")]
         public static partial void NotChecked(ILogger logger, string error);
 
-        [LoggerMessage(LogLevel.Warning, "Requests come through a proxy (they have X-Forwarded-For), but no proxy is configured: all clients seem to have its address. "
+        [LoggerMessage(15, LogLevel.Warning, "Requests come through a proxy (they have X-Forwarded-For), but no proxy is configured: all clients seem to have its address. "
             + "Set ForwardedHeaders:KnownProxies or ForwardedHeaders:KnownNetworks; see docs/proxies.md.")]
         public static partial void UnknownProxy(ILogger logger);
     }

@@ -238,7 +238,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Debug, "Connected to Redis ({Redis}).")]
+        [LoggerMessage(5, LogLevel.Debug, "Connected to Redis ({Redis}).")]
         public static partial void Connected(ILogger logger, string redis);
     }
 }

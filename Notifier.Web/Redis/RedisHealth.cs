@@ -81,19 +81,19 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "Redis does not answer ({Redis}). Browsers stay connected; Notifier keeps trying.")]
+        [LoggerMessage(6, LogLevel.Warning, "Redis does not answer ({Redis}). Browsers stay connected; Notifier keeps trying.")]
         public static partial void Away(ILogger logger, string redis);
 
-        [LoggerMessage(LogLevel.Information, "Redis is back: all names are subscribed again.")]
+        [LoggerMessage(7, LogLevel.Information, "Redis is back: all names are subscribed again.")]
         public static partial void Back(ILogger logger);
 
-        [LoggerMessage(LogLevel.Error, "Redis refuses to let Notifier in: check the user and the password in Redis:Configuration.")]
+        [LoggerMessage(8, LogLevel.Error, "Redis refuses to let Notifier in: check the user and the password in Redis:Configuration.")]
         public static partial void Refused(ILogger logger);
 
-        [LoggerMessage(LogLevel.Error, "Redis answers with an error; Notifier keeps trying. Redis says: {Answer}")]
+        [LoggerMessage(9, LogLevel.Error, "Redis answers with an error; Notifier keeps trying. Redis says: {Answer}")]
         public static partial void Says(ILogger logger, string answer);
 
-        [LoggerMessage(LogLevel.Error, "Redis cannot be used with this configuration; Notifier keeps trying: {Error}")]
+        [LoggerMessage(10, LogLevel.Error, "Redis cannot be used with this configuration; Notifier keeps trying: {Error}")]
         public static partial void CannotConnect(ILogger logger, string error);
     }
 }

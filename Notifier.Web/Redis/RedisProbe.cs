@@ -180,17 +180,17 @@ internal sealed partial class RedisProbe(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "Redis accepts messages, but this node does not receive them: it replaces its connection. "
-            + "Messages may have been lost; all subscribers receive a gap.")]
+        [LoggerMessage(11, LogLevel.Error, "Redis accepts messages, but this node does not receive them: it replaces its connection. "
+            + "Messages may have been lost; subscribers receive a gap, and durable names fetch what is missing.")]
         public static partial void Deaf(ILogger logger);
 
-        [LoggerMessage(LogLevel.Information, "This node receives messages from Redis again.")]
+        [LoggerMessage(12, LogLevel.Information, "This node receives messages from Redis again.")]
         public static partial void Hears(ILogger logger);
 
-        [LoggerMessage(LogLevel.Warning, "Replacing the connection to Redis failed; Notifier tries again: {Error}")]
+        [LoggerMessage(13, LogLevel.Warning, "Replacing the connection to Redis failed; Notifier tries again: {Error}")]
         public static partial void NotReplaced(ILogger logger, string error);
 
-        [LoggerMessage(LogLevel.Warning, "Redis' ACL does not allow the channel notifier:probe:* to this user: Notifier cannot watch whether "
+        [LoggerMessage(14, LogLevel.Warning, "Redis' ACL does not allow the channel notifier:probe:* to this user: Notifier cannot watch whether "
             + "this node receives messages. To allow it: ACL SETUSER <user> &notifier:probe:*")]
         public static partial void NotAllowed(ILogger logger);
     }

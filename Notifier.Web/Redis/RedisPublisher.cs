@@ -68,7 +68,7 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "A message could not be published: {Error}")]
+        [LoggerMessage(15, LogLevel.Warning, "A message could not be published: {Error}")]
         public static partial void Failed(ILogger logger, string error);
     }
 }

@@ -233,16 +233,16 @@ internal sealed partial class RedisSubscription(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "Redis does not allow {Name}: its ACL does not permit this user the channel.")]
+        [LoggerMessage(16, LogLevel.Warning, "Redis does not allow {Name}: its ACL does not permit this user the channel.")]
         public static partial void Refused(ILogger logger, RedisChannel name);
 
-        [LoggerMessage(LogLevel.Warning, "{Name} is not subscribed yet; Notifier keeps trying: {Error}")]
+        [LoggerMessage(17, LogLevel.Warning, "{Name} is not subscribed yet; Notifier keeps trying: {Error}")]
         public static partial void NotYet(ILogger logger, RedisChannel name, string error);
 
-        [LoggerMessage(LogLevel.Warning, "{Name} may still be subscribed in Redis: {Error}")]
+        [LoggerMessage(18, LogLevel.Warning, "{Name} may still be subscribed in Redis: {Error}")]
         public static partial void LeftInDoubt(ILogger logger, RedisChannel name, string error);
 
-        [LoggerMessage(LogLevel.Error, "Subscribing a name failed because of a bug in Notifier; it tries again.")]
+        [LoggerMessage(19, LogLevel.Error, "Subscribing a name failed because of a bug in Notifier; it tries again.")]
         public static partial void Failed(ILogger logger, Exception error);
     }
 }

@@ -119,7 +119,7 @@ internal sealed partial class CallbackAuthentication : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "Access:Callback:Url gave no usable answer: {Reason}. Callers refused since the last such warning: {Count}.")]
+        [LoggerMessage(1, LogLevel.Warning, "Access:Callback:Url gave no usable answer: {Reason}. Callers refused since the last such warning: {Count}.")]
         public static partial void Failed(ILogger logger, int count, string reason);
     }
 }

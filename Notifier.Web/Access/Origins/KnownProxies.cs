@@ -41,7 +41,7 @@ internal sealed partial class KnownProxies(IOptions<ProxyOptions> proxies, ILogg
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "ASPNETCORE_FORWARDEDHEADERS_ENABLED is ignored, because it trusts the headers of every client. "
+        [LoggerMessage(2, LogLevel.Warning, "ASPNETCORE_FORWARDEDHEADERS_ENABLED is ignored, because it trusts the headers of every client. "
             + "Set ForwardedHeaders:KnownProxies or ForwardedHeaders:KnownNetworks.")]
         public static partial void EnvironmentIgnored(ILogger logger);
     }

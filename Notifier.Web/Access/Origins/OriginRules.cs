@@ -64,11 +64,11 @@ internal sealed partial class OriginRules(IOptions<AccessOptions> options, IHost
 
     private static partial class Log
     {
-        [LoggerMessage(Message = "Refused a page of the origin {Origin}. If the page is yours, add its origin to Access:AllowedOrigins; "
+        [LoggerMessage(EventId = 3, Message = "Refused a page of the origin {Origin}. If the page is yours, add its origin to Access:AllowedOrigins; "
             + "if it is this server's own page, a proxy in front changes the Host header (docs/proxies.md).")]
         public static partial void Refused(ILogger logger, LogLevel level, string origin);
 
-        [LoggerMessage(Message = "Refused a connection whose Origin header is malformed.")]
+        [LoggerMessage(EventId = 4, Message = "Refused a connection whose Origin header is malformed.")]
         public static partial void Malformed(ILogger logger, LogLevel level);
     }
 }

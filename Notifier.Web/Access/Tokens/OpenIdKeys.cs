@@ -114,7 +114,7 @@ internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider t
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "The keys of Access:Tokens:Authority cannot be fetched: {Reason}. Failures since the last such warning: {Count}.")]
+        [LoggerMessage(5, LogLevel.Warning, "The keys of Access:Tokens:Authority cannot be fetched: {Reason}. Failures since the last such warning: {Count}.")]
         public static partial void Unreachable(ILogger logger, int count, string reason);
     }
 }

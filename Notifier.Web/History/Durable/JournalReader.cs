@@ -80,7 +80,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "Durable history does not work: Redis refuses to read it: {Error} (Logged at most once a minute.)")]
+        [LoggerMessage(1, LogLevel.Error, "Durable history does not work: Redis refuses to read it: {Error} (Logged at most once a minute.)")]
         public static partial void Refused(ILogger logger, string error);
     }
 }

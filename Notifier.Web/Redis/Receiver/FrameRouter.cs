@@ -182,10 +182,10 @@ internal sealed partial class FrameRouter(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "Messages for {Name} could not be delivered; some may be lost.")]
+        [LoggerMessage(1, LogLevel.Error, "Messages for {Name} could not be delivered; some may be lost.")]
         public static partial void NotDelivered(ILogger logger, string name, Exception error);
 
-        [LoggerMessage(LogLevel.Error, "Reading from Redis failed because of a bug in Notifier; it continues.")]
+        [LoggerMessage(2, LogLevel.Error, "Reading from Redis failed because of a bug in Notifier; it continues.")]
         public static partial void Failed(ILogger logger, Exception error);
     }
 }

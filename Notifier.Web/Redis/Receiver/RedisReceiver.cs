@@ -25,7 +25,7 @@ internal sealed partial class RedisReceiver : IDisposable
     /// How long a delivery may make no progress. It takes microseconds, but its thread may have to wait for a processor, and a delivery that is wrongly
     /// considered stuck costs its name messages.
     /// </summary>
-    public static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(2);
+    public static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(1);
 
     private readonly ConnectionLifetime connection;
     private readonly IReceiverSource source;
@@ -183,10 +183,10 @@ internal sealed partial class RedisReceiver : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "{Error} Notifier closes the connection and opens it again.")]
+        [LoggerMessage(3, LogLevel.Error, "{Error} Notifier closes the connection and opens it again.")]
         public static partial void Malformed(ILogger logger, string error);
 
-        [LoggerMessage(LogLevel.Critical, "A delivery is stuck: its name delivers nothing until it ends; another thread continues to read. This is a bug in Notifier; please report it.")]
+        [LoggerMessage(4, LogLevel.Critical, "A delivery is stuck: its name delivers nothing until it ends; another thread continues to read. This is a bug in Notifier; please report it.")]
         public static partial void Stuck(ILogger logger);
     }
 }

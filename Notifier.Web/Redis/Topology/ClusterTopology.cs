@@ -21,22 +21,24 @@ internal sealed partial class ClusterTopology(TopologyContext context) : IRedisT
 
     public bool IsCluster => true;
 
-    public ConfigurationOptions Options => context.Options;
+    public ConfigurationOptions Options => context.Location.Options;
 
     public static bool Has(ConnectionMultiplexer redis) => redis.GetServers().Any(static server => server.ServerType == ServerType.Cluster);
 
-    /// <summary>Connects to one of the servers; to the one that was lost only if there is no other.</summary>
+    /// <summary>Connects to one of the servers; to the one that was lost only if there is no other. The first connection knows all servers.</summary>
     /// <exception cref="RedisConnectionException">No server can be reached.</exception>
     public async Task<ConnectionMultiplexer> OpenAsync(ConnectionMultiplexer? replaced)
     {
+        if (replaced is null)
+            return await context.ConnectAsync(context.Location.Options);     // for commands: it has to know all servers
         var all = connections.Commands!;
-        var lost = replaced == all ? null : replaced?.GetEndPoints().FirstOrDefault();
+        var lost = replaced == all ? null : replaced.GetEndPoints().FirstOrDefault();
         var servers = all.GetServers().Where(static server => server.IsConnected).ToArray();
         // Several nodes of Notifier, and their load, spread over the servers. (A replica delivers all messages, too.)
         Random.Shared.Shuffle(servers);
         foreach (var server in servers.OrderBy(server => server.EndPoint.Equals(lost)).ThenBy(static server => server.IsReplica))
         {
-            var connection = await context.ConnectAsync(SingleServerOptions.For(context.Options, server.EndPoint));
+            var connection = await context.ConnectAsync(SingleServerOptions.For(context.Location.Options, server.EndPoint));
             if (connection.IsConnected)
                 return connection;
             await connection.EndAsync();
@@ -96,10 +98,10 @@ internal sealed partial class ClusterTopology(TopologyContext context) : IRedisT
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "Notifier cannot listen to any server of the Redis Cluster; it keeps trying: {Error}")]
+        [LoggerMessage(20, LogLevel.Error, "Notifier cannot listen to any server of the Redis Cluster; it keeps trying: {Error}")]
         public static partial void NotListening(ILogger logger, string error);
 
-        [LoggerMessage(LogLevel.Error, "Checking the servers of the Redis Cluster failed; Notifier tries again.")]
+        [LoggerMessage(21, LogLevel.Error, "Checking the servers of the Redis Cluster failed; Notifier tries again.")]
         public static partial void Failed(ILogger logger, Exception error);
     }
 }

@@ -2,10 +2,10 @@ using StackExchange.Redis;
 
 namespace Notifier.Redis.Topology;
 
-/// <summary>How Redis is deployed: as a single server, behind Sentinels, or as a Cluster. Thread-safe.</summary>
+/// <summary>How Redis is deployed: as a single server, behind Sentinels, or as a Cluster. Its properties are thread-safe.</summary>
 internal interface IRedisTopology : IAsyncDisposable
 {
-    /// <summary>Whether the connection that listens is another than the one for commands. If not, replacing the first replaces both.</summary>
+    /// <summary>Whether the connection that listens differs from the one for commands. If not, replacing it replaces both.</summary>
     bool HasSeparateListener { get; }
 
     /// <summary>Whether a connection listens. On a Cluster the first connection is for commands only.</summary>
@@ -14,7 +14,7 @@ internal interface IRedisTopology : IAsyncDisposable
     /// <summary>Whether a server counts only the receivers that are connected to it.</summary>
     bool IsCluster { get; }
 
-    /// <summary>The options for a further connection. Behind Sentinels these are of the present primary.</summary>
+    /// <summary>The options for a further connection. Behind Sentinels these are of the current primary.</summary>
     ConfigurationOptions Options { get; }
 
     /// <summary>Opens a connection that can listen.</summary>
@@ -23,7 +23,7 @@ internal interface IRedisTopology : IAsyncDisposable
     /// <exception cref="RedisException">Which server to connect to is unknown.</exception>
     Task<ConnectionMultiplexer> OpenAsync(ConnectionMultiplexer? replaced);
 
-    /// <summary>Called with the first connection, before any name is subscribed on it.</summary>
+    /// <summary>Called if the first connection cannot listen, before any name is subscribed on it.</summary>
     Task BeginAsync(ConnectionMultiplexer first) => Task.CompletedTask;
 
     /// <summary>
@@ -36,11 +36,11 @@ internal interface IRedisTopology : IAsyncDisposable
 }
 
 /// <summary>What a topology works with.</summary>
-/// <param name="Location">Which Redis this is.</param>
+/// <param name="Location">Which Redis this is. (The options are not a property of this record: its text would show the password.)</param>
 /// <param name="Connections">The connections in use.</param>
 /// <param name="ConnectAsync">Opens a connection with these options.</param>
 /// <param name="ReplaceAsync">Replaces the connection that listens, unless that has been done already.</param>
-/// <param name="Health">Gets to know when no connection can replace the one that listens.</param>
+/// <param name="Health">Notified when no connection can replace the one that listens.</param>
 /// <param name="Time">The clock.</param>
 /// <param name="Logger">The log.</param>
 /// <param name="Stopping">Cancelled when the process ends.</param>
@@ -52,8 +52,4 @@ internal sealed record TopologyContext(
     RedisHealth Health,
     TimeProvider Time,
     ILogger Logger,
-    CancellationToken Stopping)
-{
-    /// <summary>The options as configured.</summary>
-    public ConfigurationOptions Options => Location.Options;
-}
+    CancellationToken Stopping);

@@ -7,7 +7,7 @@ namespace Notifier.Redis.Topology;
 internal sealed class KnownTopology(TopologyContext context) : IAsyncDisposable
 {
     private readonly ClusterTopology cluster = new(context);
-    private volatile IRedisTopology known = context.Options.ServiceName is null ? new SingleServer(context) : new SentinelTopology(context);
+    private volatile IRedisTopology known = context.Location.Options.ServiceName is null ? new SingleServer(context) : new SentinelTopology(context);
 
     public IRedisTopology Current => known is SingleServer && context.Connections.Commands is { } redis && ClusterTopology.Has(redis) ? known = cluster : known;
 

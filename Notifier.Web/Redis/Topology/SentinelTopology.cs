@@ -17,7 +17,7 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
     private static readonly TimeSpan OthersWithin = TimeSpan.FromMilliseconds(500);
 
     private readonly ConnectionPair connections = context.Connections;
-    private readonly ConfigurationOptions options = context.Options;
+    private readonly ConfigurationOptions options = context.Location.Options;
     private ConnectionMultiplexer? sentinels;
     private RedisServerException? refusal;
 
@@ -133,13 +133,13 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "The Sentinels have another primary: this node moves to it.")]
+        [LoggerMessage(22, LogLevel.Warning, "The Sentinels have another primary: this node moves to it.")]
         public static partial void Moves(ILogger logger);
 
-        [LoggerMessage(LogLevel.Warning, "Notifier cannot find out whether Redis has another primary; this node stays with the present one: {Error}")]
+        [LoggerMessage(23, LogLevel.Warning, "Notifier cannot find out whether Redis has another primary; this node stays with the present one: {Error}")]
         public static partial void Blind(ILogger logger, string error);
 
-        [LoggerMessage(LogLevel.Information, "The Sentinels answer again.")]
+        [LoggerMessage(24, LogLevel.Information, "The Sentinels answer again.")]
         public static partial void Sees(ILogger logger);
     }
 }

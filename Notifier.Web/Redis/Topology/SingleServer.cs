@@ -13,9 +13,9 @@ internal sealed class SingleServer(TopologyContext context) : IRedisTopology
 
     public bool IsCluster => false;
 
-    public ConfigurationOptions Options => context.Options;
+    public ConfigurationOptions Options => context.Location.Options;
 
-    public Task<ConnectionMultiplexer> OpenAsync(ConnectionMultiplexer? replaced) => context.ConnectAsync(context.Options);
+    public Task<ConnectionMultiplexer> OpenAsync(ConnectionMultiplexer? replaced) => context.ConnectAsync(context.Location.Options);
 
     /// <summary>Waits for the first answer, which tells whether this is a Cluster.</summary>
     public async Task WatchAsync()

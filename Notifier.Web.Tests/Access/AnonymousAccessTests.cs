@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Notifier.Tests.Access;
 
-/// <summary>What the configuration opens, as the process reads it.</summary>
+/// <summary>The names that the configuration opens to clients without a token.</summary>
 public sealed class AnonymousAccessTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Theory]

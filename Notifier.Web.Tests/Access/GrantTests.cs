@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Access;
 
-/// <summary>What a grant allows, and what a visitor is told where it does not.</summary>
+/// <summary>The names that a grant allows, and the reason that the caller gets for a rejection.</summary>
 public sealed class GrantTests
 {
     [Theory]

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Notifier.Tests.Access;
 
-/// <summary><c>Access:Tokens:PublicKeyFile</c>: what may be in it.</summary>
+/// <summary>The valid contents of <c>Access:Tokens:PublicKeyFile</c>.</summary>
 public sealed class PublicKeyFileTests : IDisposable
 {
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2030, 1, 1, 12, 0, 0, TimeSpan.Zero));

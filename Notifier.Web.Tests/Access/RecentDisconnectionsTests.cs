@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Access;
 
-/// <summary>Whom backends have had disconnected is remembered for those who are just coming.</summary>
+/// <summary>A disconnection also applies to a caller of that subject whose connection is still being opened.</summary>
 public sealed class RecentDisconnectionsTests
 {
     private readonly RecentDisconnections disconnections = new();
@@ -12,20 +12,20 @@ public sealed class RecentDisconnectionsTests
     [Fact]
     public void A_disconnection_rejects_only_callers_of_its_subject_that_were_identified_before_it()
     {
-        var (before, other, nobody) = (Visitor("42"), Visitor("43"), Visitor(null));
+        var (before, other, anonymous) = (CallerOf("42"), CallerOf("43"), CallerOf(null));
 
         disconnections.Add("42");
 
         disconnections.Check(before)!.Kind.Should().Be(AccessRefusalKind.Forbidden);
         disconnections.Check(other).Should().BeNull();
-        disconnections.Check(nobody).Should().BeNull();
-        disconnections.Check(Visitor("42")).Should().BeNull("it was asked afterwards who it is");
+        disconnections.Check(anonymous).Should().BeNull();
+        disconnections.Check(CallerOf("42")).Should().BeNull("this caller was identified after the disconnection");
     }
 
     [Fact]
     public void A_caller_identified_before_the_oldest_remembered_disconnection_must_try_again()
     {
-        var (before, other) = (Visitor("42"), Visitor("other"));
+        var (before, other) = (CallerOf("42"), CallerOf("other"));
         disconnections.Add("42");
         for (var n = 1; n < 1_000; n++)
             disconnections.Add($"{n % 7}");
@@ -36,8 +36,8 @@ public sealed class RecentDisconnectionsTests
 
         disconnections.Check(before)!.Kind.Should().Be(AccessRefusalKind.Unavailable);
         disconnections.Check(other)!.Kind.Should().Be(AccessRefusalKind.Unavailable);
-        disconnections.Check(Visitor("42")).Should().BeNull();
+        disconnections.Check(CallerOf("42")).Should().BeNull();
     }
 
-    private Caller Visitor(string? subject) => new(Grant.Everything, Grant.Everything) { Subject = subject, DisconnectionsBefore = disconnections.Count };
+    private Caller CallerOf(string? subject) => new(Grant.Everything, Grant.Everything) { Subject = subject, DisconnectionsBefore = disconnections.Count };
 }

@@ -11,7 +11,7 @@ using Xunit;
 
 namespace Notifier.Tests.Access;
 
-/// <summary>Which tokens are good, and for what.</summary>
+/// <summary>The tokens that Notifier accepts, and the access that each grants.</summary>
 public sealed class TokenAuthenticationTests : IDisposable
 {
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2030, 1, 1, 12, 0, 0, TimeSpan.Zero));
@@ -117,7 +117,7 @@ public sealed class TokenAuthenticationTests : IDisposable
         var pem = Encoding.UTF8.GetBytes(File.ReadAllText(file));
         byte[] Rsa(RSA key, byte[] text) => key.SignData(text, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
 
-        (await IdentifyAsync(byKey, TestToken.Sign(payload, "RS256", text => Rsa(rsa, text)))).Caller.Should().NotBeNull("it is what the tests change");
+        (await IdentifyAsync(byKey, TestToken.Sign(payload, "RS256", text => Rsa(rsa, text)))).Caller.Should().NotBeNull("the unchanged token is valid");
 
         foreach (var (options, forged) in new[]
         {
@@ -134,7 +134,7 @@ public sealed class TokenAuthenticationTests : IDisposable
             (Hmac, TestToken.Sign(payload, "HS256", static text => HMACSHA256.HashData("another secret, also long enough it is"u8, text))),
         })
         {
-            // In brackets: after "?." the assertion itself would be left out where there is no refusal.
+            // The parentheses matter: after "?." the assertion would not run if the token were accepted.
             ((await IdentifyAsync(options, forged)).Refusal?.Kind).Should().Be(AccessRefusalKind.Unauthorized, forged);
         }
     }
@@ -208,8 +208,8 @@ public sealed class TokenAuthenticationTests : IDisposable
         refusal.Should().BeNull();
         (caller!.Subscribe.Check(Name.Channel(channel)) is null).Should().Be(allowed);
         caller.Subscribe.Check(Name.Pattern("user.*")).Should().NotBeNull();
-        caller.Subscribe.Check(Name.Pattern("inbox.*")).Should().NotBeNull("a channel stays one, whatever is in the claim");
-        caller.Subscribe.Check(Name.Pattern("of.*")).Should().NotBeNull("a claim is missing");
+        caller.Subscribe.Check(Name.Pattern("inbox.*")).Should().NotBeNull("the value of a claim does not turn a channel into a pattern");
+        caller.Subscribe.Check(Name.Pattern("of.*")).Should().NotBeNull("the claim is missing");
     }
 
     [Fact]

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Architecture;
 
-/// <summary>A reader who follows a link in the documentation, or looks for a file or a test that it names, finds it.</summary>
+/// <summary>Each link in the documentation works, and each file and test that it names exists.</summary>
 public sealed partial class DocumentationTests
 {
     [Fact]
@@ -28,7 +28,7 @@ public sealed partial class DocumentationTests
         links.Should().BeGreaterThan(100);
     }
 
-    /// <summary>Contributors look for what a rule is held by.</summary>
+    /// <summary>Contributors look for the test that checks a rule.</summary>
     [Theory]
     [InlineData("docs/architecture.md")]
     [InlineData("docs/reliability.md")]
@@ -50,7 +50,8 @@ public sealed partial class DocumentationTests
 
     private static string WithoutCode(string page) => Fence().Replace(File.ReadAllText(Path.Combine(Repository.Root, page)), "");
 
-    /// <summary>As GitHub makes anchors of headings: lower case, no punctuation, hyphens for spaces, and a number behind what comes again.</summary>
+    /// <summary>GitHub's anchors for headings: lower case, no punctuation, hyphens for spaces, and a number after a repeated
+    /// heading.</summary>
     private static HashSet<string> Headings(string page)
     {
         var (anchors, counts) = (new HashSet<string>(), new Dictionary<string, int>());

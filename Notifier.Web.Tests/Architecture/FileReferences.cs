@@ -11,8 +11,8 @@ using TypeSpecification = Mono.Cecil.TypeSpecification;
 namespace Notifier.Tests.Architecture;
 
 /// <summary>
-/// Which source file of the server refers to which other, from the compiled types: what a type derives from, holds, calls and creates. (Constants are
-/// copied by the compiler, and leave no trace.)
+/// The references between the server's source files, read from the compiled types: base types, fields, calls and created objects. The
+/// compiler copies constants, so a constant leaves no reference.
 /// </summary>
 internal sealed class FileReferences
 {
@@ -44,7 +44,7 @@ internal sealed class FileReferences
         }
     }
 
-    /// <summary>Such as <c>Hub/Subscription.cs</c>.</summary>
+    /// <summary>Paths such as <c>Hub/Subscription.cs</c>.</summary>
     public IReadOnlyCollection<string> Files => references.Keys;
 
     public static FileReferences Read(string assembly)
@@ -56,7 +56,7 @@ internal sealed class FileReferences
 
     public IEnumerable<(string From, string To)> All() => references.SelectMany(static pair => pair.Value.Select(to => (pair.Key, to)));
 
-    /// <summary>Groups of files each of which reaches all others of its group (Tarjan's strongly connected components).</summary>
+    /// <summary>Groups of files in which each file reaches all others (Tarjan's strongly connected components).</summary>
     public List<List<string>> Cycles()
     {
         var (index, low, path, cycles) = (new Dictionary<string, int>(), new Dictionary<string, int>(), new Stack<string>(), new List<List<string>>());
@@ -89,7 +89,6 @@ internal sealed class FileReferences
         }
     }
 
-    // ---- where a type stands -----------------------------------------------------------------------------------------
 
     private static Dictionary<int, string> FilesOfMethods(MetadataReader symbols)
     {
@@ -120,7 +119,7 @@ internal sealed class FileReferences
         return found;
     }
 
-    /// <summary>Null for what a generator has written.</summary>
+    /// <summary>Null for a generated file.</summary>
     private static string? NameOf(MetadataReader symbols, DocumentHandle document)
     {
         const string root = "/Notifier.Web/";
@@ -131,7 +130,6 @@ internal sealed class FileReferences
         return at < 0 || path.Contains("/obj/", StringComparison.Ordinal) ? null : path[(at + root.Length)..];
     }
 
-    // ---- what a type uses --------------------------------------------------------------------------------------------
 
     private static IEnumerable<TypeDefinition> WithNested(TypeDefinition type) => type.NestedTypes.SelectMany(WithNested).Prepend(type);
 
@@ -150,7 +148,7 @@ internal sealed class FileReferences
             _ => Array.Empty<TypeReference>(),
         }));
 
-    /// <summary>A type, and the types that it is made of.</summary>
+    /// <summary>A type and the types that it is made of, such as the element type of an array.</summary>
     private static IEnumerable<TypeReference> Parts(TypeReference? type) => type switch
     {
         null => [],

@@ -7,7 +7,7 @@ internal static class Repository
 
     public static string Root { get; } = FindRoot();
 
-    /// <summary>All pages that people read, relative to the root.</summary>
+    /// <summary>All Markdown pages that people read, relative to the root.</summary>
     public static IEnumerable<string> Pages =>
         Folders.SelectMany(static folder => Directory.EnumerateFiles(Path.Combine(Root, folder), "*.md"))
             .Select(static page => Path.GetRelativePath(Root, page));

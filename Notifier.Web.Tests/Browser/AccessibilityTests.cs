@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>What axe-core (Assets/axe.min.js) has to say of the page. Each leaves a picture in the tests' output, to be looked at.</summary>
+/// <summary>
+/// The violations that axe-core (Assets/axe.min.js) finds on the page. Each test saves a picture in its output for a person to check.
+/// </summary>
 public sealed class AccessibilityTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     [Theory]
@@ -71,6 +73,6 @@ public sealed class AccessibilityTests(BrowserFixture browser, RedisFixture fixt
 
         await demo.Page.ScreenshotAsync(new() { Path = Path.Combine(AppContext.BaseDirectory, $"{picture}.png"), FullPage = picture.EndsWith("phone", StringComparison.Ordinal) });
         found.EnumerateArray().Select(each => each.GetString()).Should().BeEmpty();
-        (await demo.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth")).Should().BeTrue("nothing is to be scrolled sideways");
+        (await demo.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth")).Should().BeTrue("the page does not scroll sideways");
     }
 }

@@ -6,7 +6,7 @@ using static Notifier.Tests.Browser.NumbersPage;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>A page that hears durable channels: whatever happens to it, or to its node, it shows each message once.</summary>
+/// <summary>A page that subscribes to durable channels shows each message once, even if the page or its node fails.</summary>
 public sealed class ClientDurableTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
     [Theory]
@@ -17,7 +17,7 @@ public sealed class ClientDurableTests(BrowserFixture browser) : IClassFixture<B
         await using var redis = await DurableRedis.StartAsync("redis");
         await using var first = await redis.StartAppAsync("durable.*");
         await using var second = await redis.StartAppAsync("durable.*");
-        // A balancer decides which node it is.
+        // The load balancer chooses the node.
         var balance = $"<script>const Plain = WebSocket; sessionStorage.node ??= '{first.Address.Port}'; globalThis.WebSocket = class extends Plain {{"
             + $" constructor(url, protocol) {{ super(url.replace(/:[0-9]+/, `:${{sessionStorage.node}}`), protocol) }} }}</script>";
         await using var site = await Site.StartAsync(balance + Page(second, name, "persist: 'session'"));
@@ -34,7 +34,7 @@ public sealed class ClientDurableTests(BrowserFixture browser) : IClassFixture<B
             await HasHeardAsync(page, traffic.Published + 10);
             await context.SetOfflineAsync(true);
             var before = traffic.Published;
-            await Eventually.IsAsync(() => traffic.Published > before + 300, "some is missed");
+            await Eventually.IsAsync(() => traffic.Published > before + 300, "the page misses some messages");
             await context.SetOfflineAsync(false);
             await HasHeardAsync(page, traffic.Published);
             await page.EvaluateAsync($"sessionStorage.node = {(round % 2 == 0 ? second : first).Address.Port}; notifier.connect()");

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>Where WebSockets do not get through, the client takes event streams, but not from a server that has enough to do.</summary>
+/// <summary>If WebSockets are blocked, the client uses event streams. If the server is overloaded, the client does not.</summary>
 public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture redis) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private const string NoWebSockets =
@@ -34,7 +34,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         await next.SendAsync("retry: 30\n\n");
         next.Ended.TrySetResult();
         (await fake.AcceptAsync()).Query.Should().Be(next.Query);
-        fake.Requests.Count(request => request == "/ws").Should().Be(2, "a stream that ends is followed by a stream");
+        fake.Requests.Count(request => request == "/ws").Should().Be(2, "the client replaces an ended stream with a stream");
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         await using var client = await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address);
         await client.DoAsync("chance = 0.001; observe(new Notifier()); notifier.channel('a', hear)");
 
-        await Eventually.IsAsync(() => fake.Requests.Count(request => request == "/ws") >= 6, "it tries again and again");
+        await Eventually.IsAsync(() => fake.Requests.Count(request => request == "/ws") >= 6, "the client keeps trying");
 
         fake.Requests.Should().NotContain(request => request.StartsWith("/events", StringComparison.Ordinal)).And.Contain("/healthz/ready");
         fake.HasWebSockets = true;
@@ -69,7 +69,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         stream = await fake.AcceptAsync();
         (stream.Query, stream.Authorization).Should().Be(("?channel=a&after=p1&last=", "Bearer t2"));
 
-        fake.Token = "t3";      // it has ended before anybody said so
+        fake.Token = "t3";      // the old token expires without an "expiring" event
         stream.Ended.TrySetResult();
         stream = await fake.AcceptAsync();
         (stream.Query, stream.Authorization).Should().Be(("?channel=a&after=p1&last=", "Bearer t3"));
@@ -89,7 +89,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         await page.RouteAsync("**/healthz/ready", route => route.FulfillAsync(new() { Status = 200 }));
         await page.AddInitScriptAsync(NoWebSockets);
         var minted = 0;
-        // The first is told of at once: it ends in a minute.
+        // The first token expires in a minute, so the server sends "expiring" at once.
         await page.ExposeFunctionAsync("mint", () => TestToken.Of(DateTimeOffset.UtcNow.AddSeconds(minted++ == 0 ? 61 : 3600), "token.*"));
         await using var client = await ClientPage.OpenAsync(page, new Uri(app.Address, "openapi/v1.json").ToString());
         await page.AddScriptTagAsync(new() { Url = new Uri(app.Address, "notifier.js").ToString() });
@@ -103,7 +103,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         (await client.LogAsync()).Should().NotContain(line => line.StartsWith("gap", StringComparison.Ordinal));
     }
 
-    /// <summary>A proxy that lets no WebSocket through, in front of the real server; only readiness is made up.</summary>
+    /// <summary>A proxy that blocks WebSockets, in front of the real server. Only the readiness answer is simulated.</summary>
     [Fact]
     public async Task An_event_stream_of_the_real_server_delivers_and_a_rejected_name_does_not_end_the_others()
     {
@@ -120,7 +120,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
 
         await client.LogsAsync("event.stream: hello");
 
-        // One name that is refused does not end the others.
+        // A rejected name does not end the other subscriptions.
         await client.DoAsync("notifier.channel('__reserved', hear)");
         await client.LogsAsync("error __reserved forbidden");
         await client.LogsAsync("subscribed event.stream", times: 2);

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>What the client does when the network or the page comes and goes, and when its owner lets go of it.</summary>
+/// <summary>The client when the network or the page goes away and returns, and when its owner closes it.</summary>
 public sealed class ClientLifecycleTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
     private const string Hide = "Object.defineProperty(document, 'hidden', { value: true, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))";
@@ -72,7 +72,7 @@ public sealed class ClientLifecycleTests(BrowserFixture browser) : IClassFixture
         await client.LogsAsync("subscribed a");
     }
 
-    /// <summary>The browser's own events, and a network that is really off for new connections.</summary>
+    /// <summary>The browser's own events, with new connections really blocked.</summary>
     [Fact]
     public async Task A_browser_that_was_offline_reconnects_and_resumes_from_its_last_position()
     {

@@ -4,10 +4,10 @@ using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>An empty page with the client, and <c>log</c>: what it was told, one line each.</summary>
+/// <summary>An empty page with the client. <c>log</c> records what the client reports, one line each.</summary>
 internal sealed class ClientPage : IAsyncDisposable
 {
-    /// <summary>Delays are recorded, chance is the test's, and what a notifier says is written down.</summary>
+    /// <summary>Records delays and the events of the client, and makes the random numbers those of the test.</summary>
     private const string Observe =
         """
         globalThis.log = []; globalThis.delays = []; globalThis.chance = 0.5;
@@ -44,11 +44,10 @@ internal sealed class ClientPage : IAsyncDisposable
         await page.AddInitScriptAsync(Observe + (hasOwnClock ? RecordDelays : ""));
         await page.GotoAsync(address);
         if (hasOwnClock)
-            await page.Clock.PauseAtAsync("2026-01-15T13:00:00Z");      // an installed clock goes on by itself
+            await page.Clock.PauseAtAsync("2026-01-15T13:00:00Z");      // an installed clock does not stop by itself
         return client;
     }
 
-    /// <summary>Runs a script in the page.</summary>
     public Task DoAsync(string script) => Page.EvaluateAsync($"async () => {{ {script} }}");
 
     public Task<string[]> LogAsync() => Page.EvaluateAsync<string[]>("() => log");
@@ -57,13 +56,13 @@ internal sealed class ClientPage : IAsyncDisposable
     public Task LogsAsync(string line, int times = 1) =>
         Eventually.IsAsync(async () => (await LogAsync()).Count(logged => logged == line) >= times, $"the page logs '{line}' {times} times");
 
-    /// <summary>Waits until the page waits for this many times its back-off, and gives how long.</summary>
+    /// <summary>Waits for this many retry delays, and returns the last one.</summary>
     public async Task<double> DelayAsync(int retries)
     {
         double[] delays = [];
         await Eventually.IsAsync(
             async () => (delays = await Page.EvaluateAsync<double[]>("() => delays.filter(delay => delay <= 20000 && ![5000, 10000].includes(delay))")).Length >= retries,
-            $"the page waits for the {retries}th time");
+            $"the page waits for retry {retries}");
         return delays[retries - 1];
     }
 

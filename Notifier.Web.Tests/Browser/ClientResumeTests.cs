@@ -6,7 +6,7 @@ using static Notifier.Tests.Browser.NumbersPage;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>A page that is loaded anew, loses its connection or comes to another node, against the real server, with numbers as messages.</summary>
+/// <summary>A page reloads, loses its connection or moves to another node. The server is real, and the messages are numbers.</summary>
 public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -86,7 +86,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
         await using var second = await NotifierApp.StartAsync(Redis.Configuration);
         await using var keeper = await JsonClient.ConnectAsync(second);
         await keeper.SubscribeAsync("channel", "nodes.numbers");
-        // A balancer decides which node it is.
+        // The load balancer chooses the node.
         var balance = $"<script>const Plain = WebSocket; sessionStorage.node ??= '{first.Address.Port}'; globalThis.WebSocket = class extends Plain {{"
             + $" constructor(url, protocol) {{ super(url.replace(/:[0-9]+/, `:${{sessionStorage.node}}`), protocol) }} }}</script>";
         await using var site = await Site.StartAsync(balance + Page(second, "channel('nodes.numbers'", options, "{ last: 50 }"));
@@ -100,7 +100,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
             await page.ReloadAsync();
         else
             await first.StopAsync();
-        await Eventually.IsAsync(async () => await page.EvaluateAsync<string?>("sessionStorage.gaps") == "notRecovered ", "it is told of the gap");
+        await Eventually.IsAsync(async () => await page.EvaluateAsync<string?>("sessionStorage.gaps") == "notRecovered ", "the page receives the gap");
         await Redis.PublishAsync("nodes.numbers", "6");
         await HasHeardAsync(page, 6);
 
@@ -131,7 +131,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
         await page.CloseAsync();
     }
 
-    /// <summary>As when a telephone leaves the network: neither end is told.</summary>
+    /// <summary>Like a telephone that leaves the network: neither end receives a close.</summary>
     [Fact]
     public async Task A_dead_connection_is_replaced_when_the_network_returns_and_no_message_is_lost()
     {
@@ -145,7 +145,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
 
         network.BlackHole();
         var heard = (await HeardAsync(page)).Length;
-        await Eventually.IsAsync(() => traffic.Published > heard + 200, "some is missed");
+        await Eventually.IsAsync(() => traffic.Published > heard + 200, "the page misses some messages");
         await page.EvaluateAsync("dispatchEvent(new Event('online'))");
 
         await HasHeardAsync(page, heard + 200);
@@ -156,7 +156,9 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
         await page.CloseAsync();
     }
 
-    /// <summary>A tab that reloads beside another that has the name, and goes on hearing it: what the one missed cannot be had from the other.</summary>
+    /// <summary>
+    /// A tab reloads while another tab stays subscribed to the name. The reloaded tab cannot get the messages it missed from the other tab.
+    /// </summary>
     [Fact]
     public async Task A_reloaded_tab_on_a_shared_connection_receives_every_message_or_a_gap()
     {
@@ -172,7 +174,7 @@ public sealed class ClientResumeTests(BrowserFixture browser, RedisFixture fixtu
             await HasHeardAsync(page, traffic.Published);
             await page.ReloadAsync();
         }
-        // What passes it by while it comes is told, not had: something has to come after that.
+        // A message that the tab misses while it loads causes a gap, and the tab notices the gap at the next message.
         await HasHeardAsync(page, traffic.Published);
         var published = await traffic.EndAsync();
         await HasHeardAsync(page, published);

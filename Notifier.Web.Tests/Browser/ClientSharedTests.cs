@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary><c>shared: true</c>: the tabs of one browser have one connection, whichever of them comes or goes.</summary>
+/// <summary><c>shared: true</c>: the tabs of one browser share one connection, even if the tab that owns it closes.</summary>
 public sealed class ClientSharedTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
     [Theory]
@@ -38,7 +38,7 @@ public sealed class ClientSharedTests(BrowserFixture browser) : IClassFixture<Br
         var asked = new List<string>();
         for (var n = 1; n < tabs; n++)
             asked.Add(await connection.ReadTextAsync());
-        asked.Should().BeEquivalentTo(Enumerable.Range(1, tabs - 1).Select(n => $"subscribe name{n} p{n}"), "name0 went with its tab");
+        asked.Should().BeEquivalentTo(Enumerable.Range(1, tabs - 1).Select(n => $"subscribe name{n} p{n}"), "the tab of name0 has closed");
         for (var n = 1; n < tabs; n++)
         {
             await connection.SendAsync(new { type = "message", channel = $"name{n}", data = "after", position = $"q{n}" });
@@ -89,7 +89,7 @@ public sealed class ClientSharedTests(BrowserFixture browser) : IClassFixture<Br
         await connection.SendAsync(new { type = "message", channel = "a", data = "before", position = "p1" });
         await connection.SendAsync(new { type = "message", channel = "a", data = "after", position = "p2" });
         await second.LogsAsync("a: after");
-        (await second.LogAsync()).Should().ContainSingle(line => line == "a: before", "what comes twice is heard once");
+        (await second.LogAsync()).Should().ContainSingle(line => line == "a: before", "the client reports a repeated message once");
         connection.Unread.Should().Be(0);
     }
 
@@ -156,13 +156,13 @@ public sealed class ClientSharedTests(BrowserFixture browser) : IClassFixture<Br
         connection.Unread.Should().Be(0);
     }
 
-    /// <summary>The process of a page, without a word to the page.</summary>
+    /// <summary>Kills the process of a page without notifying the page.</summary>
     private static async Task CrashAsync(IBrowserContext context, IPage page)
     {
         var crashed = new TaskCompletionSource();
         page.Crash += (_, _) => crashed.TrySetResult();
         var session = await context.NewCDPSessionAsync(page);
-        _ = session.SendAsync("Page.crash");    // nobody is left to answer
+        _ = session.SendAsync("Page.crash");    // a crashed page does not answer
         await crashed.Task.WaitAsync(Eventually.Limit);
     }
 

@@ -5,12 +5,12 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>The page needs nothing that the policy forbids, and what somebody slips into it does not run.</summary>
+/// <summary>The page works under its content security policy, and the policy blocks injected content.</summary>
 public sealed class ContentSecurityPolicyTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
 
-    /// <summary>What is violated, and by what: <c>add</c> puts HTML into the page.</summary>
+    /// <summary>The violated directive, and the script that violates it. <c>add</c> puts HTML into the page.</summary>
     public static TheoryData<string, string> Attacks { get; } = new()
     {
         { "script-src-elem", "document.body.append(Object.assign(document.createElement('script'), { textContent: 'ran = 1' }))" },
@@ -46,14 +46,14 @@ public sealed class ContentSecurityPolicyTests(BrowserFixture browser, RedisFixt
         await page.Names.Locator("button").First.ClickAsync();
         await Expect(page.Names).ToHaveCountAsync(3);
 
-        // The style sheet and the colours that the script gives.
+        // Both come from the script: the style sheet and the colours.
         await Expect(page.Page.Locator("#page")).ToHaveCSSAsync("display", "grid");
         await Expect(page.Names.First).ToHaveCSSAsync("--hue", "302.5");
         page.ConsoleErrors.Should().BeEmpty();
         page.Errors.Should().BeEmpty();
     }
 
-    /// <summary>Should a name or a payload become HTML one day, all the same.</summary>
+    /// <summary>The policy protects the page even if a bug turns a name or a payload into HTML.</summary>
     [Theory]
     [MemberData(nameof(Attacks))]
     public async Task Injected_content_is_blocked_by_the_content_security_policy(string directive, string attack)

@@ -4,7 +4,7 @@ using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>The demo page as a visitor has it, open in a browser.</summary>
+/// <summary>The demo page, open in a browser.</summary>
 internal sealed class DemoPage : IAsyncDisposable
 {
     private const string Violated = "violated: ";
@@ -25,13 +25,13 @@ internal sealed class DemoPage : IAsyncDisposable
 
     public IPage Page { get; }
 
-    /// <summary>Exceptions that no script caught.</summary>
+    /// <summary>Uncaught exceptions of the page's scripts.</summary>
     public List<string> Errors { get; } = [];
 
-    /// <summary>What the browser, or the page, complains of in the console.</summary>
+    /// <summary>Errors that the browser or the page writes to the console.</summary>
     public ConcurrentQueue<string> ConsoleErrors { get; } = [];
 
-    /// <summary>The directives of the content security policy that something in the page violated.</summary>
+    /// <summary>The content security policy directives that the page violated.</summary>
     public IEnumerable<string> Violations =>
         ConsoleErrors.Where(error => error.StartsWith(Violated, StringComparison.Ordinal)).Select(error => error[Violated.Length..]);
 
@@ -60,10 +60,10 @@ internal sealed class DemoPage : IAsyncDisposable
         await Page.PressAsync("#name", "Enter");
     }
 
-    /// <summary>Waits until the page gets what is published; it asks for one pattern by itself.</summary>
+    /// <summary>Waits until the page receives what is published. The page subscribes to one pattern by default.</summary>
     public Task IsLiveAsync(int patterns = 1) => redis.PageListensAsync(patterns);
 
-    /// <summary>Publishes, and waits until it is the first in the list.</summary>
+    /// <summary>Publishes a message, and waits until the page lists it first.</summary>
     public async Task ShowAsync(string channel, string payload)
     {
         await redis.PublishAsync(channel, payload);

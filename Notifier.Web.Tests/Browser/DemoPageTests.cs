@@ -56,7 +56,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
         await Expect(page.Names.Locator(".name")).ToHaveTextAsync(["new-users", "notifications.*", Attack]);
         await Expect(page.Page.Locator("#names img, #names script, #notifications img, #notifications script")).ToHaveCountAsync(0);
         await page.ShowAsync("notifications.new-user", "a later message");
-        requests.Should().BeEmpty("an image element would have asked for its picture by now");
+        requests.Should().BeEmpty("an image element would have requested its picture by now");
         (await page.Page.EvaluateAsync<bool>("'attacked' in window")).Should().BeFalse();
     }
 
@@ -78,7 +78,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
         await Expect(page.Status).ToHaveTextAsync("Connected to WebSocket server");
         await page.IsLiveAsync();
         await page.ShowAsync("notifications.new-user", "after");
-        // What was published meanwhile is gone, for each of the two names, and the page says so.
+        // The page has missed messages of both names, and shows a gap for each.
         const string Gap = "Some messages may be missing here (notRecovered)";
         await Expect(page.Payloads).ToHaveTextAsync(["after", Gap, Gap, "before"]);
         page.Errors.Should().BeEmpty();
@@ -144,7 +144,7 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
 
         await Expect(page.Page.Locator("#count")).ToHaveTextAsync("10,000");
         await Expect(page.Notifications).ToHaveCountAsync(200);
-        (await page.Page.EvaluateAsync<double>("longest")).Should().BeLessThan(1_000, "two seconds' worth comes at once, and each frame draws what it shows");
+        (await page.Page.EvaluateAsync<double>("longest")).Should().BeLessThan(1_000, "two seconds of messages arrive at once, and each frame draws only what it shows");
     }
 
     [Fact]

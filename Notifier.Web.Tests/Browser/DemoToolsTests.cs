@@ -6,7 +6,7 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>What the demo page gives to take along, and what it measures.</summary>
+/// <summary>The code snippets that the demo page offers, and its measurements.</summary>
 public sealed class DemoToolsTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -52,10 +52,10 @@ public sealed class DemoToolsTests(BrowserFixture browser, RedisFixture fixture)
         await Eventually.IsAsync(
             async () =>
             {
-                await Redis.PublishAsync("notifications.x", $"{++published}");      // the first may count as those of before
+                await Redis.PublishAsync("notifications.x", $"{++published}");      // the first message may count as an earlier one
                 return await demo.Page.InnerTextAsync("#most") != "0";
             },
-            "the page has counted some of a second");
+            "the page has counted the messages of a second");
 
         int.Parse(await demo.Page.InnerTextAsync("#most"), NumberStyles.AllowThousands, CultureInfo.InvariantCulture).Should().BeInRange(1, published);
         flat.Should().EndWith(" 59,19");

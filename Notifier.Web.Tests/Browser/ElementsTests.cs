@@ -6,7 +6,7 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>When the elements are fetched, what a page hears of them, and how it gives them a look of its own.</summary>
+/// <summary>When the page loads the elements, which events they raise, and how the page styles them.</summary>
 public sealed class ElementsTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -39,7 +39,7 @@ public sealed class ElementsTests(BrowserFixture browser, RedisFixture fixture) 
             + "<script>addEventListener('notifier:message', ({ target, detail }) => document.title = `${target.localName} ${detail.channel} ${detail.pattern} ${detail.data}`)</script>");
         var page = await browser.NewPageAsync();
         await page.GotoAsync(site.Address);
-        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 2, "the page listens");
+        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 2, "the page has subscribed");
 
         await Redis.PublishAsync("event.x", "hello");
 

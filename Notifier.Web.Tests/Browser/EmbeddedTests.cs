@@ -13,7 +13,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
 
     private RedisServer Redis => fixture.Redis;
 
-    /// <summary>As printed, but for the server's address.</summary>
+    /// <summary>The examples as the documentation prints them, except for the server's address.</summary>
     [Theory]
     [InlineData("README.md")]
     [InlineData("embedding.md")]
@@ -25,7 +25,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
         html.Should().Contain("http://localhost:8081/", Exactly.Once());
         await using var site = await Site.StartAsync(html.Replace("http://localhost:8081/", app.Address.ToString(), StringComparison.Ordinal));
         var page = await OpenAsync(site);
-        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
+        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page has subscribed");
 
         await Redis.PublishAsync("notifications.new-user", "Mathias signed up");
 
@@ -40,7 +40,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
         await using var site = await Site.StartAsync($"<!doctype html><title>Shop</title><body><h1>Shop</h1><script src=\"{app.Address}notifier.js\" data-pattern=\"toast.*\" data-toast></script>");
         var page = await OpenAsync(site);
         await page.EvaluateAsync("document.addEventListener('notifier:message', ({ detail }) => globalThis.told = `${detail.channel} ${detail.data}`)");
-        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
+        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page has subscribed");
 
         await Redis.PublishAsync("toast.new-user", "<img src=x onerror=alert(1)> Mathias signed up");
 
@@ -56,7 +56,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var site = await Site.StartAsync($"<!doctype html><title>Shop</title><script src=\"{app.Address}notifier.js\"></script><notifier-toasts pattern=\"few.*\" max=2 field=text></notifier-toasts>");
         var page = await OpenAsync(site);
-        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
+        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page has subscribed");
         foreach (var text in new[] { "{\"text\":\"one\"}", "{\"text\":\"two\"}", "three" })
             await Redis.PublishAsync("few.x", text);
         await Expect(page.Locator(Toasts).Locator(".text")).ToHaveTextAsync(["two", "three"]);
@@ -86,7 +86,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
         await page.CloseAsync();
     }
 
-    /// <summary>Both of one name, and only the list has what was before.</summary>
+    /// <summary>Both elements subscribe to the same name, and only the list shows earlier messages.</summary>
     [Fact]
     public async Task A_list_starts_with_the_last_messages_and_toasts_show_only_new_ones()
     {
@@ -103,7 +103,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
             + "<notifier-toasts pattern=\"last.*\" seconds=0></notifier-toasts><notifier-list pattern=\"last.*\" last=3></notifier-list>");
         var page = await OpenAsync(site);
         await Expect(page.Locator("notifier-list .text")).ToHaveTextAsync(["5", "4", "3"]);
-        await Eventually.IsAsync(() => app.Connections.Count == 3, "the toasts listen too");
+        await Eventually.IsAsync(() => app.Connections.Count == 3, "the toasts have connected too");
 
         await page.EvaluateAsync("document.querySelector('notifier-list').after(document.querySelector('notifier-list'))");
         await Expect(page.Locator("notifier-list .text")).ToHaveTextAsync(["5", "4", "3"], new() { Timeout = 5_000 });
@@ -124,7 +124,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
             $"<!doctype html><title>Shop</title><script src=\"{app.Address}notifier.js\" data-pattern=\"motion.*\" data-toast></script>");
         var page = await browser.NewPageAsync(new() { ReducedMotion = motion });
         await page.GotoAsync(site.Address);
-        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
+        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page has subscribed");
 
         await Redis.PublishAsync("motion.x", "hello");
 
@@ -149,7 +149,7 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
         page.PageError += (_, error) => complaints.Add(error);
         await page.GotoAsync(site.Address);
         await Eventually.IsAsync(() => app.Connections.Count == 1, "the page connects");
-        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page listens");
+        await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page has subscribed");
 
         await Redis.PublishAsync("strict.x", "hello");
 

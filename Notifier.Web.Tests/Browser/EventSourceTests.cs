@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>What a real browser makes of an event stream.</summary>
+/// <summary>A real browser's <c>EventSource</c> reads Notifier's event stream.</summary>
 public sealed class EventSourceTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -37,11 +37,11 @@ public sealed class EventSourceTests(BrowserFixture browser, RedisFixture fixtur
             await IsAsync(page, "said.some(one => one.data === 'second')");
 
             (await page.EvaluateAsync<bool>("said.filter(one => one.type === 'subscribed')[1].recovered"))
-                .Should().BeFalse("it sent the last position, which this server does not know");
+                .Should().BeFalse("the browser sent the last position, which this server does not know");
             await page.CloseAsync();
         }
     }
 
-    /// <summary>The page's own policy keeps the browser from waiting for an expression by itself.</summary>
+    /// <summary>Polls from the test, because the page's content security policy blocks Playwright's own wait for an expression.</summary>
     private static Task IsAsync(IPage page, string expression) => Eventually.IsAsync(() => page.EvaluateAsync<bool>(expression), expression);
 }

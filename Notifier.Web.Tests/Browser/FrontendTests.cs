@@ -7,8 +7,8 @@ using static Microsoft.Playwright.Assertions;
 namespace Notifier.Tests.Browser;
 
 /// <summary>
-/// Assets/frontend.html was written from docs/protocol.md alone, without our client: what the page says is enough to subscribe, resume,
-/// come back, and know what is refused.
+/// Assets/frontend.html was written from docs/protocol.md alone, without our client. The page documents enough to subscribe, resume,
+/// reconnect, and recognise a rejection.
 /// </summary>
 public sealed class FrontendTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
@@ -35,16 +35,16 @@ public sealed class FrontendTests(BrowserFixture browser) : IClassFixture<Browse
             await redis.PublishAsync("news", new byte[] { 0xFF, 0 });
             await SaysAsync(page, "channel news: 2 bytes");
 
-            // Only its own connection is lost: nothing is.
+            // Only the client loses its connection, so it misses no message.
             await page.EvaluateAsync("socket.close()");
             await redis.PublishAsync("news", "meanwhile");
             await SaysAsync(page, "channel news: meanwhile");
 
-            // Redis is lost: that is a gap.
+            // Redis closes the node's connection, which causes a gap.
             await redis.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
             await SaysAsync(page, "fetch anew: channel news (redis)");
 
-            // The server is started anew, and knows of no position.
+            // The server restarts, and no longer knows any position.
             await app.DisposeAsync();
             await SaysAsync(page, "close 4601");
             app = await NotifierApp.StartAsync(redis.Configuration, port: port);

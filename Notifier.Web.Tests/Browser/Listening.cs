@@ -3,8 +3,8 @@ using Notifier.Tests.Support;
 namespace Notifier.Tests.Browser;
 
 /// <summary>
-/// Whether Redis has subscribers for what pages ask for. Tests cannot choose those names, so each begins when the page of the one
-/// before is gone.
+/// Waits until pages have subscribed or unsubscribed in Redis. Tests cannot choose the names of the demo page, so each test first waits
+/// until the page of the previous test has unsubscribed.
 /// </summary>
 internal static class Listening
 {
@@ -12,7 +12,7 @@ internal static class Listening
 
     public static Task NobodyListensAsync(this RedisServer redis) => redis.ListenAsync(subscribers: 0, patterns: 0);
 
-    /// <summary>What is published on <c>new-users</c>, and on that many patterns, will reach the page from now on.</summary>
+    /// <summary>Waits until the page receives everything published on <c>new-users</c> and on this many patterns.</summary>
     public static Task PageListensAsync(this RedisServer redis, int patterns) => redis.ListenAsync(subscribers: 1, patterns);
 
     private static async Task ListenAsync(this RedisServer redis, int subscribers, int patterns)

@@ -3,19 +3,19 @@ using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>A page that writes down the numbers that it hears, where they outlive it, and the traffic of such numbers.</summary>
+/// <summary>A page that records the numbers it receives in session storage, and the publisher of those numbers.</summary>
 internal static class NumbersPage
 {
-    public static Task IsLiveAsync(IPage page) => Eventually.IsAsync(() => page.EvaluateAsync<bool>("globalThis.live > 0"), "the page listens");
+    public static Task IsLiveAsync(IPage page) => Eventually.IsAsync(() => page.EvaluateAsync<bool>("globalThis.live > 0"), "the page has subscribed");
 
-    /// <summary>Waits for a number, which may have come before.</summary>
+    /// <summary>Waits until the page has received this number or a later one.</summary>
     public static Task HasHeardAsync(IPage page, int number) => Eventually.IsAsync(
-        async () => (await HeardAsync(page)).LastOrDefault() >= number, $"the page hears {number}");
+        async () => (await HeardAsync(page)).LastOrDefault() >= number, $"the page receives {number}");
 
     public static async Task<int[]> HeardAsync(IPage page) =>
         [.. (await page.EvaluateAsync<string?>("sessionStorage.heard") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
 
-    /// <summary>What it hears outlives it.</summary>
+    /// <summary>The numbers that the page receives survive a reload.</summary>
     public static string Page(NotifierApp app, string name, string options, string ask = "{}") =>
         $$"""
         <!doctype html><title>Shop</title><script src="{{app.Address}}notifier.js"></script>
@@ -28,7 +28,7 @@ internal static class NumbersPage
         </script>
         """;
 
-    /// <summary>Publishes 1, 2, 3 … until it is ended.</summary>
+    /// <summary>Publishes 1, 2, 3 … until the test ends it.</summary>
     internal sealed class Traffic : IAsyncDisposable
     {
         private readonly CancellationTokenSource enough = new();

@@ -9,10 +9,10 @@ using Xunit;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>What a real browser says of where its page came from.</summary>
+/// <summary>The Origin header that a real browser sends for its page.</summary>
 public sealed class OriginTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
-    /// <summary>Resolves to the first message, or to how it was closed.</summary>
+    /// <summary>Resolves to the first message or to the close code and reason.</summary>
     private const string FirstEvent =
         """
         address => new Promise(resolve => {
@@ -80,7 +80,6 @@ public sealed class OriginTests(BrowserFixture browser, RedisFixture fixture) : 
 
     private static string Address(NotifierApp app, string host) => $"ws://{host}:{app.Address.Port}/ws?channel=origin.browser";
 
-    /// <summary>A web server with an empty page.</summary>
     private static async Task<WebApplication> SiteAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();

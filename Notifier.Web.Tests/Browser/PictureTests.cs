@@ -7,8 +7,8 @@ using Xunit;
 namespace Notifier.Tests.Browser;
 
 /// <summary>
-/// Takes the README's picture of the page. It goes to docs/demo-page.png when NOTIFIER_PICTURES=1, and else where the tests
-/// leave their output.
+/// Takes the README's picture of the page. With NOTIFIER_PICTURES=1 the picture replaces docs/demo-page.png; otherwise it goes to the
+/// tests' output.
 /// </summary>
 public sealed class PictureTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
@@ -48,11 +48,11 @@ public sealed class PictureTests(BrowserFixture browser, RedisFixture fixture) :
 
         var picture = await demo.Page.ScreenshotAsync(new() { Path = Path.Combine(Folder(), "demo-page.png") });
 
-        // A PNG begins with its signature, and says its size next.
+        // A PNG starts with its signature, followed by its size.
         picture.AsSpan(1, 3).SequenceEqual("PNG"u8).Should().BeTrue();
         BinaryPrimitives.ReadInt32BigEndian(picture.AsSpan(16)).Should().Be(Width);
         BinaryPrimitives.ReadInt32BigEndian(picture.AsSpan(20)).Should().Be(Height);
-        picture.Length.Should().BeGreaterThan(20_000, "an empty page compresses to less");
+        picture.Length.Should().BeGreaterThan(20_000, "the compressed picture of an empty page is smaller");
     }
 
     private static string Folder()

@@ -8,17 +8,17 @@ using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>Where a page was opened from, which decides its origin.</summary>
+/// <summary>The place that a page was opened from, which decides its origin.</summary>
 public enum From
 {
-    /// <summary>A web server on this machine, as the slides' presenter has it: <c>http://localhost:…</c>.</summary>
+    /// <summary>A web server on this machine, as the presenter uses it: <c>http://localhost:…</c>.</summary>
     WebServer,
 
     /// <summary>A file: the origin is <c>null</c>.</summary>
     Disk,
 }
 
-/// <summary>A page of the slides, open in a browser; only the address of the WebSocket is replaced.</summary>
+/// <summary>A page of the slides, open in a browser. The test replaces only the address of the WebSocket.</summary>
 internal sealed class Slides : IAsyncDisposable
 {
     private const string Address = "ws://localhost:8081";
@@ -34,7 +34,7 @@ internal sealed class Slides : IAsyncDisposable
 
     public IPage Page { get; }
 
-    /// <summary>Exceptions that no script caught.</summary>
+    /// <summary>Uncaught exceptions of the page's scripts.</summary>
     public List<string> Errors { get; } = [];
 
     public static async Task<Slides> OpenAsync(BrowserFixture browser, RedisServer redis, NotifierApp app, string file, From from)
@@ -42,7 +42,7 @@ internal sealed class Slides : IAsyncDisposable
         await redis.NobodyListensAsync();
         var slides = new Slides(await browser.NewPageAsync());
         await slides.CopyAsync(file, $"ws://{app.Address.Authority}");
-        // A real server: Chromium keeps a page whose answer Playwright made up from connecting to this machine.
+        // A real server is necessary: Chromium blocks connections to this machine from a page that Playwright fulfilled.
         await slides.Page.GotoAsync(from == From.Disk ? $"file://{slides.folder}/{file}" : $"{await slides.ServeAsync()}/{file}");
         return slides;
     }

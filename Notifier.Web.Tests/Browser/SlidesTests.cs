@@ -5,7 +5,7 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>The JavaScript that the slides show has to keep working, to the letter.</summary>
+/// <summary>The JavaScript on the slides keeps working without a change.</summary>
 public sealed class SlidesTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;

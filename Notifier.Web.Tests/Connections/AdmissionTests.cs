@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>How many are let in, and what the others are told.</summary>
+/// <summary>The connection limits, and the answer that a rejected client gets.</summary>
 public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string KnownProxy = "ForwardedHeaders:KnownProxies:0=127.0.0.1";
@@ -32,7 +32,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
         app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Text.Contains("Limits:Connections", StringComparison.Ordinal));
 
         await first.DisposeAsync();
-        await Eventually.IsAsync(async () => await MayConnectAsync(app), "who leaves makes room");
+        await Eventually.IsAsync(async () => await MayConnectAsync(app), "the closed connection makes room");
     }
 
     [Fact]
@@ -49,7 +49,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
             .WithMessage("*503*Retry-After*");
 
         second.Abort();
-        await Eventually.IsAsync(async () => await MayConnectAsync(app), "who leaves makes room");
+        await Eventually.IsAsync(async () => await MayConnectAsync(app), "the closed connection makes room");
     }
 
     [Fact]
@@ -79,7 +79,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
         (await refused.Content.ReadAsStringAsync()).Should().StartWith("your address has reached its limit of 2 connections (Limits:ConnectionsPerAddress)");
         await using var neighbour = await ConnectAsync(app, other);
         await first.DisposeAsync();
-        await Eventually.IsAsync(async () => await MayConnectAsync(app, same), "who leaves makes room");
+        await Eventually.IsAsync(async () => await MayConnectAsync(app, same), "the closed connection makes room");
     }
 
     [Fact]
@@ -119,7 +119,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
 
         var all = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => HandshakeAsync(app)));
         all.First(answer => answer.StatusCode == HttpStatusCode.ServiceUnavailable).Headers.RetryAfter.Should().NotBeNull();
-        await Eventually.IsAsync(async () => await MayConnectAsync(app), "the next second lets others in");
+        await Eventually.IsAsync(async () => await MayConnectAsync(app), "Notifier accepts other connections in the next second");
     }
 
     [Theory]
@@ -152,7 +152,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
         using var further = new TcpClient();
         await further.ConnectAsync(app.Address.Host, app.Address.Port);
 
-        (await further.GetStream().ReadAsync(new byte[1]).AsTask().WaitAsync(Eventually.Limit)).Should().Be(0, "it is closed at once");
+        (await further.GetStream().ReadAsync(new byte[1]).AsTask().WaitAsync(Eventually.Limit)).Should().Be(0, "Notifier closes the connection at once");
 
         silent.ForEach(client => client.Dispose());
     }
@@ -175,7 +175,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
 
     private static string Forwarded(string? caller) => caller is null ? "" : $"X-Forwarded-For: {caller}\r\n";
 
-    /// <summary>A handshake whose answer is looked at as HTTP.</summary>
+    /// <summary>Sends a handshake, and returns its answer as HTTP.</summary>
     private static async Task<HttpResponseMessage> HandshakeAsync(NotifierApp app, string? caller = null)
     {
         using var http = new HttpClient();

@@ -12,7 +12,7 @@ namespace Notifier.Tests.Connections;
 
 public sealed class CatchingUpTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
-    /// <summary>The pass that could not finish must leave word: in a quiet name no other would come.</summary>
+    /// <summary>An unfinished pass must schedule another one, because no further message of a quiet name would start it.</summary>
     [Theory]
     [InlineData(0)]
     [InlineData(3)]
@@ -27,7 +27,7 @@ public sealed class CatchingUpTests(RedisFixture fixture) : IClassFixture<RedisF
 
         subscription.DeliverAndBroadcast(Enumerable.Range(0, 50).Select(n => Message.Create(null, [(byte)'a', (byte)('0' + n)])).ToArray());
 
-        await Eventually.IsAsync(() => transport.Taken.Length == 50 * 4, "all was sent");
+        await Eventually.IsAsync(() => transport.Taken.Length == 50 * 4, "every message was sent");
         transport.Taken.Chunk(4).Select(frame => frame[3] - '0').Should().Equal(Enumerable.Range(0, 50));
     }
 }

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>Which addresses count as one.</summary>
+/// <summary>The addresses that count as one client address.</summary>
 public sealed class ClientAddressTests
 {
     [Theory]

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>Whole messages, and what is refused as too big, however a client and the network cut them up.</summary>
+/// <summary>
+/// The reader assembles whole messages, and rejects those that are too large, however the client and the network split them.
+/// </summary>
 public sealed class ClientReaderTests : IDisposable
 {
     private const int Limit = 1024;

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>The end of a visit and its renewal come at the same moment: one of them, never both.</summary>
+/// <summary>Access is renewed at the moment of its expiry: the connection is either renewed or closed.</summary>
 public sealed class ConnectionAccessRaceTests
 {
     private static readonly DateTimeOffset Now = new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero);
@@ -29,7 +29,7 @@ public sealed class ConnectionAccessRaceTests
             });
             sweep.Start();
             start.SignalAndWait();
-            // On a busy machine the other one comes late.
+            // On a busy machine the sweep starts late.
             if (closes < renewals / 4)
                 Thread.Yield();
             else
@@ -42,7 +42,7 @@ public sealed class ConnectionAccessRaceTests
             if (round >= 1_000 && renewals > 20 && closes > 20)
                 return;
         }
-        Assert.Fail($"It was no race: {renewals} renewals, {closes} closes.");
+        Assert.Fail($"The test did not provoke the race: {renewals} renewals, {closes} closes.");
     }
 
     [Fact]

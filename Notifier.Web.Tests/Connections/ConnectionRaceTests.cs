@@ -10,7 +10,9 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>Many threads on one connection whose transport takes bytes as it pleases: no wake-up is lost, and no frame is torn.</summary>
+/// <summary>
+/// Many threads use one connection whose transport accepts a random number of bytes. No wake-up is lost, and no frame is torn.
+/// </summary>
 public sealed class ConnectionRaceTests(ITestOutputHelper output)
 {
     private const int Threads = 4;
@@ -89,19 +91,19 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// One thread lets go just as another leaves its wish: between seeing that there is none and being gone, a owner that only
-    /// wrote "free" would overwrite it, and nobody would come again.
+    /// One thread releases the connection while another posts an action. An owner that found no action and then only wrote "free" would
+    /// overwrite the request, and no thread would run the action.
     /// </summary>
     [Fact]
     public async Task Work_posted_at_the_moment_of_release_is_not_lost()
     {
         const int most = 300_000;
-        // Where other work has the processors, each round waits for its turn.
+        // On a busy machine the rounds are slower, so the time is limited too.
         var time = Stopwatch.StartNew();
         var rounds = most;
         var connection = new Connection(new ScriptedTransport(), PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
-        var held = 0;
-        var wished = 0;
+        var acquired = 0;
+        var posted = 0;
         var done = 0;
         var lost = 0;
 
@@ -111,16 +113,16 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
                 for (var round = 1; round <= rounds; round++)
                 {
                     if (time.Elapsed > Eventually.Limit / 2)
-                        Volatile.Write(ref rounds, round);      // the last
+                        Volatile.Write(ref rounds, round);      // this round is the last one
                     connection.TryAcquire();
-                    Volatile.Write(ref held, round);
+                    Volatile.Write(ref acquired, round);
                     Thread.SpinWait(round % 128);
                     connection.Release();
-                    WaitFor(ref wished, round);
+                    WaitFor(ref posted, round);
                     if (Volatile.Read(ref done) != round)
                     {
                         lost++;
-                        connection.Post(static () => { });   // wakes it, so that the next round is one of its own
+                        connection.Post(static () => { });   // runs the lost action, so that the next round starts clean
                     }
                 }
             },
@@ -128,14 +130,14 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
             {
                 for (var round = 1; round <= Volatile.Read(ref rounds); round++)
                 {
-                    WaitFor(ref held, round);
+                    WaitFor(ref acquired, round);
                     connection.Post(() => done++);
-                    Volatile.Write(ref wished, round);
+                    Volatile.Write(ref posted, round);
                 }
             });
 
         lost.Should().Be(0);
-        rounds.Should().BeGreaterThan(most / 100, "it has to be tried often");
+        rounds.Should().BeGreaterThan(most / 100, "the race needs many rounds");
 
         static void WaitFor(ref int value, int round)
         {
@@ -152,10 +154,10 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
         Task.WhenAll(runs.Select(run => Task.Factory.StartNew(
             run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))).WaitAsync(Eventually.Limit);
 
-    /// <summary>Takes all, part or nothing; and now and then is not ready until another thread says so.</summary>
+    /// <summary>A transport that accepts all bytes, a part or none. Now and then it is not ready until another thread says so.</summary>
     private static ScriptedTransport Moody(int seed)
     {
-        var random = new Random(seed);      // used by one owner at a time, which is what is tested
+        var random = new Random(seed);      // only one owner at a time uses it, which is what the test checks
         var transport = new ScriptedTransport();
         transport.Takes = length => random.Next(3) switch { 0 => 0, 1 => length, _ => random.Next(length + 1) };
         transport.Sends = async () => await Task.Yield();
@@ -185,7 +187,7 @@ public sealed class ConnectionRaceTests(ITestOutputHelper output)
         return frames;
     }
 
-    /// <summary>Sends 0, 1, 2, … in binary frames, as many as were asked for.</summary>
+    /// <summary>Sends as many binary frames as requested, numbered 0, 1, 2, …</summary>
     private sealed class Numbers(Connection connection) : FrameSource
     {
         private int wanted;

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>The state word: what is wished for while somebody holds the connection, and what is left after its end.</summary>
+/// <summary>The connection's state: requests while another thread owns the connection, and the state after the close.</summary>
 public sealed class ConnectionTests
 {
     private static readonly byte[] Hello = [0x81, 5, .. "hello"u8];
@@ -44,7 +44,7 @@ public sealed class ConnectionTests
 
         connection.Release();
 
-        transport.Taken.Should().Equal([0x8A, 1, 2, .. Ping], "the newer pong takes the place of the older one");
+        transport.Taken.Should().Equal([0x8A, 1, 2, .. Ping], "the newer pong replaces the older one");
         ran.Should().Be(1);
         connection.TryAcquire().Should().BeTrue();
     }
@@ -61,7 +61,7 @@ public sealed class ConnectionTests
         connection.Release();
         connection.SendPing();
         connection.TryAcquire();
-        connection.Write(new FrameBatch(Hello, 1)).Should().Be(1, "there is nothing to send again");
+        connection.Write(new FrameBatch(Hello, 1)).Should().Be(1, "no frame is left to send again");
         connection.Release();
 
         transport.Taken.Should().Equal([.. Hello, .. Bye.ToFrame()]);
@@ -136,7 +136,7 @@ public sealed class ConnectionTests
     public async Task A_retired_connection_ignores_later_work_without_waiting_or_aborting_again()
     {
         await connection.RetireAsync();
-        aborts.Should().Be(1, "it was not closed");
+        aborts.Should().Be(1, "the client was aborted, not closed");
         var ran = false;
 
         connection.TryAcquire().Should().BeFalse();

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>What FrameStream relies on in .NET's WebSocket, and no documentation promises.</summary>
+/// <summary>The behaviour of .NET's WebSocket that FrameStream relies on and that no documentation guarantees.</summary>
 public sealed class DotNetWebSocketTests : IDisposable
 {
     private readonly RecordingStream stream = new();

@@ -73,7 +73,7 @@ public sealed class FrameWriterTests(ITestOutputHelper output)
         foreach (var writer in writers)
             writer.Write(batch);
 
-        (GC.GetAllocatedBytesForCurrentThread() - before).Should().BeLessThan(100 * 16 * 1024, "nobody copied half a mebibyte");
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should().BeLessThan(100 * 16 * 1024, "no copy of half a mebibyte was made");
         writers.Should().OnlyContain(writer => !writer.IsReady);
     }
 

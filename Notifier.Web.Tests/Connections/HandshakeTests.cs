@@ -5,8 +5,8 @@ using Xunit;
 namespace Notifier.Tests.Connections;
 
 /// <summary>
-/// The 101 answer goes through Kestrel's pipe, messages go straight to the socket: they must not overtake it. The client throws
-/// when anything but the answer comes first.
+/// The 101 answer goes through Kestrel's pipe, and messages go straight to the socket. They must not overtake the answer. The client throws
+/// if anything else arrives first.
 /// </summary>
 public sealed class HandshakeTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {

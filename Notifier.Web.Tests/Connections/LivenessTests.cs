@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>Which peers are alive. All seconds are the clock's, which a test moves.</summary>
+/// <summary>
+/// Notifier pings its clients and closes those that do not answer. The test moves the clock, and all seconds are those of this clock.
+/// </summary>
 public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -26,13 +28,13 @@ public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFix
             var ping = (await client.ReadFrameAsync())!;
             ping.Opcode.Should().Be(Frame.PingOpcode);
             await client.SendAsync(Frame.PongOpcode, ping.Payload);
-            // The clock runs faster than the server reads: it has to have read this, or it finds 50 s of silence.
+            // The test's clock runs faster than the server reads. Without this ping the server might see 50 s of silence.
             await client.SendAsync(Frame.PingOpcode, [6]);
             (await client.ReadFrameAsync())!.Payload.Should().Equal([6]);
         }
 
         await client.SendAsync(Frame.PingOpcode, [7]);
-        (await client.ReadFrameAsync())!.Payload.Should().Equal([7], "there were four pings, and no fifth");
+        (await client.ReadFrameAsync())!.Payload.Should().Equal([7], "the server sent four pings and no fifth");
     }
 
     [Fact]
@@ -46,8 +48,8 @@ public sealed class LivenessTests(RedisFixture fixture) : IClassFixture<RedisFix
 
         await app.AdvanceAsync(25, async () => pings.Add((await Task.WhenAll(clients.Select(PingsOfAsync))).Sum()));
 
-        // The last may be on its way when the clock stands already.
-        await Eventually.IsAsync(async () => (pings[^1] += (await Task.WhenAll(clients.Select(PingsOfAsync))).Sum()) + pings.SkipLast(1).Sum() == Clients, "each is pinged once");
+        // The last ping may still be on its way after the clock has stopped.
+        await Eventually.IsAsync(async () => (pings[^1] += (await Task.WhenAll(clients.Select(PingsOfAsync))).Sum()) + pings.SkipLast(1).Sum() == Clients, "Notifier pings each client once");
         pings.Max().Should().BeLessThanOrEqualTo(3 * Clients / 25, string.Join(' ', pings));
         await clients.DisposeAllAsync();
 

@@ -11,7 +11,7 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>A WebSocket leaves HTTP behind, where it can.</summary>
+/// <summary>After the upgrade, a WebSocket no longer keeps the HTTP connection in memory where that is possible.</summary>
 public sealed class ProtocolSwitchTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -62,14 +62,14 @@ public sealed class ProtocolSwitchTests(RedisFixture fixture) : IClassFixture<Re
             client.Abort();
         }
 
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "all are gone");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "all connections have ended");
         app.Log.Lines.Should().NotContain(line => line.Level >= LogLevel.Warning && line.Category != "Notifier");
     }
 
-    /// <summary>Sees each request, and keeps none of them alive.</summary>
+    /// <summary>Sees each request without keeping it alive.</summary>
     private sealed class RequestFilter : IStartupFilter
     {
-        /// <summary>Kestrel's HTTP/1.1 connection, which is the feature itself.</summary>
+        /// <summary>Kestrel's HTTP/1.1 connection, which is also the feature object.</summary>
         public WeakReference? Last { get; private set; }
 
         public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>

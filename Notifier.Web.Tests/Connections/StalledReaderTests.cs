@@ -8,12 +8,12 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>Sockets that read nothing while messages pour: what they cost, and what their neighbours notice.</summary>
+/// <summary>Sockets that do not read while many messages arrive: the memory that they use, and the effect on other sockets.</summary>
 public sealed class StalledReaderTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
     private const int Stalled = 200;
 
-    /// <summary>Kestrel allows so many on one HTTP/2 connection.</summary>
+    /// <summary>Kestrel's limit of streams on one HTTP/2 connection.</summary>
     private const int StalledStreams = 100;
     private const int MaxBytesEach = 512 * 1024;
 
@@ -67,10 +67,10 @@ public sealed class StalledReaderTests(RedisFixture fixture, ITestOutputHelper o
         stalled.Should().OnlyContain(client => client.State == WebSocketState.Open);
     }
 
-    /// <summary>Numbered messages, no faster than the neighbours read them; each must get every one, in order.</summary>
+    /// <summary>Publishes numbered messages no faster than the neighbours read. Each neighbour must receive all of them in order.</summary>
     private sealed class Sequence(RedisServer redis, string channel, int bytes, RawWebSocket[] neighbours)
     {
-        /// <summary>Before the numbers: the same in either order of bytes.</summary>
+        /// <summary>The payload of a probe, sent before the numbers. The bytes are the same in either byte order.</summary>
         private const int Probe = -1;
 
         private int next;
@@ -91,7 +91,9 @@ public sealed class StalledReaderTests(RedisFixture fixture, ITestOutputHelper o
             }
         }
 
-        /// <summary>Redis has the channel as soon as the first of them is subscribed.</summary>
+        /// <summary>
+        /// Waits until every neighbour receives the channel. Redis reports the subscription as soon as the first of them has subscribed.
+        /// </summary>
         private async Task ReachesAllAsync()
         {
             var reached = Task.WhenAll(neighbours.Select(static client => client.ReadMessageAsync()));

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>Which connections may write past Kestrel to the socket, and which may not.</summary>
+/// <summary>The connections that write straight to the socket, and those that write through Kestrel.</summary>
 public sealed class TransportTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -32,7 +32,7 @@ public sealed class TransportTests(RedisFixture fixture) : IClassFixture<RedisFi
         (await app.OnlyConnectionAsync()).Transport.Should().BeOfType<StreamTransport>();
     }
 
-    /// <summary>One that changes the bytes on their way (this one only logs them) would be passed by.</summary>
+    /// <summary>A middleware that changes the bytes would be bypassed. The one in this test only logs them.</summary>
     [Theory]
     [InlineData(true, typeof(StreamTransport))]
     [InlineData(false, typeof(SocketTransport))]

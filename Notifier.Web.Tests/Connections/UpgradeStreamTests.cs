@@ -10,13 +10,15 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>What the stream transport relies on in Kestrel's upgraded streams, and no documentation promises.</summary>
+/// <summary>The behaviour of Kestrel's upgraded streams that the stream transport relies on and that no documentation guarantees.</summary>
 public sealed class UpgradeStreamTests
 {
     private const int Frames = 64;
     private const int FrameLength = 64 * 1024;
 
-    /// <summary>Completes when the write has returned, is not complete, and its buffer was overwritten.</summary>
+    /// <summary>
+    /// Completes when the write call has returned, the write is still incomplete, and the test has overwritten its buffer.
+    /// </summary>
     private readonly TaskCompletionSource overwritten = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [Theory]
@@ -68,7 +70,7 @@ public sealed class UpgradeStreamTests
         return app;
     }
 
-    /// <summary>More than the kernel takes for a peer that does not read.</summary>
+    /// <summary>Writes more than the kernel buffers for a peer that does not read.</summary>
     private async Task WriteAndOverwriteAsync(Stream stream)
     {
         var frames = new byte[Frames * FrameLength];
@@ -80,7 +82,7 @@ public sealed class UpgradeStreamTests
         }
         var write = stream.WriteAsync(frames);
         if (write.IsCompleted)
-            overwritten.SetException(new InvalidOperationException("The peer has taken all of it, so this shows nothing."));
+            overwritten.SetException(new InvalidOperationException("The peer received everything, so the test proves nothing."));
         frames.AsSpan().Fill(0xEE);
         overwritten.TrySetResult();
         await write;

@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>Data, pings, pongs and closes at once. The client checks each byte: a torn frame, or one after a close, throws.</summary>
+/// <summary>
+/// Data, pings, pongs and closes at the same time. The client checks each byte, and throws on a torn frame or on a frame after a close.
+/// </summary>
 public sealed class WholeFrameTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int Clients = 100;
@@ -31,7 +33,7 @@ public sealed class WholeFrameTests(RedisFixture fixture) : IClassFixture<RedisF
         await flooded.CancelAsync();
         await pinging;
 
-        await Eventually.IsAsync(() => app.Connections.Count == Clients / 2, "those that closed are gone");
+        await Eventually.IsAsync(() => app.Connections.Count == Clients / 2, "the closed connections have ended");
         foreach (var client in clients)
             await client.DisposeAsync();
     }
@@ -64,7 +66,7 @@ public sealed class WholeFrameTests(RedisFixture fixture) : IClassFixture<RedisF
         while (frame.Opcode != Frame.PongOpcode);
 
         frame.Payload.Should().Equal(1, 2, 3);
-        client.BytesRead.Should().BeLessThan(backlog / 16, "only what the kernel held already stood in front of it");
+        client.BytesRead.Should().BeLessThan(backlog / 16, "only the bytes in the kernel's buffers precede the pong");
     }
 
     private static RedisValue Payload(int n) => new byte[n % 200 == 199 ? 100_000 : n % 50 == 49 ? 20_000 : n % 300].Concat(BitConverter.GetBytes(n)).ToArray();
@@ -79,7 +81,7 @@ public sealed class WholeFrameTests(RedisFixture fixture) : IClassFixture<RedisF
         }
         catch (OperationCanceledException)
         {
-            // Enough.
+            // The test has ended.
         }
     }
 
@@ -93,7 +95,7 @@ public sealed class WholeFrameTests(RedisFixture fixture) : IClassFixture<RedisF
             if (frame.Opcode == Frame.PongOpcode)
             {
                 var pong = BitConverter.ToInt32(frame.Payload);
-                pong.Should().BeInRange(answered + 1, asked, "a pong answers the newest ping, and none twice");
+                pong.Should().BeInRange(answered + 1, asked, "a pong answers the newest ping, and no ping is answered twice");
                 answered = pong;
             }
             else if (frame.Opcode != Frame.PingOpcode)

@@ -11,9 +11,7 @@ using Xunit;
 
 namespace Notifier.Tests.Deployment;
 
-/// <summary>
-/// What can be known of the image, of compose.yaml and of the systemd unit without a Docker engine and without systemd.
-/// </summary>
+/// <summary>Checks of the image, compose.yaml and the systemd unit that need neither a Docker engine nor systemd.</summary>
 public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private static readonly JsonNode Compose = Deployed.Yaml("compose.yaml").Single();
@@ -24,7 +22,7 @@ public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFi
         await using var server = await ServerProcess.StartAsync(fixture.Redis.Configuration, Listen.Plain);
 
         (await CheckAsync(server.Address.Port)).Should().Be(0);
-        (await CheckAsync(fixture.Redis.Port)).Should().NotBe(0, "that is no HTTP");
+        (await CheckAsync(fixture.Redis.Port)).Should().NotBe(0, "Redis does not speak HTTP");
         server.Terminate();
         await server.WaitForExitAsync(Eventually.Limit);
         (await CheckAsync(server.Address.Port)).Should().NotBe(0);
@@ -51,7 +49,7 @@ public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFi
             .Select(setting => setting == "Redis:Configuration=redis:6379" ? $"Redis:Configuration={fixture.Redis.Configuration}" : setting).ToArray();
         await using var app = await NotifierApp.StartAsync("", settings: ["environment=Production", .. settings, "Operations:DrainPeriod=00:00:00"]);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?pattern=notifications.*"));
-        await Eventually.IsAsync(async () => await fixture.Redis.PatternsAsync() > 0, "it is subscribed");
+        await Eventually.IsAsync(async () => await fixture.Redis.PatternsAsync() > 0, "the pattern is subscribed");
         await fixture.Redis.PublishAsync("notifications.compose", name);
 
         (await client.ReadTextAsync()).Should().Be(name);
@@ -88,7 +86,7 @@ public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFi
         Setting(unit, "ExecStart").Should().EndWith("/Notifier.Web");
     }
 
-    /// <summary>The command of HEALTHCHECK, at another port.</summary>
+    /// <summary>Runs the command of HEALTHCHECK against another port.</summary>
     private static async Task<int> CheckAsync(int port)
     {
         var line = Regex.Match(Deployed.Text("Dockerfile"), @"HEALTHCHECK [^\n]*\\\n\s*CMD (\[.*\])").Groups[1].Value;

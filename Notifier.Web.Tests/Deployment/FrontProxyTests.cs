@@ -5,10 +5,10 @@ using Xunit;
 
 namespace Notifier.Tests.Deployment;
 
-/// <summary>Two nodes, as processes, behind the load balancers that deploy/proxies has files for.</summary>
+/// <summary>Two nodes run as processes behind the load balancers that deploy/proxies configures.</summary>
 public sealed class FrontProxyTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
-    private const int Visitors = 20;
+    private const int ClientCount = 20;
 
     private static readonly string[] Settings =
     [
@@ -26,21 +26,21 @@ public sealed class FrontProxyTests(RedisFixture fixture) : IClassFixture<RedisF
         await using var second = await StartAsync();
         await using var front = await FrontProxy.StartAsync(kind, first.Address, second.Address);
         var channel = $"front.{kind}";
-        var authenticator = await ConnectAsync(front, channel);
-        await Eventually.IsAsync(async () => await fixture.Redis.SubscribersAsync(channel) == 2, "visitors are on both nodes");
+        var clients = await ConnectAsync(front, channel);
+        await Eventually.IsAsync(async () => await fixture.Redis.SubscribersAsync(channel) == 2, "both nodes have clients");
 
         await PublishAsync(first, channel, "one");
-        await ReadAllAsync(authenticator, "one");
+        await ReadAllAsync(clients, "one");
         await PublishAsync(second, channel, "two");
-        await ReadAllAsync(authenticator, "two");
+        await ReadAllAsync(clients, "two");
 
         first.Terminate();
-        await Eventually.IsAsync(async () => await StatusAsync(first, "/healthz/ready") != HttpStatusCode.OK, "the first goes away");
-        var ends = authenticator.Select(EndAsync).ToList();
-        // All the while new visitors come in, and see nothing of it. YARP asks no second node: until it has noticed they are told to come again.
+        await Eventually.IsAsync(async () => await StatusAsync(first, "/healthz/ready") != HttpStatusCode.OK, "the first node drains");
+        var ends = clients.Select(EndAsync).ToList();
+        // New clients connect meanwhile without an error. YARP does not try a second node, so a client must retry until YARP has noticed.
         while (await StatusAsync(first, "/healthz/live") == HttpStatusCode.OK)
             (await ComesInAsync(front) || kind == FrontKind.Yarp).Should().BeTrue();
-        await Eventually.IsAsync(() => ComesInAsync(front), "it has noticed");
+        await Eventually.IsAsync(() => ComesInAsync(front), "the proxy has noticed");
         (await first.WaitForExitAsync(TimeSpan.FromSeconds(10))).Should().Be(0, first.Output);
         var back = await ConnectAsync(front, channel);
         await PublishAsync(second, channel, "three");
@@ -48,8 +48,8 @@ public sealed class FrontProxyTests(RedisFixture fixture) : IClassFixture<RedisF
         var last = await Task.WhenAll(ends);
 
         last.Should().OnlyContain(end => end == "three" || end.StartsWith("The server has closed the connection: 4601", StringComparison.Ordinal));
-        last.Count(end => end != "three").Should().BeInRange(Visitors / 4, Visitors - 1, "both nodes had visitors");
-        foreach (var caller in authenticator.Concat(back))
+        last.Count(end => end != "three").Should().BeInRange(ClientCount / 4, ClientCount - 1, "both nodes had clients");
+        foreach (var caller in clients.Concat(back))
             await caller.DisposeAsync();
     }
 
@@ -66,7 +66,7 @@ public sealed class FrontProxyTests(RedisFixture fixture) : IClassFixture<RedisF
 
         await using var own = await RawWebSocket.ConnectAsync(address, headers: "Origin: https://shop.example\r\n", host: "shop.example");
         await own.SendTextAsync("elsewhere");
-        (await own.ReadUntilCloseAsync()).CloseText.Should().Be("not allowed: elsewhere", "the page was let in, the name was not");
+        (await own.ReadUntilCloseAsync()).CloseText.Should().Be("not allowed: elsewhere", "Notifier accepted the page's origin, and rejected the name");
 
         await using var other = await RawWebSocket.ConnectAsync(
             address, headers: "Origin: https://evil.example\r\nX-Forwarded-Host: evil.example\r\n", host: "shop.example");
@@ -94,11 +94,11 @@ public sealed class FrontProxyTests(RedisFixture fixture) : IClassFixture<RedisF
     private async Task<ServerProcess> StartAsync()
     {
         var node = await ServerProcess.StartAsync(fixture.Redis.Configuration, Listen.Plain, Settings);
-        await Eventually.IsAsync(async () => await StatusAsync(node, "/healthz/ready") == HttpStatusCode.OK, "it is ready");
+        await Eventually.IsAsync(async () => await StatusAsync(node, "/healthz/ready") == HttpStatusCode.OK, "the node is ready");
         return node;
     }
 
-    /// <returns>Whether the handshake was answered by a node that has room; else it was a 503.</returns>
+    /// <returns>Whether a node with room answered the handshake. Otherwise the answer was a 503.</returns>
     private static async Task<bool> ComesInAsync(FrontProxy front)
     {
         try
@@ -112,25 +112,28 @@ public sealed class FrontProxyTests(RedisFixture fixture) : IClassFixture<RedisF
         }
     }
 
-    /// <remarks>One after the other: YARP looks which node has fewest first and counts the visitor there later, so that many at once can all be given the first.</remarks>
+    /// <remarks>
+    /// Connects the clients one after the other. YARP counts a client only after it has chosen the least busy node, so clients that connect
+    /// at the same time can all reach the first node.
+    /// </remarks>
     private static async Task<JsonClient[]> ConnectAsync(FrontProxy front, string channel)
     {
-        var authenticator = new JsonClient[Visitors];
-        for (var i = 0; i < Visitors; i++)
+        var clients = new JsonClient[ClientCount];
+        for (var i = 0; i < ClientCount; i++)
         {
-            authenticator[i] = await JsonClient.ConnectAsync(front.WebSocketAddress("/ws"));
-            await authenticator[i].SubscribeAsync("channel", channel);
+            clients[i] = await JsonClient.ConnectAsync(front.WebSocketAddress("/ws"));
+            await clients[i].SubscribeAsync("channel", channel);
         }
-        return authenticator;
+        return clients;
     }
 
-    private static async Task ReadAllAsync(JsonClient[] authenticator, string expected)
+    private static async Task ReadAllAsync(JsonClient[] clients, string expected)
     {
-        foreach (var caller in authenticator)
+        foreach (var caller in clients)
             ((string?)(await caller.ReadAsync())["data"]).Should().Be(expected);
     }
 
-    /// <summary>The next message, or how the connection ended.</summary>
+    /// <summary>Reads the next message, or how the connection ended.</summary>
     private static async Task<string> EndAsync(JsonClient caller)
     {
         try

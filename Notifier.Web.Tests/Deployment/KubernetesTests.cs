@@ -11,7 +11,7 @@ using Xunit;
 
 namespace Notifier.Tests.Deployment;
 
-/// <summary>The manifests say nothing that the program does not do, and fit each other. (No cluster has seen them.)</summary>
+/// <summary>The manifests match the program and each other. They were not tried in a cluster.</summary>
 public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private static JsonNode Kustomization => Manifest("kustomization.yaml", "Kustomization");
@@ -36,7 +36,7 @@ public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisF
         {
             Text(Container[probe]!["httpGet"]!["port"]).Should().Be("http");
             var path = new Uri(app.Address, Text(Container[probe]!["httpGet"]!["path"]));
-            await Eventually.IsAsync(async () => (await http.GetAsync(path)).StatusCode == HttpStatusCode.OK, $"{path} is green");
+            await Eventually.IsAsync(async () => (await http.GetAsync(path)).StatusCode == HttpStatusCode.OK, $"{path} answers 200");
         }
         File.Delete(secret);
     }
@@ -125,7 +125,7 @@ public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisF
     {
         var connections = int.Parse(Setting("Limits:Connections").Split('=')[1], CultureInfo.InvariantCulture);
         Text(Container["resources"]!["limits"]!["memory"]).Should().Be("2Gi");
-        // 7.6 KiB a socket (bench/RESULTS.md), the kernel's 4 KiB, and the log of the node.
+        // 7.6 KiB a socket (bench/RESULTS.md), the kernel's 4 KiB, and the node's message log.
         var needed = (connections * (7.6 + 4) * 1024) + new Notifier.History.RecentOptions().NodeBytes + (100 << 20);
         needed.Should().BeLessThan(new LimitsOptions().MemoryShare * 2 * (1L << 30));
     }

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Deployment;
 
-/// <summary>The workflow runs what there is. (That GitHub takes it, GitHub has to say.)</summary>
+/// <summary>The workflow uses only commands and actions that exist. Only GitHub can tell whether the workflow is valid.</summary>
 public sealed class WorkflowTests
 {
     [Fact]

@@ -6,12 +6,12 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>What docs/access.md says is what the server does.</summary>
+/// <summary>The examples of docs/access.md match the server.</summary>
 public sealed partial class AccessExamplesTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Allowed = "allowed";
 
-    /// <summary>Granted, asked for, answer.</summary>
+    /// <summary>The grant, the requested name, and the answer.</summary>
     public static TheoryData<string, string, string> Examples
     {
         get
@@ -39,8 +39,8 @@ public sealed partial class AccessExamplesTests(RedisFixture fixture) : IClassFi
 
         if (answer == Allowed)
         {
-            await Eventually.IsAsync(() => app.Hub.References(Name.Parse(asked)) == 1, "it is held");
-            (await client.DrainAsync()).Should().BeEmpty("it is still open");
+            await Eventually.IsAsync(() => app.Hub.References(Name.Parse(asked)) == 1, "the name is subscribed");
+            (await client.DrainAsync()).Should().BeEmpty("the connection is still open");
             return;
         }
         var close = await client.ReadUntilCloseAsync();

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>What answers at which address.</summary>
+/// <summary>The content that each address serves.</summary>
 public sealed class AddressTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;

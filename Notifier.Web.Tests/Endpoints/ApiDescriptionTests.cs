@@ -11,7 +11,7 @@ using ProblemDetails = Microsoft.AspNetCore.Mvc.ProblemDetails;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary><c>/openapi/v1.json</c>, from which others make clients.</summary>
+/// <summary><c>/openapi/v1.json</c>, from which client generators create clients.</summary>
 public sealed class ApiDescriptionTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]
@@ -45,7 +45,7 @@ public sealed class ApiDescriptionTests(RedisFixture fixture) : IClassFixture<Re
         published.Select(property => property.Key).Should().BeEquivalentTo("channel", "redisReceivers", "position", "repeated");
     }
 
-    /// <summary>As in a Native AOT build, where it was an error 500 for want of one type.</summary>
+    /// <summary>A Native AOT build has no reflection, and answered 500 because one type was missing.</summary>
     [Fact]
     public async Task Every_described_response_type_is_serializable_without_reflection()
     {

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>Backends with a secret of their own, and what only they may do.</summary>
+/// <summary>Backends authenticate with an API key, and only they may use certain endpoints.</summary>
 public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Key = "the key of the tests, plain";
@@ -34,7 +34,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     public async Task A_backend_may_publish_only_what_its_api_key_allows(string header, string channel, HttpStatusCode status)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: Settings);
-        await Eventually.IsAsync(() => app.Services.GetRequiredService<RedisBackplane>().Connected is not null, "Redis is there");
+        await Eventually.IsAsync(() => app.Services.GetRequiredService<RedisBackplane>().Connected is not null, "Notifier is connected to Redis");
 
         using var response = await PostAsync(app, $"/publish/{channel}", header, "hello");
 
@@ -61,7 +61,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     {
         await using var here = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. Settings, "Access:Tokens:AllowTokenInQuery=true"]);
         await using var there = await NotifierApp.StartAsync(Redis.Configuration, settings: Settings);
-        await Eventually.IsAsync(async () => await Redis.SubscribersAsync("notifier:disconnect") == 2, "both nodes listen");
+        await Eventually.IsAsync(async () => await Redis.SubscribersAsync("notifier:disconnect") == 2, "both nodes are subscribed");
         await using var first = await ConnectAsync(here, "42");
         await using var second = await ConnectAsync(there, "42");
         await using var plain = await RawWebSocket.ConnectAsync(there.WebSocketAddress(), headers: $"Authorization: Bearer {Token("42")}\r\n");
@@ -88,7 +88,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     {
         await using var here = await NotifierApp.StartAsync(Redis.Configuration, settings: Settings);
         await using var there = await NotifierApp.StartAsync(Redis.Configuration, settings: Settings);
-        await Eventually.IsAsync(async () => await Redis.SubscribersAsync("notifier:disconnect") == 2, "both nodes listen");
+        await Eventually.IsAsync(async () => await Redis.SubscribersAsync("notifier:disconnect") == 2, "both nodes are subscribed");
         await using var gone = await ConnectAsync(there, "42");
         await using var stays = await ConnectAsync(there, "42");
 
@@ -104,7 +104,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: Settings);
         await using var client = await ConnectAsync(app, "42");
-        await Eventually.IsAsync(async () => await Redis.SubscribersAsync("notifier:disconnect") == 1, "the node listens");
+        await Eventually.IsAsync(async () => await Redis.SubscribersAsync("notifier:disconnect") == 1, "the node is subscribed");
 
         async Task<HttpStatusCode> TryAsync(string header, string body)
         {
@@ -118,7 +118,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         foreach (var body in new[] { "", "{}", "[]", "{", """{"sub":""}""", """{"sub":"42","connection":"x"}""", """{"user":"42"}""", $$"""{"sub":"{{new string('x', 5000)}}"}""" })
             (await TryAsync($"X-Api-Key: {Key}", body)).Should().Be(HttpStatusCode.BadRequest, body);
         await Redis.PublishAsync("notifier:disconnect", "what is this");
-        await Eventually.IsAsync(() => app.Log.Says("An invalid request was published on"), "the node has heard it");
+        await Eventually.IsAsync(() => app.Log.Says("An invalid request was published on"), "the node has received the request");
 
         (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
     }

@@ -12,7 +12,9 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>The recipe of docs/access.md for an application of ASP.NET Core that is asked about its own sessions, as it stands there.</summary>
+/// <summary>
+/// The recipe of docs/access.md for an ASP.NET Core application whose sessions authenticate Notifier's clients, compiled as printed.
+/// </summary>
 public sealed class AspNetCoreRecipeTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]

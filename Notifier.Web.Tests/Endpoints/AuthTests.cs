@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>A token on a connection that is there: <c>auth</c> replaces what is granted.</summary>
+/// <summary>A client sends a token on an open connection: <c>auth</c> replaces its grants.</summary>
 public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -17,7 +17,7 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
         await using var client = await JsonClient.ConnectAsync(app);
 
         var before = await client.AskAsync("""{"type":"subscribe","channel":"auth.one","id":1}""");
-        // All at once: what comes after the token is asked for by whoever the token makes of the client.
+        // The client does not wait for an answer: Notifier checks the subscribe command against the new token.
         await client.SendAsync($$"""{"type":"auth","id":2,"token":"{{Token("auth.*")}}"}""");
         await client.SendAsync("""{"type":"subscribe","channel":"auth.one","id":3}""");
         var answers = new[] { await client.ReadAsync(), await client.ReadAsync(), await client.ReadAsync() };
@@ -75,8 +75,9 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
     }
 
     /// <summary>
-    /// Three names get everything at full rate, on channels and a pattern, caught up and passed on; the token takes two away and gives
-    /// them back. After the frame that says so, nothing of them may come; and what stays may miss nothing.
+    /// Three names receive messages at full rate, on channels and on a pattern, both during recovery and live. One token revokes two of
+    /// them, and the next one grants them again. After its "unsubscribed" frame a revoked name delivers nothing, and the remaining name
+    /// misses no message.
     /// </summary>
     [Theory]
     [InlineData(Listen.Plain)]
@@ -99,11 +100,11 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
             }
         });
 
-        var held = new HashSet<string>();
+        var subscribed = new HashSet<string>();
         var (next, ofRevoked, round) = (0, 0, 0);
         await client.SendAsync("""{"type":"subscribe","channel":"auth.go.a"}""");
         await client.SendAsync("""{"type":"subscribe","pattern":"auth.go.*","id":1}""");
-        // Until some have come too: on a quick machine the rounds are over before.
+        // Also waits for messages of the revoked names, because on a fast machine the rounds may end before any arrive.
         while (round < Rounds || ofRevoked <= Rounds)
         {
             var said = await client.ReadAsync();
@@ -111,16 +112,16 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
             switch ((string?)said["type"])
             {
                 case "subscribed":
-                    held.Add(name!);
-                    if (held.Count == 2)
+                    subscribed.Add(name!);
+                    if (subscribed.Count == 2)
                         await client.SendAsync($$"""{"type":"auth","token":"{{narrow}}","id":"narrow"}""");
                     break;
                 case "unsubscribed":
                     ((string?)said["code"]).Should().Be("revoked");
-                    held.Remove(name!).Should().BeTrue();
+                    subscribed.Remove(name!).Should().BeTrue();
                     break;
                 case "authenticated" when (string?)said["id"] == "narrow":
-                    held.Should().BeEmpty("all that was taken away was told before");
+                    subscribed.Should().BeEmpty("every revoked name was reported before");
                     round++;
                     await client.SendAsync($$"""{"type":"auth","token":"{{wide}}","id":"wide"}""");
                     await client.SendAsync("""{"type":"subscribe","channel":"auth.go.a"}""");
@@ -132,7 +133,7 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
                     number.Should().Be(next++, "round {0}", round);
                     break;
                 case "message":
-                    held.Should().Contain(name, "round {0}", round);
+                    subscribed.Should().Contain(name, "round {0}", round);
                     ofRevoked++;
                     break;
             }
@@ -140,7 +141,7 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
         await stop.CancelAsync();
         await publishing;
 
-        ofRevoked.Should().BeGreaterThan(Rounds, "messages of them came while they were held");
+        ofRevoked.Should().BeGreaterThan(Rounds, "the revoked names delivered messages while they were subscribed");
         app.Hub.References(Name.Pattern("auth.go.*")).Should().BeLessThanOrEqualTo(1);
     }
 

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>Whatever a client sends has a defined answer: an error that says what is wrong, or, for what is no JSON at all, a close.</summary>
+/// <summary>Every invalid command has a defined answer: an error that names the mistake, or a close if the frame is not JSON.</summary>
 public sealed class BadCommandTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -61,7 +61,7 @@ public sealed class BadCommandTests(RedisFixture fixture) : IClassFixture<RedisF
         app.Hub.Names.Should().Be(0);
     }
 
-    /// <summary>Later versions may have more than this one knows.</summary>
+    /// <summary>Later versions of the protocol may add properties.</summary>
     [Theory]
     [InlineData("\"later\":true,\"later\":false")]
     [InlineData("\"later\":\"\\ud800\"")]

@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>Frames that a client may not send: each is answered with its close code, and nothing of it is kept.</summary>
+/// <summary>
+/// Invalid frames: Notifier closes the connection with the right close code, and no subscription of the connection remains.
+/// </summary>
 [Collection(RunsAlone.Name)]
 public sealed class ClientFrameTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
@@ -117,7 +119,7 @@ public sealed class ClientFrameTests(RedisFixture fixture) : IClassFixture<Redis
             await client.SendRawAsync(bytes);
 
             (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(code);
-            await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection is gone");
+            await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection has ended");
             app.Hub.References(Name.Channel(name)).Should().Be(0);
         }
     }
@@ -129,11 +131,10 @@ public sealed class ClientFrameTests(RedisFixture fixture) : IClassFixture<Redis
         return frame;
     }
 
-    /// <summary>The client answers the close, and the server ends the connection.</summary>
     private static async Task EndsInPeaceAsync(NotifierApp app, RawWebSocket client)
     {
         await client.SendCloseAsync(1000);
         (await client.ReadFrameAsync()).Should().BeNull();
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection is gone");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection has ended");
     }
 }

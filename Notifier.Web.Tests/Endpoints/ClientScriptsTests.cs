@@ -9,7 +9,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>The client as other hosts' pages get it.</summary>
+/// <summary>The client scripts, as pages of other hosts load them.</summary>
 public sealed class ClientScriptsTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
     [Theory]

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>What a client can say in <c>notifier.v1</c>, and what it is answered.</summary>
+/// <summary>The commands of <c>notifier.v1</c>, and their answers.</summary>
 public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -92,7 +92,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await JsonClient.ConnectAsync(app, "/ws?channel=commands.address&channel=__reserved");
 
-        // What needs no Redis may be answered sooner.
+        // The rejection does not wait for Redis, so it may arrive first.
         string[] answers = [(await client.ReadAsync()).Bare(), (await client.ReadAsync()).Bare()];
         answers.Should().Contain("""{"type":"subscribed","channel":"commands.address"}""");
         answers.Should().ContainSingle(answer => answer.StartsWith("""{"type":"error","channel":"__reserved","code":"forbidden",""", StringComparison.Ordinal));
@@ -160,7 +160,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
         await using var client = await JsonClient.ConnectAsync(app, receiveBuffer: 4096);
         var connection = await app.OnlyConnectionAsync();
 
-        // Each answer is longer than the command, so the server's way out is full before the client's is.
+        // Each answer is longer than the command, so the server's send buffer fills before the client's.
         var command = RawWebSocket.Masked(Frame.TextOpcode, System.Text.Encoding.UTF8.GetBytes("[]"));
         var flood = Enumerable.Repeat(command, 1_000).SelectMany(bytes => bytes).ToArray();
         var sending = Task.Run(async () =>
@@ -181,6 +181,6 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
         for (var n = 0; n < 200_000; n++)
             ((string?)(await client.ReadAsync())["code"]).Should().Be("invalid");
         await sending;
-        connection.Reads.Should().BeGreaterThan(reads, "it had not read all when it stopped");
+        connection.Reads.Should().BeGreaterThan(reads, "the server had unread bytes when it stopped");
     }
 }

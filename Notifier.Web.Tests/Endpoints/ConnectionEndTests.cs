@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>However a connection ends, nothing of it is left.</summary>
+/// <summary>A closed connection leaves nothing behind, however it ends.</summary>
 public sealed class ConnectionEndTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -25,10 +25,10 @@ public sealed class ConnectionEndTests(RedisFixture fixture) : IClassFixture<Red
 
         (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(code);
         (await client.ReadFrameAsync()).Should().BeNull();
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection is gone");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection has ended");
     }
 
-    /// <summary>.NET's WebSocket does not tell the two apart; a browser that called <c>close()</c> is told that all went well.</summary>
+    /// <summary>.NET's WebSocket does not distinguish the two. A browser that called <c>close()</c> gets a clean close.</summary>
     [Fact]
     public async Task A_close_without_a_code_is_answered_with_code_1000()
     {
@@ -58,7 +58,7 @@ public sealed class ConnectionEndTests(RedisFixture fixture) : IClassFixture<Red
 
         await Task.WhenAll(clients.Select(async (client, n) =>
         {
-            // A third stalls with a backlog, a third has its close under way, a third is reset or only ends.
+            // One third has a backlog, one third is closing, and one third is reset or disconnects.
             if (n >= each && n < each * 2)
                 await client.SendCloseAsync(1000);
             if (n % 2 == 0)
@@ -67,11 +67,11 @@ public sealed class ConnectionEndTests(RedisFixture fixture) : IClassFixture<Red
                 await client.DisposeAsync();
         }));
 
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "the connections are gone");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "the connections have ended");
         app.Hub.References(Name.Channel(channel)).Should().Be(0);
         await enough.CancelAsync();
         await pouring;
-        await Eventually.IsAsync(async () => app.Hub.Names == 0 && await Redis.SubscribersAsync(channel) == 0, "the name has left Redis");
+        await Eventually.IsAsync(async () => app.Hub.Names == 0 && await Redis.SubscribersAsync(channel) == 0, "the name is unsubscribed");
     }
 
     [Fact]
@@ -88,13 +88,13 @@ public sealed class ConnectionEndTests(RedisFixture fixture) : IClassFixture<Red
         aborted.Abort();
         second.Reset();
 
-        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("vanish.http2")) == 1, "two have left");
+        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("vanish.http2")) == 1, "two connections have ended");
         app.Connections.Count.Should().Be(1);
         await Redis.PublishAsync("vanish.http2", "hello");
         (await left.ReadMessageAsync()).Text.Should().Be("hello");
         await left.CloseAsync(System.Net.WebSockets.WebSocketCloseStatus.NormalClosure, "", CancellationToken.None).WaitAsync(Eventually.Limit);
         ((int?)left.CloseStatus).Should().Be(1000);
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "all have left");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "all connections have ended");
     }
 
     private async Task PourAsync(string channel, CancellationToken enough)

@@ -4,10 +4,12 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>A name cannot forge a line of the log, steer the terminal it is read in, or reach Redis as something else.</summary>
+/// <summary>
+/// A name cannot forge a log line, send control sequences to the terminal that shows the log, or reach Redis as another name.
+/// </summary>
 public sealed class ControlCharactersTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
-    /// <summary>In each name, so that it is found whatever became of the rest.</summary>
+    /// <summary>Part of each name, so that the test finds the name even if the rest was changed.</summary>
     private const string Mark = "forged";
 
     private RedisServer Redis => fixture.Redis;

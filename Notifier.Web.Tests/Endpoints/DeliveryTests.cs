@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>Each message exactly once, in the order of its channel, to fast readers and slow ones.</summary>
+/// <summary>Fast and slow readers receive each message exactly once, in the order of its channel.</summary>
 public sealed class DeliveryTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int Publishers = 4;
@@ -14,8 +14,8 @@ public sealed class DeliveryTests(RedisFixture fixture) : IClassFixture<RedisFix
     private RedisServer Redis => fixture.Redis;
 
     /// <summary>
-    /// Four publishers fill four channels; half of the sockets hold a pattern over all of them, the others one channel. Every tenth
-    /// reads nothing until the others have everything, and then the same.
+    /// Four publishers fill four channels. Half of the sockets subscribe to a pattern over all of them, the other half to one channel. One
+    /// socket in ten reads nothing until the others have received everything, and then receives the same.
     /// </summary>
     [Theory]
     [InlineData(Listen.Plain, 200, 20_000)]
@@ -51,7 +51,7 @@ public sealed class DeliveryTests(RedisFixture fixture) : IClassFixture<RedisFix
 
     private static bool IsSlow(int n) => n % 20 < 2;
 
-    /// <summary>Reads until it has as many of each publisher as there are: one twice, or one missing, is the wrong next one.</summary>
+    /// <summary>Reads every publisher's messages. A repeated or a missing message breaks the expected sequence.</summary>
     private static async Task ReadAllAsync(RawWebSocket client, int publishers, int each)
     {
         var next = new int[publishers];
@@ -66,6 +66,6 @@ public sealed class DeliveryTests(RedisFixture fixture) : IClassFixture<RedisFix
             left--;
         }
         await client.SendAsync(Frame.PingOpcode, []);
-        (await client.ReadMessageAsync()).Opcode.Should().Be(Frame.PongOpcode, "nothing came twice at the end");
+        (await client.ReadMessageAsync()).Opcode.Should().Be(Frame.PongOpcode, "no message is repeated at the end");
     }
 }

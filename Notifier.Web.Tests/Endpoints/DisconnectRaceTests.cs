@@ -6,8 +6,8 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>
-/// A backend disconnects somebody who is just coming: who it is was asked before, and its connection is there only afterwards. Nobody stays by
-/// what was known before.
+/// A backend disconnects a subject whose client is still connecting. The client's access was checked before the disconnect, and its
+/// connection is registered afterwards. Notifier must not keep that connection.
 /// </summary>
 public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
@@ -27,7 +27,7 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(app.Address, "/events?channel=race.events"));
         request.Headers.TryAddWithoutValidation("Cookie", "session=2");
         var streaming = http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        await Eventually.IsAsync(() => application.Asked.Count == 2, "the application is asked about both");
+        await Eventually.IsAsync(() => application.Asked.Count == 2, "Notifier asks the application about both clients");
 
         await DisconnectAsync(app, "42");
         answer.SetResult();
@@ -46,14 +46,14 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
         await using var app = await StartAsync(application, "Access:Callback:CacheFor=00:01:00");
         var answer = HoldAnswer(application, """{"sub":"43","subscribe":["race.*"],"expiresIn":300}""");
         var coming = RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=race.other"), headers: "Cookie: session=1\r\n");
-        await Eventually.IsAsync(() => application.Asked.Count == 1, "the application is asked");
+        await Eventually.IsAsync(() => application.Asked.Count == 1, "Notifier asks the application");
 
         await DisconnectAsync(app, "42");
         answer.SetResult();
         await using var other = await coming;
         await other.IsLiveAsync(Redis, "race.other");
 
-        // The application has ended the session, and has its visitor leave; what it said before must not be what counts.
+        // The application has ended the session and disconnects its client. Notifier must not reuse the application's earlier answer.
         application.Answer = Application.Status(401);
         await DisconnectAsync(app, "43");
         (await other.ReadUntilCloseAsync()).CloseCode.Should().Be(4403);
@@ -68,11 +68,11 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
         await using var app = await StartAsync(application);
         var answer = HoldAnswer(application, """{"sub":"42","subscribe":["race.*"],"expiresIn":300}""");
         var before = RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=race.two"), headers: "Cookie: session=1\r\n");
-        await Eventually.IsAsync(() => application.Asked.Count == 1, "the application is asked");
+        await Eventually.IsAsync(() => application.Asked.Count == 1, "Notifier asks the application");
 
         await DisconnectAsync(app, "42");
         var after = RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=race.two"), headers: "Cookie: session=1\r\n");
-        await Eventually.IsAsync(() => application.Asked.Count == 2, "the application is asked again");
+        await Eventually.IsAsync(() => application.Asked.Count == 2, "Notifier asks the application again");
         answer.SetResult();
 
         await using var gone = await before;
@@ -87,12 +87,12 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
         await using var provider = await OpenIdProvider.StartAsync();
         var answer = new TaskCompletionSource();
         provider.Hold = answer.Task;
-        // By a clock that stands still, the provider may take as long as it likes.
+        // The test's clock does not move, so the request to the provider does not time out.
         await using var app = await StartAsync(
             [$"Access:Tokens:Authority={provider.Address}", $"Access:Tokens:Audience={TestToken.Audience}"], new FakeTimeProvider(DateTimeOffset.UtcNow));
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SendAsync($$"""{"type":"auth","token":"{{provider.Token(DateTimeOffset.UtcNow.AddMinutes(5), "race.*")}}"}""");
-        await Eventually.IsAsync(() => provider.DescriptionsAsked == 1, "the provider is asked");
+        await Eventually.IsAsync(() => provider.DescriptionsAsked == 1, "Notifier asks the provider");
 
         await DisconnectAsync(app, "42");
         answer.SetResult();
@@ -108,7 +108,7 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
     {
         var app = await NotifierApp.StartAsync(
             Redis.Configuration, time: time, settings: ["environment=Production", "Access:ApiKeys:0:Name=backend", $"Access:ApiKeys:0:Secret={Key}", .. settings]);
-        await Eventually.IsAsync(async () => await Redis.SubscribersAsync("notifier:disconnect") == 1, "the node listens");
+        await Eventually.IsAsync(async () => await Redis.SubscribersAsync("notifier:disconnect") == 1, "the node is subscribed");
         return app;
     }
 
@@ -123,7 +123,7 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
         return hold;
     }
 
-    /// <summary>The node has done it when this is over.</summary>
+    /// <summary>Returns after the node has processed the disconnect.</summary>
     private static async Task DisconnectAsync(NotifierApp app, string subject)
     {
         int Done() => app.Log.Lines.Count(static line => line.Text.StartsWith("A backend disconnected ", StringComparison.Ordinal));
@@ -132,6 +132,6 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
         http.DefaultRequestHeaders.Add("X-Api-Key", Key);
         using var response = await http.PostAsync(new Uri(app.Address, "/disconnect"), new StringContent($$"""{"sub":"{{subject}}"}"""));
         response.EnsureSuccessStatusCode();
-        await Eventually.IsAsync(() => Done() == before + 1, "the node has disconnected whom it found");
+        await Eventually.IsAsync(() => Done() == before + 1, "the node has disconnected the subject");
     }
 }

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>Whoever can publish cannot speak for the server.</summary>
+/// <summary>A publisher cannot forge an event of the server.</summary>
 public sealed class EventInjectionTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Theory]

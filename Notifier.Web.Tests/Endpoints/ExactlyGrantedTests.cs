@@ -10,8 +10,8 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>
-/// A visitor whose grant is <c>orders.42.*</c> gets <c>orders.42.*</c> and not one byte more, whatever is asked for: ten thousand
-/// names, each asked for over a socket of its own; and what then arrives is compared with what the grant matches.
+/// A client with the grant <c>orders.42.*</c> receives exactly what <c>orders.42.*</c> matches, whatever the client subscribes to. The test
+/// tries ten thousand names, each over its own socket, and compares the received messages with the grant.
 /// </summary>
 public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
 {
@@ -25,11 +25,11 @@ public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
         (3, Gen.OneOf("orders.", "42", "4", "2", ".", "43", "é", "x", "items")),
         (4, Gen.OneOf("*", "?", "[4]", "[24]", "[^x]", "[a-z]", "[.]", @"\4", @"\*", "orders.42.*", "orders.4?.")));
 
-    /// <summary>Not so long that a counter-example would be shown shortened.</summary>
+    /// <summary>The names are short enough that a close reason shows the whole counter-example.</summary>
     private static readonly Gen<string> AnyName =
         Part.Array[1, 5].Select(string.Concat).Where(name => name.Length <= 28 && name.Count(c => c == '*') <= 4);
 
-    /// <summary>What is published: inside the grant, and just outside.</summary>
+    /// <summary>The published channels: inside the grant, and just outside.</summary>
     private static readonly string[] Channels =
     [
         "orders.42.", "orders.42.x", "orders.42.items", "orders.42.é", "orders.42.42", "orders.42.*", "orders.42..", "orders.42.4", "orders.42.orders.42.x",
@@ -38,7 +38,7 @@ public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
     ];
 
     private readonly RedisPattern grant = RedisPattern.Parse(Granted);
-    private int held;
+    private int subscribed;
     private int refused;
     private int arrived;
 
@@ -56,22 +56,22 @@ public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
         foreach (var some in names.Take(Names).Chunk(Together))
             await TryAsync(redis, app, some);
 
-        output.WriteLine($"{held} names were held, and {arrived} messages arrived; {refused} names were refused.");
-        held.Should().BeGreaterThan(Names / 20, "a grant that allows nothing keeps everything, too");
+        output.WriteLine($"{subscribed} names were subscribed, and {arrived} messages arrived; {refused} names were rejected.");
+        subscribed.Should().BeGreaterThan(Names / 20, "a grant that allows nothing would also pass");
         refused.Should().BeGreaterThan(Names / 20);
-        arrived.Should().BeGreaterThanOrEqualTo(held);
+        arrived.Should().BeGreaterThanOrEqualTo(subscribed);
     }
 
     private async Task TryAsync(RedisServer redis, NotifierApp app, string[] names)
     {
         var clients = await Task.WhenAll(names.Select(name => RawWebSocket.SubscribeAsync(app, name)));
-        await Eventually.IsAsync(() => app.Connections.Count == Together, "all are connected");
+        await Eventually.IsAsync(() => app.Connections.Count == Together, "all clients are connected");
         var allowed = names.Where(IsAllowed).Select(Name.Parse).ToList();
-        await Eventually.IsAsync(() => allowed.TrueForAll(name => app.Hub.References(name) == 1), "what is allowed is held");
+        await Eventually.IsAsync(() => allowed.TrueForAll(name => app.Hub.References(name) == 1), "every allowed name is subscribed");
         await Eventually.IsAsync(
             async () => await redis.PatternsAsync() + (await redis.ChannelsAsync()).Length == allowed.Count, "and nothing else is subscribed");
 
-        // Also something that each of the names matches, whether or not it is allowed.
+        // Also publishes a channel that each name matches, whether or not the name is allowed.
         string[] channels = [.. Channels.Concat(names.Select(Sample)).Distinct()];
         foreach (var channel in channels)
             await redis.PublishAsync(channel, channel);
@@ -84,19 +84,19 @@ public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
                 await ExpectRefusalAsync(name, client);
         }
         await clients.DisposeAllAsync();
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "all are gone");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "all connections have ended");
         app.Hub.Sweep();
         await redis.IsEmptyAsync();
     }
 
     /// <summary>
-    /// Not as the server finds out, by a search: this grant is a beginning and a star, so a name is within it if and only if all that
-    /// it can match begins so, and that is what stands before the first place at which it has a choice.
+    /// Does not search as the server does. The grant is a prefix and a star, so it allows a name if and only if everything the name matches
+    /// starts with that prefix. The fixed text before the name's first wildcard decides that.
     /// </summary>
     private static bool IsAllowed(string name) => Beginning().Match(name).Groups["place"].Captures
         .Select(place => place.Value.Trim('[', ']', '\\')).Aggregate("", string.Concat).StartsWith("orders.42.", StringComparison.Ordinal);
 
-    /// <summary>A place without a choice: a letter, one that is escaped, or a class of one.</summary>
+    /// <summary>A place without a choice: a letter, an escaped letter, or a class with one member.</summary>
     [GeneratedRegex(@"^(?<place>\[[^\]^\\]\]|\\.|[^*?\[\\])*")]
     private static partial Regex Beginning();
 
@@ -112,7 +112,7 @@ public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
 
     private async Task ExpectAsync(string name, RawWebSocket client, string[] channels)
     {
-        held++;
+        subscribed++;
         var asked = RedisPattern.From(Name.Parse(name));
         string[] expected = [.. channels.Where(channel => asked.Matches(Encoding.UTF8.GetBytes(channel)))];
         expected.Should().NotBeEmpty();
@@ -121,7 +121,7 @@ public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
             got.Add(await client.ReadTextAsync());
         got.AddRange(await client.DrainAsync());
         arrived += got.Count;
-        got.Should().Equal(expected, "{0} gets what it matches", name);
+        got.Should().Equal(expected, "{0} receives what it matches", name);
         got.TrueForAll(channel => channel.StartsWith("orders.42.", StringComparison.Ordinal)).Should().BeTrue();
     }
 
@@ -129,9 +129,9 @@ public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
     {
         refused++;
         var frame = await client.ReadMessageAsync();
-        frame.Opcode.Should().Be(Frame.CloseOpcode, "{0} gets nothing before it is refused", name);
+        frame.Opcode.Should().Be(Frame.CloseOpcode, "{0} receives nothing before its rejection", name);
         if (frame.CloseCode == 4400)
-            return;     // a name that nobody can have
+            return;     // the name is invalid
         frame.CloseCode.Should().Be(4403);
         if (Name.Parse(name).Kind == NameKind.Channel)
         {
@@ -139,7 +139,7 @@ public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
             return;
         }
         var counterExample = Encoding.UTF8.GetBytes(frame.CloseText.Split(" also covers ")[1]);
-        RedisPattern.Parse(name).Matches(counterExample).Should().BeTrue("{0} is refused: {1}", name, frame.CloseText);
+        RedisPattern.Parse(name).Matches(counterExample).Should().BeTrue("{0} is rejected: {1}", name, frame.CloseText);
         grant.Matches(counterExample).Should().BeFalse(frame.CloseText);
     }
 }

@@ -7,16 +7,17 @@ internal interface IExamplePeer : IAsyncDisposable
 {
     Task SendAsync(string text);
 
-    /// <summary>The next thing that the server says, as the page shows it.</summary>
+    /// <summary>The next thing that the server sends, in the notation of the page.</summary>
     Task<string> ReadAsync();
 
-    /// <summary>What it says beyond what the page shows.</summary>
+    /// <summary>Reads whatever the server sends beyond what the page shows.</summary>
     Task<IReadOnlyList<string>> ReadRestAsync();
 }
 
-/// <summary>Text frames as they are, and a close as <c>close 4400 reason</c>.</summary>
+/// <summary>Shows text frames as they are, and a close as <c>close 4400 reason</c>.</summary>
 /// <param name="socket">The connection.</param>
-/// <param name="showsPings">The server says <c>ping</c> at any moment; only an example of it shows that.</param>
+/// <param name="showsPings">Whether to show <c>ping</c>, which the server sends at any moment. Only an example of <c>ping</c> needs
+/// it.</param>
 internal sealed class SocketPeer(RawWebSocket socket, bool showsPings) : IExamplePeer
 {
     private const string Ping = """{"type":"ping"}""";
@@ -53,7 +54,7 @@ internal sealed class SocketPeer(RawWebSocket socket, bool showsPings) : IExampl
     public ValueTask DisposeAsync() => socket.DisposeAsync();
 }
 
-/// <summary>First what is sent: a request line, and headers. Then what is answered: status and content type, and the lines of the body.</summary>
+/// <summary>Sends a request line and headers. The answer is the status, the content type, and the lines of the body.</summary>
 internal sealed class HttpPeer(Uri server) : IExamplePeer
 {
     private readonly HttpClient http = new();
@@ -77,7 +78,7 @@ internal sealed class HttpPeer(Uri server) : IExamplePeer
         return $"{(int)response.StatusCode} {response.Content.Headers.ContentType}";
     }
 
-    /// <summary>A stream goes on; any other answer has ended.</summary>
+    /// <summary>An event stream stays open. Every other answer has ended.</summary>
     public async Task<IReadOnlyList<string>> ReadRestAsync()
     {
         if (response!.Content.Headers.ContentType!.MediaType == "text/event-stream")

@@ -8,7 +8,7 @@ using StackExchange.Redis;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>
-/// Where an example of the page is played: a server and a Redis, set up as it says, and all that somebody else does meanwhile.
+/// Runs an example of the page: a server and a Redis configured as the example says, and the actions of everybody but the client.
 /// </summary>
 internal sealed partial class ExampleSetup : IAsyncDisposable
 {
@@ -42,7 +42,7 @@ internal sealed partial class ExampleSetup : IAsyncDisposable
         return new ExampleSetup(example, redis, swept, app);
     }
 
-    /// <summary>What the example says of how to connect, in case it says so.</summary>
+    /// <summary>The path and headers with which the example connects, if it mentions them.</summary>
     public (string Path, string Headers) Handshake()
     {
         var said = example.Lines.Where(line => line.Actor == Actor.SomebodyElse).Select(line => Connect().Match(line.Text)).FirstOrDefault(match => match.Success);
@@ -53,7 +53,7 @@ internal sealed partial class ExampleSetup : IAsyncDisposable
             + (said?.Groups["origin"] is { Success: true } origin ? $"Origin: {origin.Value}\r\n" : ""));
     }
 
-    /// <summary>Does what a line says. What belongs to the setting of the stage has been done.</summary>
+    /// <summary>Runs one action of the example. Actions of the setup have already run.</summary>
     public async Task DoAsync(string deed)
     {
         if (deed.StartsWith("redis-cli PUBLISH ", StringComparison.Ordinal))
@@ -94,7 +94,7 @@ internal sealed partial class ExampleSetup : IAsyncDisposable
             await WhenNamesAreLiveAsync();
         if (example.Lines.Any(line => line.Text.Contains("\"after\":", StringComparison.Ordinal)))
         {
-            // The client is away, so nothing else says when the server has it.
+            // The client is disconnected, so only the neighbour shows that the server has the message.
             await using var neighbour = await JsonClient.ConnectAsync(App);
             await neighbour.SubscribeAsync("channel", Encoding.UTF8.GetString(arguments[0]));
             await redis.Connection.GetSubscriber().PublishAsync(RedisChannel.Literal(arguments[0]), arguments[1]);
@@ -111,7 +111,7 @@ internal sealed partial class ExampleSetup : IAsyncDisposable
             throw new InvalidOperationException($"{path} was answered with {answer.Status}: {answer.Body}");
     }
 
-    /// <summary>In plain text nobody is told.</summary>
+    /// <summary>Plain text has no confirmation, so this waits until Redis has the subscriptions.</summary>
     private async Task WhenNamesAreLiveAsync()
     {
         var names = example.Lines.Where(line => line.Actor == Actor.Client).Select(line => Name.Parse(line.Text))
@@ -125,16 +125,16 @@ internal sealed partial class ExampleSetup : IAsyncDisposable
     private async Task StartRedisAsync()
     {
         await redis.StartHostAsync();
-        await Eventually.IsAsync(() => App.Log.Says("Redis is back"), "the server has noticed it");
+        await Eventually.IsAsync(() => App.Log.Says("Redis is back"), "the server has noticed");
         if (hadNames)
-            await Eventually.IsAsync(() => App.Log.Says("messages may have been lost"), "the gaps are there");
+            await Eventually.IsAsync(() => App.Log.Says("messages may have been lost"), "the gaps are recorded");
     }
 
     private async Task StopRedisAsync()
     {
         hadNames = App.Hub.Names > 0;
         await redis.KillAsync();
-        await Eventually.IsAsync(() => App.Log.Says("Redis does not answer"), "the server has noticed it");
+        await Eventually.IsAsync(() => App.Log.Says("Redis does not answer"), "the server has noticed");
     }
 
     private async Task PassSecondsAsync(int seconds)
@@ -143,7 +143,7 @@ internal sealed partial class ExampleSetup : IAsyncDisposable
         await swept.AdvanceAsync(seconds);
     }
 
-    /// <summary>No faster than a neighbour reads, so that all is in the server when this is over, and its log has moved on.</summary>
+    /// <summary>Publishes no faster than a neighbour reads, so that the server has received everything and its log has moved on.</summary>
     private async Task FloodAsync(string channel, int count, int bytes)
     {
         const int burst = 50;

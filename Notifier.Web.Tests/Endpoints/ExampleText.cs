@@ -4,17 +4,17 @@ using System.Text.RegularExpressions;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>How the text of an example is read: what is unknown, and how redis-cli reads its arguments.</summary>
+/// <summary>Compares the text of an example, and parses arguments as redis-cli does.</summary>
 internal static partial class ExampleText
 {
-    /// <summary>What nobody can know beforehand: a position, an id, a number.</summary>
+    /// <summary>A value that the page cannot know: a position, an id or a number.</summary>
     public const string Unknown = "…";
 
-    /// <summary>Compares exactly, but for what is unknown.</summary>
+    /// <summary>Compares exactly, except for unknown values.</summary>
     public static bool Matches(string expected, string actual) => Regex.IsMatch(
         actual, @"\A" + string.Join(@"[\w.~-]+", expected.Split(Unknown).Select(Regex.Escape)) + @"\z", RegexOptions.CultureInvariant);
 
-    /// <summary>The arguments of a command line, as bytes: bare, in single quotes, or in double quotes with escapes.</summary>
+    /// <summary>The arguments of a command line as bytes: unquoted, in single quotes, or in double quotes with escapes.</summary>
     public static byte[][] Arguments(string commandLine) =>
         [.. Argument().Matches(commandLine).Select(match => match.Groups["double"] is { Success: true } quoted
             ? Unescape(quoted.Value)

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>Access ends when it is to end, and not before.</summary>
+/// <summary>Access ends at its expiry, and not before.</summary>
 public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Expired = "access has expired; reconnect with a fresh token";
@@ -25,7 +25,7 @@ public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         await app.AdvanceAsync(1);
         (await client.ReadAsync()).Bare().Should().Be("""{"type":"expiring","in":60}""");
         await AdvanceAsync(app, client, 59);
-        (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""", "it was told once, and has a second left");
+        (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""", "the client was notified once, and has one second left");
         await app.AdvanceAsync(1);
 
         var close = await client.Socket.ReadUntilCloseAsync();
@@ -100,7 +100,7 @@ public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixtu
 
         closes.Should().AllSatisfy(close => (close.CloseCode, close.CloseText).Should().Be((4401, Expired)));
         foreach (var at in new[] { closedAt, endedAt })
-            at.Should().BeOnOrAfter(end).And.BeBefore(end.AddSeconds(1.5), "a second, and what this machine takes");
+            at.Should().BeOnOrAfter(end).And.BeBefore(end.AddSeconds(1.5), "the stream ends within a second, plus the delay of this machine");
         events.Should().Contain("\"type\":\"expiring\"").And.EndWith($"data: {{\"type\":\"error\",\"code\":\"unauthorized\",\"message\":\"{Expired}\"}}\n\n");
     }
 
@@ -128,11 +128,11 @@ public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5));
         foreach (var client in clients)
             await client.SendCloseAsync(4401);
-        await Eventually.IsAsync(() => app.App.Hub.References(Name.Channel("expiry.thousand")) == 0, "nobody holds the channel");
+        await Eventually.IsAsync(() => app.App.Hub.References(Name.Channel("expiry.thousand")) == 0, "no client is subscribed to the channel");
         await clients.DisposeAllAsync();
     }
 
-    /// <summary>The client answers pings meanwhile, or it would be taken for one that is gone.</summary>
+    /// <summary>Moves the clock while the client answers pings, so that Notifier does not close it.</summary>
     private static Task AdvanceAsync(SweptApp app, JsonClient client, int seconds) =>
         app.AdvanceAsync(seconds, () => app.HearAsync(() => client.Socket.SendAsync(Frame.PongOpcode, [])));
 

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>What is open in Development and in Production, configured and not.</summary>
+/// <summary>The names that clients may subscribe to in Development and in Production, with and without configuration.</summary>
 public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Production = "environment=Production";
@@ -92,5 +92,5 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     private Task<NotifierApp> StartAsync(params string[] settings) => NotifierApp.StartAsync(
-        Redis.Configuration, settings: ["Limits:Connections=100", .. settings]);     // few open files are enough, so none are warned of
+        Redis.Configuration, settings: ["Limits:Connections=100", .. settings]);     // few open files are enough, so Notifier logs no warning about their limit
 }

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>Durable channels over HTTP: publishing once, reading what is kept, and the position to begin after.</summary>
+/// <summary>Durable channels over HTTP: publish once, read the history, and get the current position.</summary>
 public sealed class HistoryTests : IAsyncLifetime
 {
     private RedisServer redis = null!;
@@ -168,7 +168,7 @@ public sealed class HistoryTests : IAsyncLifetime
         ((string?)(await client.ReadAsync())["data"]).Should().Be("0");
         ((string?)(await client.ReadAsync())["data"]).Should().Be("live");
         await redis.Server.ExecuteAsync("REPLICAOF", "NO", "ONE");
-        await Eventually.IsAsync(async () => (await app.PostAsync("/publish/orders.replica", "2")).Status == 200, "it publishes again");
+        await Eventually.IsAsync(async () => (await app.PostAsync("/publish/orders.replica", "2")).Status == 200, "Notifier publishes again");
         ((string?)(await client.ReadAsync())["data"]).Should().Be("2");
         ((bool?)(await GetAsync($"/history/orders.replica?after={position}")).Json["recovered"]).Should().BeTrue();
     }

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>What arrives in <c>notifier.v1</c>, and what is said of what does not.</summary>
+/// <summary>The messages that a client of <c>notifier.v1</c> receives, and the frames that report missing ones.</summary>
 public sealed class JsonDeliveryTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int Burst = 50;
@@ -96,7 +96,7 @@ public sealed class JsonDeliveryTests(RedisFixture fixture) : IClassFixture<Redi
 
         await Redis.PublishAllAsync(channel, [new string('\u0001', bytes), "small", new string('\u0002', bytes)]);
 
-        // One after the other: while the first reads, the last one stalls.
+        // One client after the other: while the first reads, the last one stalls.
         foreach (var client in clients)
         {
             ((string?)(await client.ReadAsync())["data"] == new string('\u0001', bytes)).Should().BeTrue();
@@ -121,7 +121,7 @@ public sealed class JsonDeliveryTests(RedisFixture fixture) : IClassFixture<Redi
             received = (int)await redis.PublishAsync("json.early", $"{n}") == 1 ? n + 1 : 0;
 
         (await client.ReadAsync()).Bare().Should().Be("""{"type":"subscribed","id":1,"channel":"json.early"}""");
-        ((string?)(await client.ReadAsync())["data"]).Should().Be($"{received - 1}", "it is the first that Redis passed on");
+        ((string?)(await client.ReadAsync())["data"]).Should().Be($"{received - 1}", "this is the first message that Redis delivered");
     }
 
     [Fact]

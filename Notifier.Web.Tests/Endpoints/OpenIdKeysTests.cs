@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>An OpenID Connect provider signs, and is asked for its keys (<c>Access:Tokens:Authority</c>).</summary>
+/// <summary>An OpenID Connect provider signs the tokens, and Notifier fetches its keys (<c>Access:Tokens:Authority</c>).</summary>
 public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Unknown = "the token is not signed with a key that this server knows";
@@ -69,7 +69,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
 
         (await TryAsync(client, provider.Token(Soon, "authority.*"))).Should().Be("authenticated: ");
         provider.KeysAsked.Should().Be(2);
-        (await TryAsync(client, old)).Should().Be($"unauthorized: {Unknown}", "the provider no longer shows that key");
+        (await TryAsync(client, old)).Should().Be($"unauthorized: {Unknown}", "the provider has withdrawn that key");
     }
 
     [Fact]
@@ -86,16 +86,16 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
         provider.Rotate(to: "second");
         (await IsGoodAsync(provider.Token(Later(), "*"))).Should().BeTrue();
         provider.Rotate(to: "third");
-        (await IsGoodAsync(provider.Token(Later(), "*"))).Should().BeFalse("it was asked just before");
+        (await IsGoodAsync(provider.Token(Later(), "*"))).Should().BeFalse("Notifier fetched the keys a moment ago");
         time.Advance(TimeSpan.FromSeconds(30));
         (await IsGoodAsync(provider.Token(Later(), "*"))).Should().BeTrue();
 
         var asked = provider.KeysAsked;
         var withdrawn = provider.Token(time.GetUtcNow().AddHours(2), "*");
         provider.Rotate(to: "fourth");
-        (await IsGoodAsync(withdrawn)).Should().BeTrue("nobody knows yet");
+        (await IsGoodAsync(withdrawn)).Should().BeTrue("Notifier has not fetched the keys yet");
         time.Advance(TimeSpan.FromHours(1));
-        await Eventually.IsAsync(async () => !await IsGoodAsync(withdrawn), "what it no longer shows is no longer good");
+        await Eventually.IsAsync(async () => !await IsGoodAsync(withdrawn), "a token with a withdrawn key is rejected");
         provider.KeysAsked.Should().BeInRange(asked + 1, asked + 2);
     }
 
@@ -125,7 +125,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
         for (var n = 0; n < 100; n++)
             (await TryAsync(client, forger.Sign(TestToken.Payload(Soon, "*"), $"made up {n}", provider.Address))).Should().Be($"unauthorized: {Unknown}");
 
-        provider.KeysAsked.Should().Be(2, "when they were first needed, and when the first name was unknown");
+        provider.KeysAsked.Should().Be(2, "Notifier fetches keys on first use, and once for the first unknown key");
     }
 
     [Fact]
@@ -145,7 +145,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
         (await TryAsync(client, provider.Token(Soon, "authority.*"))).Should().Be("authenticated: ");
     }
 
-    /// <summary>The library has all who wait ask one after the other: the hundredth would have waited for minutes.</summary>
+    /// <summary>The library lets waiting callers ask one after the other, so the hundredth would wait for minutes.</summary>
     [Fact]
     public async Task Clients_wait_no_longer_than_one_timeout_for_a_provider_that_does_not_answer()
     {
@@ -165,7 +165,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
         answer.SetResult();
 
         closes.Should().AllSatisfy(close => (close.CloseCode, close.CloseText).Should().Be((4503, Unreachable)));
-        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(40), "the time is 5 s, once and not for each, which would take 100 s");
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(40), "all clients share one timeout of 5 s; one timeout each would be 100 s");
     }
 
     private Task<NotifierApp> StartAsync(string authority, params string[] settings) => StartAsync(authority, TimeProvider.System, settings);
@@ -175,7 +175,7 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
         time: time,
         settings: ["environment=Production", $"Access:Tokens:Authority={authority}", $"Access:Tokens:Audience={TestToken.Audience}", .. settings]);
 
-    /// <returns>What came of it, and why.</returns>
+    /// <returns>The answer's code or type, and its message.</returns>
     private static async Task<string> TryAsync(JsonClient client, string token)
     {
         var answer = await client.AskAsync($$"""{"type":"auth","token":"{{token}}"}""");

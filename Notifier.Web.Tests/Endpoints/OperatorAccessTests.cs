@@ -8,13 +8,13 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>What only operators see: by an API key, or at a port that visitors do not reach (<c>Access:OperatorPort</c>).</summary>
+/// <summary>Endpoints for operators need an API key or a port that clients cannot reach (<c>Access:OperatorPort</c>).</summary>
 public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, IClassFixture<RedisFixture>
 {
     private const string Key = "the key of the tests, plain";
 
     private readonly int operators = FreePort.Next();
-    private readonly int authenticator = FreePort.Next();
+    private readonly int publicPort = FreePort.Next();
     private WebApplication? app;
 
     [Fact]
@@ -22,12 +22,12 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, 
     {
         await StartAsync();
 
-        (await GetAsync(authenticator, $"X-Api-Key: {Key}")).Should().Be((HttpStatusCode.OK, "for operators"));
-        (await GetAsync(authenticator, $"Authorization: Bearer {Key}")).Status.Should().Be(HttpStatusCode.OK);
-        (await GetAsync(authenticator, "X-Api-Key: unknown")).Status.Should().Be(HttpStatusCode.Unauthorized);
-        (await GetAsync(authenticator, "Accept: */*")).Should().Be((HttpStatusCode.Unauthorized, "an API key is needed (Access:ApiKeys)"));
-        (await GetAsync(operators, "Accept: */*")).Status.Should().Be(HttpStatusCode.Unauthorized, "nobody has said that this port is theirs");
-        (await GetAsync(authenticator, $"Authorization: Bearer {TestToken.Of(DateTimeOffset.UtcNow.AddMinutes(5), "*")}")).Should().Be(
+        (await GetAsync(publicPort, $"X-Api-Key: {Key}")).Should().Be((HttpStatusCode.OK, "for operators"));
+        (await GetAsync(publicPort, $"Authorization: Bearer {Key}")).Status.Should().Be(HttpStatusCode.OK);
+        (await GetAsync(publicPort, "X-Api-Key: unknown")).Status.Should().Be(HttpStatusCode.Unauthorized);
+        (await GetAsync(publicPort, "Accept: */*")).Should().Be((HttpStatusCode.Unauthorized, "an API key is needed (Access:ApiKeys)"));
+        (await GetAsync(operators, "Accept: */*")).Status.Should().Be(HttpStatusCode.Unauthorized, "no operator port is configured");
+        (await GetAsync(publicPort, $"Authorization: Bearer {TestToken.Of(DateTimeOffset.UtcNow.AddMinutes(5), "*")}")).Should().Be(
             (HttpStatusCode.Forbidden, "only backends may do this: an API key is required (Access:ApiKeys)"));
     }
 
@@ -38,8 +38,8 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, 
 
         (await GetAsync(operators, "Accept: */*")).Should().Be((HttpStatusCode.OK, "for operators"));
         foreach (var header in new[] { "Accept: */*", $"Host: localhost:{operators}", $"X-Forwarded-Host: localhost:{operators}", $"X-Forwarded-Port: {operators}" })
-            (await GetAsync(authenticator, header)).Status.Should().Be(HttpStatusCode.Unauthorized, header);
-        (await GetAsync(authenticator, $"X-Api-Key: {Key}")).Status.Should().Be(HttpStatusCode.OK);
+            (await GetAsync(publicPort, header)).Status.Should().Be(HttpStatusCode.Unauthorized, header);
+        (await GetAsync(publicPort, $"X-Api-Key: {Key}")).Status.Should().Be(HttpStatusCode.OK);
     }
 
     [Fact]
@@ -58,9 +58,9 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, 
     [InlineData(1, "Access:OperatorPort is {0}, but the server does not listen there")]
     public async Task An_operator_port_that_is_public_or_not_listened_on_stops_startup(int which, string told)
     {
-        var port = which == 0 ? authenticator : FreePort.Next();
+        var port = which == 0 ? publicPort : FreePort.Next();
 
-        var starting = () => NotifierApp.StartAsync(fixture.Redis.Configuration, port: authenticator, settings: $"Access:OperatorPort={port}");
+        var starting = () => NotifierApp.StartAsync(fixture.Redis.Configuration, port: publicPort, settings: $"Access:OperatorPort={port}");
 
         (await starting.Should().ThrowAsync<StartupException>())
             .Which.Message.Should().Contain(string.Format(System.Globalization.CultureInfo.InvariantCulture, told, port)).And.Contain("urls");
@@ -80,7 +80,7 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, 
     private Task StartAsync(params string[] settings)
     {
         app = global::Server.Build([
-            $"--urls=http://127.0.0.1:{authenticator};http://127.0.0.1:{operators}", $"--Redis:Configuration={fixture.Redis.Configuration}",
+            $"--urls=http://127.0.0.1:{publicPort};http://127.0.0.1:{operators}", $"--Redis:Configuration={fixture.Redis.Configuration}",
             "--Access:ApiKeys:0:Name=operator", $"--Access:ApiKeys:0:Secret={Key}", "--Operations:DrainPeriod=00:00:00",
             .. TestToken.Settings.Concat(settings).Select(static setting => $"--{setting}")]);
         app.MapGet("/of-the-test", static () => "for operators").RequireOperator();

@@ -6,13 +6,13 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>Which pages a connection is kept for, and what the others are told.</summary>
+/// <summary>The origins that Notifier accepts, and the rejection that other origins get.</summary>
 public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Evil = "https://evil.example";
     private const string Refusal = "origin https://evil.example is not allowed: see Access:AllowedOrigins";
 
-    /// <summary>So that grants stand in nobody's way here.</summary>
+    /// <summary>Opens every name, so that only the origin decides.</summary>
     private static readonly string[] Production = ["environment=Production", "Access:Anonymous:Subscribe:0=*"];
 
     private RedisServer Redis => fixture.Redis;

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>What a backend may publish, and how it arrives.</summary>
+/// <summary>The payloads that a backend may publish, and how they arrive.</summary>
 public sealed class PayloadTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int PayloadBytes = 512 * 1024;

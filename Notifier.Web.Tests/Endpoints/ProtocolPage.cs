@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>Who does what a line of an example says.</summary>
+/// <summary>Who performs a line of an example.</summary>
 internal enum Actor
 {
     /// <summary><c>&gt;</c>: the client sends this.</summary>
@@ -11,23 +11,23 @@ internal enum Actor
     /// <summary><c>&lt;</c>: the server answers this.</summary>
     Server,
 
-    /// <summary><c>!</c>: somebody else does this.</summary>
+    /// <summary><c>!</c>: another party does this, such as a backend or an operator.</summary>
     SomebodyElse,
 }
 
 internal sealed record ExampleLine(Actor Actor, string Text);
 
-/// <param name="Kind">How it is fenced: <c>notifier</c>, <c>plain</c> or <c>http</c>.</param>
+/// <param name="Kind">The language of its code fence: <c>notifier</c>, <c>plain</c> or <c>http</c>.</param>
 /// <param name="At">The number of its first line on the page.</param>
-/// <param name="Lines">What happens, in this order.</param>
+/// <param name="Lines">The steps, in order.</param>
 internal sealed record Example(string Kind, int At, IReadOnlyList<ExampleLine> Lines);
 
-/// <summary>docs/protocol.md as a machine reads it: examples are fenced blocks of the three kinds.</summary>
+/// <summary>Parses docs/protocol.md: an example is a fenced block of one of the three kinds.</summary>
 internal sealed partial class ProtocolPage
 {
     public static readonly string[] Kinds = ["notifier", "plain", "http"];
 
-    /// <summary>Code for people, which no test runs.</summary>
+    /// <summary>Code for readers, which no test runs.</summary>
     private static readonly string[] Others = ["js"];
 
     private ProtocolPage(IReadOnlyList<Example> examples, HashSet<string> rows)
@@ -38,12 +38,12 @@ internal sealed partial class ProtocolPage
 
     public IReadOnlyList<Example> Examples { get; }
 
-    /// <summary>The first cells of all rows of all tables, without their backquotes.</summary>
+    /// <summary>The first cells of all table rows, without their backquotes.</summary>
     public HashSet<string> Rows { get; }
 
     public static ProtocolPage Read() => Parse(File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "docs", "protocol.md")));
 
-    /// <exception cref="FormatException">Something on the page can be read in no way, or in two.</exception>
+    /// <exception cref="FormatException">A block on the page is ambiguous or cannot be parsed.</exception>
     public static ProtocolPage Parse(IReadOnlyList<string> page)
     {
         var examples = new List<Example>();

@@ -9,7 +9,7 @@ using Xunit.Sdk;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>What docs/protocol.md shows is what the server does, and it shows all that the server can say.</summary>
+/// <summary>The server behaves as docs/protocol.md shows, and the page shows everything that the server can send.</summary>
 public sealed partial class ProtocolPageTests
 {
     private static readonly ProtocolPage Page = ProtocolPage.Read();
@@ -75,7 +75,7 @@ public sealed partial class ProtocolPageTests
         var codes = ConstantsOf<string>(typeof(Codes)).Union(gaps).ToList();
 
         Page.Rows.Should().Contain(codes);
-        string[] notProvoked = [Codes.Internal, CodeOf(GapCode.Overload)];    // mistakes of ours, 100,000 messages that wait
+        string[] notProvoked = [Codes.Internal, CodeOf(GapCode.Overload)];    // bugs of Notifier, and 100,000 waiting messages
         Shown(Code()).Should().BeEquivalentTo(codes.Except(notProvoked));
     }
 
@@ -88,7 +88,7 @@ public sealed partial class ProtocolPageTests
         Shown(Close()).Should().BeEquivalentTo(codes.Except([$"{CloseCodes.Internal}"]));
     }
 
-    /// <summary>Plays the example, and compares all that the server says.</summary>
+    /// <summary>Runs the example, and compares everything that the server sends.</summary>
     private static async Task PlayAsync(Example example)
     {
         await using var stage = await ExampleSetup.SetAsync(example);
@@ -118,10 +118,10 @@ public sealed partial class ProtocolPageTests
                 position = Position().Match(said) is { Success: true } found ? found.Groups["value"].Value : position;
             }
         }
-        (await peer.ReadRestAsync()).Should().BeEmpty($"the example at line {example.At} shows all");
+        (await peer.ReadRestAsync()).Should().BeEmpty($"the example at line {example.At} shows everything");
     }
 
-    /// <summary>A connection that is refused gets no welcome.</summary>
+    /// <summary>A rejected connection gets no welcome.</summary>
     private static bool ClosesAtOnce(Example example) =>
         example.Lines.All(line => line.Actor != Actor.Client) && example.Lines.First(line => line.Actor == Actor.Server).Text.StartsWith("close 44", StringComparison.Ordinal);
 
@@ -136,7 +136,7 @@ public sealed partial class ProtocolPageTests
     private static IEnumerable<T> ConstantsOf<T>(Type type) =>
         type.GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field.IsLiteral).Select(field => (T)field.GetRawConstantValue()!);
 
-    /// <summary>As clients are told.</summary>
+    /// <summary>The code that clients receive.</summary>
     private static string CodeOf(GapCode gap)
     {
         var frame = NotifierV1.Format.Encode(new FrameBuffer(), [Message.GapOf(gap)], new SubscriptionIdentity(Name.Channel("a")), 1).Bytes.Span;

@@ -11,7 +11,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>What proxies say of the visitor is believed when they are known, and only then. Every test comes from 127.0.0.1.</summary>
+/// <summary>Notifier trusts forwarded headers only from known proxies. Every test connects from 127.0.0.1.</summary>
 public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Loopback = "ForwardedHeaders:KnownProxies:0=127.0.0.1";
@@ -104,7 +104,7 @@ public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixtur
         seen.Should().Equal(new Seen(caller, "http", "example.com"));
     }
 
-    /// <summary>Its address is ::ffff:127.0.0.1 there.</summary>
+    /// <summary>On a socket for IPv4 and IPv6 the proxy's address is ::ffff:127.0.0.1.</summary>
     [Fact]
     public async Task A_known_ipv4_proxy_is_recognized_on_a_socket_for_ipv4_and_ipv6()
     {
@@ -127,7 +127,7 @@ public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixtur
         seen.Select(request => request.Address).Should().Equal("203.0.113.7", "127.0.0.1");
     }
 
-    /// <summary>The host configures the middleware for everybody then, and puts it in front of ours.</summary>
+    /// <summary>With this switch, ASP.NET Core configures the middleware to trust everybody, and runs it before ours.</summary>
     [Theory]
     [InlineData("Redis:Linger=00:00:00", "127.0.0.1", true)]
     [InlineData(Stranger, "127.0.0.1", false)]
@@ -163,10 +163,10 @@ public sealed class ProxyTests(RedisFixture fixture) : IClassFixture<RedisFixtur
         response.StatusCode.Should().Be(HttpStatusCode.UpgradeRequired);
     }
 
-    /// <summary>A request as the endpoints saw it.</summary>
+    /// <summary>A request as the endpoints see it.</summary>
     private sealed record Seen(string Address, string Scheme, string Host);
 
-    /// <summary>Looks at each request when it is answered: all middleware has seen it then.</summary>
+    /// <summary>Records each request after it was answered, when every middleware has run.</summary>
     private sealed class Watch(ConcurrentQueue<Seen> seen) : IStartupFilter
     {
         public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>

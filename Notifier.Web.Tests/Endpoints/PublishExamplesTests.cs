@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>The commands of docs/publishing.md, "Over HTTP", as a shell runs them.</summary>
+/// <summary>The commands of docs/publishing.md, "Over HTTP", run in a shell.</summary>
 public sealed class PublishExamplesTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary><c>POST /publish</c> with an array: all of it in its order, or nothing.</summary>
+/// <summary><c>POST /publish</c> with an array publishes all messages in order, or none.</summary>
 public sealed class PublishManyTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary><c>POST /publish/{channel}</c>: what is sent is what is published, where it was sent to.</summary>
+/// <summary><c>POST /publish/{channel}</c> publishes the body unchanged, on exactly that channel.</summary>
 public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -13,7 +13,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
     public static TheoryData<byte[], string?> Bodies { get; } = new()
     {
         { "Mathias signed up"u8.ToArray(), null },
-        { "Mathias signed up"u8.ToArray(), "application/x-www-form-urlencoded" },      // what curl says of --data
+        { "Mathias signed up"u8.ToArray(), "application/x-www-form-urlencoded" },      // the type that curl sends with --data
         { "a=b&c=%41+d"u8.ToArray(), "application/x-www-form-urlencoded" },
         { "{\"a\": 1}"u8.ToArray(), "application/json" },
         { "no json"u8.ToArray(), "application/json" },
@@ -57,7 +57,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
         ((string?)(await other.ReadAsync())["data"]).Should().Be("hello");
     }
 
-    /// <summary>The address as it is on the wire, and the channel.</summary>
+    /// <summary>The address as sent, and the channel.</summary>
     public static TheoryData<string, string> Channels { get; } = new()
     {
         { "/publish/a.b", "a.b" },
@@ -153,7 +153,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
     {
         await using var app = await Publishing.StartAsync(Redis.Configuration, ["Limits:PayloadBytes=10", "History:Recent:Bytes=1000000"]);
 
-        // It says that it has a gigabyte, and sends nothing of it; and a chunk that never ends.
+        // One request announces a gigabyte and sends nothing. The other sends a chunk that never ends.
         (await RawHttp.BeginAsync(app, "POST /publish/post.unread HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")).Should().StartWith("HTTP/1.1 413 ");
         (await RawHttp.BeginAsync(app, "POST /publish/post.unread HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n01234567890")).Should().StartWith("HTTP/1.1 413 ");
     }

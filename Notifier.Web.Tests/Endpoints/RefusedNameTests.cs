@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>Names that nobody can have: the close says what is wrong, and what would be right.</summary>
+/// <summary>Invalid names: the close reason says what is wrong, and what would be valid.</summary>
 public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -70,7 +70,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
         var name = new string('l', letters) + rest;
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await RawWebSocket.SubscribeAsync(app, name);
-        await Eventually.IsAsync(() => app.Hub.References(Name.Parse(name)) == 1, "the name is held");
+        await Eventually.IsAsync(() => app.Hub.References(Name.Parse(name)) == 1, "the name has a subscriber");
         await Eventually.IsAsync(async () => await Redis.PublishAsync(new string('l', letters), "hello") == 1, "the name is subscribed");
 
         (await client.ReadTextAsync()).Should().Be("hello");
@@ -86,10 +86,10 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
         for (var n = 0; n < most; n++)
         {
             await client.SendTextAsync($"many.{n}{suffix}");
-            await client.SendTextAsync($"many.{n}{suffix}");    // again counts once
+            await client.SendTextAsync($"many.{n}{suffix}");    // a repeated name counts once
         }
         await client.SendAsync(Frame.PingOpcode, []);
-        (await client.ReadFrameAsync())!.Opcode.Should().Be(Frame.PongOpcode, "all were read, and none refused");
+        (await client.ReadFrameAsync())!.Opcode.Should().Be(Frame.PongOpcode, "Notifier read every name and rejected none");
         app.Hub.Names.Should().Be(most);
 
         await client.SendTextAsync($"many.{most}{suffix}");
@@ -97,7 +97,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
         var close = await client.ReadUntilCloseAsync();
         (close.CloseCode, close.CloseText).Should().Be((4403, text));
         await client.SendCloseAsync(1000);
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection is gone");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection has ended");
         Enumerable.Range(0, most + 1).Sum(n => app.Hub.References(Name.Parse($"many.{n}{suffix}"))).Should().Be(0);
     }
 

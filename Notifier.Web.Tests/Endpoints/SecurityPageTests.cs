@@ -5,17 +5,17 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>docs/security.md names a test for each threat; here those names are looked up, so that the page cannot rot.</summary>
+/// <summary>docs/security.md names a test for each threat. These tests check that the named tests exist.</summary>
 public sealed partial class SecurityPageTests
 {
-    /// <summary>Each has to be on the page.</summary>
+    /// <summary>The page must list each of these threats.</summary>
     private static readonly string[] Threats =
     [
         "cross-site hijacking", "subscribing to what is not granted", "pattern bombs", "giant and endless frames", "floods", "slow loris",
         "slow readers", "token replay", "algorithm confusion", "header injection", "log injection", "event-stream injection", "XSS by payload",
     ];
 
-    /// <summary>Threat, and its cells after that.</summary>
+    /// <summary>The threat, and the other cells of its row.</summary>
     public static TheoryData<string, string, string> Rows
     {
         get
@@ -35,13 +35,13 @@ public sealed partial class SecurityPageTests
     public void A_threat_on_the_security_page_has_an_answer_and_tests_that_exist_and_run(string threat, string answer, string tests)
     {
         answer.Should().NotBeEmpty(threat);
-        TestNames().Replace(tests, "").Should().BeEmpty("that column holds names of tests, and commas between them");
+        TestNames().Replace(tests, "").Should().BeEmpty("that column contains test names, separated by commas");
         foreach (var name in TestNames().Matches(tests).Select(static match => match.Groups["name"].Value))
         {
             var methods = typeof(SecurityPageTests).Assembly.GetTypes()
                 .SelectMany(static type => type.GetMethods())
                 .Where(method => method.Name == name && method.GetCustomAttribute<FactAttribute>() is { Skip: null });
-            methods.Should().NotBeEmpty("{0} is named against: {1}", name, threat);
+            methods.Should().NotBeEmpty("{0} must exist, because the page names it against: {1}", name, threat);
         }
     }
 

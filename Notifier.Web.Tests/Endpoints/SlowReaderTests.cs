@@ -25,13 +25,13 @@ public sealed class SlowReaderTests(RedisFixture fixture) : IClassFixture<RedisF
         var others = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => RawWebSocket.SubscribeAsync(app, channel)));
         await Redis.WhenChannelIsLiveAsync(app, channel, 11);
 
-        // No faster than the others read, or they would fall out too.
+        // Publishes no faster than the others read, so that Notifier does not close them too.
         for (var n = 0; n < Total; n += Burst)
         {
             await Redis.PublishAllAsync(channel, Enumerable.Range(n, Burst).Select(Payload));
             await Task.WhenAll(others.Select(client => ExpectAsync(client, n, Burst)));
         }
-        // Now the slow one reads on: what was on its way, whole and in order, and then why no more comes.
+        // Now the slow client reads again: first the messages already sent, whole and in order, then the close with its reason.
         var received = 0;
         Frame frame;
         while ((frame = await slow.ReadMessageAsync()).Opcode != Frame.CloseOpcode)
@@ -41,7 +41,7 @@ public sealed class SlowReaderTests(RedisFixture fixture) : IClassFixture<RedisF
         frame.CloseText.Should().Be($"too slow: {Total - Kept - received} messages were lost");
         await slow.SendCloseAsync(1000);
         (await slow.ReadFrameAsync()).Should().BeNull();
-        await Eventually.IsAsync(() => app.Connections.Count == others.Length, "the slow one is gone");
+        await Eventually.IsAsync(() => app.Connections.Count == others.Length, "the slow connection has ended");
         await Redis.PublishAllAsync(channel, [Payload(Total)]);
         foreach (var client in others)
         {

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>What a node says of itself. (Who may see it: Operations/MetricsTests.)</summary>
+/// <summary>The statistics of a node. Operations/MetricsTests checks who may read them.</summary>
 public sealed class StatsTests(RedisFixture fixture) : IDisposable, IClassFixture<RedisFixture>
 {
     private readonly HttpClient http = new();
@@ -50,7 +50,7 @@ public sealed class StatsTests(RedisFixture fixture) : IDisposable, IClassFixtur
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=stats.a&channel=stats.b&channel=stats.c"));
-        await Eventually.IsAsync(() => app.Hub.Names == 3, "all are there");
+        await Eventually.IsAsync(() => app.Hub.Names == 3, "all three names are subscribed");
 
         var stats = await StatsAsync(app, "?names=2");
 

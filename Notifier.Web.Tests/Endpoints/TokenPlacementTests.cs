@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>Where a token can stand when a visitor comes, and what becomes of one with a fault.</summary>
+/// <summary>The places where a client can send its token when it connects, and the rejection of an invalid token.</summary>
 public sealed class TokenPlacementTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private static readonly string[] Everywhere = [.. TestToken.Settings, "Access:Tokens:AllowTokenInQuery=true", "Access:Tokens:Cookie=notifier"];
@@ -33,7 +33,7 @@ public sealed class TokenPlacementTests(RedisFixture fixture) : IClassFixture<Re
             headers: $"Sec-WebSocket-Protocol: notifier.v1{Put(subprotocol, bad)}\r\n{Put(headers, bad)}");
 
         (await good.ReadAsync()).Bare().Should().Be("""{"type":"subscribed","channel":"arrival.good"}""");
-        (await good.AskAsync("""{"type":"subscribe","channel":"other"}""")).Bare().Should().Contain("\"forbidden\"", "the token counts, not what is open to anybody");
+        (await good.AskAsync("""{"type":"subscribe","channel":"other"}""")).Bare().Should().Contain("\"forbidden\"", "the token decides, not the names that are open to everybody");
         good.Socket.Handshake.Should().Contain("Sec-WebSocket-Protocol: notifier.v1\r\n".TrimEnd()).And.NotContain("bearer.");
         var close = await refused.ReadUntilCloseAsync();
         (close.CloseCode, close.CloseText).Should().Be((4401, "the token has expired"));
@@ -107,7 +107,7 @@ public sealed class TokenPlacementTests(RedisFixture fixture) : IClassFixture<Re
         await Eventually.IsAsync(
             async () => await PublishAsync(TestToken.Sign(publishing), "arrival.said") == HttpStatusCode.OK, "it is published, once Redis is there");
         (await PublishAsync(TestToken.Sign(publishing), "arrival.other")).Should().Be(HttpStatusCode.Forbidden);
-        (await PublishAsync(Good, "arrival.good")).Should().Be(HttpStatusCode.Forbidden, "hearing is not saying");
+        (await PublishAsync(Good, "arrival.good")).Should().Be(HttpStatusCode.Forbidden, "a grant to subscribe is not a grant to publish");
         (await PublishAsync(null, "arrival.said")).Should().Be(HttpStatusCode.Unauthorized);
         (await PublishAsync("a.b.c", "arrival.said")).Should().Be(HttpStatusCode.Unauthorized);
         (await http.GetAsync(new Uri("/events?channel=arrival.good", UriKind.Relative))).StatusCode.Should().Be(HttpStatusCode.Unauthorized);

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Growth;
 
-/// <summary>Nodes know nothing of each other: what they share is Redis.</summary>
+/// <summary>Nodes do not know each other: they share only Redis.</summary>
 public sealed class NodesTests
 {
     [Theory]
@@ -14,7 +14,7 @@ public sealed class NodesTests
     {
         await using var redis = await RedisServer.StartAsync();
         await using var nodes = await Nodes.StartAsync(count, redis.Configuration);
-        await using var authenticator = await nodes.SubscribeAsync("grow.items", "grow.*");
+        await using var subscribers = await nodes.SubscribeAsync("grow.items", "grow.*");
 
         var sent = await nodes.PublishAsync("grow.items", each: 50);
         for (var n = 0; n < 50; n++)
@@ -23,8 +23,8 @@ public sealed class NodesTests
             sent.Add($"redis {n}");
         }
 
-        await authenticator.ShouldHearAsync(sent, () => redis.PublishAsync("grow.items", Visitors.End));
-        (await redis.SubscribersAsync("grow.items")).Should().Be(count, "Redis sends to nodes, not to visitors");
+        await subscribers.ShouldHearAsync(sent, () => redis.PublishAsync("grow.items", Visitors.End));
+        (await redis.SubscribersAsync("grow.items")).Should().Be(count, "Redis sends to nodes, not to clients");
         (await redis.PatternsAsync()).Should().Be(1);
     }
 

@@ -6,7 +6,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Growth;
 
-/// <summary>Two nodes on what operators run in place of one plain Redis, each by its connection string alone.</summary>
+/// <summary>Two nodes run on other setups than one plain Redis, configured only by the connection string.</summary>
 public sealed class RedisSetupsTests(ITestOutputHelper output)
 {
     [Fact]
@@ -14,10 +14,10 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
     {
         await using var cluster = await RedisCluster.StartAsync();
         await using var nodes = await Nodes.StartAsync(2, cluster.Configuration);
-        // Names of all three primaries, if they were keys.
+        // As keys, these names would belong to all three primaries.
         foreach (var channel in new[] { "cluster.a", "cluster.b", "cluster.c" })
         {
-            await using var authenticator = await nodes.SubscribeAsync(channel, $"{channel}*");
+            await using var subscribers = await nodes.SubscribeAsync(channel, $"{channel}*");
             var sent = await nodes.PublishAsync(channel, each: 50);
             foreach (var port in cluster.Ports)
             {
@@ -25,7 +25,7 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
                 await client.AskAsync("PUBLISH", channel, $"primary{port} 0");
                 sent.Add($"primary{port} 0");
             }
-            await authenticator.ShouldHearAsync(sent, () => nodes.PostAsync(0, channel, Visitors.End));
+            await subscribers.ShouldHearAsync(sent, () => nodes.PostAsync(0, channel, Visitors.End));
         }
     }
 
@@ -34,14 +34,14 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
     {
         await using var redis = await Sentinels.StartAsync();
         await using var nodes = await Nodes.StartAsync(2, redis.Configuration);
-        await using var authenticator = await nodes.SubscribeAsync("failover.a", "failover.*");
+        await using var subscribers = await nodes.SubscribeAsync("failover.a", "failover.*");
         await nodes.PostAsync(0, "failover.a", "before");
-        (await authenticator.HearUntilAsync("before")).Should().OnlyContain(heard => heard.Count == 1);
+        (await subscribers.HearUntilAsync("before")).Should().OnlyContain(heard => heard.Count == 1);
 
         var first = await redis.PrimaryAsync();
         redis.Signal(first, "KILL");
-        await Eventually.IsAsync(async () => await redis.PrimaryAsync() != first, "the Sentinels have chosen another", TimeSpan.FromSeconds(60));
-        // Either node may still hold on to the old one; each says 503 until it has the new one.
+        await Eventually.IsAsync(async () => await redis.PrimaryAsync() != first, "the Sentinels have elected another primary", TimeSpan.FromSeconds(60));
+        // A node may still use the old primary, and answers 503 until it uses the new one.
         var answers = new List<HttpStatusCode>();
         for (var node = 0; node < 2; node++)
         {
@@ -56,7 +56,7 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
         }
         await nodes.PostAsync(0, "failover.a", "from 0");
         await nodes.PostAsync(1, "failover.a", "from 1");
-        var all = await authenticator.HearUntilAsync("from 1");
+        var all = await subscribers.HearUntilAsync("from 1");
 
         output.WriteLine($"Publishing was answered: {string.Join(", ", answers.CountBy(answer => (int)answer))}; heard {string.Join(" | ", all[0])}");
         answers.Should().OnlyContain(answer => answer == HttpStatusCode.OK || answer == HttpStatusCode.ServiceUnavailable);
@@ -71,18 +71,18 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
     public async Task Messages_are_delivered_over_tls_with_only_the_redis_permissions_that_the_documentation_lists()
     {
         await using var redis = await TlsRedis.StartAsync();
-        // What docs/deploying.md gives.
+        // The ACL of docs/deploying.md.
         await redis.Server.ExecuteAsync(
             "ACL", "SETUSER", "notifier", "on", ">opensesame", "resetchannels", "&news.*", "&notifier:*", "resetkeys", "-@all", "+@connection", "+@pubsub", "+info");
         var configuration = $"localhost:{redis.Port},ssl=true,user=notifier,password=opensesame";
         await using var nodes = await Nodes.StartAsync(2, configuration, new Dictionary<string, string> { ["SSL_CERT_FILE"] = redis.Authority });
-        await using var authenticator = await nodes.SubscribeAsync("news.today", "news.*");
+        await using var subscribers = await nodes.SubscribeAsync("news.today", "news.*");
 
         var sent = await nodes.PublishAsync("news.today", each: 20);
-        await authenticator.ShouldHearAsync(sent, () => nodes.PostAsync(1, "news.today", Visitors.End));
+        await subscribers.ShouldHearAsync(sent, () => nodes.PostAsync(1, "news.today", Visitors.End));
 
         (await nodes.TryPostAsync(0, "secrets", "x")).Should().Be(HttpStatusCode.Forbidden);
-        nodes[0].Output.Should().NotContain("opensesame").And.NotContain("does not allow the channel notifier:probe", "the probe is allowed");
+        nodes[0].Output.Should().NotContain("opensesame").And.NotContain("does not allow the channel notifier:probe", "the ACL allows the probe");
     }
 
     [Fact]
@@ -91,10 +91,10 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
         await using var redis = await TlsRedis.StartClusterAsync();
         await using var nodes = await Nodes.StartAsync(
             2, $"localhost:{redis.Port},ssl=true", new Dictionary<string, string> { ["SSL_CERT_FILE"] = redis.Authority });
-        await using var authenticator = await nodes.SubscribeAsync("news.today", "news.*");
+        await using var subscribers = await nodes.SubscribeAsync("news.today", "news.*");
 
         var sent = await nodes.PublishAsync("news.today", each: 20);
-        await authenticator.ShouldHearAsync(sent, () => nodes.PostAsync(1, "news.today", Visitors.End));
+        await subscribers.ShouldHearAsync(sent, () => nodes.PostAsync(1, "news.today", Visitors.End));
     }
 
     [Fact]
@@ -104,7 +104,7 @@ public sealed class RedisSetupsTests(ITestOutputHelper output)
         await using var node = await ServerProcess.StartAsync($"localhost:{redis.Port},ssl=true", Listen.Plain);
         using var http = new HttpClient();
 
-        await Eventually.IsAsync(() => node.Output.Contains("does not answer", StringComparison.Ordinal), "it is told");
+        await Eventually.IsAsync(() => node.Output.Contains("does not answer", StringComparison.Ordinal), "the node logs it");
         (await http.GetAsync(new Uri(node.Address, "/healthz/ready"))).StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
     }
 }

@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Notifier.Tests.History;
 
-/// <summary>Redis, a node or the client fails in the middle of it: of a durable channel each message comes once and in order, or it is said that it cannot.</summary>
+/// <summary>
+/// Redis, a node or the client fails. The client still receives each message of a durable channel once and in order, or a gap.
+/// </summary>
 public sealed class DurableFaultTests
 {
     [Theory]
@@ -124,7 +126,7 @@ public sealed class DurableFaultTests
 
         (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"fault.dropped","code":"trimmed"}""");
         await client.ReadNumbersAsync(16, 21);
-        // As from another node: of this one's numbers it knows nothing.
+        // Like a client of another node: this node does not know the position's number.
         await using var returning = await JsonClient.ConnectAsync(app);
         (await returning.AskAsync(Subscribe("channel", "fault.dropped", position[position.IndexOf('~')..]))).Bare()
             .Should().Be("""{"type":"subscribed","channel":"fault.dropped","code":"gap","recovered":false}""");

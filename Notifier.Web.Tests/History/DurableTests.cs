@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Notifier.Tests.History;
 
-/// <summary>Channels whose messages are kept in Redis: a client comes back to another node, or after a restart, and misses nothing.</summary>
+/// <summary>
+/// Channels whose messages are kept in Redis: a client reconnects to another node, or after a restart, and misses nothing.
+/// </summary>
 public sealed class DurableTests
 {
     [Theory]
@@ -19,7 +21,7 @@ public sealed class DurableTests
         await using var client = await JsonClient.ConnectAsync(app);
         await using var plain = await RawWebSocket.SubscribeAsync(app, "durable.bare");
         await client.SubscribeAsync("channel", "durable.bare");
-        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("durable.bare")) == 2, "both are there");
+        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("durable.bare")) == 2, "both clients are subscribed");
         await redis.Connection.PublishDurablyAsync("durable.bare", "\"hi\"\n");
 
         (await plain.ReadTextAsync()).Should().Be("\"hi\"\n");
@@ -44,7 +46,7 @@ public sealed class DurableTests
             await redis.Connection.PublishDurablyAsync("durable.restart", 0, 3);
             position = (string)(await before.ReadNumbersAsync(0, 3))["position"]!;
         }
-        await redis.Connection.PublishDurablyAsync("durable.restart", 3, 2_500);        // more than a page
+        await redis.Connection.PublishDurablyAsync("durable.restart", 3, 2_500);        // more than one page of the journal
 
         await using var after = await redis.StartAppAsync("durable.*");
         await using var client = await JsonClient.ConnectAsync(after);
@@ -127,7 +129,7 @@ public sealed class DurableTests
         await using var redis = await DurableRedis.StartAsync("redis");
         await using (await redis.StartAppAsync("durable.*", "History:Durable:Messages=10"))
         {
-            // It has told Redis how much to keep, once somebody subscribes.
+            // The node only sends this setting to Redis.
         }
         await using var app = await redis.StartAppAsync("durable.*", "History:Durable:Messages=10");
         await using var keeper = await JsonClient.ConnectAsync(app);

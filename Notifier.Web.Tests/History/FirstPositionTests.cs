@@ -5,8 +5,8 @@ using Xunit;
 namespace Notifier.Tests.History;
 
 /// <summary>
-/// A client that has heard nothing yet has a position all the same, the one that came with <c>subscribed</c>. It has to hold where the journal
-/// stood: whoever is confirmed before that is known would come back elsewhere, and miss what was published first of all.
+/// A client that has received no message still has the position that came with <c>subscribed</c>. That position must be the end of the
+/// journal. Otherwise the client would reconnect to another node and miss the first messages.
 /// </summary>
 public sealed class FirstPositionTests
 {

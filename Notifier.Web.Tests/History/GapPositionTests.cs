@@ -8,8 +8,8 @@ using Xunit;
 namespace Notifier.Tests.History;
 
 /// <summary>
-/// A gap of a durable name has a place in the journal: a client that comes back to a place before it is told. Gaps without a place made the search
-/// skip messages, and the client was told that it had recovered all.
+/// A gap of a durable name has a position in the journal, and a client that resumes before that position receives the gap. Gaps without a
+/// position made the search skip messages, and the client received "recovered" although it had missed some.
 /// </summary>
 public sealed class GapPositionTests
 {
@@ -60,10 +60,10 @@ public sealed class GapPositionTests
         lost.Should().Be(50);
         for (var place = dropped - 1; place < id - 1; place++)
         {
-            log.NumberAfter(place).Should().Be(log.LastGap, $"{place} is before a message that was dropped");
+            log.NumberAfter(place).Should().Be(log.LastGap, $"{place} precedes a dropped message");
             log.JournalIdOfGap.Should().BeGreaterThan(place);
         }
-        log.NumberAfter(id - 1).Should().BeInRange(log.LastGap, log.Next - 1, "nothing after the gap is skipped");
+        log.NumberAfter(id - 1).Should().BeInRange(log.LastGap, log.Next - 1, "the search skips nothing after the gap");
     }
 
     [Fact]

@@ -132,11 +132,11 @@ public sealed class MessageLogTests
         log.Append(Message.GapOf(GapCode.Reset) with { JournalId = 10 });               // 2
         log.Append(MessageOf("durable") with { JournalId = 20 });                       // 3
         log.Append(MessageOf("plain") with { JournalId = 20 });                         // 4
-        log.Append(Message.GapOf(GapCode.TooLarge) with { JournalId = 30 });            // 5, durable itself
+        log.Append(Message.GapOf(GapCode.TooLarge) with { JournalId = 30 });            // 5, itself durable
         log.Append(Message.GapOf(GapCode.Trimmed) with { JournalId = 30 });             // 6
         log.Append(MessageOf("durable") with { JournalId = 40 });                       // 7
 
-        log.NumberAfter(9).Should().BeNull("it may have been lost");
+        log.NumberAfter(9).Should().BeNull("the message may have been lost");
         log.NumberAfter(10).Should().Be(2);
         log.NumberAfter(20).Should().Be(5);
         log.NumberAfter(30).Should().Be(6);

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.History;
 
-/// <summary>What all names of a node keep together has a bound: those that were used least recently give up theirs.</summary>
+/// <summary>The messages that a node keeps have a common limit: the least recently used names lose theirs first.</summary>
 public sealed class NodeBudgetTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;

@@ -8,8 +8,8 @@ using Xunit;
 namespace Notifier.Tests.History;
 
 /// <summary>
-/// A thousand times somebody comes back at a random moment, while a thousand messages a second are published: each message comes once,
-/// and in order. On durable channels to whatever node, on others to the same.
+/// A client reconnects a thousand times at random moments, while a thousand messages a second are published. Each message arrives once and
+/// in order. On durable channels the client reconnects to any node, on other channels to the same node.
 /// </summary>
 public sealed class RandomReconnectTests
 {
@@ -30,12 +30,12 @@ public sealed class RandomReconnectTests
         await using var redis = await DurableRedis.StartAsync(redisKind);
         var channels = isDurable ? "roam.*" : "other";
         await using var one = await redis.StartAppAsync(channels);
-        // Its logs do not go back far, and end with their last reader: it has to ask Redis.
+        // The logs of this node are short and are dropped with the last subscriber, so the node must read the journal in Redis.
         await using var other = isDurable ? await redis.StartAppAsync(channels, "Redis:Linger=00:00:00", "History:Recent:Messages=100") : null;
         using var enough = new CancellationTokenSource();
         var traffic = PublishAsync(redis.Connection, isDurable, enough.Token);
         NotifierApp[] nodes = other is null ? [one] : [one, other];
-        // A name that nobody holds is not kept for long.
+        // Keeps the name subscribed, because Notifier keeps an unsubscribed name only briefly.
         await using var keeper = await JsonClient.ConnectAsync(one);
         await keeper.SendAsync($$"""{"type":"subscribe","{{kind}}":"{{NameOf(kind)}}"}""");
 
@@ -47,7 +47,7 @@ public sealed class RandomReconnectTests
 
     private static string NameOf(string kind) => kind == "channel" ? "roam.one" : "roam.*";
 
-    /// <summary>A thousand a second, as well as this machine can.</summary>
+    /// <summary>Publishes a thousand messages a second, or as many as this machine can.</summary>
     private static async Task PublishAsync(ConnectionMultiplexer redis, bool isDurable, CancellationToken enough)
     {
         using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(5));

@@ -5,8 +5,8 @@ using Xunit;
 namespace Notifier.Tests.History;
 
 /// <summary>
-/// A client comes back while Redis' deliveries are late: what it is given from the journal is newer than what the node's log has. Its log gets the
-/// same messages afterwards, and they must not come twice.
+/// A client resumes while deliveries from Redis are late: the messages it recovers from the journal are newer than the node's log. The
+/// node's log receives the same messages later, and the client must not receive them twice.
 /// </summary>
 public sealed class RecoveryOverlapTests
 {
@@ -37,7 +37,7 @@ public sealed class RecoveryOverlapTests
         ((bool?)subscribed["recovered"]).Should().Be(wanted == "after" ? true : null, subscribed.ToJsonString());
         await client.ReadNumbersAsync(0, 5);
 
-        // The connection that takes its place hears again, and the node fetches what it has missed.
+        // The new connection receives messages again, and the node recovers those that it missed.
         await redis.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
         await Eventually.IsAsync(async () => await redis.SubscribersAsync("durable.late") == 1, "the channel is subscribed again");
         await redis.Connection.PublishDurablyAsync("durable.late", 5, 6);

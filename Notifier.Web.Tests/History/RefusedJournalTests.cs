@@ -8,8 +8,8 @@ using Xunit;
 namespace Notifier.Tests.History;
 
 /// <summary>
-/// Redis answers, and refuses what the journal needs. A primary that was down and is back does so (<c>NOREPLICAS</c>), until the Sentinels tell it that there
-/// is another one: that cost a node all durable messages of half a minute.
+/// Redis answers, but rejects the commands that the journal needs. A primary that restarts does so (<c>NOREPLICAS</c>) until the Sentinels
+/// tell it about the new primary. A node once lost half a minute of durable messages that way.
 /// </summary>
 public sealed class RefusedJournalTests
 {
@@ -23,13 +23,13 @@ public sealed class RefusedJournalTests
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SubscribeAsync("channel", "refused.back");
         await redis.ComeBackWithoutTheLastAsync(client, "refused.back");
-        // While Redis loads its data the library may connect twice, and what is published between the two is not for this test.
-        await Eventually.IsAsync(() => app.Log.Says("Redis is back"), "the connection is there to stay");
+        // While Redis loads its data the library may connect twice. This test is not about messages published between the two.
+        await Eventually.IsAsync(() => app.Log.Says("Redis is back"), "the connection is stable");
 
         await redis.AllowWritesAsync();
         await redis.Connection.PublishDurablyAsync("refused.back", 4, 6);
 
-        (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"refused.back","code":"reset"}""", "what it lacks is known, not only that something may be missing");
+        (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"refused.back","code":"reset"}""", "the node knows which messages it lacks, not only that some may be missing");
         await client.ReadNumbersAsync(4, 6);
     }
 
@@ -50,7 +50,7 @@ public sealed class RefusedJournalTests
                 time.Advance(TimeSpan.FromSeconds(1));
                 return gap.IsCompleted;
             },
-            "it is told");
+            "the node logs it");
         (await gap).Bare().Should().Be("""{"type":"gap","channel":"refused.long","code":"redis"}""");
         await redis.Connection.GetSubscriber().PublishAsync(RedisChannel.Literal("refused.long"), "plain");
         (await client.ReadAsync()).Bare().Should().Be("""{"type":"message","channel":"refused.long","data":"plain"}""");
@@ -92,7 +92,9 @@ public sealed class RefusedJournalTests
         (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"refused.none","code":"redis"}""");
     }
 
-    /// <summary>Like a primary that was down, while another one took messages: it has not got the last ones, and no replicas, and takes no others.</summary>
+    /// <summary>
+    /// Like a primary that restarts after another one took over: it lacks the last messages and its replicas, and rejects new ones.
+    /// </summary>
     private sealed class LackingRedis(RedisServer redis, DirectoryInfo folder) : IAsyncDisposable
     {
         public ConnectionMultiplexer Connection => redis.Connection;
@@ -110,7 +112,9 @@ public sealed class RefusedJournalTests
 
         public Task AllowWritesAsync() => redis.Server.ConfigSetAsync("min-replicas-to-write", 0);
 
-        /// <summary>The client has got what it lacks, and the node has found that it cannot be written to.</summary>
+        /// <summary>
+        /// Returns after the client has received the message that Redis lacks, and the node has found that Redis rejects writes.
+        /// </summary>
         public async Task ComeBackWithoutTheLastAsync(JsonClient client, string channel)
         {
             await redis.Connection.PublishDurablyAsync(channel, 0, 2);

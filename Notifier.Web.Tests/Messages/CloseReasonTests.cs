@@ -15,7 +15,7 @@ public sealed class CloseReasonTests
     public void A_close_reason_without_a_code_is_encoded_as_an_empty_close_frame() =>
         CloseReason.FromDotNet.ToFrame().Should().Equal(0x88, 0);
 
-    /// <summary>A control frame has room for 123 bytes of it, and half a character would break the protocol.</summary>
+    /// <summary>A control frame has room for 123 bytes of the reason, and an incomplete character would violate the protocol.</summary>
     [Theory]
     [InlineData("a", 123)]
     [InlineData("é", 122)]
@@ -30,7 +30,7 @@ public sealed class CloseReasonTests
         new UTF8Encoding(false, throwOnInvalidBytes: true).Invoking(strict => strict.GetString(frame, 4, bytes)).Should().NotThrow();
     }
 
-    /// <summary>Wherever in a character the room ends.</summary>
+    /// <summary>The limit may cut a character at any of its bytes.</summary>
     [Theory]
     [InlineData("é")]
     [InlineData("€")]

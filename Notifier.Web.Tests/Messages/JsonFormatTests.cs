@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Notifier.Tests.Messages;
 
-/// <summary>Frames and events around the JSON objects.</summary>
+/// <summary>The frames and events that contain the JSON objects.</summary>
 public sealed class JsonFormatTests
 {
     private readonly SubscriptionIdentity source = new(Name.Channel("news"));
@@ -72,7 +72,7 @@ public sealed class JsonFormatTests
 
     private static Message Text(int length) => Message.Create(null, Encoding.ASCII.GetBytes(new string('x', length)));
 
-    /// <summary>Also one of which a part is shared.</summary>
+    /// <summary>Encodes the message, even if it is partly a shared frame.</summary>
     private byte[] Encode(WireFormat format, Message message)
     {
         var batch = format.Encode(new FrameBuffer(), [message], source, 1);

@@ -7,10 +7,10 @@ using Xunit;
 
 namespace Notifier.Tests.Messages;
 
-/// <summary>Strings that this project writes by hand, read by System.Text.Json.</summary>
+/// <summary>Strings that Notifier escapes itself, read by System.Text.Json.</summary>
 public sealed class JsonTextTests
 {
-    /// <summary>Mostly what must be escaped, and characters of one to four bytes.</summary>
+    /// <summary>Mostly characters that must be escaped, and characters of one to four bytes.</summary>
     private static readonly Gen<string> Text = Gen.OneOf(
         Gen.Int[0, 0x1F].Select(code => ((char)code).ToString()),
         Gen.OneOf("\"", "\\", "/", "\u007F", "\u2028", "é", "€", "😀", "\uFFFD"),

@@ -8,10 +8,12 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Names;
 
-/// <summary>That a pattern is allowed is proven, and when it is not, a channel shows why.</summary>
+/// <summary>A proof shows that a grant allows a pattern, or a counter-example shows that it does not.</summary>
 public sealed class ContainmentTests(ITestOutputHelper output)
 {
-    /// <summary>Few letters, so that all short channels can be tried: two with a meaning for the patterns, one that stands for the others.</summary>
+    /// <summary>
+    /// Few letters, so that the test can try all short channels: two appear in the patterns, and one represents all other letters.
+    /// </summary>
     private static readonly byte[] Letters = "abz"u8.ToArray();
 
     private static readonly Gen<string> Small = Gen.OneOf("a", "b", "*", "?", "[ab]", "[^a]", "[^b]").Array[1, 5].Select(string.Concat);
@@ -51,7 +53,7 @@ public sealed class ContainmentTests(ITestOutputHelper output)
     [Fact]
     public void Containment_agrees_with_a_check_of_all_short_channels()
     {
-        var (held, not) = (0, 0);
+        var (contained, not) = (0, 0);
         Gen.Select(Small, Small.Array[0, 4]).Sample(
             (asked, granted) =>
             {
@@ -61,8 +63,8 @@ public sealed class ContainmentTests(ITestOutputHelper output)
                 containment.IsTooComplex.Should().BeFalse();
                 if (containment.Holds)
                 {
-                    held++;
-                    ShortChannels.Any(channel => IsOne(channel, pattern, grants)).Should().BeFalse("{0} is said to be in {1}", asked, string.Join(' ', granted));
+                    contained++;
+                    ShortChannels.Any(channel => IsOne(channel, pattern, grants)).Should().BeFalse("{0} is said to be contained in {1}", asked, string.Join(' ', granted));
                 }
                 else
                 {
@@ -72,38 +74,38 @@ public sealed class ContainmentTests(ITestOutputHelper output)
             },
             iter: 20_000, threads: 1);
 
-        output.WriteLine($"{held} held, {not} did not.");
-        held.Should().BeGreaterThan(1_000, "a property of grants that never hold proves little");
+        output.WriteLine($"{contained} contained, {not} not.");
+        contained.Should().BeGreaterThan(1_000, "the property must be tried with many grants that allow the pattern");
         not.Should().BeGreaterThan(1_000);
     }
 
     [Fact]
     public void Containment_is_correct_for_patterns_and_channels_of_arbitrary_bytes()
     {
-        var held = 0;
+        var contained = 0;
         Gen.Select(Globs.Pattern, Globs.Pattern.Array[0, 5], Globs.Channel.Array[20]).Sample(
             (asked, granted, channels) =>
             {
                 var pattern = RedisPattern.Parse(asked);
-                // Its own beginning and a star make grants that often hold.
+                // A prefix of the pattern and a star make grants that often contain it.
                 RedisPattern[] grants = [.. granted.Select(grant => RedisPattern.Parse(grant)), RedisPattern.Parse([.. asked.Take(asked.Length / 2), (byte)'*'])];
                 var containment = Containment.Prove(pattern, grants);
                 if (containment.CounterExample is { } counterExample)
                     IsOne(counterExample, pattern, grants).Should().BeTrue();
                 else if (containment.Holds)
                 {
-                    held++;
+                    contained++;
                     channels.Any(channel => IsOne(channel, pattern, grants)).Should().BeFalse();
                 }
             },
             iter: 20_000, threads: 1);
 
-        held.Should().BeGreaterThan(1_000);
+        contained.Should().BeGreaterThan(1_000);
     }
 
     public static TheoryData<string, string[]> Hostile { get; } = new()
     {
-        // Each letter of the last twenty matters: a deterministic automaton of them has a million states.
+        // Each of the last twenty letters matters: a deterministic automaton would have a million states.
         { "*" + Any(21), ["*a" + Any(20), "*[^a]" + Any(20)] },
         { "*" + Any(60) + "*" + Any(40), ["*a" + Any(40), "*[^a]" + Any(40)] },
         { "*" + Any(100), [.. Enumerable.Range(0, 100).SelectMany(n => new[] { "*a" + Any(n), "*[^a]" + Any(n) })] },
@@ -118,7 +120,7 @@ public sealed class ContainmentTests(ITestOutputHelper output)
         output.WriteLine($"{watch.Elapsed.TotalMilliseconds:0.0} ms");
 
         containment.IsTooComplex.Should().BeTrue();
-        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5), "it takes milliseconds, or for ever");
+        watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5), "a proof takes milliseconds or never ends");
     }
 
     [Theory]
@@ -148,7 +150,7 @@ public sealed class ContainmentTests(ITestOutputHelper output)
     private static bool IsOne(byte[] channel, RedisPattern asked, RedisPattern[] granted) =>
         channel.Length > 0 && asked.Matches(channel) && !granted.Any(grant => grant.Matches(channel));
 
-    /// <summary>All channels of the letters, up to a length.</summary>
+    /// <summary>All channels of these letters up to a length.</summary>
     private static IEnumerable<byte[]> Channels(int longest)
     {
         IEnumerable<byte[]> ofLength = [[]];

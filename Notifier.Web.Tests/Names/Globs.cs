@@ -3,10 +3,10 @@ using CsCheck;
 
 namespace Notifier.Tests.Names;
 
-/// <summary>Generated patterns and channels, of few different bytes, so that they often meet.</summary>
+/// <summary>Generated patterns and channels, of few different bytes so that they often match.</summary>
 internal static class Globs
 {
-    /// <summary>All that has a meaning in a pattern, some letters, and bytes of which the signed value is negative.</summary>
+    /// <summary>All bytes with a meaning in a pattern, some letters, and bytes whose signed value is negative.</summary>
     private static readonly Gen<byte> Byte = Gen.Frequency(
         (6, Gen.OneOf("abc"u8.ToArray())),
         (6, Gen.OneOf("*?[]"u8.ToArray())),
@@ -20,12 +20,12 @@ internal static class Globs
         (2, Gen.OneOf<byte>(0x00, 0x7F, 0x80, 0xA9, 0xC3, 0xFF)),
         (1, Gen.Byte));
 
-    /// <summary>Parts as people write them: most bytes at random make no class that is closed.</summary>
+    /// <summary>Parts as people write them, because random bytes rarely form a closed class.</summary>
     private static readonly Gen<byte[]> Part = Gen.OneOf(
         [.. new[] { "*", "?", "a", "b", "[ab]", "[^a]", "[a-c]", "[c-a]", "[^b-c]", "[]", "[^]", @"\*", @"\a", "[a-]", @"[\]]", "[b", "abc" }
             .Select(Encoding.ASCII.GetBytes)]);
 
-    /// <summary>Any bytes at all as a pattern.</summary>
+    /// <summary>Arbitrary bytes as a pattern.</summary>
     public static readonly Gen<byte[]> Pattern = Gen.OneOf(Byte.Array[0, 12], Part.Array[0, 6].Select(parts => parts.SelectMany(part => part).ToArray()));
 
     public static readonly Gen<byte[]> Channel = ChannelByte.Array[0, 8];

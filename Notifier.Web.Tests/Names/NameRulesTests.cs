@@ -47,7 +47,7 @@ public sealed class NameRulesTests
     [Fact]
     public void A_name_with_a_lone_surrogate_is_rejected_because_redis_would_receive_another_name()
     {
-        // Not as data of a theory: the compiler would put U+FFFD in its place.
+        // Not theory data, because the compiler would replace the surrogates with U+FFFD.
         foreach (var text in new[] { "lone" + (char)0xD800, (char)0xDC00 + "lone", "turned" + (char)0xDC00 + (char)0xD800 })
             rules.Check(Name.Channel(text))!.Message.Should().Contain("not valid Unicode");
     }

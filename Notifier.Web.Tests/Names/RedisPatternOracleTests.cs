@@ -10,12 +10,12 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Names;
 
 /// <summary>
-/// What our matcher says is what a redis-server does, for any bytes: it is asked by PSUBSCRIBE and PUBLISH, for KEYS and SCAN
-/// have a short cut for the star.
+/// Our matcher agrees with redis-server for arbitrary bytes. The test asks Redis with PSUBSCRIBE and PUBLISH, because KEYS and SCAN have a
+/// short cut for the star.
 /// </summary>
 public sealed class RedisPatternOracleTests(ITestOutputHelper output)
 {
-    /// <summary>Of each; every pattern meets every channel.</summary>
+    /// <summary>The number of patterns and of channels. Every pattern is tried with every channel.</summary>
     private const int Together = 10;
 
     /// <summary>Pairs of a pattern and a channel; NOTIFIER_PAIRS=1000000 tries a million.</summary>

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Names;
 
-/// <summary>What each form of a pattern means. That Redis means the same is for <see cref="RedisPatternOracleTests"/>.</summary>
+/// <summary>The meaning of each form of a pattern. <see cref="RedisPatternOracleTests"/> shows that Redis agrees.</summary>
 public sealed class RedisPatternTests
 {
     [Theory]
@@ -79,7 +79,7 @@ public sealed class RedisPatternTests
     [Fact]
     public void A_hostile_pattern_does_not_slow_down_matching()
     {
-        // Naive matching tries some 10^20 ways here. A bound in seconds, which fails only when the time explodes.
+        // Naive matching tries about 10^20 ways here. The limit in seconds fails only if the time explodes.
         var hostile = RedisPattern.Parse(string.Concat(Enumerable.Repeat("*a", 60)) + "b");
         var channel = Encoding.UTF8.GetBytes(new string('a', 4096));
         var watch = Stopwatch.StartNew();

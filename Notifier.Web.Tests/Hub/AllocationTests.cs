@@ -6,12 +6,12 @@ using Xunit;
 namespace Notifier.Tests.Hub;
 
 /// <summary>
-/// A message costs memory once, when Redis delivers it, and nothing for each of those who get it: not a byte, or a busy
-/// name would keep the garbage collector busy in proportion to its group.
+/// A message allocates memory once, when Redis delivers it, and nothing for each subscriber. Otherwise a busy name would load the garbage
+/// collector in proportion to its subscribers.
 /// </summary>
 public sealed class AllocationTests
 {
-    /// <summary>Enough to fill the log and to grow the buffers of this thread.</summary>
+    /// <summary>Enough messages to fill the log and to grow the buffers of this thread.</summary>
     private const int WarmUps = SubscriberGroup.Kept;
 
     private const int Rounds = 10;
@@ -24,7 +24,9 @@ public sealed class AllocationTests
 
     private static readonly int[] Audiences = [1, 100, 10_000];
 
-    /// <summary>How many subscribers; how many messages at once, of how many bytes each. The largest is shared, not copied.</summary>
+    /// <summary>
+    /// The number of subscribers, the messages in one pass, and the bytes of each. The largest payload is shared, not copied.
+    /// </summary>
     public static TheoryData<int, int, int> Passes
     {
         get
@@ -108,8 +110,8 @@ public sealed class AllocationTests
     }
 
     /// <summary>
-    /// The bytes that so many rounds allocate in this thread, once everything that grows has grown. The runtime allocates a
-    /// little of its own when it compiles a running loop anew, so the least of a few attempts counts; ours is in each of them.
+    /// The bytes that this many rounds allocate in this thread after the warm-up. The runtime allocates a little when it recompiles a
+    /// running loop, so the smallest of a few attempts counts. Allocations of Notifier are in every attempt.
     /// </summary>
     private static long AllocatedBy(Action action, Action? inBetween = null)
     {
@@ -133,7 +135,9 @@ public sealed class AllocationTests
         return allocated;
     }
 
-    /// <summary>Everyone is busy while the messages are passed on, and then catches up, here instead of on the thread pool.</summary>
+    /// <summary>
+    /// Every connection has another owner during the broadcast, and catches up afterwards, in this thread instead of the thread pool.
+    /// </summary>
     private static void PassWhileBusy(SubscriberGroup group, Message[] messages)
     {
         foreach (var connection in group.Connections)

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Notifier.Tests.Hub;
 
-/// <summary>A pass of one name takes along what the connection is to get of its others: one write for all of it.</summary>
+/// <summary>A pass of one name also sends the waiting messages of the connection's other names, all in one write.</summary>
 public sealed class CombinedFramesTests
 {
     private readonly SubscriptionContext traits = SubscriberGroup.Traits(new RecentOptions());
@@ -22,7 +22,7 @@ public sealed class CombinedFramesTests
     {
         first = new Subscription(Name.Channel("first"), traits);
         second = new Subscription(Name.Channel("second"), traits);
-        SubscriberExtensions.Join(new Subscriber(SubscriberGroup.Connect(blocked), second));      // a pass of a few comes to it first
+        SubscriberExtensions.Join(new Subscriber(SubscriberGroup.Connect(blocked), second));      // a pass over few subscribers reaches this connection first
         var both = SubscriberGroup.Connect(transport);
         SubscriberExtensions.Join(new Subscriber(both, first));
         SubscriberExtensions.Join(new Subscriber(both, second));
@@ -53,7 +53,7 @@ public sealed class CombinedFramesTests
 
         await WhileThePassOfTheSecondIsHeldUpAsync(["b1", "b2"], () => first.DeliverAndBroadcast([Text("a1"), Text("a2")]));
 
-        await Eventually.IsAsync(() => transport.Taken.Length >= Frames("a1", "a2", "b1", "b2").Length, "all of it was sent");
+        await Eventually.IsAsync(() => transport.Taken.Length >= Frames("a1", "a2", "b1", "b2").Length, "all frames were sent");
         var all = Decode(transport.Taken);
         all.Should().BeEquivalentTo("a1", "a2", "b1", "b2");
         all.Where(text => text[0] == 'a').Should().BeInAscendingOrder();
@@ -69,13 +69,13 @@ public sealed class CombinedFramesTests
             [Text("b1"), Message.GapOf(GapCode.Redis), Message.Create(null, large)], () => first.DeliverAndBroadcast([Text("a1")]));
 
         transport.Taken.AsSpan(0, 8).ToArray().Should().Equal(Frames("a1", "b1"));
-        await Eventually.IsAsync(() => transport.Taken.Length == 8 + 4 + large.Length, "the large one followed");
+        await Eventually.IsAsync(() => transport.Taken.Length == 8 + 4 + large.Length, "the large message followed");
     }
 
     private Task WhileThePassOfTheSecondIsHeldUpAsync(string[] texts, Action act) =>
         WhileThePassOfTheSecondIsHeldUpAsync([.. texts.Select(Text)], act);
 
-    /// <summary>Appends to the second name, whose pass does not come to the connection before the act is done.</summary>
+    /// <summary>Appends to the second name, and blocks its pass before this connection until the action is done.</summary>
     private async Task WhileThePassOfTheSecondIsHeldUpAsync(Message[] messages, Action act)
     {
         var isHeldUp = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

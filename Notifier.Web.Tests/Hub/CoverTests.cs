@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Hub;
 
-/// <summary>Names under <c>Redis:Covers</c> share one PSUBSCRIBE, and nobody but Redis notices.</summary>
+/// <summary>Names under <c>Redis:Covers</c> share one PSUBSCRIBE. Only Redis sees the difference.</summary>
 public sealed class CoverTests
 {
     private const string Cover = "Redis:Covers:0=user.*";
@@ -18,7 +18,7 @@ public sealed class CoverTests
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: Cover);
         string[] names = ["user.*", "user.42.*", "user.4?.inbox", "user.42.inbox", "user.[4]2.in*", "user.43.*", "user.43.inbox", "elsewhere.*", "us*", "news"];
         var clients = await SubscribeAsync(app, names);
-        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 3 && (await redis.ChannelsAsync()).Length == 1, "all are subscribed");
+        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 3 && (await redis.ChannelsAsync()).Length == 1, "all names are subscribed");
 
         (await redis.ChannelsAsync()).Should().Equal("news");
         string[] channels = ["user.42.inbox", "user.43.inbox", "user.42.", "user.42", "user.", "use", "news", "elsewhere.x"];
@@ -82,27 +82,27 @@ public sealed class CoverTests
         await using var stays = await RawWebSocket.SubscribeAsync(app, "user.1.*");
         await using (var leaves = await RawWebSocket.SubscribeAsync(app, "user.2.*"))
         {
-            await Eventually.IsAsync(() => app.Hub.Names == 2, "both are held");
+            await Eventually.IsAsync(() => app.Hub.Names == 2, "both names have a subscriber");
             await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "the cover is subscribed");
         }
-        await Eventually.IsAsync(() => app.Connections.Count == 1, "one has left");
+        await Eventually.IsAsync(() => app.Connections.Count == 1, "one client has disconnected");
 
         time.Advance(TimeSpan.FromSeconds(30));
-        await Eventually.IsAsync(() => app.Hub.Names == 1, "its name was let go of");
+        await Eventually.IsAsync(() => app.Hub.Names == 1, "its name was removed");
         await redis.PublishAsync("user.1.x", "still here");
         (await stays.ReadTextAsync()).Should().Be("still here");
         await using (var again = await RawWebSocket.SubscribeAsync(app, "user.2.*"))
         {
-            await Eventually.IsAsync(() => app.Hub.Names == 2, "it is held again");
+            await Eventually.IsAsync(() => app.Hub.Names == 2, "the name has a subscriber again");
             await redis.PublishAsync("user.2.x", "back");
             (await again.ReadTextAsync()).Should().Be("back");
         }
 
         await stays.DisposeAsync();
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "all have left");
-        (await redis.PatternsAsync()).Should().Be(1, "it lingers");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "all clients have disconnected");
+        (await redis.PatternsAsync()).Should().Be(1, "the cover lingers");
         time.Advance(TimeSpan.FromSeconds(30));
-        await Eventually.IsAsync(() => app.Hub.Names == 0, "the last name was let go of");
+        await Eventually.IsAsync(() => app.Hub.Names == 0, "the last name was removed");
         await redis.IsEmptyAsync();
         (await monitor.CountAsync("PSUBSCRIBE", "user.*")).Should().Be(1);
         (await monitor.CountAsync("PUNSUBSCRIBE", "user.*")).Should().Be(1);
@@ -118,7 +118,7 @@ public sealed class CoverTests
         await using var redis = await RedisServer.CreateAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: Cover);
         var clients = await SubscribeAsync(app, "user.1.*", "user.1.inbox", "user.2.inbox", "user.*");
-        await Eventually.IsAsync(() => app.Hub.Names == 4, "all are held, and Redis is not there");
+        await Eventually.IsAsync(() => app.Hub.Names == 4, "all names have subscribers while Redis is away");
 
         await redis.StartHostAsync();
         await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "the cover is subscribed");
@@ -145,9 +145,9 @@ public sealed class CoverTests
 
         await redis.KillAsync();
         await redis.StartHostAsync();
-        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "it is subscribed again");
+        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "the cover is subscribed again");
 
-        await Eventually.IsAsync(() => gaps.Redis == 3, "each name has its gap");
+        await Eventually.IsAsync(() => gaps.Redis == 3, "each name has a gap");
         await redis.PublishAsync("user.1.inbox", "after");
         (await clients["user.1.*"].ReadTextAsync()).Should().Be("after");
         (await clients["user.1.inbox"].ReadTextAsync()).Should().Be("after");
@@ -195,7 +195,7 @@ public sealed class CoverTests
         foreach (var name in names)
             clients.Add(name, await RawWebSocket.SubscribeAsync(app, name));
         foreach (var name in names)
-            await Eventually.IsAsync(() => app.Hub.References(Name.Parse(name)) == 1, $"{name} is held");
+            await Eventually.IsAsync(() => app.Hub.References(Name.Parse(name)) == 1, $"{name} has a subscriber");
         return clients;
     }
 

@@ -13,7 +13,7 @@ using Xunit;
 
 namespace Notifier.Tests.Hub;
 
-/// <summary>Delivering a name goes on, whatever comes.</summary>
+/// <summary>A failed delivery does not stop later ones.</summary>
 public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -25,7 +25,7 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
         await using var client = await RawWebSocket.SubscribeAsync(app, "dispatch.failure");
         await Redis.WhenChannelIsLiveAsync(app, "dispatch.failure");
         using var listener = app.Meters.ListenerOf("notifier.gaps");
-        // Somebody else's code in the middle of ours: .NET calls it in the thread that counts.
+        // .NET calls this listener, which is not Notifier's code, in the thread that delivers.
         listener.SetMeasurementEventCallback<long>(static (_, _, tags, _) =>
         {
             if (tags[0].Value is "too_large")
@@ -60,13 +60,13 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
         var due = new List<IBroadcast>();
         for (var n = 0; n < flood / 100; n++)
             audience.Subscription.Deliver(Enumerable.Repeat(Text("flood"), 100).ToArray(), due);
-        due.Should().BeEmpty("another thread sends");
+        due.Should().BeEmpty("another thread is sending");
         stuck.End();
         await sending.WaitAsync(Eventually.Limit);
         audience.Subscription.DeliverAndBroadcast([Text("after")]);
 
         Encoding.Latin1.GetString(transport.Taken).Should().StartWith("\u0081\u0005first").And.EndWith("after");
-        // One that was being sent, those that may wait, the gap, and the last.
+        // The message being sent, the messages that may wait, the gap, and the last message.
         audience.Subscription.Head.Should().Be(1 + 100_000 + 1 + 1);
     }
 
@@ -94,7 +94,9 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
         transport.Taken.Should().Equal(0x81, 1, (byte)'1', 0x81, 1, (byte)'2');
     }
 
-    /// <summary>A message that was too large counted twice where it came alone, and a gap among messages not at all.</summary>
+    /// <summary>
+    /// Notifier once counted a message that was too large twice if it arrived alone, and did not count a gap among other messages.
+    /// </summary>
     [Theory]
     [InlineData("too_large", 0)]
     [InlineData("too_large", 2)]
@@ -114,7 +116,9 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
         counted.Should().Equal(code);
     }
 
-    /// <summary>The failed connection was never closed, its request never ended, and the subscribers after it missed the message.</summary>
+    /// <summary>
+    /// Once the failed connection was never closed, its request never ended, and the subscribers after it missed the message.
+    /// </summary>
     [Theory]
     [InlineData("a broadcast")]
     [InlineData("an action")]
@@ -156,7 +160,7 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
         (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"dispatch.plain","code":"tooLarge"}""");
     }
 
-    /// <summary>What waits for the journal was bounded by its count alone: 100,000 messages of half a megabyte.</summary>
+    /// <summary>Once only the number of messages waiting for the journal was limited: 100,000 messages of half a megabyte.</summary>
     [Fact]
     public async Task Messages_that_wait_for_the_journal_are_limited_in_bytes()
     {

@@ -10,8 +10,9 @@ using Xunit;
 namespace Notifier.Tests.Hub;
 
 /// <summary>
-/// A name that nobody has yet: Redis was asked for it first, and who wanted it took its place in the log then. What was published in between was
-/// counted by Redis as received, and reached nobody. It was seen in the first moments of a busy process, where each step takes its time.
+/// The first subscriber of a name. Notifier once subscribed to the name in Redis before it set the subscriber's position in the log. Redis
+/// counted a message published in between as received, but no client received it. This happened in the first moments of a busy process,
+/// when each step is slow.
 /// </summary>
 public sealed class FirstSubscriberTests
 {
@@ -21,7 +22,8 @@ public sealed class FirstSubscriberTests
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
         var transport = new ScriptedTransport();
-        // The thread that subscribes is held up on its way to its place, until a message has come; or, where none can come yet, not at all.
+        // Delays the thread that subscribes, before it sets the position, until a message has arrived. Does not delay it if no message can
+        // arrive yet.
         var format = new SlowFormat(() =>
         {
             if (app.Hub.References(Name.Channel("first")) > 0)
@@ -30,16 +32,16 @@ public sealed class FirstSubscriberTests
         var connection = Connect(transport, format);
 
         var publishing = Eventually.IsAsync(async () => await redis.PublishAsync("first", "hello") == 1, "the name is subscribed");
-        app.Hub.TrySubscribe(connection, Name.Channel("first"), static (_, _) => { }, default, out var held).Should().BeNull();
+        app.Hub.TrySubscribe(connection, Name.Channel("first"), static (_, _) => { }, default, out var subscribed).Should().BeNull();
         await publishing;
 
-        await Eventually.IsAsync(() => Encoding.UTF8.GetString(transport.Taken).Contains("hello", StringComparison.Ordinal), "it has what Redis passed on");
-        connection.Post(() => app.Hub.Unsubscribe(held.Subscriber));
+        await Eventually.IsAsync(() => Encoding.UTF8.GetString(transport.Taken).Contains("hello", StringComparison.Ordinal), "the subscriber receives what Redis delivered");
+        connection.Post(() => app.Hub.Unsubscribe(subscribed.Subscriber));
     }
 
     /// <summary>
-    /// A name that somebody else has. The reference counted first, and the subscriber took its place then: a test that waited for the reference
-    /// and published lost the message, once in hundreds of runs.
+    /// Another client has subscribed to the name. Notifier once counted the new subscriber before it set the subscriber's position. A test
+    /// that waited for the count and then published lost the message, once in hundreds of runs.
     /// </summary>
     [Fact]
     public async Task A_second_subscriber_receives_a_message_published_as_soon_as_its_reference_counts()
@@ -48,7 +50,7 @@ public sealed class FirstSubscriberTests
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
         var (name, first, second) = (Name.Channel("second"), new ScriptedTransport(), new ScriptedTransport());
         app.Hub.TrySubscribe(Connect(first, PlainText.Format), name, static (_, _) => { }, default, out _).Should().BeNull();
-        await Eventually.IsAsync(async () => await redis.SubscribersAsync("second") == 1, "it is subscribed");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("second") == 1, "the name is subscribed");
         var format = new SlowFormat(() =>
         {
             if (app.Hub.References(name) > 1)
@@ -57,19 +59,19 @@ public sealed class FirstSubscriberTests
 
         var publishing = Task.Run(async () =>
         {
-            await Eventually.IsAsync(() => app.Hub.References(name) == 2, "the second counts");
+            await Eventually.IsAsync(() => app.Hub.References(name) == 2, "the second subscriber counts");
             await redis.PublishAsync("second", "hello");
         });
         app.Hub.TrySubscribe(Connect(second, format), name, static (_, _) => { }, default, out _).Should().BeNull();
         await publishing;
 
-        await Eventually.IsAsync(() => Encoding.UTF8.GetString(second.Taken).Contains("hello", StringComparison.Ordinal), "it has the message");
+        await Eventually.IsAsync(() => Encoding.UTF8.GetString(second.Taken).Contains("hello", StringComparison.Ordinal), "the second subscriber has received the message");
     }
 
     private static Connection Connect(ScriptedTransport transport, WireFormat format) =>
         new(transport, format, static () => { }, TimeProvider.System, NullLogger.Instance);
 
-    /// <summary>Plain text, that takes its time when a subscriber asks what it can say.</summary>
+    /// <summary>Plain text with a delay when Notifier asks whether the format confirms subscriptions.</summary>
     private sealed class SlowFormat(Action waiting) : WireFormat
     {
         public override bool Confirms

@@ -12,8 +12,8 @@ using Notifier.Tests.Support;
 namespace Notifier.Tests.Hub;
 
 /// <summary>
-/// Subscriptions, and connections that hold them, without Redis and sockets; and what must be true of them: each peer gets
-/// each name's messages from where it joined on, in order, without a hole, until it leaves or is told that it is too slow.
+/// Subscriptions and their connections, without Redis and sockets. The invariant: each peer receives the messages of each name from the
+/// moment it joined, in order and without a gap, until it leaves or is closed as too slow.
 /// </summary>
 internal sealed class HubModel
 {
@@ -32,7 +32,7 @@ internal sealed class HubModel
 
     public IReadOnlyList<Peer> Peers => peers;
 
-    /// <summary>A name, and how many messages were published on it. Published by one thread, as Redis does.</summary>
+    /// <summary>A name and the number of messages published on it. One thread publishes, as Redis does.</summary>
     internal sealed class ModelName(Subscription subscription)
     {
         private long published;
@@ -40,13 +40,13 @@ internal sealed class HubModel
 
         public Subscription Subscription => subscription;
 
-        /// <summary>The number of the last message that was begun to be published.</summary>
+        /// <summary>The number of the last message whose publishing has started.</summary>
         public long Published => Interlocked.Read(ref published);
 
-        /// <summary>The number of the last message that was published.</summary>
+        /// <summary>The number of the last message whose publishing has ended.</summary>
         public long Passed => Interlocked.Read(ref passed);
 
-        /// <summary>The payload is the message's number, and padding.</summary>
+        /// <summary>Publishes messages whose payload is the name, the message's number, and padding.</summary>
         public void Publish(int count, int padding)
         {
             var messages = new Message[count];
@@ -58,14 +58,14 @@ internal sealed class HubModel
         }
     }
 
-    /// <summary>A connection, the names it holds, and between which numbers it must have joined.</summary>
+    /// <summary>A connection, the names that it joined, and the range of message numbers in which it joined each.</summary>
     internal sealed class Peer(ModelTransport transport, Connection connection)
     {
         public ModelTransport Transport => transport;
 
         public Connection Connection => connection;
 
-        public Dictionary<ModelName, (Subscriber Subscriber, long JoinedAfter, long JoinedBy)> Held { get; } = [];
+        public Dictionary<ModelName, (Subscriber Subscriber, long JoinedAfter, long JoinedBy)> Joined { get; } = [];
 
         public HashSet<ModelName> Left { get; } = [];
     }
@@ -80,21 +80,21 @@ internal sealed class HubModel
 
     public static void Join(Peer peer, ModelName name)
     {
-        if (peer.Held.ContainsKey(name))
+        if (peer.Joined.ContainsKey(name))
             return;
         var subscriber = new Subscriber(peer.Connection, name.Subscription);
         var joinedAfter = name.Passed;
         SubscriberExtensions.Join(subscriber);
-        peer.Held.Add(name, (subscriber, joinedAfter, name.Published));
+        peer.Joined.Add(name, (subscriber, joinedAfter, name.Published));
     }
 
     public static void Leave(Peer peer, ModelName name)
     {
-        if (peer.Held.TryGetValue(name, out var held) && peer.Left.Add(name))
-            peer.Connection.Post(held.Subscriber.Leave);
+        if (peer.Joined.TryGetValue(name, out var joined) && peer.Left.Add(name))
+            peer.Connection.Post(joined.Subscriber.Leave);
     }
 
-    /// <summary>Lets all go on, and checks what each of them has got when everything has come to rest.</summary>
+    /// <summary>Ends all stalls, and checks the messages of each peer after all sending has stopped.</summary>
     public async Task CheckAsync()
     {
         foreach (var peer in peers)
@@ -107,7 +107,7 @@ internal sealed class HubModel
     }
 
     private static bool IsAtRest(Peer peer) => peer.Connection.IsAtRest(() =>
-        peer.Connection.CloseAsked is not null || peer.Held.All(held => peer.Left.Contains(held.Key) || !held.Value.Subscriber.IsBehind));
+        peer.Connection.CloseAsked is not null || peer.Joined.All(one => peer.Left.Contains(one.Key) || !one.Value.Subscriber.IsBehind));
 
     private void Check(Peer peer)
     {
@@ -122,22 +122,22 @@ internal sealed class HubModel
             var parts = Encoding.ASCII.GetString(payload).Split(':');
             var number = long.Parse(parts[1], CultureInfo.InvariantCulture);
             if (next.TryGetValue(parts[0], out var expected))
-                number.Should().Be(expected, $"messages of {parts[0]} come in order and once (seed {seed})");
+                number.Should().Be(expected, $"messages of {parts[0]} arrive in order and once (seed {seed})");
             else
             {
-                var joined = peer.Held.Single(held => held.Key.Subscription.Name.Text == parts[0]).Value;
-                number.Should().BeInRange(joined.JoinedAfter + 1, joined.JoinedBy + 1, $"the first is the first after joining (seed {seed})");
+                var joined = peer.Joined.Single(one => one.Key.Subscription.Name.Text == parts[0]).Value;
+                number.Should().BeInRange(joined.JoinedAfter + 1, joined.JoinedBy + 1, $"the first message is the first after joining (seed {seed})");
             }
             next[parts[0]] = number + 1;
         }
-        wasClosed.Should().Be(peer.Connection.CloseAsked is not null, $"a close that was asked for is sent (seed {seed})");
-        foreach (var (name, held) in peer.Held)
+        wasClosed.Should().Be(peer.Connection.CloseAsked is not null, $"a requested close is sent (seed {seed})");
+        foreach (var (name, joined) in peer.Joined)
         {
             if (wasClosed || peer.Left.Contains(name))
                 continue;
             if (!next.TryGetValue(name.Subscription.Name.Text, out var end))
-                end = held.JoinedBy + 1;
-            end.Should().Be(name.Published + 1, $"who holds {name.Subscription.Name} gets all of it (seed {seed})");
+                end = joined.JoinedBy + 1;
+            end.Should().Be(name.Published + 1, $"a subscriber of {name.Subscription.Name} receives every message (seed {seed})");
         }
     }
 }

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Notifier.Tests.Hub;
 
-/// <summary>Random histories of a few names and peers. The seed is in each message, so that one can be run again.</summary>
+/// <summary>
+/// Random histories of a few names and peers. Each assertion message contains the seed, so that a history can be repeated.
+/// </summary>
 public sealed class HubModelTests
 {
     private static readonly RecentOptions Roomy = new() { Messages = 1_000_000, Bytes = int.MaxValue, Age = TimeSpan.FromHours(1) };
@@ -35,7 +37,7 @@ public sealed class HubModelTests
             await model.CheckAsync();
             tooSlow += model.Peers.Count(peer => peer.Connection.CloseAsked is { Code: 4508 });
         }
-        tooSlow.Should().BeGreaterThan(50, "the histories must be such that it happens");
+        tooSlow.Should().BeGreaterThan(50, "the random histories must include slow readers");
     }
 
     [Fact]
@@ -82,7 +84,7 @@ public sealed class HubModelTests
                     name.Subscription.NoteGap(GapCode.Redis);
                     break;
                 case 7:
-                    name.Publish(1, padding: random.Next(2 * FrameBatch.LargePayload));     // small ones and large ones
+                    name.Publish(1, padding: random.Next(2 * FrameBatch.LargePayload));     // small and large messages
                     break;
                 case 8:
                     peer.Connection.SendPing();

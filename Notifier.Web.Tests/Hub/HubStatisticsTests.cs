@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Notifier.Tests.Hub;
 
-/// <summary>What is told of names to those who watch.</summary>
+/// <summary>The statistics of names that operators see.</summary>
 public sealed class HubStatisticsTests
 {
     [Fact]
@@ -17,7 +17,7 @@ public sealed class HubStatisticsTests
         var audience = new SubscriberGroup([new OpenTransport(), new OpenTransport(), new OpenTransport()]);
         audience.Connections[0].TryAcquire();
         audience.Subscription.DeliverAndBroadcast([Message.Create(null, [1])]);
-        audience.Subscription.CountBehind().Should().Be(0, "it may only be its turn");
+        audience.Subscription.CountBehind().Should().Be(0, "the subscriber may be next to receive the message");
 
         audience.Subscription.Sweep();
 

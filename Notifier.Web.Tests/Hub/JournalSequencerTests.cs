@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Notifier.Tests.Hub;
 
-/// <summary>Which message of a durable name is the next one, and what a client gets of it.</summary>
+/// <summary>Which message of a durable name is the next one, and which part of the message a client receives.</summary>
 public sealed class JournalSequencerTests
 {
     private static readonly JournalEpoch First = new("secret-1", "mark-1", Since: 100);
@@ -37,7 +37,9 @@ public sealed class JournalSequencerTests
         Judge(Second, 250, 0, isJudged: true).Should().Be((SequenceResult.Accepted, "notifier/1 epoch=secret-2 id=250 prev=0\n250", 120));
     }
 
-    /// <summary>Redis was wiped while messages of before waited here: clients would have seen the line, and the secret in it.</summary>
+    /// <summary>
+    /// Redis was flushed while earlier messages waited here. Clients would have received the header line, and the secret in it.
+    /// </summary>
     [Fact]
     public void A_late_message_of_the_previous_epoch_is_accepted_once_without_its_header_line()
     {

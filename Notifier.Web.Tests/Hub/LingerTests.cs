@@ -18,16 +18,16 @@ public sealed class LingerTests
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, time: time, settings: ["Redis:Linger=00:00:30"]);
         await using (var client = await RawWebSocket.SubscribeAsync(app, name))
-            await Eventually.IsAsync(async () => await SubscribedAsync(redis) == 1, "it is subscribed");
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "the client has gone");
+            await Eventually.IsAsync(async () => await SubscribedAsync(redis) == 1, "the name is subscribed");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "the client has disconnected");
 
         time.Advance(TimeSpan.FromSeconds(29));
         app.Hub.Sweep();
         app.Hub.Names.Should().Be(1);
         (await SubscribedAsync(redis)).Should().Be(1);
 
-        time.Advance(TimeSpan.FromSeconds(1));      // the application's own sweep
-        await Eventually.IsAsync(() => app.Hub.Names == 0, "the name was let go of");
+        time.Advance(TimeSpan.FromSeconds(1));      // runs the application's own sweep
+        await Eventually.IsAsync(() => app.Hub.Names == 0, "the name was removed");
         await redis.IsEmptyAsync();
     }
 
@@ -42,11 +42,11 @@ public sealed class LingerTests
         {
             await using (var page = await RawWebSocket.SubscribeAsync(app, "page"))
             {
-                await Eventually.IsAsync(async () => await redis.SubscribersAsync("page") == 1 && app.Hub.References(Name.Channel("page")) == 1, "it is subscribed");
+                await Eventually.IsAsync(async () => await redis.SubscribersAsync("page") == 1 && app.Hub.References(Name.Channel("page")) == 1, "the name is subscribed");
                 await redis.PublishAsync("page", "hello");
                 (await page.ReadTextAsync()).Should().Be("hello");
             }
-            await Eventually.IsAsync(() => app.Connections.Count == 0, "the page has gone");
+            await Eventually.IsAsync(() => app.Connections.Count == 0, "the page has disconnected");
             time.Advance(TimeSpan.FromSeconds(59));
             app.Hub.Sweep();
         }
@@ -66,11 +66,11 @@ public sealed class LingerTests
         {
             await using (var page = await RawWebSocket.SubscribeAsync(app, "again"))
             {
-                await Eventually.IsAsync(async () => await redis.SubscribersAsync("again") == 1, "it is subscribed");
+                await Eventually.IsAsync(async () => await redis.SubscribersAsync("again") == 1, "the name is subscribed");
                 await redis.PublishAsync("again", $"visit {access}");
                 (await page.ReadTextAsync()).Should().Be($"visit {access}");
             }
-            await Eventually.IsAsync(() => app.Connections.Count == 0, "the page has gone");
+            await Eventually.IsAsync(() => app.Connections.Count == 0, "the page has disconnected");
             app.Hub.Sweep();
             app.Hub.Names.Should().Be(0);
             await redis.IsEmptyAsync();

@@ -2,10 +2,10 @@ using Notifier.Connections;
 
 namespace Notifier.Tests.Hub;
 
-/// <summary>What the models do with their peers.</summary>
+/// <summary>Helpers for the peers of the models.</summary>
 internal static class ModelPeers
 {
-    /// <summary>Until the end, one of them after the other stalls or goes on.</summary>
+    /// <summary>Until the end, a random peer stalls or continues, one after the other.</summary>
     public static void StallSome(IReadOnlyList<ModelTransport> transports, Random random, Func<bool> isOver)
     {
         while (!isOver())
@@ -19,7 +19,7 @@ internal static class ModelPeers
         }
     }
 
-    /// <summary>Whether the connection is free and the condition holds.</summary>
+    /// <summary>Whether the connection has no owner and has caught up.</summary>
     public static bool IsAtRest(this Connection connection, Func<bool> isCaughtUp)
     {
         if (!connection.TryAcquire())

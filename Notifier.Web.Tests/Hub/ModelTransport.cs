@@ -4,8 +4,8 @@ using Notifier.Messages;
 namespace Notifier.Tests.Hub;
 
 /// <summary>
-/// A peer of the model: it takes bytes a few or many at a time, stalls and goes on when told to, and remembers the frames
-/// it has got. Like a socket, it may take part of a frame.
+/// A peer of the model: it accepts a random number of bytes, stalls and continues when the test says so, and records the received frames.
+/// Like a socket, it may accept part of a frame.
 /// </summary>
 internal sealed class ModelTransport(int seed) : Transport
 {
@@ -18,7 +18,6 @@ internal sealed class ModelTransport(int seed) : Transport
 
     public override Progress Progress => new(received.Count, received.Count);
 
-    /// <summary>Everything it has got.</summary>
     public byte[] Received
     {
         get
@@ -47,7 +46,7 @@ internal sealed class ModelTransport(int seed) : Transport
     {
         lock (gate)
         {
-            // Mostly all of it; sometimes a part, as when a kernel's buffer is nearly full.
+            // Usually accepts everything; sometimes a part, as when a kernel's buffer is nearly full.
             var taken = stalled is not null ? random.Next(0, Math.Min(bytes.Length, 20)) : random.Next(4) > 0 ? bytes.Length : random.Next(bytes.Length + 1);
             received.AddRange(bytes.Span[..taken]);
             return taken;
@@ -67,7 +66,7 @@ internal sealed class ModelTransport(int seed) : Transport
             received.AddRange(bytes.Span);
     }
 
-    /// <summary>The frames it has got whole, in order.</summary>
+    /// <summary>The completely received frames, in order.</summary>
     public IEnumerable<(byte Opcode, byte[] Payload)> Frames()
     {
         var bytes = Received;

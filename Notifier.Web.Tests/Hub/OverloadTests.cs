@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Notifier.Tests.Hub;
 
-/// <summary>Messages of a name come faster than they can be passed on.</summary>
+/// <summary>Messages of a name arrive faster than Notifier can deliver them.</summary>
 public sealed partial class OverloadTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int Messages = 150_000;
@@ -18,14 +18,14 @@ public sealed partial class OverloadTests(RedisFixture fixture) : IClassFixture<
     [Fact]
     public async Task Messages_dropped_under_overload_are_a_gap_in_their_place_and_the_log_states_their_number()
     {
-        // So that nobody is too slow as well.
+        // The large log prevents a close as "too slow".
         await using var app = await NotifierApp.StartAsync(
             Redis.Configuration, settings: ["History:Recent:Messages=1000000", "History:Recent:Bytes=200000000"]);
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SubscribeAsync("channel", "overload");
         await using var other = await JsonClient.ConnectAsync(app);
         await other.SubscribeAsync("channel", "overload.end");
-        // No step of a pass waits for a browser, so it takes something else to hold one up.
+        // No step of a pass waits for a browser, so the test blocks the pass with a transport.
         using var goOn = new ManualResetEventSlim();
         var transport = new ScriptedTransport
         {
@@ -35,10 +35,10 @@ public sealed partial class OverloadTests(RedisFixture fixture) : IClassFixture<
                 return length;
             },
         };
-        app.Hub.TrySubscribe(SubscriberGroup.Connect(transport), Name.Channel("overload"), static (_, _) => { }, default, out var held).Should().BeNull();
+        app.Hub.TrySubscribe(SubscriberGroup.Connect(transport), Name.Channel("overload"), static (_, _) => { }, default, out var subscribed).Should().BeNull();
 
         await Redis.PublishAllAsync("overload", Enumerable.Range(0, Messages).Select(n => (RedisValue)n));
-        // On the same connection to Redis: what was before it has come.
+        // Arrives over the same connection to Redis, so all earlier messages have arrived.
         await Redis.PublishAsync("overload.end", "");
         ((string?)(await other.ReadAsync())["channel"]).Should().Be("overload.end");
         goOn.Set();
@@ -49,10 +49,10 @@ public sealed partial class OverloadTests(RedisFixture fixture) : IClassFixture<
             ((string?)said["data"]).Should().Be($"{next++}");
         said.Bare().Should().Be("""{"type":"gap","channel":"overload","code":"overload"}""");
         var told = app.Log.Lines.Select(line => Dropped().Match(line.Text)).Single(match => match.Success);
-        (next + int.Parse(told.Groups["count"].ValueSpan, CultureInfo.InvariantCulture)).Should().Be(Messages, "each was delivered or is known to be dropped");
+        (next + int.Parse(told.Groups["count"].ValueSpan, CultureInfo.InvariantCulture)).Should().Be(Messages, "Notifier delivered each message or reported it as dropped");
         await Redis.PublishAsync("overload", "on it goes");
         ((string?)(await client.ReadAsync())["data"]).Should().Be("on it goes");
-        app.Hub.Unsubscribe(held.Subscriber);
+        app.Hub.Unsubscribe(subscribed.Subscriber);
     }
 
     [GeneratedRegex("arrive faster than they can be delivered; (?<count>\\d+) were dropped")]

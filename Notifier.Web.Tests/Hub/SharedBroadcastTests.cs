@@ -13,7 +13,10 @@ public sealed class SharedBroadcastTests
 {
     private const int Subscribers = 2048;
 
-    /// <summary>The frames are in a buffer of the thread that broadcasts: it must not begin the next batch while another thread still sends from it.</summary>
+    /// <summary>
+    /// The frames are in a buffer of the thread that broadcasts. That thread must not start the next batch while another thread still sends
+    /// from the buffer.
+    /// </summary>
     [Fact]
     public async Task A_broadcast_ends_only_after_its_helper_thread_has_finished()
     {
@@ -31,8 +34,8 @@ public sealed class SharedBroadcastTests
             subscription.DeliverAndBroadcast([Message.Create(null, "1"u8.ToArray())]);
         });
         await stuck.WhenReachedAsync();
-        await Eventually.IsAsync(() => transports.Count(static transport => transport.Taken.Length > 0) >= Subscribers - 256, "all but the helper's chunk have the message");
-        passing.IsCompleted.Should().BeFalse("the helper still sends");
+        await Eventually.IsAsync(() => transports.Count(static transport => transport.Taken.Length > 0) >= Subscribers - 256, "all but the helper's chunk have received the message");
+        passing.IsCompleted.Should().BeFalse("the helper is still sending");
         stuck.End();
         await passing.WaitAsync(Eventually.Limit);
 
@@ -44,7 +47,7 @@ public sealed class SharedBroadcastTests
             if (Environment.CurrentManagedThreadId != owner)
                 stuck.WaitOnce();
             else if (!stuck.IsReached)
-                stuck.WhenReachedAsync().Wait(Eventually.Limit);     // else nothing would be left for the helper
+                stuck.WhenReachedAsync().Wait(Eventually.Limit);     // otherwise no subscriber would be left for the helper
             return length;
         }
     }

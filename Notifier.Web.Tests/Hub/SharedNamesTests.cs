@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Hub;
 
-/// <summary>A name is subscribed in Redis once, whoever wants it. Redis itself is asked how often.</summary>
+/// <summary>Notifier subscribes to a name in Redis once for all its subscribers. The test counts the commands in Redis.</summary>
 public sealed class SharedNamesTests
 {
     [Fact]
@@ -18,8 +18,8 @@ public sealed class SharedNamesTests
         var clients = await Clients.ConnectAsync(app, 1000);
 
         await Task.WhenAll(clients.Select(client => client.SendTextAsync("crowd")));
-        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("crowd")) == 1000, "all have asked");
-        await Eventually.IsAsync(async () => await redis.SubscribersAsync("crowd") == 1, "it is subscribed");
+        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("crowd")) == 1000, "all clients have subscribed");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("crowd") == 1, "the name is subscribed");
         (await redis.PublishAsync("crowd", "one")).Should().Be(1);
         (await redis.PublishAsync("crowd", "two")).Should().Be(1);
 
@@ -44,7 +44,7 @@ public sealed class SharedNamesTests
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=twice&channel=twice&channel=other"));
         await client.SendTextAsync("twice");
         await client.SendTextAsync("last");
-        await Eventually.IsAsync(async () => await redis.SubscribersAsync("last") == 1, "all that was asked for is subscribed");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("last") == 1, "all names are subscribed");
 
         await redis.PublishAsync("twice", "once");
 
@@ -78,8 +78,8 @@ public sealed class SharedNamesTests
             redis.Configuration, settings: ["Subscriptions:Default:0=notifications", "Subscriptions:Default:1=alerts.*"]);
         await using var asks = await RawWebSocket.SubscribeAsync(app, "notifications");
         await using var silent = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
-        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("notifications")) == 2 && app.Hub.References(Name.Pattern("alerts.*")) == 2, "both have them");
-        await Eventually.IsAsync(async () => await redis.SubscribersAsync("notifications") == 1 && await redis.PatternsAsync() == 1, "they are subscribed");
+        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("notifications")) == 2 && app.Hub.References(Name.Pattern("alerts.*")) == 2, "both clients have subscribed to both names");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("notifications") == 1 && await redis.PatternsAsync() == 1, "both names are subscribed");
 
         await redis.PublishAsync("notifications", "to all");
         await redis.PublishAsync("alerts.fire", "too");

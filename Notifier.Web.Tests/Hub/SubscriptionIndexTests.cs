@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Notifier.Tests.Hub;
 
-/// <summary>The index finds what trying each name would find.</summary>
+/// <summary>The index finds the same subscriptions as a comparison with each name.</summary>
 public sealed class SubscriptionIndexTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private static readonly Gen<string> Channel = Gen.OneOf("a", "b", "aa", "ab", ".", "é").Array[1, 5].Select(string.Concat);

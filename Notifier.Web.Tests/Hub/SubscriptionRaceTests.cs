@@ -7,14 +7,14 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Hub;
 
 /// <summary>
-/// The last unsubscribe of a name races its next first subscribe: the library, left alone, would leave some of them deaf (subscribed
-/// here, and not in Redis) and some forgotten in Redis.
+/// The last unsubscribe of a name races its next first subscribe. Without Notifier's serialization, the library would leave some names deaf
+/// (subscribed here, but not in Redis) and others subscribed only in Redis.
 /// </summary>
 public sealed class SubscriptionRaceTests(ITestOutputHelper output)
 {
     private const int Operations = 10_000;
 
-    /// <summary>Names, each with a channel that it gets.</summary>
+    /// <summary>Names, each with a channel that it matches.</summary>
     private static readonly (string Name, string Channel)[] Names =
     [
         ("race.a", "race.a"), ("race.b", "race.b"), ("race.c", "race.c"), ("race.d", "race.d"),
@@ -59,16 +59,16 @@ public sealed class SubscriptionRaceTests(ITestOutputHelper output)
                 app.Hub.Sweep();
                 return app.Hub.Names == 0;
             },
-            "all names were let go of");
+            "all names were removed");
         await redis.IsEmptyAsync();
         var returns = await monitor.CountAsync("SUBSCRIBE", "passed.0");
         output.WriteLine($"One name was subscribed {returns} times.");
-        returns.Should().BeGreaterThan(10, "names are to leave and come back all the time");
+        returns.Should().BeGreaterThan(10, "names must leave and return all the time");
     }
 
     private async Task ComeAndGoAsync(RedisServer redis, NotifierApp app, Random random)
     {
-        while (Interlocked.Increment(ref operations) <= Operations)     // a connection is one operation
+        while (Interlocked.Increment(ref operations) <= Operations)     // each connection counts as one operation
         {
             await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
             var (name, channel) = Names[random.Next(8)];
@@ -92,24 +92,24 @@ public sealed class SubscriptionRaceTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>One name goes from hand to hand: the last subscriber leaves while the next one comes.</summary>
+    /// <summary>The last subscriber of a name disconnects while the next one subscribes, again and again.</summary>
     private async Task PassOnAsync(RedisServer redis, NotifierApp app, (string Name, string Channel) name, Random random)
     {
-        var holder = await RawWebSocket.SubscribeAsync(app, name.Name);
+        var current = await RawWebSocket.SubscribeAsync(app, name.Name);
         while (Interlocked.Add(ref operations, 3) <= Operations)
         {
             var next = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
-            holder.Abort();
-            Thread.SpinWait(random.Next(20_000));   // so that each order of the steps that follow comes about
+            current.Abort();
+            Thread.SpinWait(random.Next(20_000));   // so that the following steps happen in every order
             await next.SendTextAsync(name.Name);
-            await holder.DisposeAsync();
-            holder = next;
-            await DeliversAsync(redis, holder, name.Name, name.Channel);
+            await current.DisposeAsync();
+            current = next;
+            await DeliversAsync(redis, current, name.Name, name.Channel);
         }
-        await holder.DisposeAsync();
+        await current.DisposeAsync();
     }
 
-    /// <summary>Publishes until it has come. What others publish meanwhile does not count.</summary>
+    /// <summary>Publishes until the client receives the message. Messages of other tasks do not count.</summary>
     private static async Task DeliversAsync(RedisServer redis, RawWebSocket client, string name, string channel)
     {
         var mine = $"for {Guid.NewGuid()}";
@@ -120,7 +120,7 @@ public sealed class SubscriptionRaceTests(ITestOutputHelper output)
                 await redis.PublishAsync(channel, mine);
                 return delivered.IsCompleted;
             },
-            $"{name} delivers");
+            $"{name} receives messages");
         await delivered;
 
         async Task ReadAsync()

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Operations;
 
-/// <summary>Cookies go to the application, and its answers come back: neither goes to the log, whatever comes of it.</summary>
+/// <summary>Notifier sends cookies to the application and reads its answers. Neither appears in the log, whatever the result.</summary>
 public sealed class CallbackSecrecyTests
 {
     private readonly List<string> planted = [];
@@ -31,7 +31,7 @@ public sealed class CallbackSecrecyTests
             (await ComeAsync()).Should().Be(code);
         }
         await application.DisposeAsync();
-        (await ComeAsync()).Should().Be(4503, "nobody is there any more");
+        (await ComeAsync()).Should().Be(4503, "the application has stopped");
         (await program.TerminateAsync()).Should().Be(0, program.Output);
 
         program.Output.Should().Contain("Access:Callback:Url gave no usable answer");

@@ -15,7 +15,7 @@ using Xunit;
 
 namespace Notifier.Tests.Operations;
 
-/// <summary>docs/configuration.md has each setting that there is, with its default, and no other.</summary>
+/// <summary>docs/configuration.md lists every setting with its default, and no other setting.</summary>
 public sealed partial class ConfigurationPageTests
 {
     /// <summary>The options classes, by the section that a folder's Setup.cs binds them to.</summary>
@@ -26,7 +26,9 @@ public sealed partial class ConfigurationPageTests
         ("Operations", new OperationsOptions()),
     ];
 
-    /// <summary>Not bound to options: files that hold a secret, and what ASP.NET Core and OpenTelemetry read themselves.</summary>
+    /// <summary>
+    /// Settings that are not bound to options: files with secrets, and settings that ASP.NET Core and OpenTelemetry read themselves.
+    /// </summary>
     private static readonly string[] Others =
         ["Redis:ConfigurationFile", "Access:Tokens:SecretFile", "Urls", "OTEL_EXPORTER_OTLP_ENDPOINT", "Logging:LogLevel:…"];
 
@@ -44,9 +46,9 @@ public sealed partial class ConfigurationPageTests
         foreach (var (key, value) in settings)
         {
             if (value is not Array && Convert.ToString(value, CultureInfo.InvariantCulture) is { Length: > 0 } text)
-                listed[key].Should().StartWith($"`{(value is bool ? text.ToLowerInvariant() : text)}`", "that is the default of {0}", key);
+                listed[key].Should().StartWith($"`{(value is bool ? text.ToLowerInvariant() : text)}`", "this is the default of {0}", key);
             else
-                listed[key].Trim('`').Should().NotBeEmpty("docs/configuration.md must say what happens without {0}", key);
+                listed[key].Trim('`').Should().NotBeEmpty("docs/configuration.md must describe the behaviour without {0}", key);
         }
     }
 
@@ -82,7 +84,7 @@ public sealed partial class ConfigurationPageTests
         options.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(static property => Inner(property.PropertyType))
             .OfType<Type>().SelectMany(TypesIn).Prepend(options);
 
-    /// <summary>The options that a property holds, or a list of which it holds.</summary>
+    /// <summary>The options class of a property, or of the entries of a list.</summary>
     private static Type? Inner(Type type) =>
         (type.GetElementType() ?? type) is { } inner && inner.Name.EndsWith("Options", StringComparison.Ordinal) ? inner : null;
 

@@ -7,12 +7,12 @@ using Xunit;
 namespace Notifier.Tests.Operations;
 
 /// <summary>
-/// Every command that README and the first page of the documentation print is run, in their order, as it stands there; but for the ports, which are
-/// others here, and <c>dotnet run</c>, which is the program that was built for the tests.
+/// Runs every command printed in the README and on the first page of the documentation, in order and unchanged. Only the ports differ, and
+/// <c>dotnet run</c> starts the program that was built for the tests.
 /// </summary>
 public sealed partial class DocumentedCommandsTests
 {
-    /// <summary>Run by whoever runs this.</summary>
+    /// <summary>The script that runs these tests.</summary>
     private static readonly string[] NotHere = ["./test.sh"];
 
     private readonly int port = FreePort.Next();
@@ -55,11 +55,11 @@ public sealed partial class DocumentedCommandsTests
         using var shell = Start(here);
         var output = await shell.StandardOutput.ReadToEndAsync().WaitAsync(Eventually.Limit);
         await shell.WaitForExitAsync();
-        shell.ExitCode.Should().Be(0, $"\"{command}\" works: {output}");
+        shell.ExitCode.Should().Be(0, $"\"{command}\" must work: {output}");
         output.Should().NotContainEquivalentOf("error", command);
     }
 
-    /// <summary>Settings before the command are those of its environment.</summary>
+    /// <summary>The settings before the command become environment variables.</summary>
     private async Task<Process> StartAsync(string settings, string arguments)
     {
         var isProduction = arguments.Contains("--no-launch-profile", StringComparison.Ordinal);

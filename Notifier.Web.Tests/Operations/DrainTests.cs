@@ -7,7 +7,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Operations;
 
-/// <summary>A rolling restart: nobody is thrown out, and not all come back at once.</summary>
+/// <summary>On SIGTERM Notifier closes its clients gradually, so that they do not all reconnect at once.</summary>
 [Collection(RunsAlone.Name)]
 public sealed class DrainTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
@@ -47,7 +47,7 @@ public sealed class DrainTests(RedisFixture fixture, ITestOutputHelper output) :
         for (var second = 0; second < Period.TotalSeconds; second++)
         {
             var closed = told.Count(end => (int)end.Closed.TotalSeconds == second);
-            closed.Should().BeInRange(Clients / 16, Clients / 2, "no more than twice its share is closed in one second");
+            closed.Should().BeInRange(Clients / 16, Clients / 2, "no second closes more than twice its share");
         }
         foreach (var client in clients)
             await client.DisposeAsync();
@@ -59,7 +59,7 @@ public sealed class DrainTests(RedisFixture fixture, ITestOutputHelper output) :
         await using var server = await ServerProcess.StartAsync(fixture.Redis.Configuration, Listen.Plain, "Operations:DrainPeriod=00:05:00");
         var clients = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => RawWebSocket.ConnectAsync(server.WebSocketAddress("/ws?channel=drain.hurry"))));
         server.Terminate();
-        await Eventually.IsAsync(() => server.Output.Contains("Going away", StringComparison.Ordinal), "it drains");
+        await Eventually.IsAsync(() => server.Output.Contains("Going away", StringComparison.Ordinal), "the server drains");
         var sinceHurry = Stopwatch.StartNew();
 
         var ends = clients.Select(client => EndAsync(client, sinceHurry)).ToList();
@@ -99,7 +99,7 @@ public sealed class DrainTests(RedisFixture fixture, ITestOutputHelper output) :
         (await server.WaitForExitAsync(TimeSpan.FromSeconds(10))).Should().Be(0, server.Output);
     }
 
-    /// <summary>Reads to the close, answers it, and sees the connection end in peace: no 1006.</summary>
+    /// <summary>Reads until the close, answers it, and checks that the connection ends without a reset (no 1006).</summary>
     private static async Task<(TimeSpan? Announced, TimeSpan Closed)> EndAsync(RawWebSocket client, Stopwatch sinceSignal)
     {
         TimeSpan? announced = null;
@@ -108,7 +108,7 @@ public sealed class DrainTests(RedisFixture fixture, ITestOutputHelper output) :
         {
             if (frame.Text.Contains("\"closing\"", StringComparison.Ordinal))
             {
-                announced.Should().BeNull("it is told once");
+                announced.Should().BeNull("the client is notified once");
                 announced = sinceSignal.Elapsed;
                 ((double)JsonNode.Parse(frame.Text)!["retryAfter"]!).Should().BeInRange(0, 5);
             }

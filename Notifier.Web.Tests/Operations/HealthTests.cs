@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Operations;
 
-/// <summary>What an orchestrator and a load balancer ask.</summary>
+/// <summary>The health endpoints that an orchestrator and a load balancer call.</summary>
 [Collection(RunsAlone.Name)]
 public sealed class HealthTests : IDisposable
 {
@@ -15,16 +15,16 @@ public sealed class HealthTests : IDisposable
     {
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
-        await Eventually.IsAsync(async () => await GetAsync(app, "ready") == (200, "Healthy\n"), "it is ready");
+        await Eventually.IsAsync(async () => await GetAsync(app, "ready") == (200, "Healthy\n"), "the node is ready");
         (await GetAsync(app, "live")).Should().Be((200, "Healthy\n"));
 
         await redis.KillAsync();
-        await Eventually.IsAsync(async () => await GetAsync(app, "ready") == (503, "Unhealthy: Redis does not answer\n"), "it is not ready");
-        (await GetAsync(app, "live")).Should().Be((200, "Healthy\n"), "to start the process anew would help nobody");
+        await Eventually.IsAsync(async () => await GetAsync(app, "ready") == (503, "Unhealthy: Redis does not answer\n"), "the node is not ready");
+        (await GetAsync(app, "live")).Should().Be((200, "Healthy\n"), "a restart of the process would not help");
 
         await redis.StartHostAsync();
-        await Eventually.IsAsync(async () => await GetAsync(app, "ready") == (200, "Healthy\n"), "it is ready again");
-        app.Log.Lines.Should().NotContain(line => line.Text.Contains("Health check", StringComparison.Ordinal), "each look would be a line");
+        await Eventually.IsAsync(async () => await GetAsync(app, "ready") == (200, "Healthy\n"), "the node is ready again");
+        app.Log.Lines.Should().NotContain(line => line.Text.Contains("Health check", StringComparison.Ordinal), "each health check would otherwise be logged");
     }
 
     [Fact]
@@ -34,10 +34,10 @@ public sealed class HealthTests : IDisposable
         await redis.StartHostAsync("opensesame");
         await using var app = await NotifierApp.StartAsync($"{redis.Configuration},password=wrong");
 
-        await Eventually.IsAsync(() => app.Log.Says("Redis refuses to let Notifier in"), "it is said");
+        await Eventually.IsAsync(() => app.Log.Says("Redis refuses to let Notifier in"), "Notifier logs it");
         (await GetAsync(app, "ready")).Should().Be((503, "Unhealthy: Redis answers with an error (the log says which)\n"));
         await redis.Server.ExecuteAsync("CONFIG", "SET", "requirepass", "wrong");
-        await Eventually.IsAsync(async () => (await GetAsync(app, "ready")).Status == 200, "it gets in once the password is right");
+        await Eventually.IsAsync(async () => (await GetAsync(app, "ready")).Status == 200, "Notifier connects after the password is corrected");
 
         app.Log.Lines.Count(line => line.Text.Contains("Redis refuses to let Notifier in", StringComparison.Ordinal)).Should().Be(1);
     }
@@ -59,17 +59,17 @@ public sealed class HealthTests : IDisposable
         await Eventually.IsAsync(
             async () =>
             {
-                // Other tests may have given back some meanwhile.
+                // Other tests may have freed memory meanwhile.
                 if (Environment.WorkingSet <= limit + Piece)
                 {
                     var piece = GC.AllocateUninitializedArray<byte>(Piece);
-                    Array.Fill(piece, (byte)1);     // memory counts once it is used
+                    Array.Fill(piece, (byte)1);     // the operating system counts memory only after its first use
                     taken.Add(piece);
                 }
                 refusal = await RefusalAsync(app);
                 return refusal is not null;
             },
-            "nobody else is let in", TimeSpan.FromSeconds(60));
+            "Notifier rejects new clients", TimeSpan.FromSeconds(60));
 
         refusal.Should().Contain("503");
         app.Log.Says("Limits:MemoryShare").Should().BeTrue();
@@ -81,7 +81,7 @@ public sealed class HealthTests : IDisposable
 
     public void Dispose() => http.Dispose();
 
-    /// <returns>Null when it is let in.</returns>
+    /// <returns>The rejection, or null if Notifier accepts the connection.</returns>
     private static async Task<string?> RefusalAsync(NotifierApp app)
     {
         try

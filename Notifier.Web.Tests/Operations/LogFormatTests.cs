@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Notifier.Tests.Operations;
 
-/// <summary>The log, as the program itself prints it.</summary>
+/// <summary>The log in the format that the program prints.</summary>
 public sealed class LogFormatTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Fact]
@@ -22,7 +22,7 @@ public sealed class LogFormatTests(RedisFixture fixture) : IClassFixture<RedisFi
         lines.Should().HaveCountGreaterThan(3);
         lines.Should().OnlyContain(static line => (string?)line["Timestamp"] != null && (string?)line["LogLevel"] != null && (string?)line["Message"] != null);
         lines.Should().Contain(static line => (string?)line["State"]!["Redis"] == "the one in Redis:Configuration");
-        program.Output.Should().Contain("\\\"Mathias signed up\\\"", "people read it too");
+        program.Output.Should().Contain("\\\"Mathias signed up\\\"", "people read the log too");
     }
 
     [Fact]
@@ -59,7 +59,7 @@ public sealed class LogFormatTests(RedisFixture fixture) : IClassFixture<RedisFi
 
             await File.WriteAllTextAsync(file, """{ "Logging": { "LogLevel": { "Notifier.Connections": "Debug" } } }""");
 
-            await Eventually.IsAsync(() => logger.IsEnabled(LogLevel.Debug), "the file was read again");
+            await Eventually.IsAsync(() => logger.IsEnabled(LogLevel.Debug), "the file was reloaded");
         }
         finally
         {

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Notifier.Tests.Operations;
 
-/// <summary>What a rule of the log can turn on, and what none can.</summary>
+/// <summary>A log rule cannot enable categories that would log secrets.</summary>
 public sealed class LogRuleTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Requests = "Microsoft.AspNetCore.Hosting.Diagnostics";
@@ -31,7 +31,7 @@ public sealed class LogRuleTests(RedisFixture fixture) : IClassFixture<RedisFixt
         configuration["Logging:Notifier.Tests.Support.LogCapture:LogLevel:Witness"] = "Debug";
         configuration.Reload();
 
-        IsOn(reloaded, "Witness", LogLevel.Debug).Should().BeTrue("the reload was seen");
+        IsOn(reloaded, "Witness", LogLevel.Debug).Should().BeTrue("the reload took effect");
         foreach (var app in new[] { started, reloaded })
         {
             IsOn(app, Requests, LogLevel.Information).Should().BeFalse();

@@ -8,7 +8,9 @@ using Xunit;
 
 namespace Notifier.Tests.Operations;
 
-/// <summary>What Prometheus sees, of a process of its own: in this one, all applications count together.</summary>
+/// <summary>
+/// The metrics that Prometheus scrapes. The test starts its own process, because all applications in one process share their counters.
+/// </summary>
 public sealed partial class MetricsTests
 {
     private const string Key = "the operator's key of the tests";
@@ -55,7 +57,7 @@ public sealed partial class MetricsTests
         after.Sum("notifier_connection_closes_total", "notifier_close_code=\"1000\"").Should().Be(1);
         after.Sum("notifier_connection_closes_total", "notifier_close_code=\"4403\"").Should().Be(1);
         after.Sum("notifier_name_refusals_total").Should().Be(1);
-        after.Sum("notifier_deliveries_total").Should().Be(6, "what was sent to those that are gone was sent");
+        after.Sum("notifier_deliveries_total").Should().Be(6, "deliveries to closed connections still count");
     }
 
     [Fact]
@@ -91,7 +93,7 @@ public sealed partial class MetricsTests
         var used = queries.SelectMany(static query => MetricName().Matches(query)).Select(static match => match.Value).Distinct().ToList();
         var labels = queries.SelectMany(static query => GroupedBy().Matches(query)).SelectMany(static match => match.Groups[1].Value.Split(", ")).Distinct();
 
-        await Eventually.IsAsync(async () => !used.Except((await Scrape.OfAsync(server)).Names).Any(), $"there are {string.Join(", ", used)}");
+        await Eventually.IsAsync(async () => !used.Except((await Scrape.OfAsync(server)).Names).Any(), $"every used metric exists: {string.Join(", ", used)}");
         var text = await http.GetStringAsync(new Uri(server, "/metrics"));
         used.Should().HaveCountGreaterThan(25);
         labels.Where(label => label is not ("le" or "instance")).Should().OnlyContain(label => text.Contains(label + "=", StringComparison.Ordinal));
@@ -159,7 +161,7 @@ public sealed partial class MetricsTests
         (await GetAsync(address, ("Host", "rebound.example"))).Should().Be(HttpStatusCode.Unauthorized);
     }
 
-    /// <summary>A histogram is shown once it has something in it.</summary>
+    /// <summary>Makes every metric appear. Prometheus shows a histogram only after its first value.</summary>
     private static async Task<HttpClient> HaveEverythingCountedAsync(RedisServer redis, Uri server)
     {
         await using var client = await ConnectAsync(redis, server, "everything");
@@ -167,7 +169,7 @@ public sealed partial class MetricsTests
         (await http.PostAsync(new Uri(server, "/publish/everything"), new StringContent("hello"))).StatusCode.Should().Be(HttpStatusCode.OK);
         await client.ReadTextAsync();
         await Scrape.ShowsAsync(server, "notifier_delivery_latency_seconds_count", 1);
-        await Eventually.IsAsync(async () => (await Scrape.OfAsync(server)).Sum("notifier_redis_probe_duration_seconds_count") > 0, "a probe is back");
+        await Eventually.IsAsync(async () => (await Scrape.OfAsync(server)).Sum("notifier_redis_probe_duration_seconds_count") > 0, "a probe has returned");
         return http;
     }
 
@@ -182,7 +184,7 @@ public sealed partial class MetricsTests
     {
         var client = await RawWebSocket.ConnectAsync(new UriBuilder(new Uri(server, "/ws")) { Scheme = "ws" }.Uri);
         await client.SendTextAsync(channel);
-        await Eventually.IsAsync(async () => await redis.SubscribersAsync(channel) == 1, "it is subscribed");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync(channel) == 1, "the channel is subscribed");
         await Scrape.ShowsAsync(server, "notifier_subscriber_count", (await Scrape.OfAsync(server)).Sum("notifier_connection_count")!.Value);
         return client;
     }

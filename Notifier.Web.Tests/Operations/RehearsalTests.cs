@@ -7,8 +7,8 @@ using Xunit;
 namespace Notifier.Tests.Operations;
 
 /// <summary>
-/// The whole of docs/rehearsal.md, by docs/rehearsal.sh: two nodes, nginx, Redis with Sentinels, and all that is killed there. Other here are the ports,
-/// the home folder, and <c>dotnet publish</c>, which is the program that was built for the tests.
+/// Runs the whole of docs/rehearsal.md with docs/rehearsal.sh: two nodes, nginx, Redis with Sentinels, and all the kills. Only the ports
+/// and the home folder differ, and <c>dotnet publish</c> is replaced by the program that was built for the tests.
 /// </summary>
 public sealed partial class RehearsalTests
 {
@@ -27,7 +27,7 @@ public sealed partial class RehearsalTests
 
             status.Should().Be(0, "{0}\n{1}", output, Left(folder));
             Count().Count(output).Should().Be(16, "two listeners are counted eight times: {0}", output);
-            Directory.Exists(Path.Combine(folder, "notifier-rehearsal")).Should().BeFalse("the page tidies up");
+            Directory.Exists(Path.Combine(folder, "notifier-rehearsal")).Should().BeFalse("the page removes its files");
         }
         finally
         {
@@ -35,7 +35,7 @@ public sealed partial class RehearsalTests
         }
     }
 
-    /// <summary>What the page leaves when it stops: what was heard, and what the nodes have logged.</summary>
+    /// <summary>What the script leaves after a failure: the received messages and the logs of the nodes.</summary>
     private static string Left(string folder) => string.Join(
         '\n',
         Directory.EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
@@ -58,7 +58,7 @@ public sealed partial class RehearsalTests
             }
             return other;
         });
-        others.Should().HaveCount(11, "three Redis, three Sentinels, two nodes with two ports each, nginx");
+        others.Should().HaveCount(11, "the page uses three Redis, three Sentinels, two nodes with two ports each, and nginx");
         const string build = "dotnet publish Notifier.Web -c Release -p:EmbeddedRedis=false -o ~/notifier-rehearsal/program";
         here.Should().Contain(build);
         return here.Replace(build, $"ln -s '{AppContext.BaseDirectory}' ~/notifier-rehearsal/program", StringComparison.Ordinal);

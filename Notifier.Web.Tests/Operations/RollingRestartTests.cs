@@ -10,7 +10,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Operations;
 
-/// <summary>Two nodes behind a proxy, each of which is restarted: its clients come to the other, in their own time.</summary>
+/// <summary>Each of two nodes behind a proxy restarts. Its clients reconnect to the other node, spread over time.</summary>
 public sealed class RollingRestartTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
     private const int Clients = 400;
@@ -37,12 +37,12 @@ public sealed class RollingRestartTests(RedisFixture fixture, ITestOutputHelper 
             await using var after = await RawWebSocket.ConnectAsync(proxy.Address);
             returns.Enqueue(clock.Elapsed);
         })).ToList();
-        await Eventually.IsAsync(() => connected == Clients, "all are connected");
+        await Eventually.IsAsync(() => connected == Clients, "all clients are connected");
 
         clock.Start();
         proxy.Only(other.Address);
         old.Terminate();
-        await Eventually.IsAsync(() => connected == 2 * Clients, "all are connected to the other", TimeSpan.FromSeconds(60));
+        await Eventually.IsAsync(() => connected == 2 * Clients, "all clients are connected to the other node", TimeSpan.FromSeconds(60));
         (await old.WaitForExitAsync(TimeSpan.FromSeconds(10))).Should().Be(0, old.Output);
         await using var renewed = await StartAsync();
         proxy.Only(renewed.Address);
@@ -58,7 +58,7 @@ public sealed class RollingRestartTests(RedisFixture fixture, ITestOutputHelper 
 
     private Task<ServerProcess> StartAsync() => ServerProcess.StartAsync(fixture.Redis.Configuration, Listen.Plain, $"Operations:DrainPeriod={Period:c}");
 
-    /// <summary>What every client does when it is closed, with the number that it was given.</summary>
+    /// <summary>Does what every client does after a close: waits for the given delay.</summary>
     private static async Task ComeBackAsync(RawWebSocket client)
     {
         var close = await client.ReadUntilCloseAsync(TimeSpan.FromSeconds(60));
@@ -67,7 +67,7 @@ public sealed class RollingRestartTests(RedisFixture fixture, ITestOutputHelper 
         await Task.Delay(TimeSpan.FromSeconds(double.Parse(close.CloseText["retryAfter=".Length..], CultureInfo.InvariantCulture)));
     }
 
-    /// <summary>The most that came within one second, wherever that begins.</summary>
+    /// <summary>The largest number of reconnects within any one second.</summary>
     private static int BusiestSecond(TimeSpan[] ordered)
     {
         var (most, first) = (0, 0);
@@ -80,7 +80,7 @@ public sealed class RollingRestartTests(RedisFixture fixture, ITestOutputHelper 
         return most;
     }
 
-    /// <summary>A load balancer for TCP.</summary>
+    /// <summary>A TCP load balancer that sends new connections to one node.</summary>
     private sealed class ReadyNodes : IDisposable
     {
         private readonly TcpListener listener = new(IPAddress.Loopback, 0);

@@ -8,13 +8,13 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Operations;
 
-/// <summary>A new version is deployed while messages pour: SIGTERM to the real process.</summary>
+/// <summary>A deployment stops the real process with SIGTERM while many messages arrive.</summary>
 [Collection(RunsAlone.Name)]
 public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
     private const int Clients = 150;
 
-    /// <summary>So that nobody is told to be too slow before.</summary>
+    /// <summary>Prevents a close as "too slow" before the shutdown.</summary>
     private const string LargeLog = "History:Recent:Bytes=100000000";
 
     private RedisServer Redis => fixture.Redis;
@@ -97,8 +97,8 @@ public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output
         (await server.WaitForExitAsync(TimeSpan.FromSeconds(5))).Should().Be(0, server.Output);
     }
 
-    /// <summary>Reads to the close, answers it, and sees the connection end in peace.</summary>
-    /// <returns>When the close came.</returns>
+    /// <summary>Reads until the close, answers it, and checks that the connection ends without a reset.</summary>
+    /// <returns>The time of the close.</returns>
     private static async Task<TimeSpan> CloseAsync(RawWebSocket client, Stopwatch sinceSignal)
     {
         var close = await client.ReadUntilCloseAsync();
@@ -110,7 +110,7 @@ public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output
         return told;
     }
 
-    /// <summary>2,000 messages a second, which is 300,000 deliveries.</summary>
+    /// <summary>Publishes 2,000 messages a second, which are 300,000 deliveries.</summary>
     private async Task PourAsync(string channel, CancellationToken enough)
     {
         using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(10));

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Operations;
 
-/// <summary>The process does not start as it is configured: it says which key to set, in one message, and nothing else.</summary>
+/// <summary>An invalid configuration stops the process. It prints one message with the key to set, and nothing else.</summary>
 public sealed class StartupRefusalTests
 {
     [Fact]
@@ -79,7 +79,7 @@ public sealed class StartupRefusalTests
         var message = await RefusedAsync("Development", "Redis:EmbeddedPort=0", "Limits:NameBytes=0", "Limits:PatternStars=99");
 
         foreach (var bad in new[] { "Redis:EmbeddedPort is 0", "Limits:NameBytes is 0", "Limits:PatternStars is 99" })
-            message.Split(bad).Should().HaveCount(2, "{0} is told once in: {1}", bad, message);
+            message.Split(bad).Should().HaveCount(2, "{0} appears once in: {1}", bad, message);
     }
 
     [Fact]
@@ -120,13 +120,13 @@ public sealed class StartupRefusalTests
         message.Should().Contain(address).And.Contain("in use");
     }
 
-    /// <returns>The message, after it was looked at for what no message has.</returns>
+    /// <returns>The message, after checks that every message must pass.</returns>
     internal static async Task<string> RefusedAsync(string environment, params string[] settings)
     {
         var (exitCode, output) = await NotifierProcess.RunAsync(environment, settings);
         exitCode.Should().Be(1, output);
         var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        lines.Should().HaveCount(1, "it is one message: {0}", output);
+        lines.Should().HaveCount(1, "the process prints one message: {0}", output);
         lines[0].Should().StartWith("Notifier cannot start. ").And.NotContain("Exception").And.NotContain("   at ");
         return lines[0];
     }

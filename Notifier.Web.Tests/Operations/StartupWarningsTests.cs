@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Notifier.Tests.Operations;
 
-/// <summary>What a deployer trips over is one line at start, with the remedy; and not a word of it where all is well.</summary>
+/// <summary>
+/// Notifier reports each common deployment mistake at startup, in one line with the remedy. A good configuration causes no such line.
+/// </summary>
 public sealed class StartupWarningsTests
 {
     private const string Durable = "History:Durable:Channels:0=orders.*";
@@ -17,7 +19,7 @@ public sealed class StartupWarningsTests
         await using var redis = await RedisServer.StartAsync("--save", "", "--client-output-buffer-limit", "pubsub 1000000 500000 60");
         await using var app = await StartAsync(redis, Durable);
 
-        await Eventually.IsAsync(() => app.Log.Says("CONFIG SET client-output-buffer-limit \"pubsub 33554432 8388608 60\""), "the buffer is told of");
+        await Eventually.IsAsync(() => app.Log.Says("CONFIG SET client-output-buffer-limit \"pubsub 33554432 8388608 60\""), "Notifier reports the buffer");
 
         app.Log.Says("CONFIG SET appendonly yes").Should().BeTrue();
         app.Log.Says("when 1000000 bytes wait for it, or 500000 for long").Should().BeTrue();
@@ -45,7 +47,7 @@ public sealed class StartupWarningsTests
         await using var redis = await RedisServer.StartAsync("--save", "3600 1");
         await using var app = await StartAsync(redis, "Limits:PayloadBytes=1048576");
 
-        await Eventually.IsAsync(() => app.Log.Says("\"pubsub 67108864 16777216 60\""), "it is told how large");
+        await Eventually.IsAsync(() => app.Log.Says("\"pubsub 67108864 16777216 60\""), "Notifier recommends a size");
     }
 
     [Fact]
@@ -59,7 +61,7 @@ public sealed class StartupWarningsTests
 
         await Eventually.IsAsync(
             () => many.Log.Says($"raise the limit to {connections + OpenFiles.Reserved} (systemd: LimitNOFILE={connections + OpenFiles.Reserved}") == (files < connections + OpenFiles.Reserved),
-            "it is told");
+            "Notifier reports the limit");
         few.Log.Says("LimitNOFILE").Should().BeFalse();
     }
 
@@ -74,7 +76,7 @@ public sealed class StartupWarningsTests
     {
         await using var app = await NotifierApp.StartAsync("", settings: ["environment=Production", "Redis:Embedded=true", $"Redis:EmbeddedPort={FreePort.Next()}"]);
 
-        await Eventually.IsAsync(() => app.Log.Says("The embedded Redis serves this process only"), "it is told of");
+        await Eventually.IsAsync(() => app.Log.Says("The embedded Redis serves this process only"), "Notifier reports the embedded Redis");
     }
 
     [Fact]
@@ -108,7 +110,7 @@ public sealed class StartupWarningsTests
 
     private static async Task SaysNothingOfRedisAsync(NotifierApp app)
     {
-        await Eventually.IsAsync(() => app.Log.Says("The configuration of Redis was checked"), "it has looked");
+        await Eventually.IsAsync(() => app.Log.Says("The configuration of Redis was checked"), "Notifier has checked the configuration");
         app.Log.Says("CONFIG SET").Should().BeFalse();
     }
 }

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Operations;
 
-/// <summary>What a collector gets, of a process of its own.</summary>
+/// <summary>The telemetry that a collector receives from a process.</summary>
 public sealed class TelemetryTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Trace = "0af7651916cd43dd8448eb211c80319c";
@@ -25,14 +25,14 @@ public sealed class TelemetryTests(RedisFixture fixture) : IClassFixture<RedisFi
         await using var client = await RawWebSocket.ConnectAsync(
             new UriBuilder(new Uri(program.Address(), "/ws")) { Scheme = "ws" }.Uri, headers: $"traceparent: {traceparent}\r\n");
 
-        await Eventually.IsAsync(() => collector.Has("metrics", Text("notifier.connection.count"), Text("notifier.messages")), "metrics come");
+        await Eventually.IsAsync(() => collector.Has("metrics", Text("notifier.connection.count"), Text("notifier.messages")), "the metrics arrive");
         await Eventually.IsAsync(
             () => collector.Has("traces", Convert.FromHexString(Trace), Convert.FromHexString(Parent), Text("POST /publish/{channel}"), Text("traced.channel")),
-            "the span of the publish comes");
+            "the span of the publish arrives");
         await Eventually.IsAsync(
             () => collector.Has("traces", Convert.FromHexString(Trace), Convert.FromHexString(Parent), Text("GET /ws"), Text("notifier.connection.transport")),
-            "that of the handshake comes, while its connection lives");
-        collector.Has("traces", Text("hello")).Should().BeFalse("payloads are nobody's business");
+            "the span of the handshake arrives while its connection is open");
+        collector.Has("traces", Text("hello")).Should().BeFalse("payloads are not exported");
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class TelemetryTests(RedisFixture fixture) : IClassFixture<RedisFi
 
         (await http.PostAsync(new Uri(program.Address(), "/publish/untraced"), new StringContent("hello"))).EnsureSuccessStatusCode();
 
-        (await program.TerminateAsync()).Should().Be(0, "all would have been sent by then");
+        (await program.TerminateAsync()).Should().Be(0, "the process exports all telemetry before it exits");
         collector.HasAny("metrics").Should().BeFalse();
         collector.HasAny("traces").Should().BeFalse();
     }

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Notifier.Tests;
 
-/// <summary>What this assembly can do besides being tested: <c>dotnet run --project Notifier.Web.Tests -- echo --urls …</c></summary>
+/// <summary>The program of this assembly beside the tests: <c>dotnet run --project Notifier.Web.Tests -- echo --urls …</c></summary>
 internal static class Program
 {
     private static async Task<int> Main(string[] args)

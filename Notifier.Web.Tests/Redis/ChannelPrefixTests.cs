@@ -16,7 +16,7 @@ public sealed class ChannelPrefixTests
         await using var channel = await RawWebSocket.SubscribeAsync(app, "orders");
         await using var pattern = await RawWebSocket.SubscribeAsync(app, "ord*");
         await using var all = await RawWebSocket.SubscribeAsync(app, "*");
-        await Eventually.IsAsync(async () => await redis.PublishAsync(prefix + "orders", "go") == 3, "all are subscribed");
+        await Eventually.IsAsync(async () => await redis.PublishAsync(prefix + "orders", "go") == 3, "all names are subscribed");
 
         foreach (var outside in new[] { "orders", "ord", "aXb?[c]^-\\é:orders", "a*bX[c]^-\\é:orders", "a*b?c^-\\é:orders", "Laravel_database_orders", prefix[..^1], "x" + prefix + "orders" })
             (await redis.PublishAsync(outside, "outside")).Should().Be(0, outside);

@@ -13,8 +13,8 @@ using Notifier.Tests.Support;
 namespace Notifier.Tests.Redis;
 
 /// <summary>
-/// Subscriptions, and connections that join and leave them, as in <see cref="HubModel"/>; the messages come from elsewhere. Each payload is its name
-/// and number, and padding.
+/// Subscriptions and connections that join and leave them, as in <see cref="HubModel"/>. The test delivers the messages. Each payload is
+/// the name, the message's number, and padding.
 /// </summary>
 internal sealed class DeliveryModel
 {
@@ -36,7 +36,7 @@ internal sealed class DeliveryModel
 
     public Subscription[] Subscriptions { get; }
 
-    /// <summary>Called by one thread.</summary>
+    /// <summary>Only one thread may call this.</summary>
     public byte[] NextPayload(int name, int padding) => Encoding.ASCII.GetBytes($"n{name}:{++published[name]}:{new string('x', padding)}");
 
     public void Churn(Random random, Func<bool> isOver)
@@ -51,7 +51,7 @@ internal sealed class DeliveryModel
                 Leave(peer, name);
             Thread.Yield();
         }
-        // Each has at least one.
+        // Each peer ends with at least one name.
         foreach (var peer in peers)
             Join(peer, 0);
     }
@@ -64,7 +64,7 @@ internal sealed class DeliveryModel
             return;
         var subscription = Subscriptions[name];
         var subscriber = new Subscriber(peer.Connection, subscription);
-        // There are no gaps: the log's numbers are those of the messages.
+        // There are no gaps, so the log's numbers are those of the messages.
         var from = subscription.Head;
         SubscriberExtensions.Join(subscriber);
         peer.Joined.Add(name, new(subscriber, from, subscription.Head));
@@ -79,7 +79,7 @@ internal sealed class DeliveryModel
         }
     }
 
-    /// <summary>Checks what each connection has got when all have come to rest.</summary>
+    /// <summary>Checks the messages of each connection after all sending has stopped.</summary>
     public async Task CheckAsync()
     {
         foreach (var peer in peers)
@@ -104,15 +104,15 @@ internal sealed class DeliveryModel
             var name = int.Parse(parts[0].AsSpan(1), CultureInfo.InvariantCulture);
             var number = long.Parse(parts[1], CultureInfo.InvariantCulture);
             if (next.TryGetValue(name, out var expected))
-                number.Should().Be(expected, $"messages of n{name} come in order and once (seed {Seed})");
+                number.Should().Be(expected, $"messages of n{name} arrive in order and once (seed {Seed})");
             else
-                number.Should().BeInRange(peer.Joined[name].From, peer.Joined[name].By, $"the first is the first after joining (seed {Seed})");
+                number.Should().BeInRange(peer.Joined[name].From, peer.Joined[name].By, $"the first message is the first after joining (seed {Seed})");
             next[name] = number + 1;
         }
         foreach (var (name, joined) in peer.Joined)
         {
             if (!joined.HasLeft)
-                next.GetValueOrDefault(name, joined.By).Should().Be(published[name] + 1, $"all of n{name} comes (seed {Seed})");
+                next.GetValueOrDefault(name, joined.By).Should().Be(published[name] + 1, $"every message of n{name} arrives (seed {Seed})");
         }
     }
 
@@ -125,9 +125,9 @@ internal sealed class DeliveryModel
         public Dictionary<int, Joined> Joined { get; } = [];
     }
 
-    /// <param name="Subscriber">The one that has joined.</param>
-    /// <param name="From">The number of the first message that it may get.</param>
-    /// <param name="By">The number of the first message that it must get.</param>
-    /// <param name="HasLeft">Then it need not get all.</param>
+    /// <param name="Subscriber">The subscriber of the name.</param>
+    /// <param name="From">The number of the first message that the peer may receive.</param>
+    /// <param name="By">The number of the first message that the peer must receive.</param>
+    /// <param name="HasLeft">Whether the peer has unsubscribed, and may miss later messages.</param>
     private sealed record Joined(Subscriber Subscriber, long From, long By, bool HasLeft = false);
 }

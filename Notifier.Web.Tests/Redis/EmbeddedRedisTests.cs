@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>The Redis inside the process, from the outside: publishers are clients of their own.</summary>
+/// <summary>The Redis inside the process, tested from outside: the publishers are separate clients.</summary>
 public sealed class EmbeddedRedisTests : IAsyncLifetime
 {
     private readonly int port = FreePort.Next();
@@ -33,7 +33,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
         await using var channel = await RawWebSocket.SubscribeAsync(app, "busy.a");
         await using var pattern = await RawWebSocket.SubscribeAsync(app, "busy.*");
         await using var both = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=busy.b&pattern=?usy.b"));
-        await Eventually.IsAsync(async () => await PublishAsync("busy.a", "") == 2 && await PublishAsync("busy.b", "") == 3, "all are subscribed");
+        await Eventually.IsAsync(async () => await PublishAsync("busy.a", "") == 2 && await PublishAsync("busy.b", "") == 3, "all names are subscribed");
 
         (await PublishAsync("busy.b", "twice")).Should().Be(3);
         for (var i = 0; i < 10_000; i++)
@@ -52,15 +52,15 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
         (await channel.DrainAsync()).Concat(await pattern.DrainAsync()).Concat(await both.DrainAsync()).Should().BeEmpty();
     }
 
-    /// <summary>In Garnet a star matches the empty channel, in Redis none does; who was granted a pattern was granted what Redis matches.</summary>
+    /// <summary>In Garnet a star matches the empty channel, in Redis it does not. A grant of a pattern means what Redis matches.</summary>
     [Fact]
     public async Task A_message_for_a_pattern_that_does_not_match_by_the_rules_of_redis_is_not_delivered()
     {
         await using var client = await RawWebSocket.SubscribeAsync(app, "*");
-        await Eventually.IsAsync(async () => await PublishAsync("second.lock", "") == 1, "it is subscribed");
+        await Eventually.IsAsync(async () => await PublishAsync("second.lock", "") == 1, "the pattern is subscribed");
         await using var plain = await PlainRedisClient.ConnectAsync(port);
 
-        (await plain.AskAsync("PUBLISH", "", "on no channel")).Should().Be("1", "Garnet delivers it");
+        (await plain.AskAsync("PUBLISH", "", "on no channel")).Should().Be("1", "Garnet delivers the message");
         await PublishAsync("second.lock", "on one");
 
         (await client.ReadPastAsync("")).Should().Be("on one");
@@ -74,8 +74,8 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
         {
             var clients = await Clients.ConnectAsync(app, 100);
             await Task.WhenAll(clients.Select(client => client.SendTextAsync("shared")));
-            await Eventually.IsAsync(() => app.Hub.References(Name.Channel("shared")) == 100, "all have asked");
-            await Eventually.IsAsync(async () => await Server.SubscriptionSubscriberCountAsync(RedisChannel.Literal("shared")) == 1, "it is subscribed once");
+            await Eventually.IsAsync(() => app.Hub.References(Name.Channel("shared")) == 100, "all clients have subscribed");
+            await Eventually.IsAsync(async () => await Server.SubscriptionSubscriberCountAsync(RedisChannel.Literal("shared")) == 1, "the name is subscribed once");
             await PublishAsync("shared", $"visit {access}");
             foreach (var client in clients)
             {
@@ -84,9 +84,9 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
             }
             await clients.DisposeAllAsync();
 
-            await Eventually.IsAsync(() => app.Connections.Count == 0, "all are gone");
+            await Eventually.IsAsync(() => app.Connections.Count == 0, "all clients have disconnected");
             app.Hub.Sweep();
-            await Eventually.IsAsync(async () => await Server.SubscriptionSubscriberCountAsync(RedisChannel.Literal("shared")) == 0, "it has left");
+            await Eventually.IsAsync(async () => await Server.SubscriptionSubscriberCountAsync(RedisChannel.Literal("shared")) == 0, "the name is unsubscribed");
             app.Hub.Names.Should().Be(0);
         }
     }
@@ -95,7 +95,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
     public async Task The_log_shows_the_redis_the_page_and_a_command_to_try_and_the_embedded_redis_logs_nothing()
     {
         await using var client = await RawWebSocket.SubscribeAsync(app, "*");
-        await Eventually.IsAsync(async () => await PublishAsync("quiet", "") == 1, "it is subscribed");
+        await Eventually.IsAsync(async () => await PublishAsync("quiet", "") == 1, "the name is subscribed");
 
         app.Log.Lines.Where(line => line.Level >= LogLevel.Information).Select(line => line.Text.Trim()).Should().Equal(
             $"Notifier {ProductVersion.Text}",

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>Who gets what is what redis-server says to a plain client with the same patterns, byte for byte.</summary>
+/// <summary>
+/// Notifier delivers the same messages, byte for byte, as redis-server delivers to a plain client with the same patterns.
+/// </summary>
 public sealed class GlobTests
 {
     private static readonly string[] Patterns =
@@ -25,7 +27,7 @@ public sealed class GlobTests
         "é", "éa", "aé", "àé", "ü", "日", "日本", "日本語", "本", "😀", "a😀", "ééé",
     ];
 
-    /// <summary>Parts of characters, and bytes that are in none.</summary>
+    /// <summary>Parts of characters, and bytes that occur in no character.</summary>
     private static readonly byte[][] Bytes = [[0xC3], [0xA9], [0xC3, 0xA9, 0xA9], [0xFF], [0x80, 0x61], [0xE6, 0x97], [0x61, 0xFF], [0x7F], [0x00, 0xFF]];
 
     [Fact]
@@ -40,7 +42,7 @@ public sealed class GlobTests
         var clients = new Dictionary<string, RawWebSocket>();
         foreach (var pattern in Patterns)
             clients.Add(pattern, await RawWebSocket.ConnectAsync(app.WebSocketAddress($"/ws?pattern={Uri.EscapeDataString(pattern)}")));
-        await Eventually.IsAsync(async () => await redis.PatternsAsync() == Patterns.Length, "the application has subscribed to all");
+        await Eventually.IsAsync(async () => await redis.PatternsAsync() == Patterns.Length, "Notifier has subscribed to all patterns");
         foreach (var pattern in Patterns)
         {
             await oracle.SendAsync("PSUBSCRIBE", pattern);
@@ -54,7 +56,7 @@ public sealed class GlobTests
             published += long.Parse(await publisher.ReadTextAsync(), CultureInfo.InvariantCulture);
         }
         var expected = Patterns.ToDictionary(pattern => pattern, _ => new List<string>());
-        for (var said = 0; said < published / 2; said++)    // the other half are the application's
+        for (var said = 0; said < published / 2; said++)    // the other half are Notifier's
         {
             var push = await oracle.ReadAsync();
             expected[Encoding.UTF8.GetString(push[1])].Add(Encoding.UTF8.GetString(push[3]));
@@ -71,7 +73,7 @@ public sealed class GlobTests
                 wrong.Add($"{pattern}: {string.Join(' ', got)} instead of {string.Join(' ', expected[pattern])}");
         }
         wrong.Should().BeEmpty();
-        expected.Values.Sum(list => list.Count).Should().BeGreaterThan(500, "most patterns are to match something");
+        expected.Values.Sum(list => list.Count).Should().BeGreaterThan(500, "most patterns must match something");
         await clients.Values.DisposeAllAsync();
     }
 }

@@ -14,7 +14,9 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>From Redis' socket to the browsers', by both of the ways in which messages are taken off the subscription connection.</summary>
+/// <summary>
+/// Messages travel from Redis' socket to those of the browsers. Each test runs with both transports of the subscription connection.
+/// </summary>
 [Collection(RunsAlone.Name)]
 public sealed class MessagePathTests(ITestOutputHelper output)
 {
@@ -35,7 +37,7 @@ public sealed class MessagePathTests(ITestOutputHelper output)
     [InlineData(RedisTransport.Stream, 30)]
     public Task Each_of_thirty_gaps_is_exactly_where_messages_are_missing(RedisTransport transport, int kills) => GapsAreExactAsync(transport, kills);
 
-    /// <summary>The subscription connection is killed again and again, under 2,000 messages a second.</summary>
+    /// <summary>The test kills the subscription connection again and again, at 2,000 messages a second.</summary>
     private async Task GapsAreExactAsync(RedisTransport transport, int kills)
     {
         await using var redis = await RedisServer.StartAsync();
@@ -53,9 +55,9 @@ public sealed class MessagePathTests(ITestOutputHelper output)
         for (var kill = 1; kill <= kills; kill++)
         {
             await redis.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
-            await Eventually.IsAsync(() => ofChannel.Gaps >= kill && ofPattern.Gaps >= kill, "a gap is told");
+            await Eventually.IsAsync(() => ofChannel.Gaps >= kill && ofPattern.Gaps >= kill, "the gap arrives");
             var seen = ofChannel.Messages;
-            await Eventually.IsAsync(() => ofChannel.Messages > seen + 100, "messages come again");
+            await Eventually.IsAsync(() => ofChannel.Messages > seen + 100, "messages arrive again");
         }
         await over.CancelAsync();
         await publishing;
@@ -68,7 +70,7 @@ public sealed class MessagePathTests(ITestOutputHelper output)
         {
             ledger.Faults.Should().BeEmpty();
             ledger.Gaps.Should().Be(kills);
-            ledger.Holes.Should().BePositive("a connection that was killed loses something at this rate");
+            ledger.Holes.Should().BePositive("a killed connection loses messages at this rate");
         }
 
         async Task PublishAsync()
@@ -84,8 +86,8 @@ public sealed class MessagePathTests(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// Redis' own limits for a subscriber are 32 MiB, or 8 MiB for a minute: one that reads too slowly is dropped, and loses what waited for it.
-    /// 200,000 messages of 1 KiB are 200 MiB, in four seconds, to fifty browsers.
+    /// Redis limits the output buffer of a subscriber to 32 MiB, or 8 MiB for a minute. Redis closes a subscriber that reads too slowly,
+    /// and drops the messages that wait for it. 200,000 messages of 1 KiB are 200 MiB, in four seconds, to fifty browsers.
     /// </summary>
     [Theory]
     [InlineData(RedisTransport.Direct)]
@@ -108,7 +110,7 @@ public sealed class MessagePathTests(ITestOutputHelper output)
         output.WriteLine($"{messages} messages of 1 KiB in {since.Elapsed.TotalSeconds:0.00} s.");
         await redis.WhenChannelIsLiveAsync(app, "flood", app.Hub.References(Name.Channel("flood")));
         await redis.PublishAsync("flood", "end");
-        await Eventually.IsAsync(() => app.Hub.CountBehind() == 0, "the flood is over", TimeSpan.FromSeconds(60));
+        await Eventually.IsAsync(() => app.Hub.CountBehind() == 0, "every subscriber has caught up", TimeSpan.FromSeconds(60));
 
         gaps.Redis.Should().Be(0, "the connection was never lost");
         app.Log.Lines.Should().NotContain(static line => line.Text.Contains("Redis does not answer", StringComparison.Ordinal));
@@ -123,7 +125,7 @@ public sealed class MessagePathTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>Every connection is as it comes: the names go from one to the next without one message twice, or out of order.</summary>
+    /// <summary>Reading may stop at any byte. The names still receive each message once and in order.</summary>
     [Theory]
     [InlineData(RedisTransport.Direct)]
     [InlineData(RedisTransport.Stream)]
@@ -141,7 +143,7 @@ public sealed class MessagePathTests(ITestOutputHelper output)
         {
             var payload = new byte[size];
             random.NextBytes(payload);
-            // What looks like Redis' protocol is a payload all the same.
+            // A payload that looks like Redis' protocol is still a payload.
             Protocol.AsSpan(0, Math.Min(size, Protocol.Length)).CopyTo(payload);
             return payload;
         }).ToArray();
@@ -158,10 +160,9 @@ public sealed class MessagePathTests(ITestOutputHelper output)
     private static Task<NotifierApp> StartAsync(RedisServer redis, RedisTransport transport, params string[] settings) =>
         NotifierApp.StartAsync(redis.Configuration, settings: [$"Redis:Transport={transport}", .. settings]);
 
-    /// <summary>As fast as Redis takes them, which this process could not.</summary>
     /// <summary>
-    /// 50 MB a second: more than twice what reaches 50 browsers. As fast as Redis can, it would be four times that, and where something else takes the
-    /// processors for a sixth of a second, 32 MiB wait in Redis: that is a fault of the machine.
+    /// Publishes 50 MB a second, which is more than twice what reaches 50 browsers. At Redis' full speed, four times as much, a machine
+    /// that is busy for a sixth of a second would leave 32 MiB waiting in Redis. That would be a fault of the machine.
     /// </summary>
     private static async Task FloodAsync(RedisServer redis, string channel, int messages, string payload)
     {
@@ -192,7 +193,7 @@ public sealed class MessagePathTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>What a client was told, number by number.</summary>
+    /// <summary>Compares the numbers that a client received with the gaps that were reported.</summary>
     private sealed class GapLedger
     {
         private int gaps;

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>From when to when a connection counts for a name.</summary>
+/// <summary>From which confirmation to which a connection delivers the messages of a name.</summary>
 public sealed class ReceiverConfirmationTests : RedisReceiverTest
 {
     [Fact]

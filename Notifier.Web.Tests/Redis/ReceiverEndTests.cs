@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>How a connection ends.</summary>
+/// <summary>What happens when a connection ends.</summary>
 public sealed class ReceiverEndTests : RedisReceiverTest
 {
     [Fact]

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>A mistake in one delivery costs that delivery alone.</summary>
+/// <summary>A failure in one delivery affects only that delivery.</summary>
 public sealed class ReceiverFailureTests : RedisReceiverTest
 {
     [Fact]

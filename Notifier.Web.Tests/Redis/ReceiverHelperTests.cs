@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>Threads that help the one that reads.</summary>
+/// <summary>Helper threads broadcast beside the reading thread.</summary>
 public sealed class ReceiverHelperTests : RedisReceiverTest
 {
     [Fact]
@@ -22,7 +22,7 @@ public sealed class ReceiverHelperTests : RedisReceiverTest
             sink.MaxAtOnce = 2;
             sink.Broadcasting = broadcasting =>
             {
-                // The reader waits once, until a helper takes part.
+                // The reading thread waits once, until a helper takes part.
                 if (broadcasting.Sent is not null)
                     goOn.Wait(Eventually.Limit);
                 else
@@ -45,7 +45,7 @@ public sealed class ReceiverHelperTests : RedisReceiverTest
         connection.Send([.. sinks.Select(static sink => Confirm(sink.Name.Text))]);
         connection.SendInChunks(Resp.Join([.. stream]), () => random.Next(1, 10_000));
         (await connection.EndAsync()).Should().BeNull();
-        await Eventually.IsAsync(() => sinks.All(sink => sink.Received.Count >= expected[sink].Count), "everything is broadcast");
+        await Eventually.IsAsync(() => sinks.All(sink => sink.Received.Count >= expected[sink].Count), "every message is broadcast");
 
         wasHelped.Should().BeTrue();
         sinks.Should().AllSatisfy(sink => sink.Received.Should().Equal(expected[sink]));

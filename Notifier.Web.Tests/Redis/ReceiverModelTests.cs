@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>With real subscriptions, against a model.</summary>
+/// <summary>Compares real subscriptions with a model.</summary>
 public sealed class ReceiverModelTests : RedisReceiverTest
 {
     [Fact]

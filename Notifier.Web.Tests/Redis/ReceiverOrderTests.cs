@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>First everything is appended, then it is broadcast.</summary>
+/// <summary>The receiver first appends all messages that it has read, and then broadcasts them.</summary>
 public sealed class ReceiverOrderTests : RedisReceiverTest
 {
     [Fact]
@@ -38,7 +38,7 @@ public sealed class ReceiverOrderTests : RedisReceiverTest
         connection.Send([.. Enumerable.Range(1, 300).Select(static n => Resp.Message("news", $"{n}"))]);
         await connection.EndAsync();
 
-        // 256 messages are the most that are delivered together.
+        // The receiver delivers at most 256 messages together.
         Calls.Should().Equal(
             $"deliver news {Numbers(1, 256)}", $"deliver news {Numbers(257, 44)}", $"broadcast news {Numbers(1, 300)}");
 
@@ -87,6 +87,6 @@ public sealed class ReceiverOrderTests : RedisReceiverTest
 
         Calls.Where(static call => !call.StartsWith("broadcast", StringComparison.Ordinal)).Should().Equal(
             "drop a 2", "deliver b 1", "drop a 2", "deliver a 5 6", "deliver b 2", "drop a 2", "drop a 1", "drop a 1");
-        connection.Passed.Should().Equal(Resp.Join(Confirm("a"), Confirm("b"), Confirm("a")), "what is dropped is no business of the library");
+        connection.Passed.Should().Equal(Resp.Join(Confirm("a"), Confirm("b"), Confirm("a")), "the library does not receive dropped messages");
     }
 }

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>Reading goes on in the middle of a broadcast, and pauses after a long one.</summary>
+/// <summary>The receiver keeps reading during a broadcast, and pauses after a long one.</summary>
 public sealed class ReceiverPollTests : RedisReceiverTest
 {
     [Fact]
@@ -150,6 +150,6 @@ public sealed class ReceiverPollTests : RedisReceiverTest
         }
         await connection.EndAsync();
 
-        connection.WaitedFor.Should().HaveCount(2, "two messages in 11 ms are too few");
+        connection.WaitedFor.Should().HaveCount(2, "two messages in 11 ms are too few for a pause");
     }
 }

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>Faults that were found.</summary>
+/// <summary>Bugs that were found and fixed.</summary>
 public sealed class ReceiverRegressionTests : RedisReceiverTest
 {
     [Fact]
@@ -80,7 +80,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
         await connection.WhenReadAsync();
         stuck.End();
         await connection.EndAsync();
-        await Eventually.IsAsync(() => a.Received.Count == 2, "all is broadcast");
+        await Eventually.IsAsync(() => a.Received.Count == 2, "every message is broadcast");
 
         a.Received.Should().Equal("(Redis)", "(Internal)");
     }
@@ -99,7 +99,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
         connection.Send(Resp.Message("a", "2"));
         await connection.WhenReadAsync();
         stuck.End();
-        await Eventually.IsAsync(() => a.Received.Count == 2, "all is broadcast");
+        await Eventually.IsAsync(() => a.Received.Count == 2, "every message is broadcast");
         await connection.EndAsync();
 
         a.Received.Should().Equal("1", "(Internal)");
@@ -117,7 +117,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
         a.Delivering = (_, _) =>
         {
             Interlocked.Increment(ref entered);
-            goOn.Wait(TimeSpan.FromSeconds(8));     // as for a lock that the first of them has
+            goOn.Wait(TimeSpan.FromSeconds(8));     // like a lock that the first thread owns
         };
         connection.Send(Confirm("a"), Confirm("b"));
         try
@@ -153,7 +153,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
         var second = Connect();
         first.Passing = frames =>
         {
-            // While the first is about to read "3" the second takes over.
+            // The second connection takes over while the first is about to read "3".
             if (!frames.AsSpan().SequenceEqual(Pong))
                 return;
             first.Token.End();
@@ -232,7 +232,7 @@ public sealed class ReceiverRegressionTests : RedisReceiverTest
         var connection = Connect();
 
         connection.Send(Confirm("news"), Resp.Message("news", "1"));
-        await Eventually.IsAsync(() => failures > 0, "it has failed");
+        await Eventually.IsAsync(() => failures > 0, "the listener has failed");
         connection.Send(Resp.Message("news", "2"));
         var closed = await connection.EndAsync();
         audience.Subscription.DeliverAndBroadcast([Message.Create(null, Resp.Text("3"))]);

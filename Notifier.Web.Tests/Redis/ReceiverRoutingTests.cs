@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>Messages go to their names, and every other byte to the library.</summary>
+/// <summary>The receiver delivers messages to their names, and passes every other byte to the library.</summary>
 public sealed class ReceiverRoutingTests : RedisReceiverTest
 {
     private static readonly int[] Lengths = [0, 1, 100, 16_383, 16_384, 65_535, 65_536, 65_537, 131_072, 524_288, 3, 524_288, 524_287, 0];
@@ -47,16 +47,16 @@ public sealed class ReceiverRoutingTests : RedisReceiverTest
 
     private static async Task CheckAsync(RespTraffic traffic, Action<ScriptedConnection> send)
     {
-        // Each has names of its own.
+        // Each run needs its own names.
         using var test = new ReceiverRoutingTests();
         var sinks = traffic.Names.ToDictionary(static name => name, name => test.Attach(name));
         var connection = test.Connect();
         send(connection);
         (await connection.EndAsync()).Should().BeNull();
 
-        connection.Passed.AsSpan().SequenceEqual(traffic.ForLibrary).Should().BeTrue($"the library gets its bytes (seed {traffic.Seed})");
+        connection.Passed.AsSpan().SequenceEqual(traffic.ForLibrary).Should().BeTrue($"the library receives its bytes (seed {traffic.Seed})");
         foreach (var (name, sink) in sinks)
-            sink.Received.Should().Equal(traffic.ForSinks[name], $"{name} gets its messages (seed {traffic.Seed})");
+            sink.Received.Should().Equal(traffic.ForSinks[name], $"{name} receives its messages (seed {traffic.Seed})");
         connection.Errors.Should().BeEmpty();
         test.Log.Lines.Should().BeEmpty();
     }
@@ -169,7 +169,7 @@ public sealed class ReceiverRoutingTests : RedisReceiverTest
         await connection.EndAsync();
 
         all.Received.Should().Equal("_x=1");
-        connection.Passed.Should().Equal(Resp.Confirmation("psubscribe", prefix + "*"), "they are no business of the library either");
+        connection.Passed.Should().Equal(Resp.Confirmation("psubscribe", prefix + "*"), "the library does not receive these messages either");
     }
 
     [Fact]

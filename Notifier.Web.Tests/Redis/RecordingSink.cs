@@ -5,7 +5,7 @@ using Notifier.Names;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>Stands for a name's subscribers: appends what is delivered, and "sends" it when it is broadcast.</summary>
+/// <summary>Replaces the subscribers of a name: appends delivered messages, and records them as sent when they are broadcast.</summary>
 internal sealed class RecordingSink(Name name, ConcurrentQueue<string> calls) : IMessageSink, IBroadcast
 {
     private readonly Lock gate = new();
@@ -16,7 +16,7 @@ internal sealed class RecordingSink(Name name, ConcurrentQueue<string> calls) : 
 
     public Name Name => name;
 
-    /// <summary>How many messages a broadcast sends.</summary>
+    /// <summary>The largest number of messages that one broadcast sends.</summary>
     public int MaxAtOnce { get; set; } = int.MaxValue;
 
     /// <summary>Called before messages are appended.</summary>
@@ -27,7 +27,7 @@ internal sealed class RecordingSink(Name name, ConcurrentQueue<string> calls) : 
 
     public Action NotingGap { get; set; } = static () => { };
 
-    /// <summary>Whether what comes is to be dropped. Asked for each message.</summary>
+    /// <summary>Whether to drop the messages that arrive.</summary>
     public Func<bool> Full { get; set; } = static () => false;
 
     public bool IsDropping => Full();
@@ -35,13 +35,13 @@ internal sealed class RecordingSink(Name name, ConcurrentQueue<string> calls) : 
     /// <summary>Called in each broadcast before it sends.</summary>
     public Action<RecordingSink> Broadcasting { get; set; } = static _ => { };
 
-    /// <summary>How long a broadcast says that it took.</summary>
+    /// <summary>The duration that a broadcast reports.</summary>
     public TimeSpan Took { get; set; }
 
-    /// <summary>What the broadcast that runs was given.</summary>
+    /// <summary>The callback of the running broadcast.</summary>
     public Action<int>? Sent { get; private set; }
 
-    /// <summary>What was broadcast.</summary>
+    /// <summary>The messages that were broadcast.</summary>
     public ConcurrentQueue<string> Received { get; } = [];
 
     public ConcurrentQueue<byte[]> Payloads { get; } = [];
@@ -116,7 +116,7 @@ internal sealed class RecordingSink(Name name, ConcurrentQueue<string> calls) : 
     private static string Show(Message message) =>
         message.Gap != GapCode.None ? $"({message.Gap})" : Show(Encoding.UTF8.GetString(message.Channel.Span), message.Payload.Span);
 
-    /// <summary>What <see cref="Received"/> has of a message. Of a long payload not all.</summary>
+    /// <summary>The text of a message in <see cref="Received"/>. A long payload is shortened.</summary>
     public static string Show(string channel, ReadOnlySpan<byte> payload)
     {
         var text = payload.Length > 200 ? $"{Encoding.UTF8.GetString(payload[..20])}… ({payload.Length} bytes)" : Encoding.UTF8.GetString(payload);

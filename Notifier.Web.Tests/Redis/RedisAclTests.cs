@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>The application's user may have some channels only.</summary>
+/// <summary>The ACL of Redis allows Notifier's user only some channels.</summary>
 public sealed class RedisAclTests
 {
     [Theory]
@@ -17,7 +17,7 @@ public sealed class RedisAclTests
         await using var redis = await RestrictedRedis.StartAsync("&news.*");
         await using var app = await RestrictedRedis.ConnectAsync(redis);
         await using var other = await RawWebSocket.SubscribeAsync(app, "news.*");
-        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "what is allowed is subscribed");
+        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "the allowed names are subscribed");
 
         await using var client = await RawWebSocket.SubscribeAsync(app, refused);
         var close = await client.ReadUntilCloseAsync();
@@ -45,7 +45,7 @@ public sealed class RedisAclTests
             await clients.DisposeAllAsync();
         }
 
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "all are gone");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "all connections have ended");
         app.Hub.Names.Should().Be(0);
         (await redis.ChannelsAsync()).Should().BeEmpty();
     }
@@ -60,7 +60,7 @@ public sealed class RedisAclTests
 
         await redis.Server.ExecuteAsync("ACL", "SETUSER", "app", "&weather");
         await using var client = await RawWebSocket.SubscribeAsync(app, "weather");
-        await Eventually.IsAsync(async () => await redis.PublishAsync("weather", "sunny") == 1, "it is subscribed");
+        await Eventually.IsAsync(async () => await redis.PublishAsync("weather", "sunny") == 1, "the name is subscribed");
 
         (await client.ReadTextAsync()).Should().Be("sunny");
     }
@@ -72,13 +72,13 @@ public sealed class RedisAclTests
         await using var app = await RestrictedRedis.ConnectAsync(redis);
         await using var news = await RawWebSocket.SubscribeAsync(app, "news");
         await using var weather = await RawWebSocket.SubscribeAsync(app, "weather");
-        await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 2, "both are subscribed");
+        await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 2, "both names are subscribed");
 
-        await redis.Server.ExecuteAsync("ACL", "SETUSER", "app", "resetchannels", "&weather");  // it disconnects the user
+        await redis.Server.ExecuteAsync("ACL", "SETUSER", "app", "resetchannels", "&weather");  // disconnects the user
         var close = await news.ReadUntilCloseAsync();
 
         close.CloseCode.Should().Be(4403);
-        await Eventually.IsAsync(async () => await redis.PublishAsync("weather", "sunny") == 1, "the other is subscribed again");
+        await Eventually.IsAsync(async () => await redis.PublishAsync("weather", "sunny") == 1, "the other name is subscribed again");
         (await weather.ReadTextAsync()).Should().Be("sunny");
         (await redis.ChannelsAsync()).Should().Equal("weather");
         app.Hub.Names.Should().Be(1);

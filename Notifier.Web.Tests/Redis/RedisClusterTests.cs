@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>On a Cluster a PUBLISH reaches all nodes, and its count is that of the one that executed it.</summary>
+/// <summary>On a Cluster a PUBLISH reaches all nodes, but its result counts only the subscribers of the node that executed it.</summary>
 public sealed class RedisClusterTests
 {
     [Fact]
@@ -38,16 +38,17 @@ public sealed class RedisClusterTests
         await using var cluster = await RedisCluster.StartAsync(replicas: 1);
         await using var app = await NotifierApp.StartAsync(cluster.Configuration, settings: ["Redis:Linger=00:00:00"]);
         await using var client = await JsonClient.ConnectAsync(app);
-        // Asked for while the library is still connecting to all six: that is when it asked two of them.
+        // The client subscribes while the library is still connecting to all six servers. In that phase the library once subscribed on two
+        // of them.
         var names = Enumerable.Range(0, 100).Select(static n => $"cluster.{n}").ToArray();
         foreach (var name in names)
             await client.SendAsync($$"""{"type":"subscribe","channel":"{{name}}"}""");
         foreach (var _ in names)
             ((string?)(await client.ReadAsync())["type"]).Should().Be("subscribed");
-        var first = await HolderAsync(cluster, names);
+        var first = await OwnerAsync(cluster, names);
 
         await cluster.KillAsync(first);
-        // It is told when the server is given up, and again where a name is heard anew.
+        // A name gets a gap when Notifier abandons the server, and another when the name is subscribed again.
         var told = new HashSet<string>();
         while (told.Count < names.Length)
         {
@@ -55,14 +56,14 @@ public sealed class RedisClusterTests
             ((string?)said["type"]).Should().Be("gap");
             told.Add((string)said["channel"]!);
         }
-        var second = await HolderAsync(cluster, names);
+        var second = await OwnerAsync(cluster, names);
 
         second.Should().NotBe(first);
         await using var redis = await PlainRedisClient.ConnectAsync(cluster.Ports.First(port => port != second));
         foreach (var name in names)
         {
             await redis.AskAsync("PUBLISH", name, name);
-            await redis.AskAsync("PUBLISH", name, "end");      // each has its own: there is no order between names
+            await redis.AskAsync("PUBLISH", name, "end");      // each name has its own end, because names have no common order
         }
         var heard = new List<string>();
         for (var ended = 0; ended < names.Length;)
@@ -73,10 +74,10 @@ public sealed class RedisClusterTests
             else if (data is not null)
                 heard.Add(data);
         }
-        heard.Should().BeEquivalentTo(names, "each comes once");
+        heard.Should().BeEquivalentTo(names, "each message arrives once");
     }
 
-    /// <summary>A Cluster names its servers by address; certificates are for hosts.</summary>
+    /// <summary>A Cluster reports its servers by address, but certificates name hosts.</summary>
     [Theory]
     [InlineData("redis.example:6379,ssl=true", "redis.example")]
     [InlineData("redis.example:6379,ssl=true,sslHost=other.example", "other.example")]
@@ -100,19 +101,19 @@ public sealed class RedisClusterTests
         var names = Enumerable.Range(0, 100).Select(static n => $"cluster.{n}").ToArray();
         foreach (var name in names)
             await client.SendAsync($$"""{"type":"subscribe","channel":"{{name}}"}""");
-        await Eventually.IsAsync(() => app.Log.Lines.Any(static line => line.Text.Contains("does not answer", StringComparison.Ordinal)), "it is noticed");
+        await Eventually.IsAsync(() => app.Log.Lines.Any(static line => line.Text.Contains("does not answer", StringComparison.Ordinal)), "Notifier has noticed");
 
         await cluster.ThawAsync();
 
         foreach (var _ in names)
             ((string?)(await client.ReadAsync())["type"]).Should().Be("subscribed");
-        await HolderAsync(cluster, names);
+        await OwnerAsync(cluster, names);
     }
 
-    /// <summary>The port of the one server that has them all, each once, as soon as that is so.</summary>
-    private static async Task<int> HolderAsync(RedisCluster cluster, string[] names)
+    /// <summary>Waits until one server has all names, each once, and returns its port.</summary>
+    private static async Task<int> OwnerAsync(RedisCluster cluster, string[] names)
     {
-        var holder = 0;
+        var owner = 0;
         await Eventually.IsAsync(
             async () =>
             {
@@ -123,10 +124,10 @@ public sealed class RedisClusterTests
                     await server.SendAsync(["PUBSUB", "NUMSUB", .. names]);
                     counts[port] = (await server.ReadAsync()).Where(static (_, n) => n % 2 == 1).Sum(static count => int.Parse(Encoding.UTF8.GetString(count), CultureInfo.InvariantCulture));
                 }
-                holder = counts.MaxBy(static count => count.Value).Key;
-                return counts.Values.Sum() == names.Length && counts[holder] == names.Length;
+                owner = counts.MaxBy(static count => count.Value).Key;
+                return counts.Values.Sum() == names.Length && counts[owner] == names.Length;
             },
-            "each name is on one server, all on the same");
-        return holder;
+            "all names are subscribed on the same server, each once");
+        return owner;
     }
 }

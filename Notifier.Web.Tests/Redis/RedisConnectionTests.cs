@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>One of the two connections to Redis is lost, or Redis hangs.</summary>
+/// <summary>Notifier loses one of its two connections to Redis, or Redis hangs.</summary>
 public sealed class RedisConnectionTests
 {
     [Fact]
@@ -16,7 +16,7 @@ public sealed class RedisConnectionTests
             await using var app = await NotifierApp.StartAsync(redis.Configuration);
             using var gaps = new GapCount(app);
             await using var client = await RawWebSocket.SubscribeAsync(app, "first");
-            await Eventually.IsAsync(async () => await redis.PublishAsync("first", "hello") == 1, "it is subscribed");
+            await Eventually.IsAsync(async () => await redis.PublishAsync("first", "hello") == 1, "the name is subscribed");
             await client.ReadTextAsync();
             gaps.Redis.Should().Be(0);
         }
@@ -31,14 +31,14 @@ public sealed class RedisConnectionTests
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
         using var gaps = new GapCount(app);
         await using var client = await RawWebSocket.SubscribeAsync(app, "stays");
-        await Eventually.IsAsync(async () => await redis.SubscribersAsync("stays") == 1, "it is subscribed");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("stays") == 1, "the name is subscribed");
         for (var time = 1; time <= 2; time++)
         {
             (await KillConnectionAsync(redis, type)).Should().Be(1);
-            await Eventually.IsAsync(() => CountOf(app, "Redis does not answer") == time && CountOf(app, "Redis is back") == time, "both are told");
+            await Eventually.IsAsync(() => CountOf(app, "Redis does not answer") == time && CountOf(app, "Redis is back") == time, "Notifier logs both");
         }
 
-        await Eventually.IsAsync(async () => await redis.PublishAsync("stays", "hello") == 1, "it is subscribed");
+        await Eventually.IsAsync(async () => await redis.PublishAsync("stays", "hello") == 1, "the name is subscribed");
         (await client.ReadTextAsync()).Should().Be("hello");
         (await client.DrainAsync()).Should().BeEmpty();
         gaps.Redis.Should().Be(2 * gapsEachTime);
@@ -51,13 +51,13 @@ public sealed class RedisConnectionTests
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
         await IsConnectedAsync(redis);
         await redis.KillAsync();
-        await Eventually.IsAsync(() => CountOf(app, "Redis does not answer") == 1, "it is noticed");
+        await Eventually.IsAsync(() => CountOf(app, "Redis does not answer") == 1, "Notifier has noticed");
 
         await redis.StartHostAsync();
-        await Eventually.IsAsync(() => CountOf(app, "Redis is back") == 1, "it is back");
+        await Eventually.IsAsync(() => CountOf(app, "Redis is back") == 1, "Redis is back");
 
         await using var client = await RawWebSocket.SubscribeAsync(app, "late");
-        await Eventually.IsAsync(async () => await redis.PublishAsync("late", "hello") == 1, "it is subscribed");
+        await Eventually.IsAsync(async () => await redis.PublishAsync("late", "hello") == 1, "the name is subscribed");
         (await client.ReadTextAsync()).Should().Be("hello");
     }
 
@@ -71,7 +71,7 @@ public sealed class RedisConnectionTests
         await using (var channel = await RawWebSocket.ConnectAsync(app.WebSocketAddress()))
         await using (var pattern = await RawWebSocket.ConnectAsync(app.WebSocketAddress()))
         {
-            await admin.SendAsync("DEBUG", "SLEEP", "1.2");     // longer than the application waits for an answer
+            await admin.SendAsync("DEBUG", "SLEEP", "1.2");     // longer than Notifier waits for an answer
             await channel.SendTextAsync("hangs");
             await pattern.SendTextAsync("hang*");
             await admin.ReadAsync();
@@ -90,7 +90,7 @@ public sealed class RedisConnectionTests
         await redis.IsEmptyAsync();
     }
 
-    /// <summary>Waits for both connections of the application.</summary>
+    /// <summary>Waits until Notifier has both connections.</summary>
     private static Task IsConnectedAsync(RedisServer redis) => Eventually.IsAsync(
         async () => (await redis.Server.ClientListAsync()).Count(client => client.Name == "notifier") == 2, "the application is connected");
 

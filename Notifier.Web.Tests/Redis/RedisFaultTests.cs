@@ -7,7 +7,9 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>Redis misbehaves while a client listens: what is lost is told, and the rest arrives once, in its order.</summary>
+/// <summary>
+/// Redis misbehaves while a client is subscribed. The client receives a gap for lost messages, and the other messages once and in order.
+/// </summary>
 public sealed class RedisFaultTests(ITestOutputHelper output)
 {
     [Fact]
@@ -21,7 +23,7 @@ public sealed class RedisFaultTests(ITestOutputHelper output)
         {
             await redis.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
             ((string?)(await ReadUntilAsync(client, "gap"))["code"]).Should().Be("redis");
-            await Eventually.IsAsync(async () => await redis.PublishAsync("faults.kill", $"{time}") == 1, "it is subscribed again");
+            await Eventually.IsAsync(async () => await redis.PublishAsync("faults.kill", $"{time}") == 1, "the name is subscribed again");
             ((string?)(await ReadUntilAsync(client, "message"))["data"]).Should().Be($"{time}");
         }
     }
@@ -36,7 +38,7 @@ public sealed class RedisFaultTests(ITestOutputHelper output)
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SubscribeAsync("channel", "faults.pause");
 
-        // Two connections, so that what publishes is not what waits.
+        // A second connection, so that the publisher does not wait behind the pause.
         await using var publisher = await ConnectionMultiplexer.ConnectAsync($"{redis.Configuration},asyncTimeout=20000,syncTimeout=20000");
         await using (stopped ? await StopAsync(redis) : await PauseAsync(redis))
         {
@@ -67,11 +69,11 @@ public sealed class RedisFaultTests(ITestOutputHelper output)
 
         said.Should().Contain("\"type\":\"gap\"").And.Contain("\"code\":\"redis\"");
         since.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(25));
-        await Eventually.IsAsync(async () => await redis.PublishAsync("faults.half", "after") >= 1, "it is subscribed again");
+        await Eventually.IsAsync(async () => await redis.PublishAsync("faults.half", "after") >= 1, "the name is subscribed again");
         ((string?)(await ReadUntilAsync(client, "message"))["data"]).Should().Be("after");
     }
 
-    /// <summary>The next of a type; others before it must be gaps.</summary>
+    /// <summary>Reads the next frame of a type. Only gaps may come before it.</summary>
     private static async Task<System.Text.Json.Nodes.JsonObject> ReadUntilAsync(JsonClient client, string type)
     {
         while (true)
@@ -83,7 +85,7 @@ public sealed class RedisFaultTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>Redis answers nobody until it is disposed of.</summary>
+    /// <summary>Redis answers no client until the result is disposed.</summary>
     private static async Task<IAsyncDisposable> PauseAsync(RedisServer redis)
     {
         await redis.Server.ExecuteAsync("CLIENT", "PAUSE", "1500", "ALL");

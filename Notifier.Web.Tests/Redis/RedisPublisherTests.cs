@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>Publishing over HTTP while Redis is away, hangs, or does not allow it: an answer soon, and no silent loss.</summary>
+/// <summary>
+/// Publishing over HTTP while Redis is away, hangs or forbids it: the answer comes soon, and no message is lost silently.
+/// </summary>
 public sealed class RedisPublisherTests
 {
     private const string One = """[{"channel":"away.a","data":"1"},{"channel":"away.b","data":"2"}]""";
@@ -14,15 +16,15 @@ public sealed class RedisPublisherTests
     [Fact]
     public async Task A_publish_while_redis_is_away_is_answered_with_503_at_once_and_is_not_sent_later()
     {
-        // It writes down each command.
+        // This Redis logs every command.
         await using var redis = await RedisServer.StartAsync("--slowlog-log-slower-than", "0", "--slowlog-max-len", "10000");
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
         (await PublishUntilAsync(app, 200)).Status.Should().Be(200);
 
         await redis.KillAsync();
-        // At first the library may not know yet, and keeps what it is given until that times out.
+        // At first the library may not have noticed, and queues the messages until they time out.
         var racing = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => app.PostAsync("/publish/away.a", "early")));
-        await Eventually.IsAsync(async () => (await app.PostAsync("/publish/away.a", "early")).Detail.StartsWith("Redis is away", StringComparison.Ordinal), "it is known");
+        await Eventually.IsAsync(async () => (await app.PostAsync("/publish/away.a", "early")).Detail.StartsWith("Redis is away", StringComparison.Ordinal), "Notifier has noticed");
         var since = Stopwatch.StartNew();
         var answer = await app.PostAsync("/publish/away.a", "late");
         since.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(1));
@@ -36,10 +38,10 @@ public sealed class RedisPublisherTests
         await redis.StartHostAsync();
         (await PublishUntilAsync(app, 200)).Status.Should().Be(200);
         var commands = (await redis.Server.SlowlogGetAsync(10_000)).Select(static command => string.Join(' ', command.Arguments)).ToList();
-        commands.Should().Contain(static command => command.StartsWith("PUBLISH", StringComparison.Ordinal), "that is where they would stand");
+        commands.Should().Contain(static command => command.StartsWith("PUBLISH", StringComparison.Ordinal), "the log of commands contains PUBLISH commands");
         commands.Should().NotContain(
             static command => command.EndsWith(" early", StringComparison.Ordinal) || command.EndsWith(" late", StringComparison.Ordinal),
-            "what was answered with 503 is not sent later");
+            "a message answered with 503 is not sent later");
     }
 
     [Fact]
@@ -61,10 +63,10 @@ public sealed class RedisPublisherTests
         answer.RetryAfter.Should().NotBeNull();
         (many.Status, many.Detail, (int?)many.Json["published"]).Should().Be((503, "message 0: Redis did not answer: it may or may not have been published", 0));
         app.Log.Lines.Count(line => line.Level == LogLevel.Warning && line.Text.StartsWith("A message could not be published", StringComparison.Ordinal))
-            .Should().Be(2, "one for each request");
+            .Should().Be(2, "each request logs one line");
         app.Log.Lines.Should().NotContain(line => line.Text.Contains("hangs", StringComparison.Ordinal), "payloads are not logged");
-        // It was with the kernel already: Redis reads it when it goes on. So "may" is the truth.
-        await Eventually.IsAsync(async () => await PublishesAsync(redis) >= before + 3, "Redis has published what it was sent while it hung");
+        // The kernel had the bytes already, and Redis reads them when it continues. So "may" is correct.
+        await Eventually.IsAsync(async () => await PublishesAsync(redis) >= before + 3, "Redis publishes what it received while it hung");
         (await PublishUntilAsync(app, 200)).Status.Should().Be(200);
     }
 
@@ -92,7 +94,7 @@ public sealed class RedisPublisherTests
         return answer;
     }
 
-    /// <summary>How many PUBLISHes Redis has done since it was started.</summary>
+    /// <summary>The number of PUBLISH commands since Redis started.</summary>
     private static async Task<long> PublishesAsync(RedisServer redis)
     {
         var line = (await redis.Server.InfoAsync("commandstats")).SelectMany(group => group).FirstOrDefault(pair => pair.Key == "cmdstat_publish").Value;

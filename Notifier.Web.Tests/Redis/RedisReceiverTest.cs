@@ -9,21 +9,23 @@ using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>A receiver reads what a test has written for it, and delivers it to sinks of the test: no Redis, no browser.</summary>
+/// <summary>
+/// A receiver reads the bytes that a test sends, and delivers them to sinks of the test. Neither Redis nor a browser takes part.
+/// </summary>
 public abstract class RedisReceiverTest : IDisposable
 {
-    /// <summary>What only the library understands.</summary>
+    /// <summary>A reply that only the library understands.</summary>
     public static readonly byte[] Pong = Resp.Text("*2\r\n$4\r\npong\r\n$0\r\n\r\n");
 
     private protected SubscribedNames Names { get; } = new();
     private readonly List<ScriptedConnection> connections = [];
 
-    /// <summary>What the receivers did to the sinks, in order.</summary>
+    /// <summary>The receivers' calls to the sinks, in order.</summary>
     private protected ConcurrentQueue<string> Calls { get; } = [];
 
     private protected LogCapture Log { get; } = new();
 
-    /// <summary>Stands still, so that a machine with much to do does not look like a delivery that is stuck.</summary>
+    /// <summary>Does not move by itself, so that a delivery on a busy machine does not look stuck.</summary>
     private protected FakeTimeProvider Time { get; } = new();
 
     private protected RedisOptions Options { get; set; } = new();
@@ -62,7 +64,7 @@ public abstract class RedisReceiverTest : IDisposable
         return connection;
     }
 
-    /// <summary>Whatever is being delivered is stuck.</summary>
+    /// <summary>Moves the clock until a running delivery counts as stuck.</summary>
     private protected void PassTime()
     {
         for (var n = 0; n < 4; n++)
@@ -70,5 +72,5 @@ public abstract class RedisReceiverTest : IDisposable
     }
 
     private protected static void NoSinkWasUsedByTwoThreads(params RecordingSink[] sinks) =>
-        sinks.Should().OnlyContain(static sink => !sink.WasUsedByTwoThreads, "one thread at a time delivers, and one broadcasts");
+        sinks.Should().OnlyContain(static sink => !sink.WasUsedByTwoThreads, "only one thread at a time delivers, and only one broadcasts");
 }

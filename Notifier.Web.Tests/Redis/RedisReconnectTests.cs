@@ -9,7 +9,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>Redis was away and is back: who was affected is told, each once, and messages come again at once.</summary>
+/// <summary>Redis was away and is back. Each affected client receives one gap for each name, and messages arrive again at once.</summary>
 public sealed class RedisReconnectTests(ITestOutputHelper output)
 {
     [Fact]
@@ -33,9 +33,9 @@ public sealed class RedisReconnectTests(ITestOutputHelper output)
         using var stream = await EventClient.ListenAsync(app, "?channel=return.a");
 
         await redis.KillAsync();
-        await Eventually.IsAsync(() => app.Log.Says("Redis does not answer"), "it is noticed");
+        await Eventually.IsAsync(() => app.Log.Says("Redis does not answer"), "Notifier has noticed");
         await redis.StartHostAsync();
-        await Eventually.IsAsync(() => app.Log.Says("Redis is back"), "it is back");
+        await Eventually.IsAsync(() => app.Log.Says("Redis is back"), "Redis is back");
 
         foreach (var (client, names) in clients.Zip(wanted))
         {
@@ -46,9 +46,9 @@ public sealed class RedisReconnectTests(ITestOutputHelper output)
         }
         (await stream.NextAsync()).Bare().Should().Be("""{"type":"gap","channel":"return.a","code":"redis"}""");
 
-        // What comes next is no second gap.
+        // The next frame is a message, not a second gap.
         foreach (var channel in new[] { "return.a", "user.1" })
-            await Eventually.IsAsync(async () => await redis.PublishAsync(channel, "back") >= 1, "it is subscribed again");
+            await Eventually.IsAsync(async () => await redis.PublishAsync(channel, "back") >= 1, "the name is subscribed again");
         foreach (var (client, names) in clients.Zip(wanted))
         {
             if (names.Length > 0)
@@ -61,7 +61,7 @@ public sealed class RedisReconnectTests(ITestOutputHelper output)
             await client.DisposeAsync();
     }
 
-    /// <summary>The best of three: what else the machine does is not what is measured.</summary>
+    /// <summary>The best of three attempts counts, because other work on the machine disturbs the measurement.</summary>
     [Fact]
     public async Task Messages_are_delivered_again_within_half_a_second_after_redis_accepts_connections()
     {
@@ -73,12 +73,12 @@ public sealed class RedisReconnectTests(ITestOutputHelper output)
         for (var time = 1; time <= 3; time++)
         {
             await redis.KillAsync();
-            await Eventually.IsAsync(() => app.Log.Lines.Count(line => line.Text.Contains("Redis does not answer", StringComparison.Ordinal)) == time, "it is noticed");
+            await Eventually.IsAsync(() => app.Log.Lines.Count(line => line.Text.Contains("Redis does not answer", StringComparison.Ordinal)) == time, "Notifier has noticed");
 
             var starting = redis.StartHostAsync();
             await using var publisher = await WhenItAcceptsAsync(redis.Port);
             var since = Stopwatch.StartNew();
-            await Eventually.IsAsync(async () => await publisher.AskAsync("PUBLISH", "return.soon", $"{time}") == "1", "it is subscribed again");
+            await Eventually.IsAsync(async () => await publisher.AskAsync("PUBLISH", "return.soon", $"{time}") == "1", "the name is subscribed again");
             JsonObject said;
             do
                 said = await client.ReadAsync();
@@ -86,7 +86,7 @@ public sealed class RedisReconnectTests(ITestOutputHelper output)
             took.Add(since.Elapsed);
             ((string?)said["data"]).Should().Be($"{time}");
             await starting;
-            await Eventually.IsAsync(() => app.Log.Lines.Count(line => line.Text.Contains("Redis is back", StringComparison.Ordinal)) == time, "that is told too");
+            await Eventually.IsAsync(() => app.Log.Lines.Count(line => line.Text.Contains("Redis is back", StringComparison.Ordinal)) == time, "Notifier logs the return");
         }
 
         output.WriteLine($"Delivered again after {string.Join(", ", took.Select(one => $"{one.TotalMilliseconds:0} ms"))}.");
@@ -98,7 +98,7 @@ public sealed class RedisReconnectTests(ITestOutputHelper output)
     {
         const int Keys = 1_500;
         var file = $"notifier-{Guid.NewGuid():N}.rdb";
-        // 2 ms for each key; and it looks at its clients meanwhile, as it does with more data.
+        // Redis loads each key in 2 ms, and serves its clients meanwhile, as it does with more data.
         await using var redis = await RedisServer.StartAsync(
             "--dir", "/tmp", "--dbfilename", file, "--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024");
         try
@@ -109,21 +109,21 @@ public sealed class RedisReconnectTests(ITestOutputHelper output)
             await redis.Server.ExecuteAsync("EVAL", $"for n = 1, {Keys} do redis.call('SET', n, string.rep('x', 100)) end", "0");
             await redis.Server.ExecuteAsync("SAVE");
             using var http = new HttpClient();
-            await Eventually.IsAsync(async () => await ReadinessAsync(http, app) == "Healthy\n", "it is ready");
+            await Eventually.IsAsync(async () => await ReadinessAsync(http, app) == "Healthy\n", "the node is ready");
 
             await redis.KillAsync();
             var starting = redis.StartHostAsync();
-            await Eventually.IsAsync(() => app.Log.Says("Redis says: LOADING"), "it is said");
+            await Eventually.IsAsync(() => app.Log.Says("Redis says: LOADING"), "Notifier logs it");
             (await ReadinessAsync(http, app)).Should().Be("Unhealthy: Redis answers with an error (the log says which)\n");
             await using (var publisher = await PlainRedisClient.ConnectAsync(redis.Port))
-                await Eventually.IsAsync(async () => await publisher.AskAsync("PUBLISH", "return.loading", "meanwhile") == "1", "it passes messages on meanwhile");
-            starting.IsCompleted.Should().BeFalse("it still loads");
+                await Eventually.IsAsync(async () => await publisher.AskAsync("PUBLISH", "return.loading", "meanwhile") == "1", "Redis delivers messages while it loads");
+            starting.IsCompleted.Should().BeFalse("Redis is still loading");
             await starting;
 
             string[] said = [(await client.ReadAsync()).Bare(), (await client.ReadAsync()).Bare()];
             said.Should().BeEquivalentTo(
                 """{"type":"gap","channel":"return.loading","code":"redis"}""", """{"type":"message","channel":"return.loading","data":"meanwhile"}""");
-            await Eventually.IsAsync(async () => await ReadinessAsync(http, app) == "Healthy\n", "it is ready again");
+            await Eventually.IsAsync(async () => await ReadinessAsync(http, app) == "Healthy\n", "the node is ready again");
             app.Log.Lines.Count(line => line.Text.Contains("LOADING", StringComparison.Ordinal)).Should().Be(1);
             app.Hub.References(Name.Channel("return.loading")).Should().Be(1);
         }
@@ -133,7 +133,7 @@ public sealed class RedisReconnectTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>Nobody tells: the first connection that it takes does.</summary>
+    /// <summary>Connects again and again until Redis accepts, because Redis does not notify anybody.</summary>
     private static async Task<PlainRedisClient> WhenItAcceptsAsync(int port)
     {
         PlainRedisClient? client = null;
@@ -150,7 +150,7 @@ public sealed class RedisReconnectTests(ITestOutputHelper output)
                     return false;
                 }
             },
-            "it accepts");
+            "Redis accepts connections");
         return client!;
     }
 

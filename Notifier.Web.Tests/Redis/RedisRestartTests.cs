@@ -7,7 +7,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>Redis goes away and comes back; browsers stay.</summary>
+/// <summary>Redis goes away and returns while browsers stay connected.</summary>
 public sealed class RedisRestartTests(ITestOutputHelper output)
 {
     [Fact]
@@ -18,14 +18,14 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
         using var gaps = new GapCount(app);
         string[] names = ["load.a", "load.b", "load.*", "quiet"];
         var clients = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => RawWebSocket.SubscribeAsync(app, names[i % 4])));
-        await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 3 && await redis.PatternsAsync() == 1, "all are subscribed");
+        await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 3 && await redis.PatternsAsync() == 1, "all names are subscribed");
         var load = LoadAsync(redis.Port);
         foreach (var client in clients.Where((_, i) => i % 4 != 3))
             (await client.ReadTextAsync()).Should().Be("load");
 
         await redis.KillAsync();
         await load;
-        await Eventually.IsAsync(() => app.Log.Says("Redis does not answer"), "it is noticed");
+        await Eventually.IsAsync(() => app.Log.Says("Redis does not answer"), "Notifier has noticed");
         await redis.StartHostAsync();
         var resumes = Stopwatch.StartNew();
         await Eventually.IsAsync(
@@ -35,7 +35,7 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
             (await client.ReadPastAsync("load")).Should().Be("back");
 
         output.WriteLine($"Delivery was back {resumes.Elapsed.TotalMilliseconds:0} ms after Redis.");
-        await Eventually.IsAsync(() => gaps.Redis == 4, "a gap in each name is counted");
+        await Eventually.IsAsync(() => gaps.Redis == 4, "Notifier counts a gap for each name");
         app.Log.Says("Redis reconnected: messages may have been lost in 4 subscribed names").Should().BeTrue();
         app.Log.Lines.Count(line => line.Text.Contains("Redis does not answer", StringComparison.Ordinal)).Should().Be(1);
         app.Log.Lines.Count(line => line.Text.Contains("Redis is back", StringComparison.Ordinal)).Should().Be(1);
@@ -50,8 +50,8 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
         await using var channel = await RawWebSocket.SubscribeAsync(app, "early");
         await using var pattern = await RawWebSocket.SubscribeAsync(app, "ear*");
-        await Eventually.IsAsync(() => app.Log.Says("Redis does not answer"), "it says so");
-        (await channel.DrainAsync()).Should().BeEmpty("sockets are open meanwhile");
+        await Eventually.IsAsync(() => app.Log.Says("Redis does not answer"), "Notifier logs it");
+        (await channel.DrainAsync()).Should().BeEmpty("the sockets stay open meanwhile");
 
         await redis.StartHostAsync();
         await Eventually.IsAsync(async () => await redis.PublishAsync("early", "first") == 2, "both names are subscribed", TimeSpan.FromSeconds(5));
@@ -59,8 +59,8 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
         foreach (var client in new[] { channel, pattern })
             (await client.ReadTextAsync()).Should().Be("first");
         app.Log.Lines.Count(line => line.Text.Contains("Redis does not answer", StringComparison.Ordinal)).Should().Be(1);
-        await Eventually.IsAsync(() => app.Log.Says("Redis is back"), "it says that too");
-        app.Log.Says("messages may have been lost").Should().BeFalse("nothing was promised before");
+        await Eventually.IsAsync(() => app.Log.Says("Redis is back"), "Notifier logs the return");
+        app.Log.Says("messages may have been lost").Should().BeFalse("no name was confirmed before");
     }
 
     [Fact]
@@ -69,16 +69,16 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
         await using var before = await RawWebSocket.SubscribeAsync(app, "before");
-        await Eventually.IsAsync(async () => await redis.SubscribersAsync("before") == 1, "it is subscribed");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("before") == 1, "the name is subscribed");
         await redis.KillAsync();
         await using var channel = await RawWebSocket.SubscribeAsync(app, "meanwhile");
         await using var pattern = await RawWebSocket.SubscribeAsync(app, "mean*");
         await Eventually.IsAsync(
             () => app.Hub.References(Name.Channel("meanwhile")) + app.Hub.References(Name.Pattern("mean*")) == 2 && app.Log.Says("Redis does not answer"),
-            "they were asked for, and Redis is away");
+            "both names have subscribers, and Redis is away");
 
         await redis.StartHostAsync();
-        await Eventually.IsAsync(async () => await redis.SubscribersAsync("before") == 1, "what was there before is subscribed again");
+        await Eventually.IsAsync(async () => await redis.SubscribersAsync("before") == 1, "the earlier name is subscribed again");
         await channel.IsLiveAsync(redis, "meanwhile");
         await pattern.IsLiveAsync(redis, "meanwhile");
         for (var i = 0; i < 3; i++)
@@ -112,9 +112,9 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
                 await redis.StartHostAsync();
             }
             var since = Stopwatch.StartNew();
-            await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 872 && await redis.PatternsAsync() == 128, "all are subscribed");
+            await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 872 && await redis.PatternsAsync() == 128, "all names are subscribed");
             output.WriteLine($"1,000 names after {since.Elapsed.TotalMilliseconds:0} ms.");
-            await Eventually.IsAsync(() => gaps.Redis == restart * 1000, "a gap in each is counted");
+            await Eventually.IsAsync(() => gaps.Redis == restart * 1000, "Notifier counts a gap for each name");
         }
         await clients.DisposeAllAsync();
     }
@@ -130,10 +130,10 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
             {
                 for (var i = 0; i < 200; i++)
                     await client.SendTextAsync($"away.{i}");
-                await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 200, "all are subscribed");
+                await Eventually.IsAsync(async () => (await redis.ChannelsAsync()).Length == 200, "all names are subscribed");
                 await redis.KillAsync();
             }
-            await Eventually.IsAsync(() => app.Connections.Count == 0, "nobody wants them");
+            await Eventually.IsAsync(() => app.Connections.Count == 0, "no client is connected");
             var starting = redis.StartHostAsync();
             await Eventually.IsAsync(
                 () =>
@@ -141,13 +141,13 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
                     app.Hub.Sweep();
                     return starting.IsCompleted && app.Hub.Names == 0;
                 },
-                "all names were let go of");
+                "all names were removed");
             await starting;
             await redis.IsEmptyAsync();
         }
     }
 
-    /// <summary>Publishes as fast as Redis takes it, until it takes no more.</summary>
+    /// <summary>Publishes as fast as Redis accepts, until the connection fails.</summary>
     private static async Task LoadAsync(int port)
     {
         await using var publisher = await PlainRedisClient.ConnectAsync(port);
@@ -161,7 +161,7 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
         }
         catch (IOException)
         {
-            // It was killed.
+            // The test has killed Redis.
         }
     }
 }

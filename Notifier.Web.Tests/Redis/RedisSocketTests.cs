@@ -43,7 +43,7 @@ public sealed class RedisSocketTests : IAsyncLifetime, IDisposable
 
         await waiting.WaitAsync(Eventually.Limit);
 
-        socket.Poll(new byte[100]).Should().Be(20, "it has waited for the second half as well");
+        socket.Poll(new byte[100]).Should().Be(20, "the call waited for the second half too");
     }
 
     [Fact]

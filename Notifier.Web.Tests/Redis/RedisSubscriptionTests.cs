@@ -11,8 +11,8 @@ using RedisSubscriptions = Notifier.Redis.RedisSubscriptions;
 namespace Notifier.Tests.Redis;
 
 /// <summary>
-/// The last unsubscribe of a name and its next subscribe must not be on their way together: now and then, and in no test that only tries often,
-/// the library leaves the name deaf.
+/// The last unsubscribe of a name and its next subscribe must not be sent concurrently. Otherwise the library sometimes leaves the name
+/// deaf, too rarely for a test that only repeats the race.
 /// </summary>
 public sealed class RedisSubscriptionTests
 {
@@ -39,10 +39,10 @@ public sealed class RedisSubscriptionTests
                 var before = sink.Count;
                 if (await redis.PublishAsync(channel, "") != 1)
                     deafTimes++;
-                await Eventually.IsAsync(() => sink.Count == before + 1, "it is delivered");
+                await Eventually.IsAsync(() => sink.Count == before + 1, "the message is delivered");
                 present.Release();
                 if (i % 2 == 0)
-                    await Eventually.IsAsync(() => !present.IsConfirmed, "it begins to leave");
+                    await Eventually.IsAsync(() => !present.IsConfirmed, "the unsubscribe has started");
                 present = subscriptions.Subscribe(sink);
             }
             await present.Live;
@@ -70,9 +70,9 @@ public sealed class RedisSubscriptionTests
 
         await redis.FreezeAsync();
         leave();
-        await Eventually.IsAsync(() => !first.IsConfirmed, "it begins to leave");
+        await Eventually.IsAsync(() => !first.IsConfirmed, "the unsubscribe has started");
         var (leaveAgain, again) = Open();
-        again.Live.IsCompleted.Should().BeFalse("Redis has not confirmed that the name has left");
+        again.Live.IsCompleted.Should().BeFalse("Redis has not confirmed the unsubscribe");
 
         await redis.ThawAsync();
         (await again.Live.WaitAsync(Eventually.Limit)).Should().BeNull();
@@ -110,7 +110,7 @@ public sealed class RedisSubscriptionTests
         (await subscriptions.Subscribe(second).Live.WaitAsync(Eventually.Limit)).Should().BeNull();
         await redis.PublishAsync("stays", "");
 
-        await Eventually.IsAsync(() => second.Count == 1, "it is delivered");
+        await Eventually.IsAsync(() => second.Count == 1, "the message is delivered");
         first.Count.Should().Be(0);
         (await monitor.CountAsync("SUBSCRIBE", "stays")).Should().Be(1);
     }
@@ -131,8 +131,8 @@ public sealed class RedisSubscriptionTests
     }
 
     /// <summary>
-    /// A client was told that Redis refuses a name, asked for the next one, and was refused that because of the first: its place was
-    /// not free yet.
+    /// A client received the rejection of a name and then subscribed to another name. Notifier rejected that one too, because the first
+    /// still counted.
     /// </summary>
     [Fact]
     public async Task A_client_is_notified_of_a_rejection_after_its_subscription_was_removed()
@@ -155,7 +155,7 @@ public sealed class RedisSubscriptionTests
         mayAsk.SetResult();
 
         (await subscription.Live.WaitAsync(Eventually.Limit)).Should().Contain("ACL");
-        wasToldBefore.Should().BeFalse("the sink lets go of the name before the client may ask again");
+        wasToldBefore.Should().BeFalse("the sink removes the name before the client is notified");
         subscription.IsLive.Should().BeFalse();
     }
 

@@ -9,7 +9,10 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>A Redis that answers every command with an error: one clear line in the log, a red readiness, no flood and no crash.</summary>
+/// <summary>
+/// A Redis that answers every command with an error causes one clear line in the log and a failed readiness check, but neither a flood of
+/// lines nor a crash.
+/// </summary>
 public sealed class RefusingRedisTests(ITestOutputHelper output)
 {
     [Theory]
@@ -28,16 +31,16 @@ public sealed class RefusingRedisTests(ITestOutputHelper output)
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SendAsync("""{"type":"subscribe","channel":"refused"}""");
 
-        await Eventually.IsAsync(() => redis.Commands > 50, "it has tried again and again", TimeSpan.FromSeconds(60));
+        await Eventually.IsAsync(() => redis.Commands > 50, "Notifier keeps trying", TimeSpan.FromSeconds(60));
 
-        await Eventually.IsAsync(() => app.Log.Lines.Any(line => line.Level >= LogLevel.Warning), "it is said");
+        await Eventually.IsAsync(() => app.Log.Lines.Any(line => line.Level >= LogLevel.Warning), "Notifier logs it");
         using var http = new HttpClient();
         ((int)(await http.GetAsync(new Uri(app.Address, "/healthz/ready"))).StatusCode).Should().Be(503);
         var told = app.Log.Lines.Where(line => line.Level >= LogLevel.Warning && line.Text.Contains("Redis", StringComparison.Ordinal)).ToList();
         output.WriteLine(string.Join('\n', told));
-        told.Count.Should().BeInRange(1, 2, "one line that it is away, and one why");
+        told.Count.Should().BeInRange(1, 2, "one line says that Redis is away, and one says why");
         var reason = instead ?? error[1..error.IndexOf(' ', StringComparison.Ordinal)];
-        told.Should().ContainSingle(line => line.Text.Contains(reason, StringComparison.Ordinal), "that is what an operator needs to know");
+        told.Should().ContainSingle(line => line.Text.Contains(reason, StringComparison.Ordinal), "this line is what an operator needs");
         (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
     }
 
@@ -69,7 +72,7 @@ public sealed class RefusingRedisTests(ITestOutputHelper output)
             }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)
             {
-                // The test is over.
+                // The test has ended.
             }
         }
 
@@ -81,7 +84,7 @@ public sealed class RefusingRedisTests(ITestOutputHelper output)
                 int length;
                 while ((length = await client.ReceiveAsync(buffer.AsMemory())) > 0)
                 {
-                    // Each command is an array.
+                    // Each command is a RESP array.
                     for (var n = buffer.AsSpan(0, length).Count((byte)'*'); n > 0; n--)
                     {
                         Interlocked.Increment(ref commands);
@@ -91,7 +94,7 @@ public sealed class RefusingRedisTests(ITestOutputHelper output)
             }
             catch (SocketException)
             {
-                // It has hung up.
+                // Notifier has disconnected.
             }
             client.Dispose();
         }

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>What belongs to Redis (keyspace events among others) or to Notifier never reaches a browser.</summary>
+/// <summary>Channels that belong to Redis (such as keyspace events) or to Notifier never reach a browser.</summary>
 public sealed class ReservedChannelsTests
 {
     private static readonly string[] Reserved = ["__", "__custom", "__sentinel__:hello", "__keyspace@0__:spy", "notifier:", "notifier:probe:1"];
@@ -18,7 +18,7 @@ public sealed class ReservedChannelsTests
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: $"Redis:ChannelPrefix={prefix}");
         string[] patterns = ["*", "?*", "[_]*", "[^a]*", @"?_*", "[a-z]*:*", "n*", "*:*", "?otifier:*", "[no]otifier:*"];
         var clients = await Task.WhenAll(patterns.Select(pattern => RawWebSocket.SubscribeAsync(app, pattern)));
-        await Eventually.IsAsync(async () => await redis.PatternsAsync() == patterns.Length, "all are subscribed");
+        await Eventually.IsAsync(async () => await redis.PatternsAsync() == patterns.Length, "all patterns are subscribed");
 
         await redis.Connection.GetDatabase().StringSetAsync("spied-upon", "value");
         await redis.Connection.GetDatabase().KeyDeleteAsync("spied-upon");
@@ -32,7 +32,7 @@ public sealed class ReservedChannelsTests
             await redis.PublishAsync(prefix + channel, channel);
 
         var seen = new List<string>();
-        // All match the first one: when it has them, nothing is on its way any more.
+        // The first pattern matches every channel. After its client has received all of them, no message is on its way.
         foreach (var _ in allowed)
             seen.Add(await clients[0].ReadTextAsync());
         foreach (var client in clients[1..^1])

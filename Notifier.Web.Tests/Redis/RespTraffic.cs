@@ -3,7 +3,7 @@ using Notifier.Names;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>Bytes of a subscription connection with everything that there is, and who should get which of them.</summary>
+/// <summary>The bytes of a subscription connection, with every kind of frame, and the receiver that each frame is for.</summary>
 internal sealed class RespTraffic
 {
     private static readonly byte[][] Replies =
@@ -27,7 +27,7 @@ internal sealed class RespTraffic
         var random = new Random(seed);
         for (var n = 0; n < steps; n++)
         {
-            // Runs of messages of one name, and all names mixed.
+            // Produces both runs of messages of one name and mixed names.
             var name = random.Next(2) == 0 ? Names[0] : Names[random.Next(Names.Length)];
             switch (random.Next(20))
             {

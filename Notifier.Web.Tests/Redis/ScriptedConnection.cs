@@ -4,7 +4,7 @@ using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Redis;
 
-/// <summary>A connection to Redis that delivers what a test says, and what the library gets of it.</summary>
+/// <summary>A connection to Redis that delivers what a test sends, and records what the receiver passes to the library.</summary>
 internal sealed class ScriptedConnection(int capacity) : IReceiverSource, IDisposable
 {
     private readonly BlockingCollection<byte[]> chunks = new(capacity);
@@ -19,7 +19,7 @@ internal sealed class ScriptedConnection(int capacity) : IReceiverSource, IDispo
 
     public ConnectionLifetime Token { get; } = new();
 
-    /// <summary>What the library has got.</summary>
+    /// <summary>The bytes that the library has received.</summary>
     public byte[] Passed
     {
         get
@@ -31,23 +31,23 @@ internal sealed class ScriptedConnection(int capacity) : IReceiverSource, IDispo
 
     public int Batches { get; private set; }
 
-    /// <summary>What a receiver must not do.</summary>
+    /// <summary>Violations of the receiver's contract.</summary>
     public ConcurrentQueue<string> Errors { get; } = [];
 
-    /// <summary>For how many bytes the receiver has made a pause.</summary>
+    /// <summary>The numbers of bytes that the receiver waited for in a pause.</summary>
     public ConcurrentQueue<int> WaitedFor { get; } = [];
 
     public bool WantsMore { get; set; } = true;
 
-    /// <summary>Called with what the library gets.</summary>
+    /// <summary>Called with the bytes that the library receives.</summary>
     public Action<byte[]> Passing { get; set; } = static _ => { };
 
     public Action Closing { get; set; } = static () => { };
 
-    /// <summary>How the connection ends; null for its usual end.</summary>
+    /// <summary>The error with which the connection ends, or null for a normal end.</summary>
     public Func<Exception?> Fails { get; set; } = static () => null;
 
-    /// <summary>The frames come in one read, as far as there is room for them.</summary>
+    /// <summary>Sends the frames in one read, as far as the buffer has room.</summary>
     public void Send(params byte[][] frames) => SendChunk(Resp.Join(frames));
 
     public void SendInChunks(byte[] bytes, Func<int> size)
@@ -66,10 +66,10 @@ internal sealed class ScriptedConnection(int capacity) : IReceiverSource, IDispo
         chunks.Add(bytes);
     }
 
-    /// <summary>Completes when everything was read and the receiver waits for more: it has broadcast all of it.</summary>
+    /// <summary>Completes when the receiver has read everything and waits for more, which means that it has broadcast everything.</summary>
     public Task WhenReadAsync() => Eventually.IsAsync(() => Interlocked.Read(ref waitsAfter) == Interlocked.Read(ref sent), "the receiver has read everything");
 
-    /// <summary>Nothing more comes. Returns what the receiver has closed it with.</summary>
+    /// <summary>Ends the connection. Returns the error with which the receiver closed it.</summary>
     public Task<Exception?> EndAsync()
     {
         chunks.CompleteAdding();
@@ -150,7 +150,7 @@ internal sealed class ScriptedConnection(int capacity) : IReceiverSource, IDispo
         return length;
     }
 
-    /// <summary>By one thread at a time.</summary>
+    /// <summary>Detects concurrent use, because only one thread at a time may use the connection.</summary>
     private readonly ref struct Use
     {
         private readonly ScriptedConnection connection;

@@ -8,17 +8,17 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>What an application with sessions of its own answers when it is asked who a visitor is.</summary>
+/// <summary>An application with its own sessions, which answers when Notifier asks for the access of a client.</summary>
 internal sealed class Application : IAsyncDisposable
 {
     private readonly WebApplication app;
 
     private Application(WebApplication app) => this.app = app;
 
-    /// <summary>What it was asked: method, cookies, origin, address.</summary>
+    /// <summary>The requests that it received: method, cookies, origin, address.</summary>
     public ConcurrentQueue<string> Asked { get; } = [];
 
-    /// <summary>How many ask at the same time, at most.</summary>
+    /// <summary>The largest number of concurrent requests.</summary>
     public int MaxAtOnce { get; private set; }
 
     public Func<HttpContext, Task> Answer { get; set; } = Grant("""{"sub":"42","subscribe":["callback.*"],"expiresIn":300}""");

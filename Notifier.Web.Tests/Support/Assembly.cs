@@ -2,14 +2,14 @@ using System.Runtime.CompilerServices;
 using Xunit;
 using Xunit.Abstractions;
 
-// Nearly every test waits most of its time: for Redis, for a browser, for a limit that is its point. So classes run side by side, several to a core.
-// What needs the machine or this process for itself is in the collection RunsAlone, which xUnit runs afterwards.
+// Nearly every test waits most of its time for Redis, a browser or a limit, so several classes run on each core.
+// Tests that need the machine or this process alone are in the collection RunsAlone, which xUnit runs afterwards.
 [assembly: CollectionBehavior(MaxParallelThreads = 5)]
 [assembly: TestCollectionOrderer("Notifier.Tests.Support.LongestFirst", "Notifier.Web.Tests")]
 
 namespace Notifier.Tests.Support;
 
-/// <summary>The classes that take longest begin first, so that none of them is left running at the end with nothing beside it.</summary>
+/// <summary>Starts the longest classes first, so that none of them runs alone at the end.</summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
     private static readonly string[] Longest =
@@ -24,14 +24,14 @@ public sealed class LongestFirst : ITestCollectionOrderer
 }
 
 /// <summary>
-/// Many servers and clients share one thread pool here, which begins with one thread for each core and adds one or two a second; a test that blocks one would
-/// keep the others waiting. More than these would take the processors from each other.
+/// Many servers and clients share one thread pool here. It starts with one thread for each core and adds one or two a second, so a test
+/// that blocks a thread would delay the others. More threads than these would compete for the processors.
 /// </summary>
 internal static class Threads
 {
     private const int AtOnce = 8;
 
-    // A library would surprise those who use it; nobody uses this assembly but the runner.
+    // A module initializer in a library would surprise its users, but only the test runner loads this assembly.
 #pragma warning disable CA2255
     [ModuleInitializer]
     internal static void Prepare() => ThreadPool.SetMinThreads(AtOnce, AtOnce);

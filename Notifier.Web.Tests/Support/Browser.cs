@@ -4,31 +4,31 @@ using Xunit;
 namespace Notifier.Tests.Support;
 
 /// <summary>
-/// One real Chromium, without a window, for the tests that look at pages. Each page has a profile of its own. Classes share the browser, and some run at the
-/// same time: more would take the processors that the pages need.
+/// One real headless Chromium for the tests of pages. Each page has its own profile. Classes share the browser, and some run concurrently.
+/// More browsers would compete with the pages for the processors.
 /// </summary>
 public sealed class BrowserFixture : IAsyncLifetime
 {
     private const int AtOnce = 2;
 
-    /// <summary>This machine, under a name that a browser does not trust over http.</summary>
+    /// <summary>This machine under a name that a browser does not trust over http.</summary>
     internal const string InsecureHost = "shop.test";
 
-    /// <summary>As test-setup.sh looks for them.</summary>
+    /// <summary>The same names as in test-setup.sh.</summary>
     private static readonly string[] Names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-    /// <summary>Root has no sandbox; and it is to keep from the network and from updating itself.</summary>
+    /// <summary>Chromium has no sandbox as root. The other arguments stop its own network traffic and updates.</summary>
     private static readonly string[] Arguments =
     [
         "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        // A host that is no localhost: over http its pages have no locks, and no other secure things.
+        // Not localhost, so over http its pages lack locks and everything else that needs a secure context.
         $"--host-resolver-rules=MAP {InsecureHost} 127.0.0.1",
     ];
 
     private static readonly SemaphoreSlim Places = new(AtOnce);
 
-    /// <summary>Ends with this process, which its driver notices.</summary>
+    /// <summary>Ends with this process, because Playwright's driver notices the end.</summary>
     private static readonly Lazy<Task<IBrowser>> Shared = new(LaunchAsync);
 
     private IBrowser? browser;
@@ -57,7 +57,7 @@ public sealed class BrowserFixture : IAsyncLifetime
             + "On Debian and Ubuntu ./test.sh installs it.");
         Assertions.SetDefaultExpectTimeout((float)Eventually.Limit.TotalMilliseconds);
         var playwright = await Playwright.CreateAsync();
-        // With a path given Playwright downloads nothing; its driver lies in the test's own output.
+        // With an explicit path Playwright downloads nothing. Its driver is in the output of the tests.
         return await playwright.Chromium.LaunchAsync(new() { ExecutablePath = executable, Args = Arguments });
     }
 

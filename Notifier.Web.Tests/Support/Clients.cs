@@ -1,9 +1,9 @@
 namespace Notifier.Tests.Support;
 
-/// <summary>What tests do with many clients.</summary>
+/// <summary>Helpers for many clients.</summary>
 internal static class Clients
 {
-    /// <summary>Connects that many at once, each with these names in its address or by frames; subscribed when Redis says so.</summary>
+    /// <summary>Connects this many clients at once, each with the names in its address. Redis shows when they are subscribed.</summary>
     public static async Task<RawWebSocket[]> ConnectAsync(NotifierApp app, int count, string path = "/ws")
     {
         var clients = new List<RawWebSocket>(count);
@@ -13,8 +13,8 @@ internal static class Clients
     }
 
     /// <summary>
-    /// All that the server has sent so far: it answers a ping after what it has sent before. To be called when what is to
-    /// arrive has been passed on.
+    /// Reads everything that the server has sent so far: the answer to a ping follows all earlier frames. Call this only after the expected
+    /// messages have been delivered.
     /// </summary>
     public static async Task<List<string>> DrainAsync(this RawWebSocket client)
     {
@@ -32,7 +32,7 @@ internal static class Clients
         }
     }
 
-    /// <summary>The next message that is another one than what the test tried with before.</summary>
+    /// <summary>Reads the next message that differs from the one with which the test probed before.</summary>
     public static async Task<string> ReadPastAsync(this RawWebSocket client, string tried)
     {
         string text;
@@ -42,7 +42,7 @@ internal static class Clients
         return text;
     }
 
-    /// <summary>Publishes until it has come: the name is live, whatever Redis says.</summary>
+    /// <summary>Publishes until the client receives the message, which proves that the name is live.</summary>
     public static Task IsLiveAsync(this RawWebSocket client, RedisServer redis, string channel, string payload = "") => Eventually.IsAsync(
         async () =>
         {

@@ -7,7 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>What OpenTelemetry's exporters send to, by OTLP over HTTP: keeps the bytes.</summary>
+/// <summary>Receives what OpenTelemetry's exporters send by OTLP over HTTP, and keeps the bytes.</summary>
 internal sealed class Collector : IAsyncDisposable
 {
     private readonly WebApplication app;
@@ -17,7 +17,7 @@ internal sealed class Collector : IAsyncDisposable
 
     public string Address => app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
 
-    /// <summary>What a process needs to send here, and soon.</summary>
+    /// <summary>The settings that make a process export to this collector, and soon.</summary>
     public string[] Settings =>
     [
         $"OTEL_EXPORTER_OTLP_ENDPOINT={Address}", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_METRIC_EXPORT_INTERVAL=200",
@@ -40,7 +40,7 @@ internal sealed class Collector : IAsyncDisposable
         return collector;
     }
 
-    /// <summary>Whether one message of that signal (metrics, traces) holds all of these.</summary>
+    /// <summary>Whether one message of the signal (metrics, traces) contains all of these parts.</summary>
     public bool Has(string signal, params byte[][] parts) =>
         received.Any(one => one.Path == $"/v1/{signal}" && parts.All(part => one.Body.AsSpan().IndexOf(part) >= 0));
 

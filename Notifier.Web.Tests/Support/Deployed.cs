@@ -4,7 +4,7 @@ using YamlDotNet.Serialization;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>The files of <c>deploy/</c>, as an operator finds them.</summary>
+/// <summary>The files of <c>deploy/</c>, as an operator gets them.</summary>
 internal static class Deployed
 {
     public static string Path(string name) => System.IO.Path.Combine(AppContext.BaseDirectory, "deploy", name);
@@ -25,7 +25,7 @@ internal static class Deployed
         return documents;
     }
 
-    /// <summary>What a file of settings (of the form of environment variables) means to the program.</summary>
+    /// <summary>Converts environment variables to settings of the program.</summary>
     public static string[] AsSettings(JsonNode variables) =>
         [.. variables.AsObject().Select(static variable => $"{variable.Key.Replace("__", ":", StringComparison.Ordinal)}={variable.Value}")];
 }

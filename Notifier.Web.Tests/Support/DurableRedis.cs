@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>What keeps the journal of a test: a redis-server, or Garnet, which Notifier has in it.</summary>
+/// <summary>The server that keeps the journal of a test: redis-server, or Garnet, which is part of Notifier.</summary>
 internal sealed class DurableRedis : IAsyncDisposable
 {
     private readonly IAsyncDisposable host;
@@ -34,7 +34,7 @@ internal sealed class DurableRedis : IAsyncDisposable
         return new(new Garnet(garnet), $"127.0.0.1:{port}", await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},allowAdmin=true"));
     }
 
-    /// <summary>A node of Notifier with durable channels.</summary>
+    /// <summary>Starts a node of Notifier with durable channels.</summary>
     public Task<NotifierApp> StartAppAsync(string channels, params string[] settings) => NotifierApp.StartAsync(
         Configuration, settings: [$"History:Durable:Channels:0={channels}", .. settings]);
 
@@ -56,12 +56,12 @@ internal sealed class DurableRedis : IAsyncDisposable
 
 internal static class DurablePublishing
 {
-    /// <summary>As a backend publishes what is to be kept: by the script.</summary>
+    /// <summary>Publishes durably with the script, as a backend does.</summary>
     /// <returns>The message's position.</returns>
     public static async Task<string> PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, RedisValue payload, string key = "") =>
         (string)((RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(JournalScripts.Publish, [JournalScripts.State], [channel, payload, key]))!)[0]!;
 
-    /// <summary>Numbers, in this order; so many at once that the last of them is answered in time.</summary>
+    /// <summary>Publishes numbers in order, in batches small enough to be answered in time.</summary>
     public static async Task PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, int from, int to)
     {
         foreach (var some in Enumerable.Range(from, to - from).Chunk(100))

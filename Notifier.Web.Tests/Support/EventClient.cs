@@ -5,15 +5,15 @@ using System.Text.Json.Nodes;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>What stands between two empty lines of an event stream.</summary>
+/// <summary>The lines between two empty lines of an event stream.</summary>
 internal sealed record EventBlock(IReadOnlyList<string> Comments, string? Id, string? Retry, string? Data)
 {
     public JsonObject Json => JsonNode.Parse(Data!)!.AsObject();
 }
 
 /// <summary>
-/// A client of <c>GET /events</c> that reads as HTML says (9.2.6): a line ends with CR, LF, or both. It reads only when asked to, so it
-/// can stall.
+/// A client of <c>GET /events</c> that parses as HTML specifies (9.2.6): a line ends with CR, LF, or both. The client reads only when the
+/// test asks for it, so it can stall.
 /// </summary>
 internal sealed class EventClient : IDisposable
 {
@@ -40,7 +40,7 @@ internal sealed class EventClient : IDisposable
 
     public HttpResponseMessage Response { get; private set; } = null!;
 
-    /// <summary>Asks, and has the headers of the answer when this is over.</summary>
+    /// <summary>Sends the request, and returns after the headers of the answer.</summary>
     public static async Task<EventClient> OpenAsync(
         NotifierApp app, string query, Version? version = null, int receiveBuffer = 0, params (string Name, string Value)[] headers)
     {
@@ -57,7 +57,7 @@ internal sealed class EventClient : IDisposable
         return client;
     }
 
-    /// <summary>The same, and has read the first comment and that all the names of the address are subscribed.</summary>
+    /// <summary>Opens a stream, and reads until all names of the address are subscribed.</summary>
     public static async Task<EventClient> ListenAsync(NotifierApp app, string query, Version? version = null, int receiveBuffer = 0)
     {
         var client = await OpenAsync(app, query, version, receiveBuffer);
@@ -71,8 +71,8 @@ internal sealed class EventClient : IDisposable
         return client;
     }
 
-    /// <summary>The next block, also one of comments only.</summary>
-    /// <exception cref="EndOfStreamException">The server has ended the stream, in peace.</exception>
+    /// <summary>Reads the next block, even if it has only comments.</summary>
+    /// <exception cref="EndOfStreamException">The server has ended the stream without a reset.</exception>
     public async Task<EventBlock> ReadAsync()
     {
         var comments = new List<string>();
@@ -80,7 +80,7 @@ internal sealed class EventClient : IDisposable
         string? id = null, retry = null;
         while (true)
         {
-            // Splits where an event stream is split: at CR, LF, or CR and LF.
+            // Splits an event stream at CR, LF, or CR and LF.
             var line = await body!.ReadLineAsync(limit.Token).AsTask().WaitAsync(Eventually.Limit) ?? throw new EndOfStreamException();
             if (line.Length == 0)
                 return new EventBlock(comments, id, retry, data.Count == 0 ? null : string.Join('\n', data));
@@ -107,7 +107,7 @@ internal sealed class EventClient : IDisposable
         }
     }
 
-    /// <summary>The next event, comments passed over.</summary>
+    /// <summary>Reads the next event, and skips comments.</summary>
     public async Task<EventBlock> NextBlockAsync()
     {
         EventBlock block;
@@ -117,10 +117,10 @@ internal sealed class EventClient : IDisposable
         return block;
     }
 
-    /// <summary>The object in the next event.</summary>
+    /// <summary>Reads the JSON object of the next event.</summary>
     public async Task<JsonObject> NextAsync() => (await NextBlockAsync()).Json;
 
-    /// <summary>All that is left of an answer that ends.</summary>
+    /// <summary>Reads the rest of an answer that ends.</summary>
     public Task<string> ReadAllAsync() => body!.ReadToEndAsync().WaitAsync(Eventually.Limit);
 
     public void Dispose()

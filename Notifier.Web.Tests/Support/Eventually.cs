@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>Waits for a state that nobody signals (what Redis counts, what a process has let go of), within a limit.</summary>
+/// <summary>Waits, within a limit, for a state that nothing signals, such as a count in Redis or memory that a process frees.</summary>
 internal static class Eventually
 {
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);

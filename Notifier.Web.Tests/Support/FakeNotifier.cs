@@ -12,8 +12,8 @@ using Channels = System.Threading.Channels;
 namespace Notifier.Tests.Support;
 
 /// <summary>
-/// Speaks notifier.v1 as the test says, also what the server does not do yet, and serves the client and an empty page. It welcomes
-/// and confirms by itself.
+/// A server that speaks notifier.v1 as the test says, including features that Notifier does not have yet. It serves the client and an empty
+/// page, and sends welcome and confirmations by itself.
 /// </summary>
 internal sealed class FakeNotifier : IAsyncDisposable
 {
@@ -27,15 +27,15 @@ internal sealed class FakeNotifier : IAsyncDisposable
 
     public string Address => $"http://127.0.0.1:{Port}/";
 
-    /// <summary>Whether WebSockets get through.</summary>
+    /// <summary>Whether WebSockets are accepted.</summary>
     public bool HasWebSockets { get; set; } = true;
 
     public bool IsReady { get; set; } = true;
 
-    /// <summary>The one token that event streams are given to; null when none is needed.</summary>
+    /// <summary>The only token that event streams accept, or null if they need none.</summary>
     public string? Token { get; set; }
 
-    /// <summary>Answers each WebSocket with this close, before anything else.</summary>
+    /// <summary>Closes each WebSocket with this close before anything else.</summary>
     public (int Code, string Reason)? ClosesWith { get; set; }
 
     public ConcurrentQueue<string> Requests { get; } = [];
@@ -66,7 +66,7 @@ internal sealed class FakeNotifier : IAsyncDisposable
         return fake;
     }
 
-    /// <summary>The next connection that a page opens.</summary>
+    /// <summary>Waits for the next connection of a page.</summary>
     public async Task<FakeConnection> AcceptAsync()
     {
         using var limit = new CancellationTokenSource(Eventually.Limit);
@@ -113,7 +113,7 @@ internal sealed class FakeNotifier : IAsyncDisposable
         }
         catch (Exception error) when (error is OperationCanceledException or WebSocketException)
         {
-            // The page is gone, or the test over.
+            // The page has closed, or the test has ended.
         }
         connection.Ended.TrySetResult();
     }
@@ -161,16 +161,16 @@ internal sealed class FakeConnection(Func<string, Task> send, WebSocket? socket)
 
     public string? Query { get; init; }
 
-    /// <summary>Commands as JSON, in their order, that nobody has read yet.</summary>
+    /// <summary>The number of commands that the test has not read yet.</summary>
     public int Unread => commands.Reader.Count;
 
-    /// <summary>Whether a subscribe is answered by itself.</summary>
+    /// <summary>Whether subscribe commands are confirmed automatically.</summary>
     public bool Confirms { get; set; } = true;
 
-    /// <summary>Whether a ping is answered.</summary>
+    /// <summary>Whether pings are answered.</summary>
     public bool Pongs { get; set; } = true;
 
-    /// <summary>After what was sent before: a socket takes one frame at a time.</summary>
+    /// <summary>Sends after all earlier frames, because a socket sends one frame at a time.</summary>
     public Task SendAsync(object frame)
     {
         lock (commands)
@@ -185,17 +185,16 @@ internal sealed class FakeConnection(Func<string, Task> send, WebSocket? socket)
 
     public Task CloseAsync(int code, string reason) => socket!.CloseOutputAsync((WebSocketCloseStatus)code, reason, CancellationToken.None);
 
-    /// <summary>As when a server is killed.</summary>
+    /// <summary>Ends the connection like a killed server.</summary>
     public void Abort() => socket!.Abort();
 
-    /// <summary>The next command.</summary>
     public async Task<JsonElement> ReadAsync()
     {
         using var limit = new CancellationTokenSource(Eventually.Limit);
         return await commands.Reader.ReadAsync(limit.Token);
     }
 
-    /// <summary>The next command's type and name, such as <c>subscribe orders.*</c>, and <c>after</c> where it is there.</summary>
+    /// <summary>The type and name of the next command, such as <c>subscribe orders.*</c>, and <c>after</c> if present.</summary>
     public async Task<string> ReadTextAsync()
     {
         var command = await ReadAsync();

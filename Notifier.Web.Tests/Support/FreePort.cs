@@ -4,15 +4,15 @@ using System.Net.Sockets;
 namespace Notifier.Tests.Support;
 
 /// <summary>
-/// Ports for servers that are told theirs, that start a little later, or that are stopped and come back at the same one. They lie below those that
-/// Linux gives to whoever asks for any (ip_local_port_range), so that no connection and no other server takes one meanwhile; and none is given twice.
+/// Ports for servers that need a fixed port, start later, or restart on the same port. The ports are below the range that Linux assigns
+/// automatically (ip_local_port_range), so no connection and no other server uses one meanwhile. Each port is used once.
 /// </summary>
 internal static class FreePort
 {
     private const int First = 12_000;
     private const int Count = 20_000;
 
-    /// <summary>Another process that runs these tests at the same time begins elsewhere.</summary>
+    /// <summary>Random, so that another process that runs these tests concurrently starts elsewhere.</summary>
     private static int next = Random.Shared.Next(Count);
 
     public static int Next()

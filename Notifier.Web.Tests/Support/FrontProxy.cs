@@ -12,7 +12,7 @@ using Yarp.ReverseProxy.Model;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>A load balancer of another make.</summary>
+/// <summary>The product of a load balancer.</summary>
 public enum FrontKind
 {
     Nginx,
@@ -20,10 +20,12 @@ public enum FrontKind
     Yarp,
 }
 
-/// <summary>A real load balancer with two nodes behind it, set up by the file in <c>deploy/proxies</c>: only addresses are put in.</summary>
+/// <summary>
+/// A real load balancer with two nodes behind it, configured by the file in <c>deploy/proxies</c>. Only the addresses are replaced.
+/// </summary>
 internal sealed class FrontProxy : IAsyncDisposable
 {
-    /// <summary>Of which each has a folder, which would be the system's.</summary>
+    /// <summary>nginx needs a folder for each of these; the defaults belong to the system.</summary>
     private static readonly string[] NginxTemporaries = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
 
     private readonly string folder = Directory.CreateTempSubdirectory("notifier-front-").FullName;
@@ -82,7 +84,7 @@ internal sealed class FrontProxy : IAsyncDisposable
         var text = Put(Deployed.Text("proxies/haproxy.cfg"), "bind :80", $"bind {Address.Authority}");
         text = Put(text, "server notifier-1 notifier-1:8081", $"server notifier-1 {first.Authority}");
         text = Put(text, "server notifier-2 notifier-2:8081", $"server notifier-2 {second.Authority}");
-        // Those of a machine with few open files.
+        // A machine with few open files allows fewer connections.
         Start("haproxy", "-db", "-f", Write("haproxy.cfg", Put(text, "maxconn 200000", "maxconn 2000")));
     }
 
@@ -100,16 +102,16 @@ internal sealed class FrontProxy : IAsyncDisposable
         yarp = builder.Build();
         yarp.MapReverseProxy();
         await yarp.StartAsync();
-        // Until then it sends all visitors to the one that it has asked.
+        // Before both health checks have passed, YARP sends all clients to the node that it has checked first.
         var clusters = yarp.Services.GetRequiredService<IProxyStateLookup>();
         await Eventually.IsAsync(
             () => clusters.TryGetCluster("notifier", out var cluster) && cluster.Destinations.Values.All(static node => node.Health.Active == DestinationHealth.Healthy),
-            "it knows both nodes");
+            "YARP knows both nodes");
     }
 
     private void Start(string program, params string[] arguments)
     {
-        // Debian has them in /usr/sbin, which is not on the PATH of everybody.
+        // Debian installs them in /usr/sbin, which is not on every user's PATH.
         var path = $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/usr/local/sbin".Split(':')
             .Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists)
             ?? throw new InvalidOperationException($"{program} is not installed: apt-get install {program} (./test.sh does).");
@@ -121,7 +123,7 @@ internal sealed class FrontProxy : IAsyncDisposable
         process.BeginOutputReadLine();
     }
 
-    /// <summary>Replaces what must be there, once.</summary>
+    /// <summary>Replaces the only occurrence of a text, and fails if there is not exactly one.</summary>
     private static string Put(string text, string old, string @new) =>
         Regex.Count(text, Regex.Escape(old)) == 1
             ? text.Replace(old, @new, StringComparison.Ordinal)

@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>What an application counts as gaps, from now on.</summary>
+/// <summary>Counts the gaps that an application reports from now on.</summary>
 internal sealed class GapCount : IDisposable
 {
     private readonly MeterListener listener;
@@ -22,7 +22,7 @@ internal sealed class GapCount : IDisposable
         listener.Start();
     }
 
-    /// <summary>Those because Redis was away.</summary>
+    /// <summary>Gaps caused by the absence of Redis.</summary>
     public long Redis => Interlocked.Read(ref redis);
 
     public void Dispose() => listener.Dispose();

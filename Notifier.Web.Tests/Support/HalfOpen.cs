@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Notifier.Tests.Support;
 
 /// <summary>
-/// Makes this end of a TCP connection as dead as a machine without power: a packet filter on the socket (socket(7),
-/// SO_ATTACH_FILTER) drops whatever comes before TCP sees it, so nothing is acknowledged, and nobody is told.
+/// Makes this end of a TCP connection as dead as a machine without power. A packet filter on the socket (socket(7), SO_ATTACH_FILTER) drops
+/// all packets before TCP sees them, so this end acknowledges nothing and the peer is not notified.
 /// </summary>
 internal static class HalfOpen
 {
@@ -19,7 +19,8 @@ internal static class HalfOpen
 
     public static void Make(Socket socket)
     {
-        // What it has taken is acknowledged now: a delayed ACK (40 ms) would come from the dead, many seconds later by a test's clock (tcp(7)).
+        // Acknowledges the received bytes now. A delayed ACK (40 ms) would arrive from the dead end, many seconds later by a test's clock
+        // (tcp(7)).
         socket.SetRawSocketOption(IpProtoTcp, TcpQuickAck, BitConverter.GetBytes(1));
         var filter = GCHandle.Alloc(DropAll, GCHandleType.Pinned);
         try

@@ -39,10 +39,10 @@ internal sealed class Http2Client : IDisposable
         new HttpRequestMessage(HttpMethod.Get, address) { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact },
         CancellationToken.None).WaitAsync(Eventually.Limit);
 
-    /// <summary>From now on this end is dead, and the peer is not told.</summary>
+    /// <summary>Makes this end dead without notifying the peer.</summary>
     public void GoHalfOpen() => HalfOpen.Make(connection!);
 
-    /// <summary>Ends the connection, with all its streams, by a reset.</summary>
+    /// <summary>Ends the connection and all its streams by a reset.</summary>
     public void Reset() => connection!.Close(0);
 
     public void Dispose() => invoker.Dispose();

@@ -10,21 +10,21 @@ internal sealed class JsonClient(RawWebSocket socket) : IAsyncDisposable
 {
     public RawWebSocket Socket => socket;
 
-    /// <summary>What the server said first.</summary>
+    /// <summary>The first frame of the server.</summary>
     public JsonObject Welcome { get; private set; } = [];
 
     /// <param name="app">The server.</param>
-    /// <param name="path">And names in the address.</param>
-    /// <param name="receiveBuffer">Bytes of the kernel's buffer.</param>
+    /// <param name="path">The path, which may contain names.</param>
+    /// <param name="receiveBuffer">The size of the kernel's buffer in bytes.</param>
     /// <param name="headers">Further header lines, each with its line end.</param>
-    /// <param name="more">What else is offered as a subprotocol, such as <c>, bearer.…</c></param>
+    /// <param name="more">Further subprotocols to offer, such as <c>, bearer.…</c></param>
     public static Task<JsonClient> ConnectAsync(NotifierApp app, string path = "/ws", int receiveBuffer = 0, string headers = "", string more = "") =>
         ConnectAsync(app.WebSocketAddress(path), receiveBuffer, headers, more);
 
-    /// <param name="address">Of a node, or of a proxy in front of it.</param>
-    /// <param name="receiveBuffer">Bytes of the kernel's buffer.</param>
+    /// <param name="address">The address of a node or of a proxy in front of it.</param>
+    /// <param name="receiveBuffer">The size of the kernel's buffer in bytes.</param>
     /// <param name="headers">Further header lines, each with its line end.</param>
-    /// <param name="more">What else is offered as a subprotocol.</param>
+    /// <param name="more">Further subprotocols to offer.</param>
     public static async Task<JsonClient> ConnectAsync(Uri address, int receiveBuffer = 0, string headers = "", string more = "")
     {
         var client = new JsonClient(await RawWebSocket.ConnectAsync(address, receiveBuffer, $"Sec-WebSocket-Protocol: notifier.v1{more}\r\n{headers}"));
@@ -34,14 +34,14 @@ internal sealed class JsonClient(RawWebSocket socket) : IAsyncDisposable
 
     public Task SendAsync(string command) => socket.SendTextAsync(command);
 
-    /// <summary>Sends a command and reads the next thing that the server says.</summary>
+    /// <summary>Sends a command and reads the next frame of the server.</summary>
     public async Task<JsonObject> AskAsync(string command)
     {
         await SendAsync(command);
         return await ReadAsync();
     }
 
-    /// <summary>Says who it is, and is believed.</summary>
+    /// <summary>Sends a token, and checks that the server accepts it.</summary>
     public async Task AuthenticateAsync(string token)
     {
         var answer = await AskAsync(new JsonObject { ["type"] = "auth", ["token"] = token }.ToJsonString());
@@ -49,14 +49,14 @@ internal sealed class JsonClient(RawWebSocket socket) : IAsyncDisposable
             throw new InvalidOperationException(answer.ToJsonString());
     }
 
-    /// <summary>Subscribes; Redis has confirmed it when this is over.</summary>
+    /// <summary>Subscribes, and returns after Redis has confirmed the subscription.</summary>
     public async Task<JsonObject> SubscribeAsync(string kind, string name)
     {
         var answer = await AskAsync(new JsonObject { ["type"] = "subscribe", [kind] = name }.ToJsonString());
         return (string?)answer["type"] == "subscribed" ? answer : throw new InvalidOperationException(answer.ToJsonString());
     }
 
-    /// <summary>The next thing that the server says, pings excepted.</summary>
+    /// <summary>Reads the next frame of the server, except pings.</summary>
     public async Task<JsonObject> ReadAsync()
     {
         while (true)
@@ -72,7 +72,7 @@ internal sealed class JsonClient(RawWebSocket socket) : IAsyncDisposable
         }
     }
 
-    /// <summary>Reads messages with these numbers, one after the other, and nothing between them.</summary>
+    /// <summary>Reads messages with consecutive numbers and no other frame between them.</summary>
     /// <returns>The last of them.</returns>
     public async Task<JsonObject> ReadNumbersAsync(int from, int to)
     {
@@ -90,10 +90,10 @@ internal sealed class JsonClient(RawWebSocket socket) : IAsyncDisposable
 
 internal static class Json
 {
-    /// <summary>A command that wants something of the messages before.</summary>
+    /// <summary>A subscribe command that requests earlier messages.</summary>
     public static string Subscribe(string kind, string name, string replay) => $$"""{"type":"subscribe","{{kind}}":"{{name}}",{{replay}}}""";
 
-    /// <summary>Without the position, which no test can know: and is there.</summary>
+    /// <summary>Removes the position, which a test cannot predict, after a check that it is present.</summary>
     public static string Bare(this JsonObject said)
     {
         var bare = said.DeepClone().AsObject();

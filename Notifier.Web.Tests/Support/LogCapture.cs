@@ -3,14 +3,14 @@ using Microsoft.Extensions.Logging;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>Keeps what the application logs.</summary>
+/// <summary>Keeps the log lines of the application.</summary>
 internal sealed class LogCapture : ILoggerProvider
 {
     private readonly ConcurrentQueue<(LogLevel Level, string Category, string Text)> lines = [];
 
     public IReadOnlyCollection<(LogLevel Level, string Category, string Text)> Lines => lines;
 
-    /// <summary>Called by each thread that logs, after its line was taken.</summary>
+    /// <summary>Called by each thread that logs, after its line was recorded.</summary>
     public Action<string> Logged { get; set; } = static _ => { };
 
     public bool Says(string text) => lines.Any(line => line.Text.Contains(text, StringComparison.Ordinal));

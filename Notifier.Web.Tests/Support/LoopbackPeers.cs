@@ -4,7 +4,7 @@ using Notifier.Connections;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>Pairs of TCP sockets: a transport writes into the one end, the other is read here.</summary>
+/// <summary>Pairs of TCP sockets: a transport writes to one end, and the test reads from the other.</summary>
 internal sealed class LoopbackPeers : IDisposable
 {
     private readonly List<Socket> ours = [];
@@ -28,7 +28,7 @@ internal sealed class LoopbackPeers : IDisposable
 
     public IEnumerable<Transport> Transports => ours.Select(socket => new SocketTransport(socket));
 
-    /// <summary>Reads so many bytes from each, in this thread: nobody falls behind, and nothing is allocated.</summary>
+    /// <summary>Reads this many bytes from each peer, in this thread, so that no peer falls behind and nothing is allocated.</summary>
     public void ReadAll(int bytes)
     {
         foreach (var peer in theirs)

@@ -5,8 +5,8 @@ namespace Notifier.Tests.Support;
 internal static class MeterFactoryExtensions
 {
     /// <summary>
-    /// A listener for an instrument of this factory's alone, not started yet: a listener of .NET hears the whole process, and the applications of
-    /// other tests run beside this one.
+    /// Creates a listener for an instrument of this factory only, and does not start it. A listener of .NET normally receives the
+    /// measurements of the whole process, including applications of other tests.
     /// </summary>
     public static MeterListener ListenerOf(this IMeterFactory meters, string instrument) => new()
     {

@@ -3,7 +3,7 @@ using FluentAssertions;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>Several nodes, as processes, that share one Redis and nothing else.</summary>
+/// <summary>Several nodes, run as processes, that share only Redis.</summary>
 internal sealed class Nodes : IAsyncDisposable
 {
     private readonly List<ServerProcess> nodes = [];
@@ -13,7 +13,7 @@ internal sealed class Nodes : IAsyncDisposable
 
     public static Task<Nodes> StartAsync(int count, string redis, params string[] settings) => StartAsync(count, redis, [], settings);
 
-    /// <param name="count">How many.</param>
+    /// <param name="count">The number of nodes.</param>
     /// <param name="redis">A connection string.</param>
     /// <param name="environment">Environment variables of the processes.</param>
     /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
@@ -30,20 +30,20 @@ internal sealed class Nodes : IAsyncDisposable
     public async Task<bool> IsReadyAsync(ServerProcess node) =>
         (await http.GetAsync(new Uri(node.Address, "/healthz/ready"))).StatusCode == HttpStatusCode.OK;
 
-    /// <summary>On each node a visitor with the channel, and one with the pattern.</summary>
+    /// <summary>Connects two clients to each node: one subscribes to the channel, one to the pattern.</summary>
     public async Task<Visitors> SubscribeAsync(string channel, string pattern)
     {
-        var authenticator = new Visitors();
+        var subscribers = new Visitors();
         foreach (var node in nodes)
         {
-            await authenticator.AddAsync(node, "channel", channel);
-            await authenticator.AddAsync(node, "pattern", pattern);
+            await subscribers.AddAsync(node, "channel", channel);
+            await subscribers.AddAsync(node, "pattern", pattern);
         }
-        return authenticator;
+        return subscribers;
     }
 
     /// <summary>Publishes on all nodes at once.</summary>
-    /// <returns>What was published.</returns>
+    /// <returns>The published messages.</returns>
     public async Task<List<string>> PublishAsync(string channel, int each)
     {
         await Task.WhenAll(Enumerable.Range(0, nodes.Count).Select(async node =>
@@ -75,7 +75,7 @@ internal sealed class Nodes : IAsyncDisposable
     }
 }
 
-/// <summary>Visitors of several nodes, who should all hear the same.</summary>
+/// <summary>Clients of several nodes, which should all receive the same messages.</summary>
 internal sealed class Visitors : IAsyncDisposable
 {
     /// <summary>The last message.</summary>
@@ -91,10 +91,11 @@ internal sealed class Visitors : IAsyncDisposable
     }
 
     /// <summary>
-    /// Each hears all of it, each once, those of one publisher ("name number") in their order; and then nothing but the end.
+    /// Checks that each client receives every message once, those of one publisher ("name number") in order, and then only the end.
     /// </summary>
-    /// <param name="sent">What was published.</param>
-    /// <param name="publishEnd">Publishes <see cref="End"/>, once all has been heard: on a Cluster one primary may overtake another.</param>
+    /// <param name="sent">The published messages.</param>
+    /// <param name="publishEnd">Publishes <see cref="End"/> after all messages have arrived, because on a Cluster one primary may overtake
+    /// another.</param>
     public async Task ShouldHearAsync(ICollection<string> sent, Func<Task> publishEnd)
     {
         foreach (var client in clients)
@@ -111,7 +112,7 @@ internal sealed class Visitors : IAsyncDisposable
             (await NextAsync(client)).Should().Be(End, "nothing comes twice");
     }
 
-    /// <summary>What each of them hears until that message has come, that one included, gaps left out.</summary>
+    /// <summary>The messages that each client receives up to and including this one, without gaps.</summary>
     public async Task<List<List<string>>> HearUntilAsync(string last)
     {
         var all = new List<List<string>>();

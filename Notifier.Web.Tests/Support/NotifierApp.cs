@@ -13,7 +13,7 @@ using Notifier.Redis;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>How the application listens, and so which transport its connections take.</summary>
+/// <summary>How the application listens, which decides the transport of its connections.</summary>
 public enum Listen
 {
     /// <summary>Plain TCP: the socket transport.</summary>
@@ -23,10 +23,10 @@ public enum Listen
     Tls,
 }
 
-/// <summary>The whole application on a real Kestrel, at a free port.</summary>
+/// <summary>The whole application on a real Kestrel, on a free port.</summary>
 internal sealed class NotifierApp : IAsyncDisposable
 {
-    /// <summary>Of localhost, signed by itself.</summary>
+    /// <summary>A self-signed certificate for localhost.</summary>
     public static readonly Lazy<X509Certificate2> Certificate = new(SelfSigned);
 
     private readonly WebApplication app;
@@ -47,7 +47,7 @@ internal sealed class NotifierApp : IAsyncDisposable
 
     public ConnectionRegistry Connections => Services.GetRequiredService<ConnectionRegistry>();
 
-    /// <summary>The one connection there is, once it is there: a handshake is answered a little earlier.</summary>
+    /// <summary>Waits for the only connection, because the answer to a handshake precedes its registration.</summary>
     public async Task<Connection> OnlyConnectionAsync()
     {
         await Eventually.IsAsync(() => Connections.Count == 1, "there is one connection");
@@ -56,21 +56,21 @@ internal sealed class NotifierApp : IAsyncDisposable
         return only!;
     }
 
-    /// <summary>The server, where it is not Kestrel (for what is only HTTP).</summary>
+    /// <summary>The test server, for tests that do not use Kestrel because they need only HTTP.</summary>
     public Microsoft.AspNetCore.TestHost.TestServer TestServer => (Microsoft.AspNetCore.TestHost.TestServer)Services.GetRequiredService<IServer>();
 
-    /// <summary>Such as <c>http://127.0.0.1:43210</c>.</summary>
+    /// <summary>An address such as <c>http://127.0.0.1:43210</c>.</summary>
     public Uri Address => new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 
     /// <summary>The address of a WebSocket.</summary>
     public Uri WebSocketAddress(string path = "/ws") =>
         new UriBuilder(new Uri(Address, path)) { Scheme = Address.Scheme == "https" ? "wss" : "ws" }.Uri;
 
-    /// <param name="redis">A connection string, or empty for what the application does without.</param>
+    /// <param name="redis">A connection string, or empty for the application's default.</param>
     /// <param name="listen">Plain or TLS.</param>
-    /// <param name="time">A clock of the test's.</param>
+    /// <param name="time">A clock that the test moves.</param>
     /// <param name="port">Zero for a free one.</param>
-    /// <param name="replace">Puts something of the test's in place of what the application has.</param>
+    /// <param name="replace">Replaces services of the application.</param>
     /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
     public static async Task<NotifierApp> StartAsync(
         string redis, Listen listen = Listen.Plain, TimeProvider? time = null, int port = 0, Action<IServiceCollection>? replace = null,
@@ -89,7 +89,7 @@ internal sealed class NotifierApp : IAsyncDisposable
             [$"urls=http://127.0.0.1:{port}", .. settings]);
 
     /// <param name="redis">A connection string.</param>
-    /// <param name="adapt">What else is to be put in place.</param>
+    /// <param name="adapt">Further changes to the builder.</param>
     /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
     public static async Task<NotifierApp> StartAsync(string redis, Action<WebApplicationBuilder> adapt, params string[] settings)
     {
@@ -107,15 +107,15 @@ internal sealed class NotifierApp : IAsyncDisposable
         }
         catch
         {
-            await app.DisposeAsync();       // some of it may run already
+            await app.DisposeAsync();       // parts of the application may already run
             throw;
         }
         return new NotifierApp(app, log);
     }
 
     /// <summary>
-    /// Redis keeps the system's clock. By one that a test moves, its echo would take minutes, and a delivery that is under way for microseconds
-    /// would be taken for a stuck one, whose name loses messages meanwhile.
+    /// Redis keeps the system's clock. With a clock that a test moves, the echo of a probe would take minutes. A delivery that runs for
+    /// microseconds would look stuck, and its name would lose messages.
     /// </summary>
     private static void UseClock(IServiceCollection services, TimeProvider time)
     {
@@ -124,7 +124,7 @@ internal sealed class NotifierApp : IAsyncDisposable
         services.AddSingleton(static provider => ActivatorUtilities.CreateInstance<RedisBackplane>(provider, TimeProvider.System));
     }
 
-    /// <summary>What SIGTERM does.</summary>
+    /// <summary>Stops the application as SIGTERM does.</summary>
     public Task StopAsync() => app.StopAsync();
 
     public async ValueTask DisposeAsync()

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>The program itself, as an operator starts it, and all that it prints.</summary>
+/// <summary>The program as an operator starts it, and everything that it prints.</summary>
 internal sealed class NotifierProcess : IAsyncDisposable
 {
     private readonly Process process;
@@ -26,7 +26,7 @@ internal sealed class NotifierProcess : IAsyncDisposable
         process.BeginErrorReadLine();
     }
 
-    /// <summary>What it has printed so far, on either stream.</summary>
+    /// <summary>Everything that the program has printed so far, on both streams.</summary>
     public string Output
     {
         get
@@ -36,7 +36,7 @@ internal sealed class NotifierProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The first address of that scheme that it listens at, once it has printed that.</summary>
+    /// <summary>The first printed address with this scheme.</summary>
     public Uri Address(string scheme = "http") => new(Regex.Match(Output, $@"Page: ({scheme}://[^\s""]+)").Groups[1].Value);
 
     /// <param name="environment">Development or Production.</param>
@@ -44,15 +44,15 @@ internal sealed class NotifierProcess : IAsyncDisposable
     public static NotifierProcess Start(string environment, params string[] settings) =>
         new([$"--environment={environment}", "--urls=http://127.0.0.1:0", .. settings.Select(setting => "--" + setting)]);
 
-    /// <summary>Starts one that is to stop by itself.</summary>
-    /// <returns>What it printed; with the exit code in front.</returns>
+    /// <summary>Runs a program that ends by itself.</summary>
+    /// <returns>The exit code and the printed text.</returns>
     public static async Task<(int ExitCode, string Output)> RunAsync(string environment, params string[] settings)
     {
         await using var program = Start(environment, settings);
         return (await program.EndAsync(), program.Output);
     }
 
-    /// <summary>What <c>docker stop</c> and systemd do.</summary>
+    /// <summary>Sends SIGTERM, as <c>docker stop</c> and systemd do.</summary>
     /// <returns>The exit code.</returns>
     public async Task<int> TerminateAsync()
     {

@@ -10,7 +10,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>An OpenID Connect provider, as far as whoever checks its tokens sees it: what it says of itself, and its public keys.</summary>
+/// <summary>An OpenID Connect provider, as far as a verifier of its tokens sees it: its description and its public keys.</summary>
 internal sealed class OpenIdProvider : IAsyncDisposable
 {
     private readonly WebApplication app;
@@ -21,19 +21,19 @@ internal sealed class OpenIdProvider : IAsyncDisposable
 
     private OpenIdProvider(WebApplication app) => this.app = app;
 
-    /// <summary>Such as <c>http://127.0.0.1:43210</c>.</summary>
+    /// <summary>An address such as <c>http://127.0.0.1:43210</c>.</summary>
     public string Address => app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
 
-    /// <summary>How often somebody has fetched its keys.</summary>
+    /// <summary>The number of requests for its keys.</summary>
     public int KeysAsked => Volatile.Read(ref keysAsked);
 
-    /// <summary>How often somebody has asked what it says of itself, which comes first.</summary>
+    /// <summary>The number of requests for its description, which precede those for its keys.</summary>
     public int DescriptionsAsked => Volatile.Read(ref descriptionsAsked);
 
-    /// <summary>What every request waits for.</summary>
+    /// <summary>Every request waits for this task.</summary>
     public Task Hold { get; set; } = Task.CompletedTask;
 
-    /// <summary>What it shows in place of its keys; null for its keys.</summary>
+    /// <summary>The text that the provider serves instead of its keys, or null for the keys.</summary>
     public string? Keys { get; set; }
 
     public static async Task<OpenIdProvider> StartAsync(int port = 0)
@@ -47,17 +47,17 @@ internal sealed class OpenIdProvider : IAsyncDisposable
         return provider;
     }
 
-    /// <summary>From now on it signs with another key, and shows that one only.</summary>
+    /// <summary>Makes the provider sign with another key, and publish only that key.</summary>
     public void Rotate(string to)
     {
         key.Dispose();
         (key, keyId) = (RSA.Create(2048), to);
     }
 
-    /// <summary>A token of this provider, about subject 42.</summary>
+    /// <summary>A token of this provider for subject 42.</summary>
     public string Token(DateTimeOffset until, params string[] names) => Sign(TestToken.Payload(until, names), keyId);
 
-    /// <summary>One that claims to be signed by a key of this name, and to be of this issuer; it is this provider that has signed it.</summary>
+    /// <summary>A token that this provider signs, with any key id and issuer.</summary>
     public string Sign(JsonObject payload, string claimedKey, string? issuer = null)
     {
         payload["iss"] = issuer ?? Address;

@@ -2,10 +2,12 @@ using Notifier.Connections;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>A transport that takes everything at once and keeps nothing of it: what remains is the cost of getting there.</summary>
+/// <summary>
+/// A transport that accepts everything at once and keeps nothing, so that a test measures only the path to the transport.
+/// </summary>
 internal sealed class OpenTransport : Transport
 {
-    /// <summary>How many bytes it was given.</summary>
+    /// <summary>The number of accepted bytes.</summary>
     public long Taken { get; private set; }
 
     public override bool IsReady => true;

@@ -3,7 +3,7 @@ using Notifier.Names;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>Plain text without a subscription: there neither the name nor the number of a message is to be seen.</summary>
+/// <summary>Plain text without a subscription, because that format shows neither the name nor the number of a message.</summary>
 internal static class Plain
 {
     private static readonly SubscriptionIdentity Anything = new(Name.Channel("anything"));

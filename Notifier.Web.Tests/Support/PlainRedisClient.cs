@@ -6,8 +6,7 @@ using System.Text;
 namespace Notifier.Tests.Support;
 
 /// <summary>
-/// A client of Redis that shares no code with the application's, in RESP2: what it is told is what redis-server says. One
-/// caller at a time.
+/// A RESP2 client that shares no code with Notifier's, so that its replies are those of redis-server. Only one caller at a time.
 /// </summary>
 internal sealed class PlainRedisClient : IAsyncDisposable
 {
@@ -27,7 +26,7 @@ internal sealed class PlainRedisClient : IAsyncDisposable
         return new PlainRedisClient(socket);
     }
 
-    /// <summary>Sends a command; its answer is to be read.</summary>
+    /// <summary>Sends a command. The caller reads the answer.</summary>
     public async Task SendAsync(params byte[][] command)
     {
         using var request = new MemoryStream();
@@ -43,8 +42,8 @@ internal sealed class PlainRedisClient : IAsyncDisposable
 
     public Task SendAsync(params string[] command) => SendAsync([.. command.Select(Encoding.UTF8.GetBytes)]);
 
-    /// <summary>The next answer or push: a flat array of what it consists of, numbers as text.</summary>
-    /// <exception cref="InvalidOperationException">It is an error.</exception>
+    /// <summary>Reads the next answer or push as a flat array, with numbers as text.</summary>
+    /// <exception cref="InvalidOperationException">The answer is an error.</exception>
     public async Task<byte[][]> ReadAsync()
     {
         using var limit = new CancellationTokenSource(Eventually.Limit);

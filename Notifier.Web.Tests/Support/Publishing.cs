@@ -6,7 +6,7 @@ using Notifier.Redis;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>What a backend without a client for Redis does.</summary>
+/// <summary>Publishes over HTTP, as a backend without a Redis client does.</summary>
 internal sealed record PublishAnswer(int Status, string ContentType, string Body, HttpResponseHeaders Headers)
 {
     public JsonNode Json => JsonNode.Parse(Body)!;
@@ -20,22 +20,22 @@ internal static class Publishing
 {
     private static readonly HttpClient Client = new(new SocketsHttpHandler { UseCookies = false });
 
-    /// <summary>Starts the application, and waits until it has its connection to Redis: before, publishing is answered with 503.</summary>
+    /// <summary>Starts the application and waits for its connection to Redis, because publishing is answered with 503 before.</summary>
     public static async Task<NotifierApp> StartAsync(string redis, params string[] settings)
     {
         var app = await NotifierApp.StartAsync(redis, settings: settings);
-        await Eventually.IsAsync(() => app.Services.GetRequiredService<RedisBackplane>().Connected is not null, "it has connected to Redis");
+        await Eventually.IsAsync(() => app.Services.GetRequiredService<RedisBackplane>().Connected is not null, "Notifier is connected to Redis");
         return app;
     }
 
-    /// <summary>POST of these bytes to a path that is already percent-encoded.</summary>
+    /// <summary>Sends these bytes with POST to a percent-encoded path.</summary>
     public static Task<PublishAnswer> PostAsync(this NotifierApp app, string path, byte[] body, string? type = null, params (string Name, string Value)[] headers) =>
         PostAsync(app.Address, path, new ByteArrayContent(body), type, headers);
 
     public static Task<PublishAnswer> PostAsync(this NotifierApp app, string path, string body, string? type = null, params (string Name, string Value)[] headers) =>
         app.PostAsync(path, Encoding.UTF8.GetBytes(body), type, headers);
 
-    /// <summary>Without a length, in chunks.</summary>
+    /// <summary>Sends the body in chunks, without a length.</summary>
     public static Task<PublishAnswer> PostChunkedAsync(this NotifierApp app, string path, byte[] body) =>
         PostAsync(app.Address, path, new StreamContent(new MemoryStream(body)), null, [("Transfer-Encoding", "chunked")]);
 

@@ -3,10 +3,10 @@ using System.Text;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>Requests byte for byte: no client changes the address, or what is said of the body.</summary>
+/// <summary>Sends requests byte for byte, because an HTTP client would change the address and the headers of the body.</summary>
 internal static class RawHttp
 {
-    /// <summary>Sends this and reads the answer. Ask for <c>Connection: close</c>, for it is read to its end.</summary>
+    /// <summary>Sends a request and reads the answer until its end. The request must contain <c>Connection: close</c>.</summary>
     public static async Task<string> AskAsync(NotifierApp app, string request)
     {
         using var limit = new CancellationTokenSource(Eventually.Limit);
@@ -19,7 +19,7 @@ internal static class RawHttp
         return Encoding.UTF8.GetString(answer.ToArray());
     }
 
-    /// <summary>The same, without waiting for the end: only what comes first.</summary>
+    /// <summary>Sends a request and reads only the beginning of the answer.</summary>
     public static async Task<string> BeginAsync(NotifierApp app, string request)
     {
         using var limit = new CancellationTokenSource(Eventually.Limit);

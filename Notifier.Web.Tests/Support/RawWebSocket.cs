@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>A frame as it came.</summary>
+/// <summary>A received frame.</summary>
 internal sealed record Frame(byte Opcode, byte[] Payload)
 {
     public const byte TextOpcode = 1;
@@ -22,9 +22,8 @@ internal sealed record Frame(byte Opcode, byte[] Payload)
 }
 
 /// <summary>
-/// A WebSocket client that shows every frame, and every wrong byte of one: it checks that frames are final, unmasked,
-/// of a known kind, and that nothing follows a close. It reads only when asked to, so it can stall; it never answers by
-/// itself.
+/// A WebSocket client that shows every frame and checks it: frames must be final, unmasked and of a known kind, and nothing may follow a
+/// close. The client reads only when the test asks for it, so it can stall. It never answers by itself.
 /// </summary>
 internal sealed class RawWebSocket : IAsyncDisposable
 {
@@ -46,13 +45,13 @@ internal sealed class RawWebSocket : IAsyncDisposable
     /// <summary>The header lines of the handshake's answer.</summary>
     public string Handshake { get; private set; } = "";
 
-    /// <summary>Bytes that were read from the connection.</summary>
+    /// <summary>The number of bytes read from the connection.</summary>
     public long BytesRead { get; private set; }
 
-    /// <param name="address">Of ws or wss.</param>
-    /// <param name="receiveBuffer">Bytes of the kernel's buffer; small ones stall soon.</param>
+    /// <param name="address">An address with the scheme ws or wss.</param>
+    /// <param name="receiveBuffer">The size of the kernel's buffer in bytes. A small buffer stalls soon.</param>
     /// <param name="headers">Further header lines, each with its line end.</param>
-    /// <param name="host">The header <c>Host</c>, where it is not that of the address.</param>
+    /// <param name="host">The header <c>Host</c>, if it differs from that of the address.</param>
     public static async Task<RawWebSocket> ConnectAsync(Uri address, int receiveBuffer = 0, string headers = "", string? host = null)
     {
         var client = await OpenAsync(address, receiveBuffer);
@@ -65,7 +64,7 @@ internal sealed class RawWebSocket : IAsyncDisposable
         return client;
     }
 
-    /// <summary>Connects and subscribes; it is subscribed when Redis says so, which the caller waits for.</summary>
+    /// <summary>Connects and sends the name. The caller waits until Redis has the subscription.</summary>
     public static async Task<RawWebSocket> SubscribeAsync(NotifierApp app, string name, int receiveBuffer = 0)
     {
         var client = await ConnectAsync(app.WebSocketAddress(), receiveBuffer);
@@ -78,11 +77,11 @@ internal sealed class RawWebSocket : IAsyncDisposable
     /// <summary>Sends one masked frame.</summary>
     public Task SendAsync(byte opcode, byte[] payload, bool final = true) => SendRawAsync(Masked(opcode, payload, final));
 
-    /// <summary>A frame as a client sends it.</summary>
+    /// <summary>A masked frame, as a client sends it.</summary>
     public static byte[] Masked(byte opcode, byte[] payload, bool final = true)
     {
         var header = payload.Length < 126 ? 2 : payload.Length <= ushort.MaxValue ? 4 : 10;
-        var frame = new byte[header + 4 + payload.Length];      // the mask is four zeros, so the payload stays as it is
+        var frame = new byte[header + 4 + payload.Length];      // the mask is four zeros, so the payload does not change
         frame[0] = (byte)((final ? 0x80 : 0) | opcode);
         frame[1] = (byte)(0x80 | (header == 2 ? payload.Length : header == 4 ? 126 : 127));
         if (header == 4)
@@ -97,7 +96,7 @@ internal sealed class RawWebSocket : IAsyncDisposable
 
     public Task SendCloseAsync(ushort code) => SendAsync(Frame.CloseOpcode, [(byte)(code >> 8), (byte)code]);
 
-    /// <summary>The next frame, of whatever kind; null when the server has ended the connection in peace.</summary>
+    /// <summary>Reads the next frame of any kind, or null if the server has ended the connection without a reset.</summary>
     /// <exception cref="IOException">The connection was reset.</exception>
     public async Task<Frame?> ReadFrameAsync(TimeSpan? limit = null)
     {
@@ -118,14 +117,16 @@ internal sealed class RawWebSocket : IAsyncDisposable
         }
     }
 
-    /// <summary>The next message; pings are passed over.</summary>
+    /// <summary>Reads the next message, and skips pings.</summary>
     public async Task<string> ReadTextAsync(TimeSpan? limit = null)
     {
         var frame = await ReadMessageAsync(limit);
         return frame.Opcode == Frame.TextOpcode ? frame.Text : throw new InvalidOperationException($"Not a text frame: {frame.Opcode} {frame.CloseText}");
     }
 
-    /// <summary>The next frame that is no ping. The limit is for all of it: a server that only pings would be waited for for ever.</summary>
+    /// <summary>
+    /// Reads the next frame that is not a ping. The limit is for the whole call, because a server that only pings would never end it.
+    /// </summary>
     public async Task<Frame> ReadMessageAsync(TimeSpan? limit = null)
     {
         using var timeout = new CancellationTokenSource(limit ?? Limit);
@@ -136,7 +137,7 @@ internal sealed class RawWebSocket : IAsyncDisposable
         return frame;
     }
 
-    /// <summary>Reads on, passing messages over, until the server closes.</summary>
+    /// <summary>Skips messages until the server closes.</summary>
     public async Task<Frame> ReadUntilCloseAsync(TimeSpan? limit = null)
     {
         while (true)
@@ -147,10 +148,10 @@ internal sealed class RawWebSocket : IAsyncDisposable
         }
     }
 
-    /// <summary>From now on this end is dead, and the peer is not told.</summary>
+    /// <summary>Makes this end dead without notifying the peer.</summary>
     public void GoHalfOpen() => HalfOpen.Make(socket);
 
-    /// <summary>Ends the connection with a reset, or so that the peer only sees it end.</summary>
+    /// <summary>Ends the connection with a reset, or with a normal end of TCP.</summary>
     public void Abort() => socket.Close(0);
 
     public async ValueTask DisposeAsync()

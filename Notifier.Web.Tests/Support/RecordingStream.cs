@@ -3,31 +3,31 @@ using System.IO.Pipelines;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>Stands where a server's transport would: keeps each write as it came, and reads what the test says a client sent.</summary>
+/// <summary>Replaces a server's transport: records each write, and reads the bytes that the test sends as a client.</summary>
 internal sealed class RecordingStream : Stream
 {
     private readonly Pipe fromClient = new(new PipeOptions(pauseWriterThreshold: 0));
     private readonly ConcurrentQueue<string> calls = [];
 
-    /// <summary>Each call that wrote or flushed, by name, in order.</summary>
+    /// <summary>The names of all calls that wrote or flushed, in order.</summary>
     public IReadOnlyCollection<string> Calls => calls;
 
     /// <summary>The bytes of each WriteAsync.</summary>
     public ConcurrentQueue<byte[]> Writes { get; } = [];
 
-    /// <summary>What a write waits for. Completed, unless a test says otherwise.</summary>
+    /// <summary>The task that a write waits for. Completed by default.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
 
-    /// <summary>How many bytes a read gives at most.</summary>
+    /// <summary>The largest number of bytes that one read returns.</summary>
     public int ReadsAtMost { get; set; } = int.MaxValue;
 
-    /// <summary>What a write fails with.</summary>
+    /// <summary>The error with which a write fails.</summary>
     public Exception? Throws { get; set; }
 
-    /// <summary>Whether it does so before it returns a task.</summary>
+    /// <summary>Whether the write fails before it returns a task.</summary>
     public bool ThrowsAtOnce { get; set; }
 
-    /// <summary>A client's bytes. They are masked with zeros, so the payload stays readable.</summary>
+    /// <summary>Sends bytes of a client, masked with zeros so that the payload stays readable.</summary>
     public async Task ClientSendsAsync(params byte[] frame) => await fromClient.Writer.WriteAsync(frame);
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>

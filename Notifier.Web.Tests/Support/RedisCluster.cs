@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>A real Redis Cluster on this machine: three primaries, and their replicas where a test wants some.</summary>
+/// <summary>A real Redis Cluster on this machine: three primaries, and replicas if the test wants some.</summary>
 internal sealed class RedisCluster : IAsyncDisposable
 {
     private const int Primaries = 3;
@@ -10,13 +10,13 @@ internal sealed class RedisCluster : IAsyncDisposable
     private readonly Dictionary<int, ProcessRedisHost> nodes = [];
     private readonly string folder = Directory.CreateTempSubdirectory("notifier-cluster-").FullName;
 
-    /// <summary>Of those that were not killed.</summary>
+    /// <summary>The ports of the servers that were not killed.</summary>
     public List<int> Ports { get; } = [];
 
     /// <summary>A connection string.</summary>
     public string Configuration { get; private set; } = "";
 
-    /// <param name="replicas">Of each primary.</param>
+    /// <param name="replicas">The number of replicas of each primary.</param>
     public static async Task<RedisCluster> StartAsync(int replicas = 0)
     {
         var cluster = new RedisCluster();
@@ -53,7 +53,7 @@ internal sealed class RedisCluster : IAsyncDisposable
         return cluster;
     }
 
-    /// <summary>Waits until every node that is left knows who has each slot.</summary>
+    /// <summary>Waits until every remaining node knows the owner of each slot.</summary>
     public async Task IsCompleteAsync()
     {
         foreach (var port in Ports)
@@ -67,26 +67,26 @@ internal sealed class RedisCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>As a crash ends it.</summary>
+    /// <summary>Ends a server like a crash.</summary>
     public async Task KillAsync(int port)
     {
         Ports.Remove(port);
         await nodes[port].KillAsync();
     }
 
-    /// <summary>It hangs, for good.</summary>
+    /// <summary>Freezes a server for good.</summary>
     public async Task FreezeAsync(int port)
     {
         Ports.Remove(port);
         await nodes[port].FreezeAsync();
     }
 
-    /// <summary>All its servers, gone for a while.</summary>
+    /// <summary>Freezes all servers until they are thawed.</summary>
     public Task FreezeAsync() => Task.WhenAll(Ports.Select(port => nodes[port].FreezeAsync()));
 
     public Task ThawAsync() => Task.WhenAll(Ports.Select(port => nodes[port].ThawAsync()));
 
-    /// <summary>Waits until all that are left know that a node is gone.</summary>
+    /// <summary>Waits until all remaining nodes know that the node has failed.</summary>
     public async Task NoticesAsync(int killed)
     {
         foreach (var port in Ports)
@@ -99,7 +99,7 @@ internal sealed class RedisCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives a key's slot, with all that is in it, to another primary: the steps of <c>redis-cli --cluster reshard</c>.</summary>
+    /// <summary>Moves a key's slot and its contents to another primary, with the steps of <c>redis-cli --cluster reshard</c>.</summary>
     public async Task MoveSlotAsync(string key)
     {
         await using var any = await PlainRedisClient.ConnectAsync(Ports[0]);
@@ -140,7 +140,7 @@ internal sealed class RedisCluster : IAsyncDisposable
         Directory.Delete(folder, recursive: true);
     }
 
-    /// <summary>The id of the primary that has a slot.</summary>
+    /// <summary>The id of the primary that owns a slot.</summary>
     private static async Task<string> OwnerAsync(PlainRedisClient node, string slot)
     {
         var number = int.Parse(slot, System.Globalization.CultureInfo.InvariantCulture);

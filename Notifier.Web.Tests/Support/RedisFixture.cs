@@ -2,7 +2,7 @@ using Xunit;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>One real Redis for the tests of a class that do not harm it. Each uses names of its own.</summary>
+/// <summary>One real Redis for tests that do not harm it. Each test uses its own names.</summary>
 public sealed class RedisFixture : IAsyncLifetime
 {
     internal RedisServer Redis { get; private set; } = null!;

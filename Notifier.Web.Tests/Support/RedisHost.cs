@@ -6,22 +6,22 @@ using Testcontainers.Redis;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>Where a real Redis runs: its port stays the same when it is stopped and started again.</summary>
+/// <summary>The process or container of a real Redis, which keeps its port after a restart.</summary>
 internal interface IRedisHost : IAsyncDisposable
 {
     Task StartAsync();
 
-    /// <summary>Ends it as a crash would.</summary>
+    /// <summary>Ends Redis like a crash.</summary>
     Task KillAsync();
 
-    /// <summary>Makes it hang: it keeps its connections, and does nothing (SIGSTOP).</summary>
+    /// <summary>Freezes Redis (SIGSTOP): it keeps its connections and does nothing.</summary>
     Task FreezeAsync();
 
-    /// <summary>Lets it go on.</summary>
+    /// <summary>Continues a frozen Redis.</summary>
     Task ThawAsync();
 }
 
-/// <summary>Redis in a container, where a Docker engine answers.</summary>
+/// <summary>Redis in a container, if a Docker engine is available.</summary>
 internal sealed class ContainerRedisHost(int port, string[] arguments) : IRedisHost
 {
     private readonly RedisContainer container = new RedisBuilder("redis:7")
@@ -66,7 +66,8 @@ internal sealed class ProcessRedisHost(int port, string[] arguments) : IRedisHos
         {
             RedirectStandardOutput = true,
         })!;
-        // It says when it accepts; what it says later is read too, or a full pipe would stop it.
+        // redis-server prints when it accepts connections. The test also reads the later output, because a full pipe would block the
+        // server.
         var ready = new TaskCompletionSource();
         process.OutputDataReceived += (_, line) =>
         {
@@ -85,7 +86,7 @@ internal sealed class ProcessRedisHost(int port, string[] arguments) : IRedisHos
         await process.WaitForExitAsync();
     }
 
-    /// <summary>For faults that only a process can show.</summary>
+    /// <summary>For faults that need a process.</summary>
     public int ProcessId => process!.Id;
 
     public Task FreezeAsync() => SignalAsync("STOP");
@@ -107,7 +108,7 @@ internal sealed class ProcessRedisHost(int port, string[] arguments) : IRedisHos
     }
 }
 
-/// <summary>The Redis that Notifier starts where none is configured. It lives in this process, so it cannot hang.</summary>
+/// <summary>The Redis that Notifier starts if none is configured. It runs in this process, so it cannot be frozen.</summary>
 internal sealed class EmbeddedRedisHost(int port) : IRedisHost
 {
     private EmbeddedRedis? server;

@@ -7,13 +7,13 @@ namespace Notifier.Tests.Support;
 internal static class RedisLibrary
 {
     /// <summary>
-    /// Waits until the application's library has come to rest: for some milliseconds after it has connected it looks at the server
-    /// once more, and asks a second time for names that wait for their answer. Redis does not mind, but who counts does.
+    /// Waits until the Redis library is idle. Some milliseconds after it connects, the library checks the server again and repeats
+    /// subscriptions that wait for their answer. Redis accepts that, but a test that counts commands does not.
     /// </summary>
     public static async Task RedisIsAtRestAsync(this NotifierApp app)
     {
         var subscriber = await app.Services.GetRequiredService<RedisBackplane>().SubscriberAsync();
         var multiplexer = (ConnectionMultiplexer)subscriber.Multiplexer;
-        await Eventually.IsAsync(() => multiplexer.ReconfigureAsync("a test waits"), "no other look is under way");
+        await Eventually.IsAsync(() => multiplexer.ReconfigureAsync("a test waits"), "no other check of the server is running");
     }
 }

@@ -1,6 +1,6 @@
 namespace Notifier.Tests.Support;
 
-/// <summary>All that Redis is told to do, by whomever, as Redis tells it (MONITOR).</summary>
+/// <summary>Records all commands of all clients, as Redis reports them (MONITOR).</summary>
 internal sealed class RedisMonitor : IAsyncDisposable
 {
     private readonly PlainRedisClient client;
@@ -20,11 +20,11 @@ internal sealed class RedisMonitor : IAsyncDisposable
         return new RedisMonitor(client, redis);
     }
 
-    /// <summary>How often this command was given with this argument, since the start and until now.</summary>
+    /// <summary>How often clients have sent this command with this argument so far.</summary>
     public async Task<int> CountAsync(string command, string argument) =>
         (await CommandsAsync()).Count(said => said.Contains($"] \"{command}\" \"{argument}\"", StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>All commands since the start and until now, each on its line, with what is not printable escaped.</summary>
+    /// <summary>All commands so far, one a line, with unprintable characters escaped.</summary>
     public async Task<IReadOnlyList<string>> CommandsAsync()
     {
         var until = Guid.NewGuid().ToString();

@@ -6,8 +6,8 @@ using System.Text;
 namespace Notifier.Tests.Support;
 
 /// <summary>
-/// Stands between the application and Redis. It can make connections half-open, and deaf in a way that the library cannot see: pings are
-/// answered, and what was published does not arrive. It can be a bad network too: slow, narrow, in pieces, cut again and again.
+/// A proxy between the application and Redis. It can make connections half-open, or deaf in a way that the library does not see: pings are
+/// answered, but messages do not arrive. It can also simulate a bad network: slow, narrow, fragmented, or interrupted again and again.
 /// </summary>
 internal sealed class RedisProxy : IAsyncDisposable
 {
@@ -28,28 +28,28 @@ internal sealed class RedisProxy : IAsyncDisposable
 
     public string Configuration => $"127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
 
-    /// <summary>How many connections there have been.</summary>
+    /// <summary>The number of connections so far.</summary>
     public int Connections => Volatile.Read(ref connections);
 
-    /// <summary>The connections that are there hear nothing any more; those that come do.</summary>
+    /// <summary>Open connections receive no more messages. New connections do.</summary>
     public void Deafen() => deafBefore = Connections;
 
-    /// <summary>Nor do those that come.</summary>
+    /// <summary>Open and new connections receive no messages.</summary>
     public void DeafenAll() => deafBefore = int.MaxValue;
 
-    /// <summary>The connections that are there carry nothing any more, in either direction, and neither end is told: half-open.</summary>
+    /// <summary>Open connections carry no bytes in either direction, and neither end is notified: they are half-open.</summary>
     public void BlackHole() => lostBefore = Connections;
 
-    /// <summary>How long each piece is under way.</summary>
+    /// <summary>The delay of each piece.</summary>
     public TimeSpan Delay { get; set; }
 
-    /// <summary>How many bytes are passed on at once.</summary>
+    /// <summary>The largest number of bytes in one piece.</summary>
     public int Slice { get; set; } = int.MaxValue;
 
-    /// <summary>How many bytes a second a connection carries towards the application.</summary>
+    /// <summary>The number of bytes a second that a connection carries towards the application.</summary>
     public int BytesPerSecond { get; set; } = int.MaxValue;
 
-    /// <summary>All connections end with a reset.</summary>
+    /// <summary>Resets all connections.</summary>
     public void Reset()
     {
         foreach (var socket in open.Keys)
@@ -75,7 +75,7 @@ internal sealed class RedisProxy : IAsyncDisposable
             }
             catch (SocketException)
             {
-                client.Close(0);    // it is not there, and the next one may find it
+                client.Close(0);    // Redis is away, but the next connection may reach it
                 continue;
             }
             var number = Interlocked.Increment(ref connections);
@@ -85,7 +85,7 @@ internal sealed class RedisProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>Redis writes what it delivers at once, apart from answers, while little is going on.</summary>
+    /// <summary>Redis writes messages and answers separately while it is not busy.</summary>
     private static bool HasMessage(ReadOnlySpan<byte> chunk) => Encoding.ASCII.GetString(chunk).Contains("message\r\n", StringComparison.Ordinal);
 
     private async Task PumpAsync(Socket from, Socket to, Func<int> perSecond, Func<ReadOnlyMemory<byte>, bool> passes)
@@ -105,7 +105,7 @@ internal sealed class RedisProxy : IAsyncDisposable
         }
         catch (Exception error) when (error is SocketException or OperationCanceledException or ObjectDisposedException)
         {
-            // One end is gone.
+            // One end has closed.
         }
         from.Dispose();
         to.Dispose();
@@ -117,7 +117,7 @@ internal sealed class RedisProxy : IAsyncDisposable
         while (chunk.Length > 0)
         {
             var rate = perSecond();
-            // Twenty times a second, where there is a rate.
+            // With a rate limit, forwards twenty times a second.
             var length = Math.Min(chunk.Length, Math.Min(Slice, rate == int.MaxValue ? int.MaxValue : Math.Max(1, rate / 20)));
             await to.SendAsync(chunk[..length], ended.Token);
             chunk = chunk[length..];

@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>A real Redis of a test's own, and a connection to it that is not the application's.</summary>
+/// <summary>A real Redis for one test, with a connection that is not the application's.</summary>
 internal sealed class RedisServer : IAsyncDisposable
 {
     private static readonly Lazy<Task<bool>> HasDocker = new(async () =>
@@ -37,7 +37,7 @@ internal sealed class RedisServer : IAsyncDisposable
         return redis;
     }
 
-    /// <summary>The Redis that is inside Notifier (Microsoft.Garnet), alone. It cannot hang.</summary>
+    /// <summary>Starts only the Redis that is part of Notifier (Microsoft.Garnet). It cannot be frozen.</summary>
     public static async Task<RedisServer> StartEmbeddedAsync()
     {
         var port = FreePort.Next();
@@ -46,14 +46,14 @@ internal sealed class RedisServer : IAsyncDisposable
         return redis;
     }
 
-    /// <summary>One that is not running yet.</summary>
+    /// <summary>Creates a Redis without starting it.</summary>
     public static async Task<RedisServer> CreateAsync(params string[] arguments)
     {
         var port = FreePort.Next();
         return new RedisServer(await HasDocker.Value ? new ContainerRedisHost(port, arguments) : new ProcessRedisHost(port, arguments), port);
     }
 
-    /// <param name="password">What the test's own connection says, when Redis wants one.</param>
+    /// <param name="password">The password of the test's own connection, if Redis requires one.</param>
     public async Task StartHostAsync(string password = "")
     {
         await host.StartAsync();
@@ -64,16 +64,16 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public Task KillAsync() => host.KillAsync();
 
-    /// <summary>Makes it hang, with all its connections.</summary>
+    /// <summary>Freezes Redis with all its connections.</summary>
     public Task FreezeAsync() => host.FreezeAsync();
 
     public Task ThawAsync() => host.ThawAsync();
 
-    /// <returns>How many clients of Redis received it: nodes, not browsers.</returns>
+    /// <returns>The number of Redis clients that received the message: nodes, not browsers.</returns>
     public Task<long> PublishAsync(string channel, RedisValue payload) =>
         Connection.GetSubscriber().PublishAsync(RedisChannel.Literal(channel), payload);
 
-    /// <summary>As a backend publishes what is to be kept: by the script.</summary>
+    /// <summary>Publishes durably with the script, as a backend does.</summary>
     /// <returns>The message's position.</returns>
     public Task<string> PublishDurablyAsync(string channel, RedisValue payload, string key = "") => Connection.PublishDurablyAsync(channel, payload, key);
 
@@ -82,7 +82,7 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public Task<long> PatternsAsync() => Server.SubscriptionPatternCountAsync();
 
-    /// <summary>All channels that somebody subscribes to, but those of libraries, and of the probe.</summary>
+    /// <summary>All subscribed channels, except those of libraries and of the probe.</summary>
     public async Task<string[]> ChannelsAsync() =>
         [.. (await Server.SubscriptionChannelsAsync()).Select(channel => channel.ToString()).Where(channel => !channel.StartsWith("__", StringComparison.Ordinal) && !channel.StartsWith("notifier:", StringComparison.Ordinal))];
 

@@ -1,9 +1,9 @@
 namespace Notifier.Tests.Support;
 
-/// <summary>A Redis whose ACL gives the application's user some channels only.</summary>
+/// <summary>A Redis whose ACL allows the application's user only some channels.</summary>
 internal static class RestrictedRedis
 {
-    /// <param name="channels">As in an ACL: <c>&amp;news.*</c>.</param>
+    /// <param name="channels">ACL rules such as <c>&amp;news.*</c>.</param>
     public static async Task<RedisServer> StartAsync(params string[] channels)
     {
         var redis = await RedisServer.StartAsync();
@@ -11,7 +11,7 @@ internal static class RestrictedRedis
         return redis;
     }
 
-    /// <summary>The application, as that user.</summary>
+    /// <summary>Starts the application as that user.</summary>
     public static Task<NotifierApp> ConnectAsync(RedisServer redis, params string[] settings) =>
         NotifierApp.StartAsync($"{redis.Configuration},user=app,password=opensesame", settings: settings);
 }

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>What a server shows at <c>/metrics</c>, read as Prometheus reads it.</summary>
+/// <summary>The metrics at a server's <c>/metrics</c>, parsed as Prometheus does.</summary>
 internal sealed partial class Scrape
 {
     private readonly List<(string Name, string Labels, double Value)> samples = [];
@@ -27,13 +27,13 @@ internal sealed partial class Scrape
         return new(await http.GetStringAsync(new Uri(server, "/metrics")));
     }
 
-    /// <summary>Waits until it shows that value. The exporter answers with what it had for a moment.</summary>
+    /// <summary>Waits until the metric has this value, because the exporter caches its answer for a moment.</summary>
     public static Task ShowsAsync(Uri server, string name, double value, string label = "") => Eventually.IsAsync(
         async () => (await OfAsync(server)).Sum(name, label) == value, $"{name} {label} is {value}");
 
     /// <param name="name">The metric.</param>
-    /// <param name="label">Such as <c>error_type="memory"</c>; empty for all.</param>
-    /// <returns>Null when there is none.</returns>
+    /// <param name="label">A label such as <c>error_type="memory"</c>, or empty for all.</param>
+    /// <returns>The sum, or null if the metric is missing.</returns>
     public double? Sum(string name, string label = "")
     {
         var found = samples.Where(sample => sample.Name == name && sample.Labels.Contains(label, StringComparison.Ordinal)).ToList();

@@ -3,20 +3,20 @@ using Notifier.Connections;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>A transport that takes as much as a test says, and keeps what it took.</summary>
+/// <summary>A transport that accepts as many bytes as the test says, and records them.</summary>
 internal sealed class ScriptedTransport : Transport
 {
     private readonly ArrayBufferWriter<byte> taken = new();
     private TaskCompletionSource? unready;
     private int progress;
 
-    /// <summary>How many of that many bytes an offer takes. Everything, unless a test says otherwise.</summary>
+    /// <summary>The number of offered bytes that the transport accepts. All of them by default.</summary>
     public Func<int, int> Takes { get; set; } = static length => length;
 
-    /// <summary>Whether the transport is ready after an offer; if not, until <see cref="BecomeReady"/>.</summary>
+    /// <summary>Whether the transport is ready after an offer. If not, <see cref="BecomeReady"/> makes it ready.</summary>
     public Func<bool> StaysReady { get; set; } = static () => true;
 
-    /// <summary>What sending to the end waits for, before each of its pieces.</summary>
+    /// <summary>The task that a send to the end awaits before each piece.</summary>
     public Func<Task> Sends { get; set; } = static () => Task.CompletedTask;
 
     public bool IsBroken { get; set; }

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>A primary, replicas of it, and three Sentinels that watch them: real processes, which can be killed and stopped.</summary>
+/// <summary>A primary, its replicas, and three Sentinels that monitor them: real processes, which can be killed and frozen.</summary>
 internal sealed class Sentinels : IAsyncDisposable
 {
     public const string ServiceName = "notifications";
@@ -24,12 +24,12 @@ internal sealed class Sentinels : IAsyncDisposable
 
     public string Configuration => $"{string.Join(',', ports.Select(port => $"{host}:{port}"))},serviceName={ServiceName}";
 
-    /// <param name="port">Of the first Sentinel; zero for a free one.</param>
-    /// <param name="host">What the Sentinels call the machine.</param>
-    /// <param name="password">What the servers ask for, if anything.</param>
-    /// <param name="doSentinelsAsk">Whether the Sentinels ask for it, too.</param>
-    /// <param name="replicas">How many.</param>
-    /// <param name="failOverTimeout">In milliseconds; as long is waited for replicas to follow, too.</param>
+    /// <param name="port">The port of the first Sentinel, or zero for a free one.</param>
+    /// <param name="host">The name that the Sentinels use for this machine.</param>
+    /// <param name="password">The password that the servers require, if any.</param>
+    /// <param name="doSentinelsAsk">Whether the Sentinels require it too.</param>
+    /// <param name="replicas">The number of replicas.</param>
+    /// <param name="failOverTimeout">In milliseconds. Also the limit of the wait for replicas.</param>
     public static async Task<Sentinels> StartAsync(
         int port = 0, string host = "127.0.0.1", string? password = null, bool doSentinelsAsk = false, int replicas = 1, int failOverTimeout = 3000)
     {
@@ -63,7 +63,7 @@ internal sealed class Sentinels : IAsyncDisposable
         await Eventually.IsAsync(async () => (all.asking = await ConnectionMultiplexer.ConnectAsync(options)).IsConnected, "a Sentinel answers");
         await Eventually.IsAsync(
             async () => (await all.AskAsync("REPLICAS")).Length == replicas && (await all.AskAsync("SENTINELS")).Length == 2, "they know each other");
-        // It is known before it has what the primary has: what came in that second, a fail-over would lose.
+        // The primary knows a replica before the replica has its data. A fail-over in that second would lose recent writes.
         await using var client = await PlainRedisClient.ConnectAsync(primary);
         if (password is not null)
             await client.AskAsync("AUTH", password);
@@ -73,24 +73,24 @@ internal sealed class Sentinels : IAsyncDisposable
                 await client.AskAsync("SET", "replica", "follows");
                 return await client.AskAsync("WAIT", $"{replicas}", "100") == $"{replicas}";
             },
-            "the replicas follow");
+            "the replicas follow the primary");
         return all;
     }
 
-    /// <summary>Their ports, at the start.</summary>
+    /// <summary>The ports of the servers at the start.</summary>
     public List<int> Replicas { get; } = [];
 
     /// <summary>The port of one of the Sentinels.</summary>
     public int Sentinel => ports[2];
 
-    /// <summary>The port of the primary, as the Sentinels see it.</summary>
+    /// <summary>The port of the primary that the Sentinels report.</summary>
     public async Task<int> PrimaryAsync()
     {
         var address = (string[]?)await asking.GetServers()[0].ExecuteAsync("SENTINEL", "GET-MASTER-ADDR-BY-NAME", ServiceName);
         return int.Parse(address![1], CultureInfo.InvariantCulture);
     }
 
-    /// <summary>What it takes itself for.</summary>
+    /// <summary>Whether the server reports itself as a replica.</summary>
     public static async Task<bool> IsReplicaAsync(int port)
     {
         try
@@ -100,7 +100,7 @@ internal sealed class Sentinels : IAsyncDisposable
         }
         catch (IOException)
         {
-            return false;   // the Sentinels cut off its clients when they make it one
+            return false;   // the Sentinels disconnect its clients when they make it a replica
         }
     }
 
@@ -136,8 +136,8 @@ internal sealed class Sentinels : IAsyncDisposable
     }
 
     /// <summary>
-    /// Each in a folder of its own: Sentinels write their state into their file, and a replica what it gets from the primary into another one, which would be
-    /// read at the next start.
+    /// Starts each process in its own folder. Sentinels write their state into their file, and a replica writes its data into another one.
+    /// The next start would read both.
     /// </summary>
     private Process Start(string configuration, params string[] arguments)
     {

@@ -6,7 +6,7 @@ using System.Text.RegularExpressions;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>The application as a process of its own: for its signals, its exit code and its memory.</summary>
+/// <summary>The application in its own process, for tests of its signals, its exit code and its memory.</summary>
 internal sealed partial class ServerProcess : IAsyncDisposable
 {
     private readonly Process process;
@@ -43,13 +43,13 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
     }
 
-    /// <summary>Such as <c>http://127.0.0.1:43210</c>.</summary>
+    /// <summary>An address such as <c>http://127.0.0.1:43210</c>.</summary>
     public Uri Address => address.Task.Result;
 
-    /// <summary>What it has printed.</summary>
+    /// <summary>Everything that the server has printed.</summary>
     public string Output => string.Join('\n', output);
 
-    /// <summary>The memory that it has in RAM.</summary>
+    /// <summary>The resident memory.</summary>
     public long ResidentBytes
     {
         get
@@ -78,10 +78,10 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     public Uri WebSocketAddress(string path = "/ws") =>
         new UriBuilder(new Uri(Address, path)) { Scheme = Address.Scheme == "https" ? "wss" : "ws" }.Uri;
 
-    /// <summary>SIGTERM, as an orchestrator sends it.</summary>
+    /// <summary>Sends SIGTERM, as an orchestrator does.</summary>
     public void Terminate() => Signal("TERM");
 
-    /// <param name="name">Such as <c>STOP</c>.</param>
+    /// <param name="name">A signal such as <c>STOP</c>.</param>
     public void Signal(string name)
     {
         using var kill = Process.Start("kill", [$"-{name}", $"{process.Id}"]);
@@ -117,7 +117,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             address.TrySetResult(new Uri(page.Groups["address"].Value));
     }
 
-    /// <summary>In Production the line is JSON, and something follows.</summary>
+    /// <summary>In Production the line is JSON, so other text follows the address.</summary>
     [GeneratedRegex("Page: (?<address>[^\\s\"]+)")]
     private static partial Regex PageLine();
 }

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>A web server with one page, of another origin than the application: a team's own site.</summary>
+/// <summary>A web server with one page, whose origin differs from the application's: the site of another team.</summary>
 internal sealed class Site : IAsyncDisposable
 {
     private readonly WebApplication app;

@@ -1,6 +1,6 @@
 namespace Notifier.Tests.Support;
 
-/// <summary>Waits in the middle of a delivery until the test lets it go on.</summary>
+/// <summary>Blocks a delivery until the test lets it continue.</summary>
 internal sealed class StuckDelivery : IDisposable
 {
     private readonly TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);

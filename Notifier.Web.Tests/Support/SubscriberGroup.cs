@@ -12,12 +12,12 @@ using Notifier.Names;
 namespace Notifier.Tests.Support;
 
 /// <summary>
-/// A name and the connections that hold it, without Redis and Kestrel: what measures the path of a message, here and in
-/// <c>bench/Notifier.Bench</c>.
+/// A name and its subscribed connections, without Redis and Kestrel. Tests and <c>bench/Notifier.Bench</c> measure the path of a message
+/// with it.
 /// </summary>
 internal sealed class SubscriberGroup
 {
-    /// <summary>What the log keeps. Once it has that many messages it takes no more memory.</summary>
+    /// <summary>The number of messages in the log. A full log needs no more memory.</summary>
     public const int Kept = 64;
 
     public SubscriberGroup(IEnumerable<Transport> transports)
@@ -28,14 +28,14 @@ internal sealed class SubscriberGroup
             Join(connection);
     }
 
-    /// <summary>Whose instruments are those of this audience, and of no other's.</summary>
+    /// <summary>The factory of instruments that belong only to this group.</summary>
     public IMeterFactory Meters { get; } = NewMeters();
 
     public Subscription Subscription { get; }
 
     public Connection[] Connections { get; }
 
-    /// <summary>What subscriptions have in common, from what a node would be configured with.</summary>
+    /// <summary>What all subscriptions share, built from a node's configuration.</summary>
     public static SubscriptionContext Traits(RecentOptions recent, IMeterFactory? meters = null, DeliveryHelpers? helpers = null) => new(
         Options.Create(recent), Options.Create(new LimitsOptions()), new HubMetrics(meters ?? NewMeters()), TimeProvider.System, NullLogger<SubscriptionContext>.Instance,
         helpers: helpers);
@@ -54,13 +54,13 @@ internal sealed class SubscriberGroup
 
 internal static class SubscriberExtensions
 {
-    /// <summary>As the hub has it join.</summary>
+    /// <summary>Joins as the hub does.</summary>
     public static void Join(this Subscriber subscriber)
     {
         subscriber.Join();
         subscriber.Start();
     }
 
-    /// <summary>As where a connection to Redis was lost.</summary>
+    /// <summary>Appends a gap as after the loss of a connection to Redis.</summary>
     public static void NoteGap(this Subscription subscription, GapCode code) => subscription.AppendAndBroadcast([Message.GapOf(code)]);
 }

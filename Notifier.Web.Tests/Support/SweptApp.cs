@@ -6,7 +6,7 @@ using Notifier.Connections;
 namespace Notifier.Tests.Support;
 
 /// <summary>
-/// An application whose clock a test moves, second by second, so that the liveness sweep sees each of them: the clock waits for the sweep.
+/// An application whose clock the test moves second by second. The clock waits for the liveness sweep, so that the sweep sees each second.
 /// </summary>
 internal sealed class SweptApp : IAsyncDisposable
 {
@@ -26,7 +26,7 @@ internal sealed class SweptApp : IAsyncDisposable
 
     public int Connections => App.Connections.Count;
 
-    /// <summary>Its logs keep a day, so that slow readers stay readers.</summary>
+    /// <summary>The message logs last a day, so that Notifier does not close slow readers as too slow.</summary>
     public static async Task<SweptApp> StartAsync(string redis, Listen listen, params string[] settings)
     {
         var time = new PausableTime();
@@ -34,7 +34,7 @@ internal sealed class SweptApp : IAsyncDisposable
             await NotifierApp.StartAsync(redis, listen, time, settings:
                 ["History:Recent:Bytes=200000000", "History:Recent:Messages=100000", "History:Recent:Age=1.00:00:00", .. settings]),
             time);
-        // The sweep starts its timer a little after the application has started.
+        // The sweep starts its timer shortly after the application has started.
         await Eventually.IsAsync(
             () =>
             {
@@ -46,8 +46,8 @@ internal sealed class SweptApp : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits until there are so many, and all are read: a handshake is answered a little before the sweep sees the connection, and a first read that
-    /// comes later than some seconds of this clock is a sign of life.
+    /// Waits until this many connections are open and were read from. The answer to a handshake precedes the first sweep of its connection,
+    /// and a first read some seconds later by this clock would count as a sign of life.
     /// </summary>
     public Task WhenThereAreAsync(int connections) => Eventually.IsAsync(() => Connections == connections && AreRead(), $"there are {connections} connections");
 
@@ -58,21 +58,21 @@ internal sealed class SweptApp : IAsyncDisposable
         return areRead;
     }
 
-    /// <summary>Moves the clock, and does something in each second.</summary>
+    /// <summary>Moves the clock, and runs an action in each second.</summary>
     public async Task AdvanceAsync(int seconds, Func<Task>? each = null)
     {
         for (var second = 0; second < seconds; second++)
         {
             var before = liveness.Sweeps;
             time.Advance(TimeSpan.FromSeconds(1));
-            await Eventually.IsAsync(() => liveness.Sweeps > before, "the liveness sweep comes");
+            await Eventually.IsAsync(() => liveness.Sweeps > before, "the liveness sweep has run");
             if (each is not null)
                 await each();
         }
     }
 
     /// <summary>
-    /// Has something said, and waits until the server has read it: the clock runs faster than the server reads, which would find minutes
+    /// Sends something, and waits until the server has read it. The clock runs faster than the server reads, which would look like minutes
     /// of silence.
     /// </summary>
     public async Task HearAsync(Func<Task> say)
@@ -89,7 +89,9 @@ internal sealed class SweptApp : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until no peer has taken a byte for a while: the clock runs faster than the kernel carries what is on its way.</summary>
+    /// <summary>
+    /// Waits until no connection has made progress for a while, because the clock runs faster than the kernel transfers bytes.
+    /// </summary>
     public Task WhenNothingMovesAsync()
     {
         var (before, still) = (-1L, 0);
@@ -102,10 +104,10 @@ internal sealed class SweptApp : IAsyncDisposable
                 before = taken;
                 return still == 20;
             }),
-            "nothing moves any more");
+            "no connection makes progress");
     }
 
-    /// <summary>Moves the clock as a pause of the whole process does: no timer comes meanwhile.</summary>
+    /// <summary>Moves the clock like a pause of the whole process: no timer fires meanwhile.</summary>
     public void Pause(TimeSpan pause) => time.Paused += pause;
 
     public async ValueTask DisposeAsync()

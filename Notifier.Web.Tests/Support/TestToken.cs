@@ -12,22 +12,22 @@ using Notifier.Names;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>Tokens made by hand, so that they can be wrong in every way.</summary>
+/// <summary>Tokens built by hand, so that they can be invalid in every way.</summary>
 internal static class TestToken
 {
     public const string Secret = "the secret of the tests, long enough";
     public const string Audience = "notifier";
     public const string Issuer = "https://app.example";
 
-    /// <summary>A server that takes <see cref="Of"/>, and where nothing is open to those that have none.</summary>
+    /// <summary>A server that accepts the tokens of <see cref="Of"/>, and opens nothing to clients without a token.</summary>
     public static readonly string[] Settings =
     [
         "environment=Production", $"Access:Tokens:Secret={Secret}", $"Access:Tokens:Audience={Audience}", $"Access:Tokens:Issuer={Issuer}",
     ];
 
-    /// <summary>One that <see cref="Settings"/> accept.</summary>
-    /// <param name="until">Its end.</param>
-    /// <param name="names">What it grants to hear.</param>
+    /// <summary>A token that a server with <see cref="Settings"/> accepts.</summary>
+    /// <param name="until">The expiry of the token.</param>
+    /// <param name="names">The names to which the token allows a client to subscribe.</param>
     public static string Of(DateTimeOffset until, params string[] names) => Sign(Payload(until, names));
 
     public static JsonObject Payload(DateTimeOffset until, params string[] names) => new()
@@ -40,9 +40,9 @@ internal static class TestToken
     };
 
     /// <param name="payload">The claims.</param>
-    /// <param name="algorithm">What the header says.</param>
-    /// <param name="sign">How it is signed; by HMAC-SHA256 with the secret, where that is not said.</param>
-    /// <param name="keyId">The name of the key (<c>kid</c>), where one is given.</param>
+    /// <param name="algorithm">The algorithm in the header.</param>
+    /// <param name="sign">Computes the signature. The default is HMAC-SHA256 with the secret.</param>
+    /// <param name="keyId">The name of the key (<c>kid</c>), if any.</param>
     public static string Sign(JsonObject payload, string algorithm = "HS256", Func<byte[], byte[]>? sign = null, string? keyId = null)
     {
         var header = new JsonObject { ["alg"] = algorithm, ["typ"] = "JWT" };
@@ -53,7 +53,7 @@ internal static class TestToken
         return $"{text}.{Base64Url.EncodeToString(sign(Encoding.ASCII.GetBytes(text)))}";
     }
 
-    /// <summary>What a server with these options makes of a token.</summary>
+    /// <summary>The result of authentication by a server with these options.</summary>
     public static async Task<AuthenticationResult> IdentifyAsync(TokenOptions tokens, string token, TimeProvider time)
     {
         var access = Options.Create(new AccessOptions { Tokens = tokens });

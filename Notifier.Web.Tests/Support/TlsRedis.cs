@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>A redis-server that speaks TLS only, as localhost, with a certificate that no machine trusts by itself.</summary>
+/// <summary>A redis-server that speaks only TLS, as localhost, with a certificate that no machine trusts by default.</summary>
 internal sealed class TlsRedis : IAsyncDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("notifier-tls-").FullName;
@@ -12,12 +12,12 @@ internal sealed class TlsRedis : IAsyncDisposable
 
     public int Port { get; } = FreePort.Next();
 
-    /// <summary>A file that vouches for it: for <c>SSL_CERT_FILE</c>.</summary>
+    /// <summary>The certificate to trust, for <c>SSL_CERT_FILE</c>.</summary>
     public string Authority => Path.Combine(folder, "redis.crt");
 
     public IServer Server => connection.GetServer("localhost", Port);
 
-    /// <summary>A Cluster of one, which calls itself by its address, as most do.</summary>
+    /// <summary>A Cluster of one server, which reports its address instead of a host name, as most clusters do.</summary>
     public static async Task<TlsRedis> StartClusterAsync()
     {
         var redis = await StartAsync("--cluster-enabled", "yes", "--tls-cluster", "yes", "--cluster-port", $"{FreePort.Next()}", "--cluster-announce-ip", "127.0.0.1");

@@ -4,13 +4,13 @@ using System.Text;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>Whole messages of a .NET WebSocket.</summary>
+/// <summary>Reads whole messages of a .NET WebSocket.</summary>
 internal static class WebSocketMessages
 {
     public static Task SendTextAsync(this WebSocket socket, string text) =>
         socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, endOfMessage: true, CancellationToken.None).WaitAsync(Eventually.Limit);
 
-    /// <summary>The next message, or a close with code and text.</summary>
+    /// <summary>The next message, or a close with its code and reason.</summary>
     public static async Task<Frame> ReadMessageAsync(this WebSocket socket)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(1024 * 1024);

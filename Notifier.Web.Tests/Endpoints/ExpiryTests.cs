@@ -114,7 +114,7 @@ public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixtu
             clients.AddRange(await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => RawWebSocket.ConnectAsync(
                 app.App.WebSocketAddress("/ws?channel=expiry.thousand"), headers: $"Authorization: Bearer {token}\r\n"))));
         await app.WhenThereAreAsync(1_000);
-        await Redis.WhenChannelIsLiveAsync(app.App, "expiry.thousand", holders: 1_000);
+        await Redis.WhenChannelIsLiveAsync(app.App, "expiry.thousand", subscribers: 1_000);
         await app.AdvanceAsync(29);
         await Redis.PublishAsync("expiry.thousand", "the last");
         foreach (var client in clients)

@@ -5,7 +5,7 @@
     bench/capacity.py sites         simulates sites of 10 thousand, 1 million and 10 million browsers, by measured costs
 
 The first starts redis-server by itself and reads its CPU time from /proc, so a busy machine changes it little. The second
-measures nothing: it throws browsers onto nodes at random, counts which node hears which message, and multiplies.
+measures nothing: it assigns browsers to nodes at random, counts which node receives which message, and multiplies.
 """
 import os
 import random
@@ -15,18 +15,18 @@ import sys
 import tempfile
 import time
 
-# Measured, each for this machine; see bench/RESULTS.md and "CPU of Redis" there.
+# Measured on this machine unless noted; see bench/RESULTS.md, "CPU of Redis".
 SOCKET_KIB = 7.6            # of the process, for each further socket
-KERNEL_KIB = 4.0            # of the kernel, for each socket: not ours; published by Centrifugo (docs/capacity.md)
-NAME_KIB = 5.4              # for each name that a node holds
-BASE_MIB = 100              # a node without anybody
-SEND_US = 6.5               # a message to one more socket that is quiet
-HEAR_US = 14.0              # a message that a node hears for one of its names, without the sends (20.5 us with one of them)
+KERNEL_KIB = 4.0            # of the kernel, for each socket: not measured here but published by Centrifugo (docs/capacity.md)
+NAME_KIB = 5.4              # for each name that a node is subscribed to
+BASE_MIB = 100              # a node without clients
+SEND_US = 6.5               # a message to one more idle socket
+HEAR_US = 14.0              # a message that a node receives for one of its names, without the sends (20.5 us with one send)
 HANDSHAKE_US = 400.0        # 5,000 a second on two cores
-PING_US = 2 * SEND_US       # assumed: a ping goes out, a pong comes in
+PING_US = 2 * SEND_US       # assumed: one ping sent, one pong received
 PING_EVERY = 25.0
 REDIS_PUBLISH_US = 0.6      # "capacity.py redis"
-REDIS_DELIVERY_US = 1.5     # published: 650,000 a second on one core. 0.25 by "capacity.py redis", where 500 at a time are sent
+REDIS_DELIVERY_US = 1.5     # published: 650,000 a second on one core. "capacity.py redis" measures 0.25, with 500 at a time
 REDIS_NAME_BYTES = 219      # "capacity.py redis"
 FRAME_OVERHEAD = 70         # bytes of TCP, IP and Ethernet around a small frame
 
@@ -71,7 +71,7 @@ def command(*parts):
 
 
 def read(client, wanted):
-    """Reads until that many lines begin with what ends a reply of the kind."""
+    """Reads until this many replies have ended: counts the text with which the last line of a reply begins."""
     mark, seen, rest = wanted[0], 0, b""
     while seen < wanted[1]:
         rest += client.recv(1 << 20)
@@ -149,12 +149,12 @@ def free_port():
 
 
 def nodes_that_hear(members, nodes, tries=4_000):
-    """On how many of the nodes the members of a group are, who were put there at random: the mean."""
+    """The mean number of nodes that have a member of a group, if its members choose nodes at random."""
     return sum(len({random.randrange(nodes) for _ in range(members)}) for _ in range(tries)) / tries
 
 
 def return_of_a_node(lost, others, cores, within):
-    """A node dies with its browsers, who try again within half a second (notifier.js). Seconds until all are in: a queue of handshakes."""
+    """Seconds until the browsers of a failed node are connected again. They retry within half a second (notifier.js) and queue for handshakes."""
     arrivals = sorted(random.uniform(0, within) for _ in range(lost))
     rate = others * cores * 1e6 / HANDSHAKE_US
     free = 0.0
@@ -165,9 +165,9 @@ def return_of_a_node(lost, others, cores, within):
 
 def site(browsers, nodes, members=10, deliveries=0.5, churn=1 / 300, payload=100):
     """
-    The mix of Centrifugo's published test: a channel of one's own and a group of ten, a message in two seconds for each browser, and each
-    comes anew every 5 minutes. How the messages were divided is not published; here each of the two has half. Quiet: a message a
-    minute, and an hour.
+    The mix of Centrifugo's published test: each browser has its own channel and a group of ten, receives a message every two seconds, and
+    reconnects every 5 minutes. How that test divides the messages is not published; here each of the two gets half. Quiet: a message a
+    minute, and a reconnect an hour.
     """
     own = browsers * deliveries / 2
     groups = browsers * deliveries / 2 / members

@@ -47,11 +47,11 @@ SCENARIOS = {
 NAMES = {                               # what each socket subscribes to; a name with * is a pattern
     "private": ["u.{i}"], "private2k": ["u.{i}"], "cover": ["u.{i}.inbox"], "mixed": ["bench", "news.*", "u.{i}"],
 }
-PLAIN = "plain"                         # in json: the same build of Notifier in plain text
+PLAIN = "plain"                         # in json: the same build of Notifier, in plain text
 PEERS = ["bun", "limit", "naive", "node", "signalr", "socketio"]
-UNSUITED = {                            # what a peer cannot do, known beforehand
-    "private": {"limit"}, "private2k": {"limit"}, "cover": {"limit"}, "mixed": {"limit"},       # it has one channel
-    "connect": {"signalr", "socketio"}, "joining": {"signalr", "socketio"}, "soak": {"signalr", "socketio"},     # they subscribe in two steps, wsload waits for neither
+UNSUITED = {                            # scenarios that a peer cannot run
+    "private": {"limit"}, "private2k": {"limit"}, "cover": {"limit"}, "mixed": {"limit"},       # the peer has only one channel
+    "connect": {"signalr", "socketio"}, "joining": {"signalr", "socketio"}, "soak": {"signalr", "socketio"},     # these peers subscribe in two steps, and wsload does not wait for either
 }
 FIGURES = ["deliveries_per_s", "cpu_us_per_delivery", "p50_us", "p99_us", "kib_per_conn", "connects_per_s",
            "cpu_us_per_connect", "p99_per_burst", "kib_per_stalled", "stalled_closed", "too_slow", "rss_growth", "first_s", "second_s", "second_per_first", "rss_mib"]
@@ -111,7 +111,7 @@ def dotnet_peer(name):
 
 
 def server_arguments(build, args):
-    """Those for all builds (--Some:Key=value), and those for this one (NAME:--Some:Key=value)."""
+    """The arguments for all builds (--Some:Key=value) and those for this build (NAME:--Some:Key=value)."""
     own = build + ":"
     return [a.removeprefix(own) for a in args.server_arg if a.startswith(("-", own))]
 
@@ -165,7 +165,7 @@ def measure(peer, redis, args):
 
 
 def run(peer, redis, args, scenario):
-    """One server, started for this, and one wsload: its figures, or None when it failed."""
+    """Starts one server and one wsload. Returns the figures of wsload, or None if it failed."""
     port = free_port()
     command, load = command_for(peer, port, redis, args, scenario)
     environment = dict(os.environ, ASPNETCORE_ENVIRONMENT="Production", DOTNET_ENVIRONMENT="Production")
@@ -194,7 +194,7 @@ def run(peer, redis, args, scenario):
 
 @contextlib.contextmanager
 def redis_server():
-    """A Redis of our own; its port."""
+    """Starts a redis-server and returns its port."""
     WORK.mkdir(parents=True, exist_ok=True)
     port = free_port()
     with open(WORK / "redis-server.log", "w") as log:
@@ -224,7 +224,7 @@ def add_options(parser):
 
 
 def choose_servers(parser, args):
-    """Fills in what was not said; returns the names of the servers, and sets args.builds: builds of Notifier, name -> path."""
+    """Fills in missing options, sets args.builds (builds of Notifier, name -> path), and returns the names of the servers."""
     for option, usual, soak in ("peers", PLAIN if args.scenario == "json" else "bun", ""), ("rounds", 3, 1), ("seconds", 5, 600):
         if getattr(args, option) is None:
             setattr(args, option, soak if args.scenario == "soak" else usual)
@@ -272,7 +272,7 @@ def main():
                 results[peer].append(result)
                 if result:
                     for figure in ["kib_per_stalled"] if args.scenario == "soak" else ["rss_growth", "rss_samples_mib"]:
-                        result.pop(figure, 0)               # other growth counts for more, too short to mean anything
+                        result.pop(figure, 0)               # soak: other growth outweighs it; other scenarios: the run is too short
                     shown = {k: result[k] for k in [*FIGURES, *CHECKS, "churned", "rss_samples_mib"] if k in result}
                     print(f"{peer:9} {json.dumps(shown)}", flush=True)
     summary = {}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How Notifier and a peer behave as sockets, messages under way and idle visitors become more: tables and a picture.
+"""How Notifier and a peer behave with more sockets, messages in flight and idle clients: tables and a picture.
 
     growth.py measure FILE.json [--peers bun] [--rounds 3] [--seconds 3] [--only sockets,window,memory] [--most N]
     growth.py plot FILE.json
@@ -56,7 +56,7 @@ def median(point, server, figure):
 
 
 def ratio(point, first, other, figure):
-    """Of each round's runs, for only within a round are they comparable."""
+    """Compares the runs of each round, because only runs of one round are comparable."""
     values = [a[figure] / b[figure] for a, b in zip(point["runs"][first], point["runs"][other])
               if a and b and a.get(figure) and b.get(figure)]
     return statistics.median(values) if values else None
@@ -128,7 +128,7 @@ def linear_ticks(top):
 
 
 def log_ticks(low, high):
-    """The 1, 2 and 5 of each power of ten around the values; of many only the powers."""
+    """The 1, 2 and 5 of each power of ten around the values. For a wide range only the powers."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [round(m * 10 ** p, 9) for p in powers for m in (1, 2, 5)]
     first = max(i for i, t in enumerate(ticks) if t <= low)
@@ -141,7 +141,7 @@ def log_ticks(low, high):
 
 
 def mark(index, x, y):
-    """A shape for each server, so that colour is not all that tells them apart."""
+    """A shape for each server, so that readers can distinguish the servers without colour."""
     if index == 0:
         return f'<circle class="s0" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>'
     if index == 1:
@@ -172,7 +172,7 @@ def panel(left, top, name, figure, data):
         out.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y_of(y):.1f}" y2="{y_of(y):.1f}"/>')
         out.append(f'<text class="faint" x="{left - 8}" y="{y_of(y) + 4:.1f}" text-anchor="end">{tick(y)}</text>')
     out.append(f'<line class="axis" x1="{left}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
-    last = -math.inf                # where the last label ended: one that would touch it is left out
+    last = -math.inf                # where the last label ended: the next label is omitted if it would touch it
     for x in xs:
         out.append(f'<line class="axis" x1="{x_of(x):.1f}" x2="{x_of(x):.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
         half = 3.5 * len(tick(x)) + 3

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Durable history: how fast it publishes, and how long a thousand clients take to get what they missed after a restart.
+"""Durable history: how fast Notifier publishes, and how long a thousand clients take to recover missed messages after a restart.
 
     python3 bench/history.py [--clients 1000] [--messages 100] [--bytes 128]
 
@@ -35,13 +35,13 @@ def post(channel, payload):
 
 
 async def resume(position, messages, connected):
-    """Connects and resumes; ends when all have come. Says when it was connected, and when it had all."""
+    """Connects, waits for the start, and resumes. Returns the time at which all messages have arrived."""
     reader, writer = await asyncio.open_connection("127.0.0.1", NOTIFIER, limit=1 << 20)
     key = base64.b64encode(os.urandom(16)).decode()
     writer.write((f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{NOTIFIER}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                   f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: notifier.v1\r\n\r\n").encode())
     await reader.readuntil(b"\r\n\r\n")
-    await connected.wait()      # all at once
+    await connected.wait()      # all clients resume at once
     command = json.dumps({"type": "subscribe", "channel": CHANNEL, "after": position}).encode()
     header = bytes([0x81, 0x80 | len(command)]) if len(command) < 126 else bytes([0x81, 0xFE]) + len(command).to_bytes(2, "big")
     writer.write(header + bytes(4) + command)       # the mask is four zeros
@@ -61,7 +61,7 @@ async def resume(position, messages, connected):
 async def resume_all(position, clients, messages):
     connected = asyncio.Event()
     waiting = [asyncio.create_task(resume(position, messages, connected)) for _ in range(clients)]
-    await asyncio.sleep(3)      # the connecting is not what is measured
+    await asyncio.sleep(3)      # connects before the measurement
     began = time.perf_counter()
     connected.set()
     return max(await asyncio.gather(*waiting)) - began

@@ -4,7 +4,7 @@ using Notifier.Tests.Support;
 
 namespace Notifier.Bench;
 
-/// <summary>One more subscriber on a name, who leaves again.</summary>
+/// <summary>One more subscriber joins a name and leaves again.</summary>
 [MemoryDiagnoser, ShortRunJob]
 public class JoinBenchmarks
 {

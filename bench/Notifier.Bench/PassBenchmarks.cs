@@ -4,7 +4,7 @@ using Notifier.Tests.Support;
 
 namespace Notifier.Bench;
 
-/// <summary>A batch of messages given to subscribers whose transports take everything: the work of the server alone.</summary>
+/// <summary>Broadcasts a batch of messages to transports that accept everything, which measures only the server's own work.</summary>
 [MemoryDiagnoser, ShortRunJob]
 public class PassBenchmarks
 {

@@ -2,12 +2,12 @@ using Notifier.Messages;
 
 namespace Notifier.Bench;
 
-/// <summary>Messages as they come from Redis: each with an array of its own, which its log keeps and everyone shares.</summary>
+/// <summary>Messages as they arrive from Redis: each has its own array, which the log keeps and all subscribers share.</summary>
 internal static class Payloads
 {
     public const int Bytes = 128;
 
-    /// <summary>A frame with such a payload on the wire.</summary>
+    /// <summary>The size of a frame with such a payload on the wire.</summary>
     public static int FrameBytes => ServerFrame.HeaderLength(Bytes) + Bytes;
 
     public static Message[] Receive(Message[] into)

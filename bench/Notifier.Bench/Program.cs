@@ -2,8 +2,8 @@ using System.Reflection;
 using BenchmarkDotNet.Running;
 using Notifier.Bench;
 
-// What a delivery, a message and a join cost in memory. The column to look at is "Allocated"; the times are those of a
-// short job. How fast the server is with Redis and real clients is measured by ../compare.py.
+// Measures the memory that a delivery, a message and a join allocate. The important column is "Allocated". The times
+// come from a short job and are less exact. ../compare.py measures the speed of the server with Redis and real clients.
 if (args is ["threads"])
     ThreadsBenchmark.Run();
 else

@@ -4,7 +4,7 @@ using Notifier.Tests.Support;
 
 namespace Notifier.Bench;
 
-/// <summary>The same over TCP. The peers read in the same thread, so that nobody falls behind; their time is in it.</summary>
+/// <summary>The same over TCP. The peers read in the same thread so that no peer falls behind, and the result includes their time.</summary>
 [MemoryDiagnoser, ShortRunJob]
 public class SocketBenchmarks
 {

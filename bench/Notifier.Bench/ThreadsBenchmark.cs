@@ -17,8 +17,8 @@ using Notifier.Tests.Support;
 namespace Notifier.Bench;
 
 /// <summary>
-/// What one thread more is worth (<c>Redis:DeliveryThreads</c>): a receiver reads a burst from memory, and sockets whose peers do not read take it. The
-/// kernel's buffers hold all of it, so that no load generator competes for the processors.
+/// The gain of another thread (<c>Redis:DeliveryThreads</c>). A receiver reads a burst from memory and writes it to sockets whose peers do not
+/// read. The kernel buffers everything, so that no load generator competes for the processors.
 /// </summary>
 internal static class ThreadsBenchmark
 {
@@ -45,7 +45,7 @@ internal static class ThreadsBenchmark
         }
     }
 
-    /// <returns>Seconds until each socket was given all of its messages.</returns>
+    /// <returns>The seconds until all messages were written to each socket.</returns>
     private static double Measure(int names, int threads)
     {
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
@@ -73,7 +73,7 @@ internal static class ThreadsBenchmark
         for (var sent = 0; sent < names * MessagesPerSocket;)
         {
             var read = new StringBuilder();
-            // Few at a time for one name: a batch would be one write.
+            // One name gets few messages at a time, because a batch would be one write.
             for (var n = 0; n < (names == 1 ? 1 : MessagesPerRead) && sent < names * MessagesPerSocket; n++, sent++)
                 read.Append(CultureInfo.InvariantCulture, $"*3\r\n$7\r\nmessage\r\n{Bulk($"n{sent % names}")}{payload}");
             source.Reads.Add(Encoding.ASCII.GetBytes(read.ToString()));
@@ -123,12 +123,12 @@ internal static class ThreadsBenchmark
             return length;
         }
 
-        /// <summary>Nobody publishes as an answer to what was sent.</summary>
+        /// <summary>Returns at once, because no publisher reacts to a delivery.</summary>
         public void WaitFor(int bytes, TimeSpan time)
         {
         }
 
-        /// <summary>As with a publisher that waits for what it has published.</summary>
+        /// <summary>Returns no bytes, as with a publisher that waits for its own messages.</summary>
         public int Poll(Span<byte> room) => 0;
 
         public bool Forward(ReadOnlySpan<byte> frames) => true;

@@ -38,7 +38,7 @@ public sealed class SecretFilesTests : IDisposable
     {
         var message = await StartupRefusalTests.RefusedAsync("Production", $"Redis:ConfigurationFile={path}");
 
-        message.Should().StartWith($"Notifier cannot start. Redis:ConfigurationFile is {path}, which {what}");
+        message.Should().StartWith($"Redis:ConfigurationFile is {path}, which {what}");
     }
 
     [Theory]
@@ -50,7 +50,7 @@ public sealed class SecretFilesTests : IDisposable
 
         var message = await StartupRefusalTests.RefusedAsync("Production", $"Redis:ConfigurationFile={path}");
 
-        message.Should().Be($"Notifier cannot start. Redis:ConfigurationFile is {path}, which {what}");
+        message.Should().Be($"Redis:ConfigurationFile is {path}, which {what}");
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class SecretFilesTests : IDisposable
         var message = await StartupRefusalTests.RefusedAsync(
             "Production", "Redis:Configuration=127.0.0.1:1,password=in-the-value", $"Redis:ConfigurationFile={path}");
 
-        message.Should().Be("Notifier cannot start. Redis:Configuration and Redis:ConfigurationFile are both set. "
+        message.Should().Be("Redis:Configuration and Redis:ConfigurationFile are both set. "
             + "Remove Redis:Configuration to use the file, or Redis:ConfigurationFile to use the value.");
     }
 

@@ -91,11 +91,20 @@ internal sealed class NotifierApp : IAsyncDisposable
     /// <param name="redis">A connection string.</param>
     /// <param name="adapt">Further changes to the builder.</param>
     /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
-    public static async Task<NotifierApp> StartAsync(string redis, Action<WebApplicationBuilder> adapt, params string[] settings)
+    public static Task<NotifierApp> StartAsync(string redis, Action<WebApplicationBuilder> adapt, params string[] settings) =>
+        StartAsync(["environment=Development", $"Redis:Configuration={redis}", "Operations:DrainPeriod=00:00:00", .. settings], adapt);
+
+    /// <summary>As the program starts, without the settings that other tests share.</summary>
+    /// <param name="environment">Development or Production.</param>
+    /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
+    public static Task<NotifierApp> StartAsConfiguredAsync(string environment, params string[] settings) =>
+        StartAsync([$"environment={environment}", "urls=http://127.0.0.1:0", .. settings], static _ => { });
+
+    private static async Task<NotifierApp> StartAsync(string[] settings, Action<WebApplicationBuilder> adapt)
     {
         var log = new LogCapture();
         var app = global::Server.Build(
-            ["--environment=Development", $"--Redis:Configuration={redis}", "--Operations:DrainPeriod=00:00:00", .. settings.Select(setting => "--" + setting)],
+            [.. settings.Select(static setting => "--" + setting)],
             builder =>
             {
                 builder.Logging.ClearProviders().AddProvider(log);

@@ -14,8 +14,13 @@ namespace Notifier.Redis.Embedded;
 internal sealed class EmbeddedRedis : IDisposable
 {
     private readonly GarnetServer server;
+    private readonly GarnetLoggers loggers;
 
-    private EmbeddedRedis(GarnetServer server) => this.server = server;
+    private EmbeddedRedis(GarnetServer server, GarnetLoggers loggers)
+    {
+        this.server = server;
+        this.loggers = loggers;
+    }
 
     /// <exception cref="StartupException">Garnet cannot listen on that port.</exception>
     public static EmbeddedRedis Start(int port, ILoggerFactory loggers)
@@ -37,7 +42,7 @@ internal sealed class EmbeddedRedis : IDisposable
         {
             var server = new GarnetServer(options, quiet);
             server.Start();
-            return new EmbeddedRedis(server);
+            return new EmbeddedRedis(server, quiet);
         }
         catch (Exception error) when (error is SocketException or IOException or Garnet.common.GarnetException)
         {
@@ -46,15 +51,28 @@ internal sealed class EmbeddedRedis : IDisposable
         }
     }
 
-    public void Dispose() => server.Dispose();
+    public void Dispose()
+    {
+        loggers.IsStopping = true;
+        server.Dispose();
+    }
 
     /// <summary>
-    /// Puts Garnet's many log categories under one name, so that one line of configuration sets their level. A client that disconnects in the middle of a
-    /// reply is logged at Debug, not as critical.
+    /// Puts Garnet's many log categories under one name, so that one line of configuration sets their level. Two errors are logged at Debug, not as
+    /// critical: a client that disconnects in the middle of a reply, and whatever happens while the server stops. Garnet clears the buffer of a session that
+    /// still reads a command, and then reports the zeros as invalid RESP.
     /// </summary>
     private sealed class GarnetLoggers(ILoggerFactory inner) : ILoggerFactory
     {
-        public ILogger CreateLogger(string categoryName) => new QuietLogger(inner.CreateLogger("Garnet." + categoryName));
+        private volatile bool isStopping;
+
+        public bool IsStopping
+        {
+            get => isStopping;
+            set => isStopping = value;
+        }
+
+        public ILogger CreateLogger(string categoryName) => new QuietLogger(this, inner.CreateLogger("Garnet." + categoryName));
 
         public void AddProvider(ILoggerProvider provider) => inner.AddProvider(provider);
 
@@ -63,14 +81,15 @@ internal sealed class EmbeddedRedis : IDisposable
             // The host owns the inner factory.
         }
 
-        private sealed class QuietLogger(ILogger logger) : ILogger
+        private sealed class QuietLogger(GarnetLoggers loggers, ILogger logger) : ILogger
         {
             public IDisposable? BeginScope<TState>(TState state) where TState : notnull => logger.BeginScope(state);
 
             public bool IsEnabled(LogLevel logLevel) => logger.IsEnabled(logLevel);
 
             public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-                logger.Log(exception is ObjectDisposedException or SocketException ? LogLevel.Debug : logLevel, eventId, state, exception, formatter);
+                logger.Log(
+                    loggers.IsStopping || exception is ObjectDisposedException or SocketException ? LogLevel.Debug : logLevel, eventId, state, exception, formatter);
         }
     }
 }

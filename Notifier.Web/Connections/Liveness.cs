@@ -1,3 +1,5 @@
+using Notifier.Configuration;
+
 namespace Notifier.Connections;
 
 /// <summary>
@@ -5,7 +7,7 @@ namespace Notifier.Connections;
 /// pinged every 25 s, in turns, so that not all pings go out at once. A peer that neither sends nor acknowledges a byte for 35 s is aborted,
 /// and so is one that does not receive its close frame. Access ends here too (see <see cref="ConnectionAccess"/>).
 /// </summary>
-internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvider time, ILogger<Liveness> logger) : BackgroundService
+internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvider time, ILogger<Liveness> logger) : StoppableService
 {
     public static readonly TimeSpan PingEvery = TimeSpan.FromSeconds(25);
     public static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(35);
@@ -39,20 +41,8 @@ internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvi
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(SweepEvery, time);
-        for (long second = 0; await NextAsync(timer, stoppingToken); second++)
+        for (long second = 0; await timer.WaitForNextTickAsync(stoppingToken); second++)
             Sweep(second);
-    }
-
-    private static async ValueTask<bool> NextAsync(PeriodicTimer timer, CancellationToken stopping)
-    {
-        try
-        {
-            return await timer.WaitForNextTickAsync(stopping);
-        }
-        catch (OperationCanceledException)
-        {
-            return false;
-        }
     }
 
     private void Sweep(long second)

@@ -1,21 +1,16 @@
+using Notifier.Configuration;
+
 namespace Notifier.Hub;
 
 /// <summary>Calls <see cref="SubscriptionHub.Sweep"/> each second: one timer for all names.</summary>
-internal sealed class HubSweep(SubscriptionHub hub, TimeProvider time) : BackgroundService
+internal sealed class HubSweep(SubscriptionHub hub, TimeProvider time) : StoppableService
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Every, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-                hub.Sweep();
-        }
-        catch (OperationCanceledException)
-        {
-            // The process ends.
-        }
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+            hub.Sweep();
     }
 }

@@ -13,7 +13,7 @@ namespace Notifier.Operations;
 /// </summary>
 internal sealed partial class StartupWarnings(
     RedisBackplane backplane, DurableChannels durable, IOptions<LimitsOptions> limits, IOptions<ProxyOptions> proxies, IHostEnvironment environment,
-    ILoggerFactory loggers) : BackgroundService
+    ILoggerFactory loggers) : StoppableService
 {
     /// <summary>How many of the largest payloads should fit into Redis' output buffer for a node: at once, and for 60 s. The same as with the defaults.</summary>
     private const int PayloadsAtOnce = 64;
@@ -51,10 +51,6 @@ internal sealed partial class StartupWarnings(
         catch (Exception error) when (error is RedisException or RedisCommandException or TimeoutException)
         {
             Log.NotChecked(logger, error.Message);   // the connection is lost again
-        }
-        catch (OperationCanceledException)
-        {
-            // The process ends.
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using Notifier.Configuration;
 using Notifier.Messages;
 using Notifier.Names;
 using StackExchange.Redis;
@@ -32,7 +33,7 @@ internal enum ProbeResult
 /// </summary>
 internal sealed partial class RedisProbe(
     RedisBackplane backplane, RedisSubscriptions subscriptions, RedisMetrics metrics, TimeProvider time, ILogger<RedisProbe> logger)
-    : BackgroundService, IMessageSink
+    : StoppableService, IMessageSink
 {
     public static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
     public static readonly TimeSpan EchoWithin = TimeSpan.FromSeconds(5);
@@ -62,16 +63,9 @@ internal sealed partial class RedisProbe(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Every, time);
-        try
-        {
-            do
-                await CheckAsync().WaitAsync(stoppingToken);     // Redis may never come
-            while (result != ProbeResult.NotAllowed && await timer.WaitForNextTickAsync(stoppingToken));
-        }
-        catch (OperationCanceledException)
-        {
-            // The process ends.
-        }
+        do
+            await CheckAsync().WaitAsync(stoppingToken);     // Redis may never come
+        while (result != ProbeResult.NotAllowed && await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     private async Task CheckAsync()

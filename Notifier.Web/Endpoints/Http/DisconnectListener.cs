@@ -1,6 +1,7 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json;
 using Notifier.Access;
+using Notifier.Configuration;
 using Notifier.Connections;
 using Notifier.Messages;
 using Notifier.Names;
@@ -30,7 +31,7 @@ internal sealed partial class DisconnectJson : JsonSerializerContext;
 /// </summary>
 internal sealed partial class DisconnectListener(
     RedisBackplane backplane, RedisNames names, ConnectionRegistry connections, RecentDisconnections recent, ApiKeys keys,
-    ILogger<DisconnectListener> logger) : BackgroundService
+    ILogger<DisconnectListener> logger) : StoppableService
 {
     public const string Channel = "notifier:disconnect";
 

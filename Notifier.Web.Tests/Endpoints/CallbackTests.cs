@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>The application is asked who a visitor is; what it does not say is not made up.</summary>
+/// <summary>Notifier asks the application who a client is, and grants nothing that the answer does not contain.</summary>
 public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const string Unavailable = "the application cannot identify you at the moment; try again";
@@ -77,7 +77,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
     public async Task A_slow_or_unreachable_application_counts_as_a_callback_failure()
     {
         var application = await Application.StartAsync();
-        application.Answer = static context => Task.Delay(Timeout.Infinite, context.RequestAborted);
+        application.Answer = static context => Never.AnswersAsync(context.RequestAborted);
         await using var app = await StartAsync(application, "Access:Callback:Timeout=00:00:00.5", "Access:Callback:Concurrency=3");
 
         var closes = await Task.WhenAll(Enumerable.Range(0, 12).Select(async n =>

@@ -12,8 +12,8 @@ using Xunit;
 namespace Notifier.Tests.Endpoints;
 
 /// <summary>
-/// <c>POST /publish</c> over HTTP/2, where the address is a header and the body is frames: over TLS, and in the clear (as some proxies speak
-/// to what is behind them).
+/// <c>POST /publish</c> over HTTP/2, where the address is a header and the body is frames: over TLS, and without TLS, as some proxies connect to
+/// their backends.
 /// </summary>
 public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
 {
@@ -104,7 +104,7 @@ public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
         Random.Shared.NextBytes(largest);
 
         var told = await PostAsync(app, "/publish/http2.large", new ByteArrayContent(new byte[512 * 1024 + 1]));
-        // HTTP/2 needs no length.
+        // HTTP/2 does not need a Content-Length.
         var found = await PostAsync(app, "/publish/http2.large", new Endless(new byte[64 * 1024]));
         var published = await PostAsync(app, "/publish/http2.large", largest);
 
@@ -171,7 +171,7 @@ public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
 
     private static byte[] Bytes(int n) => [(byte)n, 0, 0xFF, 13, 10, .. Encoding.UTF8.GetBytes($"payload {n}")];
 
-    /// <summary>A body of these bytes again and again, without an end; of none, it never has anything.</summary>
+    /// <summary>A body that repeats these bytes without an end. Without any bytes, it sends its headers only and never ends.</summary>
     private sealed class Endless(byte[] bytes) : HttpContent
     {
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
@@ -182,7 +182,7 @@ public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
             while (bytes.Length > 0)
                 await stream.WriteAsync(bytes, cancellationToken);
             await stream.FlushAsync(cancellationToken);
-            await Task.Delay(Timeout.Infinite, cancellationToken);
+            await Never.AnswersAsync(cancellationToken);
         }
 
         protected override bool TryComputeLength(out long length)

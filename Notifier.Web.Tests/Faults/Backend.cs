@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace Notifier.Tests.Faults;
 
 /// <summary>
-/// Publishes numbered messages, plain ones and durable ones, and keeps which of them Redis has acknowledged. A plain one that was refused is
-/// given up, as a backend does that ignores it; a durable one is published again under its idempotency key until Redis has it.
+/// Publishes numbered messages, plain and durable, and records which of them Redis acknowledged. It drops a rejected plain message, like a backend that
+/// ignores errors. It publishes a rejected durable message again, with the same idempotency key, until Redis acknowledges it.
 /// </summary>
 internal sealed class Backend : IAsyncDisposable
 {
@@ -35,10 +35,10 @@ internal sealed class Backend : IAsyncDisposable
     /// <summary>The durable channel.</summary>
     public const string Kept = "kept.faults";
 
-    /// <summary>Another connection takes the place of one that has failed: for Redis that may have moved.</summary>
+    /// <summary>Whether a new connection replaces one that failed, because the primary may have moved.</summary>
     public bool ConnectsAnew { get; init; }
 
-    /// <summary>How many plain messages were tried.</summary>
+    /// <summary>Plain messages that the backend tried to publish.</summary>
     public int PlainCount
     {
         get
@@ -48,10 +48,10 @@ internal sealed class Backend : IAsyncDisposable
         }
     }
 
-    /// <summary>How many durable messages Redis has; the next one may be in it, too.</summary>
+    /// <summary>Durable messages that Redis acknowledged. Redis may have the next one, too.</summary>
     public int KeptCount => kept;
 
-    /// <summary>How many plain messages Redis has acknowledged.</summary>
+    /// <summary>Plain messages that Redis acknowledged.</summary>
     public int PlainAcknowledged
     {
         get
@@ -74,10 +74,10 @@ internal sealed class Backend : IAsyncDisposable
             return plain[number];
     }
 
-    /// <summary>Publishes faster or slower from now on.</summary>
+    /// <summary>Changes the rate of plain messages.</summary>
     public void Publish(int messagesPerSecond) => plainPerSecond = messagesPerSecond;
 
-    /// <summary>Ends with what was begun.</summary>
+    /// <summary>Stops, once Redis has acknowledged the durable message that is under way.</summary>
     public async Task StopAsync()
     {
         await stopping.CancelAsync();
@@ -116,7 +116,7 @@ internal sealed class Backend : IAsyncDisposable
         }
     }
 
-    /// <summary>Always to one server of a Cluster: two of them keep no order between them.</summary>
+    /// <summary>Publishes to the same server of a Cluster each time, because two servers deliver in no common order.</summary>
     private static Task<RedisResult> PublishAsync(ConnectionMultiplexer redis, string payload) =>
         (redis.GetServers().FirstOrDefault(static server => server.IsConnected) ?? redis.GetServers()[0]).ExecuteAsync("PUBLISH", Plain, payload);
 
@@ -127,12 +127,12 @@ internal sealed class Backend : IAsyncDisposable
         {
             var present = redis;
             var payload = Payload(kept);
-            // What may have been published must be published again before anything else is, and before this ends.
+            // Redis may have this message already. The backend publishes it again before the next message, and before it stops.
             while (!await TryAsync(() => present.GetDatabase().ScriptEvaluateAsync(
                 JournalScripts.Publish, ["{notifier}:journal"], [Kept, payload, $"{run}-{kept}"])))
             {
                 await ConnectAnewAsync(present);
-                await Task.Delay(Beat);
+                await beat.WaitForNextTickAsync(CancellationToken.None);
                 present = redis;
             }
             kept++;
@@ -178,7 +178,7 @@ internal sealed class Backend : IAsyncDisposable
         }
         catch (Exception error) when (error is RedisException or TimeoutException)
         {
-            // Not there yet.
+            // Redis does not answer yet.
         }
     }
 

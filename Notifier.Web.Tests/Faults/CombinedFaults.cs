@@ -7,8 +7,8 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Faults;
 
 /// <summary>
-/// The worst day: one fault after the other, and some together, for half an hour (<c>--minutes N</c> for another time). One node stays, so that it
-/// can be seen whether it grows; the other is killed and replaced again and again.
+/// One fault after the other, and some together, for half an hour (<c>--minutes N</c> changes that). One node stays, so that its memory can be compared; the
+/// test kills and replaces the other node repeatedly.
 /// </summary>
 public sealed class CombinedFaults(ITestOutputHelper output)
 {
@@ -38,7 +38,7 @@ public sealed class CombinedFaults(ITestOutputHelper output)
         using var ending = new CancellationTokenSource();
         var group = Task.WhenAll(Enumerable.Range(0, 20).Select(n => ComeAndGoAsync(stays.Address, new Random(trial.Seed + n), ending.Token)));
 
-        // The peaks of the first third and of the last: in between the collector takes back what it likes.
+        // The test compares the peak of the last third with that of the first, because the collector may shrink the process in between.
         var (before, after) = (0L, 0L);
         var began = Stopwatch.StartNew();
         var counts = new SortedDictionary<string, int>(StringComparer.Ordinal);
@@ -54,7 +54,7 @@ public sealed class CombinedFaults(ITestOutputHelper output)
                 else
                     await befall();
             }
-            await Task.Delay(trial.Random.Next(500, 4_000));
+            await RealTime.PassesAsync(TimeSpan.FromMilliseconds(trial.Random.Next(500, 4_000)));
             if (began.Elapsed < duration / 3)
                 before = Math.Max(before, stays.ResidentBytes);
             else if (began.Elapsed > duration * 2 / 3)
@@ -66,8 +66,8 @@ public sealed class CombinedFaults(ITestOutputHelper output)
         await group;
         output.WriteLine($"{string.Join(", ", counts.Select(static count => $"{count.Key} {count.Value}"))}; RSS {before / 1048576} to {after / 1048576} MiB");
 
-        unharmed.Should().OnlyContain(static witness => witness.Returns == 0, "the node that stays keeps its clients");
-        ((double)after).Should().BeLessThan(before * 1.2, "it does not grow");
+        unharmed.Should().OnlyContain(static witness => witness.Returns == 0, "the surviving node keeps its clients");
+        ((double)after).Should().BeLessThan(before * 1.2, "the surviving node does not grow");
         return $"{duration.TotalMinutes:0} minutes, {counts.Values.Sum()} faults; peak of RSS {before / 1048576} → {after / 1048576} MiB";
     }
 
@@ -97,7 +97,7 @@ public sealed class CombinedFaults(ITestOutputHelper output)
     private static async Task WhileAsync(Func<Task> begin, int milliseconds, Func<Task> end)
     {
         await begin();
-        await Task.Delay(milliseconds);
+        await RealTime.PassesAsync(TimeSpan.FromMilliseconds(milliseconds));
         await end();
     }
 
@@ -117,7 +117,7 @@ public sealed class CombinedFaults(ITestOutputHelper output)
         return node;
     }
 
-    /// <summary>A visitor: comes, listens or does not read, goes in peace or without a word, and is back.</summary>
+    /// <summary>A client that connects again and again: it reads or stalls for a while, and then closes or aborts.</summary>
     private static async Task ComeAndGoAsync(Uri node, Random random, CancellationToken ending)
     {
         while (!ending.IsCancellationRequested)
@@ -129,7 +129,7 @@ public sealed class CombinedFaults(ITestOutputHelper output)
                 using var stay = CancellationTokenSource.CreateLinkedTokenSource(ending);
                 stay.CancelAfter(random.Next(200, 5_000));
                 if (random.Next(4) == 0)
-                    await Task.Delay(Timeout.Infinite, stay.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    await Never.AnswersAsync(stay.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 while (!stay.IsCancellationRequested && await socket.ReadFrameAsync(TimeSpan.FromSeconds(5)) is { Opcode: not Frame.CloseOpcode })
                 {
                 }
@@ -138,7 +138,7 @@ public sealed class CombinedFaults(ITestOutputHelper output)
             }
             catch (Exception error) when (error is IOException or OperationCanceledException or System.Net.Sockets.SocketException)
             {
-                // It was quiet, or closed.
+                // The server was silent, or has closed the connection.
             }
         }
     }

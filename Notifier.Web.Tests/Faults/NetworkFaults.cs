@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Faults;
 
-/// <summary>The network between the node and Redis, whichever it is, is bad; that between the backend and Redis is not.</summary>
+/// <summary>The network between the node and Redis is bad; the network between the backend and Redis is not. The derived classes choose the Redis.</summary>
 public abstract class NetworkFaults(ITestOutputHelper output, bool isEmbedded)
 {
     private const string Told = "plain: what is lost has a `gap`; durable: nothing is lost; browsers stay connected";
@@ -16,7 +16,7 @@ public abstract class NetworkFaults(ITestOutputHelper output, bool isEmbedded)
         {
             trial.Backend.Publish(100);
             proxy.Slice = 1;
-            await Task.Delay(3_000);
+            await RealTime.PassesAsync(TimeSpan.FromSeconds(3));
             proxy.Slice = int.MaxValue;
         });
 
@@ -26,7 +26,7 @@ public abstract class NetworkFaults(ITestOutputHelper output, bool isEmbedded)
         async (trial, proxy) =>
         {
             proxy.Delay = TimeSpan.FromMilliseconds(300);
-            await Task.Delay(5_000);
+            await RealTime.PassesAsync(TimeSpan.FromSeconds(5));
             proxy.Delay = TimeSpan.Zero;
         });
 
@@ -49,7 +49,7 @@ public abstract class NetworkFaults(ITestOutputHelper output, bool isEmbedded)
             for (var time = 0; time < 10; time++)
             {
                 proxy.Reset();
-                await Task.Delay(2_000 + trial.Random.Next(-100, 100));
+                await RealTime.PassesAsync(TimeSpan.FromMilliseconds(2_000 + trial.Random.Next(-100, 100)));
             }
         });
 
@@ -60,7 +60,7 @@ public abstract class NetworkFaults(ITestOutputHelper output, bool isEmbedded)
         async (trial, proxy) =>
         {
             proxy.BytesPerSecond = 20_000;
-            await Task.Delay(20_000);
+            await RealTime.PassesAsync(TimeSpan.FromSeconds(20));
             proxy.BytesPerSecond = int.MaxValue;
         });
 

@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Faults;
 
-/// <summary>A node of Notifier ends, or has no time, or a wrong one.</summary>
+/// <summary>A node ends, or its clock is wrong, or the tokens of its clients expire.</summary>
 public sealed class NodeFaults(ITestOutputHelper output)
 {
     internal const string Chapter = "The node";
@@ -75,7 +75,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
             var clock = new SteppedClock();
             await trial.BeginAsync(await RedisSetup.SingleAsync(), time: clock);
             clock.Step = TimeSpan.FromHours(hours);
-            await Task.Delay(2_500);    // the sweep has looked
+            await SweepsAsync(trial.App!);
             trial.FaultEnds();
         });
 
@@ -89,13 +89,24 @@ public sealed class NodeFaults(ITestOutputHelper output)
         async trial =>
         {
             trial.Token = static () => TestToken.Of(DateTimeOffset.UtcNow.AddSeconds(3), "faults.*", "kept.*");
-            // All tokens end in the same second: without this, names that nobody holds for a moment would be let go of, with their messages.
+            // All tokens expire in the same second. Without the linger time, Notifier would drop the names and their messages before the clients reconnect.
             await trial.BeginAsync(await RedisSetup.SingleAsync(), settings: [.. TestToken.Settings, "Redis:Linger=00:00:05"]);
-            await Task.Delay(12_000);
+            await RealTime.PassesAsync(TimeSpan.FromSeconds(12));
             trial.FaultEnds();
             await trial.RecoverAsync();
             trial.Witnesses.Should().OnlyContain(static witness => witness.Returns >= 2);
         });
+
+    /// <summary>
+    /// Waits until both sweeps have seen the new time. A liveness sweep may have read the old time and still run, so the second one counts. The hub's sweep
+    /// has no signal, so it is run here once more.
+    /// </summary>
+    private static async Task SweepsAsync(NotifierApp app)
+    {
+        var before = app.Liveness.Sweeps;
+        await Eventually.IsAsync(() => app.Liveness.Sweeps >= before + 2, "the liveness sweep has seen the new time");
+        app.Hub.Sweep();
+    }
 
     private static async Task<ServerProcess> StartAsync(FaultRun trial, RedisSetup stage, params string[] settings)
     {
@@ -104,7 +115,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
         return node;
     }
 
-    /// <summary>Its wall clock is set by somebody; what measures time goes on as before.</summary>
+    /// <summary>An operator changes the wall clock. Time stamps and timers continue as before.</summary>
     private sealed class SteppedClock : TimeProvider
     {
         public TimeSpan Step { get; set; }
@@ -113,7 +124,7 @@ public sealed class NodeFaults(ITestOutputHelper output)
     }
 }
 
-/// <summary>A node that has no time, for this process has none. Others here would have none either.</summary>
+/// <summary>This process gets no thread or no processor. Tests beside it would not get any either.</summary>
 [Collection(RunsAlone.Name)]
 public sealed class BusyNodeFaults(ITestOutputHelper output)
 {
@@ -127,11 +138,11 @@ public sealed class BusyNodeFaults(ITestOutputHelper output)
             using var freed = new ManualResetEventSlim();
             for (var n = 0; n < 500; n++)
                 ThreadPool.UnsafeQueueUserWorkItem(_ => freed.Wait(), null);
-            // A thread of its own: the pool has none.
+            // On a thread of its own, because the pool has no free one.
             await Task.Factory.StartNew(
                 () =>
                 {
-                    Thread.Sleep(5_000);
+                    RealTime.Passes(TimeSpan.FromSeconds(5));
                     trial.FaultEnds();
                     freed.Set();
                 },

@@ -6,11 +6,13 @@ using Notifier.Tests.Support;
 namespace Notifier.Tests.Faults;
 
 /// <summary>
-/// A client that holds the plain and the durable name, and keeps all that it hears. When its connection ends it comes back with its positions, as
+/// A client that subscribes to the plain and the durable name, and records all that it receives. When its connection ends, it reconnects with its positions, as
 /// notifier.js does.
 /// </summary>
 internal sealed class RecordingClient : IAsyncDisposable
 {
+    private static readonly TimeSpan ReconnectAfter = TimeSpan.FromMilliseconds(100);
+
     private readonly Func<Uri> node;
     private readonly Func<string?> token;
     private readonly string kind;
@@ -26,10 +28,10 @@ internal sealed class RecordingClient : IAsyncDisposable
     private int subscribed;
     private volatile int returns;
 
-    /// <param name="node">Where a node is, now.</param>
-    /// <param name="number">Odd ones hold patterns, even ones channels.</param>
-    /// <param name="isStream">An event stream, not a WebSocket.</param>
-    /// <param name="token">What it shows to be let in, or nothing.</param>
+    /// <param name="node">Returns the address of a node that runs now.</param>
+    /// <param name="number">Odd clients subscribe to patterns, even ones to channels.</param>
+    /// <param name="isStream">Whether the client opens an event stream instead of a WebSocket.</param>
+    /// <param name="token">Returns the token of the client, or null.</param>
     public RecordingClient(Func<Uri> node, int number, bool isStream, Func<string?> token)
     {
         this.node = node;
@@ -43,16 +45,16 @@ internal sealed class RecordingClient : IAsyncDisposable
 
     public string Name { get; }
 
-    /// <summary>Both names are subscribed, for the first time.</summary>
+    /// <summary>Completes when both names are subscribed for the first time.</summary>
     public Task Ready => ready.Task;
 
-    /// <summary>How often it had to connect anew.</summary>
+    /// <summary>How often the client reconnected.</summary>
     public int Returns => returns;
 
-    /// <summary>The closes it was given.</summary>
+    /// <summary>Why each connection ended.</summary>
     public List<string> Ends { get; } = [];
 
-    /// <summary>Whether it has heard a message of that number, or a later one, of the plain (0) or the durable (1) name.</summary>
+    /// <summary>Whether the client received the message with that number, or a later one, of the plain (0) or the durable (1) name.</summary>
     public bool HasHeard(int name, int number) => Volatile.Read(ref last[name]) >= number;
 
     public List<Heard> Heard(int name)
@@ -85,7 +87,7 @@ internal sealed class RecordingClient : IAsyncDisposable
             if (stopping.IsCancellationRequested)
                 return;
             returns++;
-            await Task.Delay(100, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await RealTime.PassesAsync(ReconnectAfter, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -140,7 +142,7 @@ internal sealed class RecordingClient : IAsyncDisposable
         switch (type)
         {
             case "subscribed":
-                // Without a position it had nothing to recover.
+                // Without a position, the client has nothing to recover.
                 if (positions[name] is not null && !(said.TryGetProperty("recovered", out var recovered) && recovered.GetBoolean()))
                     Keep(name, new(Faults.Heard.Gap, at));
                 if (Interlocked.Increment(ref subscribed) == 2)

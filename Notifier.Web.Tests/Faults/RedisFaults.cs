@@ -1,9 +1,10 @@
+using Notifier.Tests.Support;
 using Xunit;
 using Xunit.Abstractions;
 
 namespace Notifier.Tests.Faults;
 
-/// <summary>Redis is killed, hangs, and throws its clients out.</summary>
+/// <summary>Redis is killed, hangs, pauses or disconnects its clients.</summary>
 public sealed class RedisFaults(ITestOutputHelper output)
 {
     private const string Chapter = "Redis";
@@ -48,7 +49,7 @@ public sealed class RedisFaults(ITestOutputHelper output)
             for (var time = 0; time < 15; time++)
             {
                 await trial.Stage.Redis.Server.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
-                await Task.Delay(trial.Random.Next(20, 400));
+                await RealTime.PassesAsync(TimeSpan.FromMilliseconds(trial.Random.Next(20, 400)));
             }
             trial.FaultEnds();
             trial.Backend.Publish(500);
@@ -61,7 +62,7 @@ public sealed class RedisFaults(ITestOutputHelper output)
         {
             await trial.BeginAsync(await RedisSetup.SingleAsync());
             await trial.Stage.Redis.KillAsync();
-            await Task.Delay(TimeSpan.FromSeconds(seconds));
+            await RealTime.PassesAsync(TimeSpan.FromSeconds(seconds));
             await trial.Stage.Redis.StartHostAsync();
             trial.FaultEnds();
         });
@@ -73,7 +74,7 @@ public sealed class RedisFaults(ITestOutputHelper output)
         {
             await trial.BeginAsync(await RedisSetup.SingleAsync());
             await trial.Stage.Redis.FreezeAsync();
-            await Task.Delay(TimeSpan.FromSeconds(seconds));
+            await RealTime.PassesAsync(TimeSpan.FromSeconds(seconds));
             await trial.Stage.Redis.ThawAsync();
             trial.FaultEnds();
         });

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace Notifier.Tests.Faults;
 
-/// <summary>The Redis that a fault befalls, of whatever kind, as the node, the backend and the checks see it.</summary>
+/// <summary>The Redis of a fault run, of any kind, as the node, the backend and the checks use it.</summary>
 internal sealed class RedisSetup : IAsyncDisposable
 {
     private readonly IAsyncDisposable[] parts;
@@ -18,20 +18,20 @@ internal sealed class RedisSetup : IAsyncDisposable
         this.parts = parts;
     }
 
-    /// <summary>What the node is told.</summary>
+    /// <summary>The connection string of the node.</summary>
     public string Configuration { get; }
 
-    /// <summary>Whether the backend has to look where Redis is, when it is refused.</summary>
+    /// <summary>Whether the primary may move, so that the backend must look for it after a failure.</summary>
     public bool Moves { get; private init; }
 
-    /// <summary>A single Redis, unless it is something else.</summary>
+    /// <summary>The server, if the setup is a single Redis.</summary>
     public RedisServer Redis { get; private init; } = null!;
 
     public GarnetHost Embedded { get; private init; } = null!;
 
     public RedisProxy Proxy { get; private init; } = null!;
 
-    /// <summary>One Redis that keeps on disk what it has acknowledged.</summary>
+    /// <summary>One Redis, which stores each write on disk before it acknowledges it.</summary>
     public static async Task<RedisSetup> SingleAsync(params string[] arguments)
     {
         var folder = Directory.CreateTempSubdirectory("notifier-faults-");
@@ -39,7 +39,7 @@ internal sealed class RedisSetup : IAsyncDisposable
         return new(redis.Configuration, () => ConnectAsync(redis.Configuration), redis, new Folder(folder)) { Redis = redis };
     }
 
-    /// <summary>The same, and a proxy between it and the node: the backend has a way of its own.</summary>
+    /// <summary>The same with a proxy between Redis and the node. The backend connects without the proxy.</summary>
     public static async Task<RedisSetup> BehindProxyAsync(params string[] arguments)
     {
         var single = await SingleAsync(arguments);
@@ -47,7 +47,7 @@ internal sealed class RedisSetup : IAsyncDisposable
         return new(proxy.Configuration, single.connect, proxy, single) { Redis = single.Redis, Proxy = proxy };
     }
 
-    /// <summary>The Redis that is inside Notifier where none is configured, in memory; and a proxy before it.</summary>
+    /// <summary>The embedded Redis with a proxy in front of it.</summary>
     public static RedisSetup Garnet()
     {
         var garnet = new GarnetHost();
@@ -61,14 +61,14 @@ internal sealed class RedisSetup : IAsyncDisposable
     public static RedisSetup Of(RedisCluster cluster) =>
         new(cluster.Configuration, () => ConnectAsync(cluster.Configuration, "asyncTimeout=1000"), cluster) { Moves = true };
 
-    /// <summary>The backend is another user of Redis than the node.</summary>
+    /// <summary>The same Redis, with another user for the backend than for the node.</summary>
     public RedisSetup As(string user, string password) =>
         new(Configuration, () => ConnectAsync($"{Redis.Configuration},user={user},password={password}"), this) { Redis = Redis };
 
-    /// <summary>A connection of the backend's: it fails at once while Redis is away, and comes back soon.</summary>
+    /// <summary>A connection of the backend. It fails at once while Redis does not answer, and reconnects quickly.</summary>
     public Task<ConnectionMultiplexer> ConnectAsync() => connect();
 
-    /// <summary>How many nodes of Notifier have these channels, and how many patterns there are (each counts once a server), in all of Redis.</summary>
+    /// <summary>How many nodes of Notifier are subscribed to these channels, and the number of patterns, over all servers of Redis (a pattern counts once for each).</summary>
     public async Task<string> SubscribedAsync(params string[] channels)
     {
         await using var connection = await connect();
@@ -110,7 +110,7 @@ internal sealed class RedisSetup : IAsyncDisposable
     }
 }
 
-/// <summary>The Redis that is inside Notifier, alone.</summary>
+/// <summary>The embedded Redis without Notifier.</summary>
 internal sealed class GarnetHost : IAsyncDisposable
 {
     private EmbeddedRedis server;
@@ -119,11 +119,11 @@ internal sealed class GarnetHost : IAsyncDisposable
 
     public int Port { get; } = FreePort.Next();
 
-    /// <summary>It ends, with all it has, and is there again after a while.</summary>
+    /// <summary>Ends the server, which loses its data, and starts another one at the same port after a while.</summary>
     public async Task RestartAsync(TimeSpan after)
     {
         server.Dispose();
-        await Task.Delay(after);
+        await RealTime.PassesAsync(after);
         server = EmbeddedRedis.Start(Port, NullLoggerFactory.Instance);
     }
 

@@ -64,7 +64,7 @@ public sealed class RollingRestartTests(RedisFixture fixture, ITestOutputHelper 
         var close = await client.ReadUntilCloseAsync(TimeSpan.FromSeconds(60));
         close.CloseCode.Should().Be(4601);
         await client.SendCloseAsync(4601);
-        await Task.Delay(TimeSpan.FromSeconds(double.Parse(close.CloseText["retryAfter=".Length..], CultureInfo.InvariantCulture)));
+        await RealTime.PassesAsync(TimeSpan.FromSeconds(double.Parse(close.CloseText["retryAfter=".Length..], CultureInfo.InvariantCulture)));
     }
 
     /// <summary>The largest number of reconnects within any one second.</summary>

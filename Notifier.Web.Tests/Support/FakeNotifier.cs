@@ -141,7 +141,7 @@ internal sealed class FakeNotifier : IAsyncDisposable
         };
         accepted.Writer.TryWrite(connection);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ended.Token, context.RequestAborted);
-        await Task.WhenAny(connection.Ended.Task, Task.Delay(Timeout.Infinite, either.Token));
+        await connection.Ended.Task.WaitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         connection.Ended.TrySetResult();
     }
 }

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Notifier.Connections;
 using Notifier.Hub;
@@ -46,6 +47,9 @@ internal sealed class NotifierApp : IAsyncDisposable
     public SubscriptionHub Hub => Services.GetRequiredService<SubscriptionHub>();
 
     public ConnectionRegistry Connections => Services.GetRequiredService<ConnectionRegistry>();
+
+    /// <summary>The sweep that runs each second over all connections.</summary>
+    public Liveness Liveness => Services.GetServices<IHostedService>().OfType<Liveness>().Single();
 
     /// <summary>Waits for the only connection, because the answer to a handshake precedes its registration.</summary>
     public async Task<Connection> OnlyConnectionAsync()
@@ -131,6 +135,13 @@ internal sealed class NotifierApp : IAsyncDisposable
         services.AddSingleton(time);
         services.AddSingleton(static provider => ActivatorUtilities.CreateInstance<RedisProbe>(provider, TimeProvider.System));
         services.AddSingleton(static provider => ActivatorUtilities.CreateInstance<RedisBackplane>(provider, TimeProvider.System));
+    }
+
+    public async Task<bool> IsReadyAsync()
+    {
+        using var http = new HttpClient();
+        using var answer = await http.GetAsync(new Uri(Address, "/healthz/ready"));
+        return answer.IsSuccessStatusCode;
     }
 
     /// <summary>Stops the application as SIGTERM does.</summary>

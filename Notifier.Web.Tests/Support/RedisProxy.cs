@@ -98,7 +98,7 @@ internal sealed class RedisProxy : IAsyncDisposable
             {
                 var chunk = buffer.AsMemory(0, length);
                 if (Delay > TimeSpan.Zero)
-                    await Task.Delay(Delay, ended.Token);
+                    await RealTime.PassesAsync(Delay, ended.Token);
                 if (passes(chunk))
                     await SendAsync(to, chunk, perSecond);
             }
@@ -122,7 +122,7 @@ internal sealed class RedisProxy : IAsyncDisposable
             await to.SendAsync(chunk[..length], ended.Token);
             chunk = chunk[length..];
             if (rate != int.MaxValue)
-                await Task.Delay(50, ended.Token);
+                await RealTime.PassesAsync(TimeSpan.FromMilliseconds(50), ended.Token);
         }
     }
 }

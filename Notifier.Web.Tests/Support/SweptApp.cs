@@ -1,5 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Time.Testing;
 using Notifier.Connections;
 
@@ -17,7 +15,7 @@ internal sealed class SweptApp : IAsyncDisposable
     {
         App = app;
         this.time = time;
-        liveness = app.Services.GetServices<IHostedService>().OfType<Liveness>().Single();
+        liveness = app.Liveness;
     }
 
     public NotifierApp App { get; }

@@ -1,12 +1,11 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using FluentAssertions;
 using Notifier.Tests.Support;
 using Xunit;
 
 namespace Notifier.Tests.History;
 
-/// <summary>A client comes back with the position of the last message it has, and misses nothing.</summary>
+/// <summary>A client reconnects with the position of the last message that it received, and misses no message.</summary>
 public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private RedisServer Redis => fixture.Redis;
@@ -24,11 +23,11 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
             await PublishAsync("resume.one", 0, 3);
             position = (string)(await before.ReadNumbersAsync(0, 3))["position"]!;
         }
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "it is gone");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "the client is disconnected");
         await PublishAsync("resume.one", 3, 100);
         await using var witness = await JsonClient.ConnectAsync(app);
-        (await witness.AskAsync(Json.Subscribe(kind, name, $"\"last\":1")))["recovered"].Should().BeNull("it gave no position");
-        // The latest of those that have arrived, and then the others.
+        (await witness.AskAsync(Json.Subscribe(kind, name, $"\"last\":1")))["recovered"].Should().BeNull("the client sent no position");
+        // The witness receives the latest message that has arrived at the node, and then the others.
         while ((string?)(await witness.ReadAsync())["data"] != "99")
         {
         }
@@ -159,7 +158,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
         ((bool?)(await client.AskAsync(Json.Subscribe("channel", "resume.gap", $"\"after\":\"{position}\"")))["recovered"]).Should().BeFalse();
         (await client.ReadAsync()).Bare().Should().Be("""{"type":"gap","channel":"resume.gap","code":"redis"}""");
         ((string?)(await client.ReadAsync())["data"]).Should().Be("after");
-        ((bool?)(await later.AskAsync(Json.Subscribe("channel", "resume.gap", $"\"after\":\"{after}\"")))["recovered"]).Should().BeTrue("that is behind it");
+        ((bool?)(await later.AskAsync(Json.Subscribe("channel", "resume.gap", $"\"after\":\"{after}\"")))["recovered"]).Should().BeTrue("the position is after the gap");
     }
 
     [Fact]
@@ -169,7 +168,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
         string position;
         await using (var before = await JsonClient.ConnectAsync(app))
             position = (string)(await before.SubscribeAsync("channel", "resume.reload"))["position"]!;
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "it is gone");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "the client is disconnected");
         await PublishAsync("resume.reload", 0, 20);
 
         await using var after = await JsonClient.ConnectAsync(app);
@@ -177,50 +176,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
         await after.ReadNumbersAsync(0, 20);
     }
 
-    [Fact]
-    public async Task An_event_stream_resumes_one_name_by_last_event_id_and_several_names_by_after()
-    {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
-        await using var keeper = await JsonClient.ConnectAsync(app);
-        var one = (string)(await keeper.SubscribeAsync("channel", "resume.sse1"))["position"]!;
-        await keeper.SubscribeAsync("channel", "resume.sse2");
-        await PublishAsync("resume.sse1", 0, 3);
-        await keeper.ReadNumbersAsync(0, 3);
-        using var http = new HttpClient();
-
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(app.Address, "/events?channel=resume.sse1"));
-        request.Headers.Add("Last-Event-ID", one);
-        using var single = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        var events = await ReadEventsAsync(single, 4);
-        events[0].Should().Contain("\"recovered\":true");
-        events[1..].Select(static said => (string?)JsonNode.Parse(said)!["data"]).Should().Equal("0", "1", "2");
-
-        using var several = await http.GetAsync(
-            new Uri(app.Address, $"/events?channel=resume.sse2&channel=resume.sse1&after=&after={one}"), HttpCompletionOption.ResponseHeadersRead);
-        events = await ReadEventsAsync(several, 5);
-        events.Count(static said => said.Contains("\"type\":\"message\"", StringComparison.Ordinal)).Should().Be(3);
-        events.Should().ContainSingle(static said => said.Contains("\"recovered\"", StringComparison.Ordinal))
-            .Which.Should().Contain("resume.sse1").And.Contain("\"recovered\":true");
-    }
-
-    [Fact]
-    public async Task An_event_stream_begins_with_the_last_messages_of_each_name_that_requests_them()
-    {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
-        await using var keeper = await JsonClient.ConnectAsync(app);
-        await keeper.SubscribeAsync("channel", "resume.sselast");
-        await PublishAsync("resume.sselast", 0, 5);
-        await keeper.ReadNumbersAsync(0, 5);
-
-        using var events = await EventClient.OpenAsync(app, "?channel=resume.none&channel=resume.sselast&last=&last=2");
-        var said = new[] { await events.NextAsync(), await events.NextAsync(), await events.NextAsync(), await events.NextAsync() };
-        said.Select(static one => (string?)one["data"]).Where(static data => data is not null).Should().Equal("3", "4");
-        using var wrong = await EventClient.OpenAsync(app, "?channel=resume.sselast&last=-1");
-        wrong.Response.StatusCode.Should().Be(System.Net.HttpStatusCode.BadRequest);
-        (await wrong.ReadAllAsync()).Should().Contain("last must be a number of messages");
-    }
-
-    /// <summary>Comes with its last position, reads some, and is gone in the middle of it, again and again.</summary>
+    /// <summary>A client that repeatedly connects with its last position, reads some messages, and disconnects or aborts.</summary>
     private static async Task ComeAndGoAsync(NotifierApp app, Random random, int times)
     {
         string? position = null;
@@ -242,19 +198,6 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
             if (random.Next(2) == 0)
                 client.Socket.Abort();
         }
-    }
-
-    private static async Task<List<string>> ReadEventsAsync(HttpResponseMessage answer, int count)
-    {
-        using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
-        var events = new List<string>();
-        while (events.Count < count)
-        {
-            var line = await reader.ReadLineAsync().WaitAsync(Eventually.Limit);
-            if (line!.StartsWith("data: ", StringComparison.Ordinal))
-                events.Add(line["data: ".Length..]);
-        }
-        return events;
     }
 
     private async Task PublishAsync(string channel, int from, int to) =>

@@ -7,7 +7,7 @@ namespace Notifier.Tests.Operations;
 /// <summary>Notifier sends cookies to the application and reads its answers. Neither appears in the log, whatever the result.</summary>
 public sealed class CallbackSecrecyTests
 {
-    private readonly List<string> planted = [];
+    private readonly PlantedSecrets secrets = new();
 
     [Fact]
     public async Task No_secret_of_a_callback_request_or_its_answer_is_in_the_log_at_any_level()
@@ -17,14 +17,14 @@ public sealed class CallbackSecrecyTests
             "Production",
             [
                 "Redis:Embedded=true", $"Redis:EmbeddedPort={FreePort.Next()}", "Access:Callback:CacheFor=00:00:00",
-                $"Access:Callback:Url={application.Address}/notifier?key={Plant("callback")}", .. LogSecrecyTests.Everything,
+                $"Access:Callback:Url={application.Address}/notifier?key={secrets.Plant("callback")}", .. PlantedSecrets.FullLogging,
             ]);
         await program.PrintsAsync("Try: ");
 
         foreach (var (answer, code) in new[]
         {
-            (Application.Grant($$"""{"sub":"{{Plant("subject")}}","expiresIn":300}"""), 4403), (Application.Grant($"<html>{Plant("page")}"), 4503),
-            (Application.Status(500), 4503), (Application.Status(302, $"/?to={Plant("redirect")}"), 4503), (Application.Status(401), 4401),
+            (Application.Grant($$"""{"sub":"{{secrets.Plant("subject")}}","expiresIn":300}"""), 4403), (Application.Grant($"<html>{secrets.Plant("page")}"), 4503),
+            (Application.Status(500), 4503), (Application.Status(302, $"/?to={secrets.Plant("redirect")}"), 4503), (Application.Status(401), 4401),
         })
         {
             application.Answer = answer;
@@ -35,20 +35,13 @@ public sealed class CallbackSecrecyTests
         (await program.TerminateAsync()).Should().Be(0, program.Output);
 
         program.Output.Should().Contain("Access:Callback:Url gave no usable answer");
-        foreach (var secret in planted)
-            program.Output.Should().NotContain(secret);
+        secrets.ShouldBeAbsentFrom(program.Output);
 
         async Task<int> ComeAsync()
         {
             await using var client = await RawWebSocket.ConnectAsync(
-                new UriBuilder(new Uri(program.Address("http"), "/ws?channel=x")) { Scheme = "ws" }.Uri, headers: $"Cookie: session={Plant("cookie")}\r\n");
+                new UriBuilder(new Uri(program.Address("http"), "/ws?channel=x")) { Scheme = "ws" }.Uri, headers: $"Cookie: session={secrets.Plant("cookie")}\r\n");
             return (await client.ReadUntilCloseAsync()).CloseCode;
         }
-    }
-
-    private string Plant(string what)
-    {
-        planted.Add($"planted-{what}-{Guid.NewGuid():N}");
-        return planted[^1];
     }
 }

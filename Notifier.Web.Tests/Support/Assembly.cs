@@ -14,8 +14,8 @@ public sealed class LongestFirst : ITestCollectionOrderer
 {
     private static readonly string[] Longest =
     [
-        "SentinelTests", "ProbeTests", "RehearsalTests", "RollingRestartTests", "FrontProxyTests", "NodeFaults", "HubModelTests", "RedisSetupsTests",
-        "ClientResumeTests", "DemoPageTests", "RedisStateFaults", "DurableFaultTests", "RedisClusterTests", "RedisFaults", "StalledReaderTests",
+        "SentinelDiscoveryTests", "SentinelFailoverTests", "ProbeTests", "RehearsalTests", "RollingRestartTests", "FrontProxyTests", "NodeFaults", "HubModelTests",
+        "RedisSetupsTests", "ClientResumeTests", "DemoPageTests", "RedisStateFaults", "DurableFaultTests", "RedisClusterTests", "RedisFaults", "StalledReaderTests",
         "ClientDurableTests", "AccessibilityTests", "StartupRefusalTests",
     ];
 

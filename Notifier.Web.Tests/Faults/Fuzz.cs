@@ -7,13 +7,13 @@ using Notifier.Tests.Names;
 namespace Notifier.Tests.Faults;
 
 /// <summary>
-/// What a client may send that wishes us ill, or was written in a hurry: almost right, or right in the wrong place. Bounded by a number of
-/// inputs; <c>NOTIFIER_FUZZ_SECONDS=600</c> goes on for so long. A failure prints its smallest input and the seed: <c>CsCheck_Seed=…</c> in
-/// the environment has it tried again.
+/// Generates what an attacker or a faulty client may send: almost valid input, or valid input in the wrong place. Each test limits the number of inputs;
+/// <c>NOTIFIER_FUZZ_SECONDS=600</c> replaces that with a time. A failure prints its smallest input and the seed; <c>CsCheck_Seed=…</c> in the environment
+/// repeats it.
 /// </summary>
 internal static class Fuzz
 {
-    /// <summary>Seconds for each kind of input; -1 for the number of inputs that each test says.</summary>
+    /// <summary>Seconds for each kind of input; -1 for the number of inputs of each test.</summary>
     public static readonly int Seconds = int.Parse(
         Environment.GetEnvironmentVariable("NOTIFIER_FUZZ_SECONDS") ?? "-1", CultureInfo.InvariantCulture);
 
@@ -34,15 +34,15 @@ internal static class Fuzz
         Gen.OneOf("subscribe", "unsubscribe"), Gen.OneOf("channel", "pattern"), Gen.OneOf("fuzz.a", "fuzz.b", "fuzz.*", "fuzz.?"), Gen.Int[0, 3],
         static (type, kind, name, last) => $$"""{"type":"{{type}}","{{kind}}":"{{name}}","last":{{last}}}""");
 
-    /// <summary>A command, or nearly one.</summary>
+    /// <summary>A command, or almost one.</summary>
     public static readonly Gen<byte[]> Command = Gen.Frequency(
         (16, Object.Select(Encoding.UTF8.GetBytes)),
         (8, Right.Select(Encoding.UTF8.GetBytes)),
-        (4, Damaged(Gen.OneOf(Object, Right).Select(Encoding.UTF8.GetBytes))),      // most of these close, and end what comes with them
+        (4, Damaged(Gen.OneOf(Object, Right).Select(Encoding.UTF8.GetBytes))),      // most of these close the connection, and Notifier ignores the commands behind them
         (1, Gen.Byte.Array[0, 64]),
         (1, Gen.String[0, 64].Select(static text => Encoding.UTF8.GetBytes(text))));
 
-    /// <summary>The body of <c>POST /publish</c>, or nearly one.</summary>
+    /// <summary>The body of <c>POST /publish</c>, or almost one.</summary>
     public static readonly Gen<byte[]> Messages = Gen.Frequency(
         (3, Object.Array[0, 5].Select(static all => Encoding.UTF8.GetBytes($"[{string.Join(',', all)}]"))),
         (3, Message().Array[1, 5].Select(static all => Encoding.UTF8.GetBytes($"[{string.Join(',', all)}]"))),
@@ -54,13 +54,13 @@ internal static class Fuzz
         Gen.Byte.Array[0, 300], Gen.String[0, 100].Select(static text => Encoding.UTF8.GetBytes(text)),
         Gen.OneOf("notifier/1 ", "notifier/1 epoch=a id=1 prev=0\n", "notifier/1 epoch= id= prev=\nx", "\n\ndata: x", "").Select(Encoding.UTF8.GetBytes));
 
-    /// <summary>A channel, mostly one that may be had.</summary>
+    /// <summary>A channel, mostly a valid one.</summary>
     public static readonly Gen<byte[]> Channel = Gen.Frequency((3, Globs.Channel), (1, Gen.String[0, 40].Select(static text => Encoding.UTF8.GetBytes(text))), (1, Gen.Byte.Array[0, 300]));
 
     private static Gen<string> Message() => Gen.Select(Gen.OneOf("fuzz.a", "fuzz.b", "fuzz.*"), Gen.String[0, 20], static (channel, data) =>
         $$"""{"channel":"{{channel}}","data":{{Quote(data)}}}""");
 
-    /// <summary>With some bytes replaced, dropped or doubled.</summary>
+    /// <summary>Replaces, removes, repeats or inserts some bytes.</summary>
     private static Gen<byte[]> Damaged(Gen<byte[]> whole) => Gen.Select(
         whole, Gen.Select(Gen.Int[0, int.MaxValue - 1], Gen.Int[0, 3], Gen.Byte).Array[1, 4], static (bytes, wounds) =>
         {
@@ -89,7 +89,7 @@ internal static class Fuzz
             return damaged.ToArray();
         });
 
-    /// <summary>As JSON; halves of surrogate pairs, too.</summary>
+    /// <summary>Text as a JSON string, unpaired surrogates included.</summary>
     private static string Quote(string text) => '"' + string.Concat(text.Select(static c => c is '"' or '\\' or < ' ' or > '~' ? $"\\u{(int)c:x4}" : c.ToString())) + '"';
 
     public static string Show(IEnumerable<byte[]> inputs) => JsonSerializer.Serialize(inputs.Select(Globs.Show));

@@ -10,7 +10,7 @@ namespace Notifier.Tests.Faults;
 [Collection(RunsAlone.Name)]
 public sealed class ClientFaultTests(ITestOutputHelper output) : ClientFaults(output, isEmbedded: false)
 {
-    /// <summary>Redis hangs, so each subscribe is one that nobody has confirmed when its client is gone.</summary>
+    /// <summary>Redis hangs, so each client disconnects before Redis confirms its subscribe.</summary>
     [Theory]
     [InlineData("subscribed")]
     [InlineData("in half a frame")]
@@ -20,7 +20,7 @@ public sealed class ClientFaultTests(ITestOutputHelper output) : ClientFaults(ou
         const int each = 20;
         Name[] names = [.. Enumerable.Range(0, 10).Select(n => n % 2 == 0 ? Name.Channel($"middle.{n}") : Name.Pattern($"middle.{n}.*"))];
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: NoLinger);
-        using var aftermath = new LeakCheck(app, redis);
+        var leaks = new LeakCheck(app, redis);
         var clients = await Clients.ConnectAsync(app, names.Length * each);
         await redis.FreezeAsync();
 
@@ -30,21 +30,21 @@ public sealed class ClientFaultTests(ITestOutputHelper output) : ClientFaults(ou
             await client.SendRawAsync(how == "in half a frame" ? frame[..^3] : frame);
         }
         if (how != "in half a frame")
-            await Eventually.IsAsync(() => names.All(name => app.Hub.References(name) == each), "all are asked for");
+            await Eventually.IsAsync(() => names.All(name => app.Hub.References(name) == each), "the hub has all names");
         foreach (var client in clients)
         {
             if (how == "closing")
                 await client.SendCloseAsync(1001);
             client.Abort();
         }
-        await Eventually.IsAsync(() => app.Connections.Count == 0, "all are gone");
+        await Eventually.IsAsync(() => app.Connections.Count == 0, "no client is connected");
         names.Should().OnlyContain(name => app.Hub.References(name) == 0);
 
         await redis.ThawAsync();
-        await aftermath.NothingIsLeftAsync();
+        await leaks.NothingIsLeftAsync();
         await using var back = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=middle.0"));
         await back.IsLiveAsync(redis, "middle.0");
-        await aftermath.RedisAndTheHubAgreeAsync(names);
+        await leaks.RedisAndTheHubAgreeAsync(names);
         await clients.DisposeAllAsync();
     }
 }

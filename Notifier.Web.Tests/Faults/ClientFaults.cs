@@ -8,7 +8,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Faults;
 
-/// <summary>Clients at their worst, while others want what they always want: every message, once and in order. Whatever Redis it is.</summary>
+/// <summary>While some clients misbehave, all others receive every message once and in order. The derived classes choose the Redis.</summary>
 public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : IAsyncLifetime
 {
     private protected static readonly string[] NoLinger = ["Redis:Linger=00:00:00"];
@@ -24,7 +24,7 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
     {
         const int messages = 1_000;
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: [.. NoLinger, "History:Recent:Messages=200"]);
-        using var aftermath = new LeakCheck(app, redis);
+        var leaks = new LeakCheck(app, redis);
         await using var stalled = await JsonClient.ConnectAsync(app, receiveBuffer: 4096);
         await stalled.SubscribeAsync("channel", "one.stops");
         var others = await Clients.ConnectAsync(app, 199, "/ws?channel=one.stops");
@@ -41,12 +41,12 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
             else
                 Number((string)said["data"]!).Should().Be(next++);
         }
-        output.WriteLine($"The one that had stopped was told of {lost} lost messages.");
-        lost.Should().BePositive("it has to fall out of the log, or this shows nothing");
-        await aftermath.RedisAndTheHubAgreeAsync(Name.Channel("one.stops"));
+        output.WriteLine($"The stalled client received a gap of {lost} messages.");
+        lost.Should().BePositive("the client must fall behind the log, else the test shows nothing");
+        await leaks.RedisAndTheHubAgreeAsync(Name.Channel("one.stops"));
         await stalled.DisposeAsync();
         await others.DisposeAllAsync();
-        await aftermath.NothingIsLeftAsync();
+        await leaks.NothingIsLeftAsync();
     }
 
     [Theory]
@@ -55,7 +55,7 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
     public async Task Fifty_half_open_connections_are_closed_within_40_seconds_and_150_others_lose_nothing(Listen listen)
     {
         await using var app = await SweptApp.StartAsync(redis.Configuration, listen, NoLinger);
-        using var aftermath = new LeakCheck(app.App, redis);
+        var leaks = new LeakCheck(app.App, redis);
         var clients = await Clients.ConnectAsync(app.App, 200, "/ws?channel=half.open");
         await redis.WhenChannelIsLiveAsync(app.App, "half.open", 200);
         var (dead, alive) = (clients[..50], clients[50..]);
@@ -67,8 +67,8 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
         await app.AdvanceAsync(40, () => PublishInStepAsync("half.open", 1, 1, alive, first: next++));
 
         await app.WhenThereAreAsync(alive.Length);
-        await Eventually.IsAsync(() => app.App.Hub.References(Name.Channel("half.open")) == alive.Length, "their names are let go of");
-        await aftermath.RedisAndTheHubAgreeAsync(Name.Channel("half.open"));
+        await Eventually.IsAsync(() => app.App.Hub.References(Name.Channel("half.open")) == alive.Length, "their subscriptions are removed");
+        await leaks.RedisAndTheHubAgreeAsync(Name.Channel("half.open"));
         await clients.DisposeAllAsync();
         await app.WhenThereAreAsync(0);
     }
@@ -78,9 +78,9 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
     [InlineData(Listen.Tls)]
     public async Task A_flood_of_pings_keeps_only_the_latest_pong_waiting_and_does_not_delay_other_clients(Listen listen)
     {
-        const int pings = 100_000;      // of 131 bytes: more than all buffers on the way have room for
+        const int pings = 100_000;      // of 131 bytes: more than all buffers on the way can store
         await using var app = await NotifierApp.StartAsync(redis.Configuration, listen, settings: NoLinger);
-        using var aftermath = new LeakCheck(app, redis);
+        var leaks = new LeakCheck(app, redis);
         await using var flooder = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), receiveBuffer: 4096);
         await using var neighbour = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=flood"));
         await redis.WhenChannelIsLiveAsync(app, "flood");
@@ -95,24 +95,24 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
         await flooding.WaitAsync(Eventually.Limit);
         var cost = GC.GetTotalMemory(forceFullCollection: true) - before;
 
-        // It has read nothing so far. What came while its socket was full has been replaced by what came later (RFC 6455, 5.5.3).
+        // The flooder has read nothing so far. While its socket was full, each pong replaced the pong that waited (RFC 6455, 5.5.3).
         var (pongs, last) = (0, -1);
         while (last < pings - 1)
         {
-            var pong = await flooder.ReadMessageAsync();    // the server's own ping may come, too
+            var pong = await flooder.ReadMessageAsync();    // skips the server's own pings
             pong.Opcode.Should().Be(Frame.PongOpcode);
             BitConverter.ToInt32(pong.Payload).Should().BeGreaterThan(last);
             (pongs, last) = (pongs + 1, BitConverter.ToInt32(pong.Payload));
         }
         output.WriteLine($"{pings} pings, {pongs} pongs, {cost / 1024} KiB.");
-        pongs.Should().BeLessThan(pings, "it has to be full, or this shows nothing");
+        pongs.Should().BeLessThan(pings, "the socket must be full, else the test shows nothing");
         cost.Should().BeLessThan(4 * 1024 * 1024);
         await neighbour.DisposeAsync();
         await flooder.DisposeAsync();
-        await aftermath.NothingIsLeftAsync();
+        await leaks.NothingIsLeftAsync();
     }
 
-    /// <summary>Numbered messages, no faster than they are read; each client must get every one, in order.</summary>
+    /// <summary>Publishes numbered messages no faster than the clients read them. Each client must receive all of them, in order.</summary>
     private async Task PublishInStepAsync(string channel, int count, int burst, RawWebSocket[] clients, int first = 0)
     {
         for (var n = first; n < first + count; n += burst)

@@ -6,8 +6,8 @@ using Notifier.Tests.Support;
 namespace Notifier.Tests.Faults;
 
 /// <summary>
-/// One run of a fault: a backend publishes, clients listen (three WebSockets, one event stream; channels and patterns), something goes wrong, and then
-/// it is counted. Whatever the fault, it ends with nobody there and nothing subscribed.
+/// One run of a fault: a backend publishes, clients receive (three WebSockets and one event stream, with channels and patterns), the fault happens, and the run
+/// counts what each client received. At the end no client is connected, and no name is subscribed.
 /// </summary>
 internal sealed class FaultRun : IAsyncDisposable
 {
@@ -20,7 +20,7 @@ internal sealed class FaultRun : IAsyncDisposable
     private (int Plain, int Kept) atEnd;
     private TimeSpan recovery;
     private Uri? address;
-    private MemoryCheck residence = null!;
+    private ProcessCheck processCheck = null!;
 
     public FaultRun(Fault fault, int seed)
     {
@@ -31,29 +31,29 @@ internal sealed class FaultRun : IAsyncDisposable
 
     public int Seed { get; }
 
-    /// <summary>Of the seed: when and how hard it hits.</summary>
+    /// <summary>Chooses the moment and the strength of the fault, from the seed.</summary>
     public Random Random { get; }
 
     public RedisSetup Stage { get; private set; } = null!;
 
-    /// <summary>The node, where it runs in this process.</summary>
+    /// <summary>The node, if it runs in this process.</summary>
     public NotifierApp? App { get; private set; }
 
     public Backend Backend { get; private set; } = null!;
 
     public IReadOnlyList<RecordingClient> Witnesses => witnesses;
 
-    /// <summary>The clients connect there from now on.</summary>
+    /// <summary>Sends the clients to another node when they reconnect.</summary>
     public void Node(Uri at) => Volatile.Write(ref address, at);
 
-    /// <summary>What clients show to be let in.</summary>
+    /// <summary>Returns the token of a client that connects; null if clients are anonymous.</summary>
     public Func<string>? Token { get; set; }
 
-    /// <summary>A node in this process, and all who use it; the backend has published for a while when this is over.</summary>
-    /// <param name="stage">Which Redis. This trial ends it.</param>
+    /// <summary>Starts a node in this process, its clients and the backend, and returns when all clients receive messages.</summary>
+    /// <param name="stage">The Redis, which this run disposes.</param>
     /// <param name="rate">Plain messages a second.</param>
     /// <param name="time">The node's clock.</param>
-    /// <param name="settings">Of the node.</param>
+    /// <param name="settings">More settings of the node.</param>
     public async Task BeginAsync(RedisSetup stage, int rate = 500, TimeProvider? time = null, params string[] settings)
     {
         Stage = stage;
@@ -61,16 +61,16 @@ internal sealed class FaultRun : IAsyncDisposable
         await BeginAsync(stage, App.Address, rate);
     }
 
-    /// <summary>What each node needs to be told for this.</summary>
+    /// <summary>The settings of each node.</summary>
     public static string[] NodeSettings { get; } = ["History:Durable:Channels:0=kept.*", "History:Durable:Messages=100000", "Redis:Linger=00:00:00"];
 
-    /// <summary>How many nodes hold each name at the end.</summary>
+    /// <summary>How many nodes are subscribed to each name at the end.</summary>
     public int Nodes { get; set; } = 1;
 
-    /// <summary>A process that ends with this trial.</summary>
+    /// <summary>Disposes a process at the end of this run.</summary>
     public void Owns(IAsyncDisposable process) => owned.Add(process);
 
-    /// <summary>One more client, that stays with one node.</summary>
+    /// <summary>Adds a client that always connects to the same node.</summary>
     public RecordingClient Add(Uri node)
     {
         var witness = new RecordingClient(() => node, witnesses.Count, isStream: false, () => Token?.Invoke());
@@ -78,7 +78,7 @@ internal sealed class FaultRun : IAsyncDisposable
         return witness;
     }
 
-    /// <summary>The same with a node that is there already.</summary>
+    /// <summary>The same with a node that runs already.</summary>
     public async Task BeginAsync(RedisSetup stage, Uri node, int rate = 500)
     {
         Stage = stage;
@@ -87,28 +87,28 @@ internal sealed class FaultRun : IAsyncDisposable
             witnesses.Add(new RecordingClient(() => address!, n, isStream: n == 3, () => Token?.Invoke()));
         await Task.WhenAll(witnesses.Select(static witness => witness.Ready)).WaitAsync(Settles);
         Backend = await Backend.StartAsync(stage.ConnectAsync, Seed, stage.Moves, rate);
-        await HearAllAsync(Backend.PlainCount + Random.Next(50, 100), Backend.KeptCount + Random.Next(5, 20), "the load is heard");
-        residence = new MemoryCheck();
+        await HearAllAsync(Backend.PlainCount + Random.Next(50, 100), Backend.KeptCount + Random.Next(5, 20), "the clients receive the load");
+        processCheck = new ProcessCheck();
     }
 
-    /// <summary>From now on it is measured how long until all is well again.</summary>
+    /// <summary>Starts to measure the recovery.</summary>
     public void FaultEnds()
     {
         atEnd = (Backend.PlainCount, Backend.KeptCount + 1);
         sinceEnd.Restart();
     }
 
-    /// <summary>Waits until each client has a plain and a durable message that were published after the end of the fault.</summary>
+    /// <summary>Waits until each client has received a plain and a durable message that were published after the end of the fault.</summary>
     public async Task RecoverAsync()
     {
         if (!sinceEnd.IsRunning)
             FaultEnds();
-        await HearAllAsync(atEnd.Plain, atEnd.Kept, "messages published after the fault are heard");
+        await HearAllAsync(atEnd.Plain, atEnd.Kept, "the clients receive messages published after the fault");
         recovery = sinceEnd.Elapsed;
-        await HearAllAsync(Backend.PlainCount + 100, Backend.KeptCount + 10, "it goes on");
+        await HearAllAsync(Backend.PlainCount + 100, Backend.KeptCount + 10, "the clients continue to receive");
     }
 
-    /// <summary>Counts, and checks what was promised.</summary>
+    /// <summary>Counts what the clients received, and checks the promises.</summary>
     public async Task<Outcome> EndAsync()
     {
         if (recovery == TimeSpan.Zero)
@@ -117,18 +117,18 @@ internal sealed class FaultRun : IAsyncDisposable
         var last = Backend.PlainCount - 1;
         while (last >= 0 && !Backend.HasAcknowledged(last))
             last--;
-        await HearAllAsync(last, Backend.KeptCount - 1, "the last messages are heard");
+        await HearAllAsync(last, Backend.KeptCount - 1, "the clients receive the last messages");
         var plain = Sum(0, Backend.HasAcknowledged, Backend.PlainCount);
         var kept = Sum(1, static _ => true, Backend.KeptCount);
         var outcome = new Outcome(Backend.PlainAcknowledged, Backend.PlainCount, Backend.KeptCount, plain, kept, recovery);
 
-        outcome.Plain.Untold.Should().Be(0, $"each hole is behind a gap ({outcome})");
+        outcome.Plain.Untold.Should().Be(0, $"a gap reports each loss ({outcome})");
         outcome.Plain.Reordered.Should().Be(0, $"plain messages come in order ({outcome})");
         outcome.Plain.Repeated.Should().Be(0, $"plain messages come once ({outcome})");
         outcome.Kept.Reordered.Should().Be(0, $"durable messages come in order ({outcome})");
         if (fault.PlainLosesNothing)
             (outcome.Plain.Lost, outcome.Plain.Gaps).Should().Be((0, 0), $"plain messages are not lost ({outcome})");
-        outcome.Kept.Untold.Should().Be(0, $"each hole is behind a gap ({outcome})");
+        outcome.Kept.Untold.Should().Be(0, $"a gap reports each loss ({outcome})");
         if (!fault.JournalIsLost && !fault.FailsOver)
             (outcome.Kept.Lost, outcome.Kept.Gaps, outcome.Kept.Repeated).Should().Be((0, 0, 0), $"durable messages come once, all of them ({outcome})");
         if (!fault.EndsConnections)
@@ -136,8 +136,8 @@ internal sealed class FaultRun : IAsyncDisposable
         recovery.Should().BeLessThan(fault.RecoversWithin);
         await CheckSubscribedAsync();
         await LeaveAsync();
-        // Nodes that are processes of their own are looked at by who starts them: here it would only be what clients have written down.
-        return outcome with { RecoversWithin = fault.RecoversWithin, Remark = App is null ? "" : residence.Check() };
+        // If the node is a process of its own, its test checks its memory. This process would only show the memory of the clients.
+        return outcome with { RecoversWithin = fault.RecoversWithin, Remark = App is null ? "" : processCheck.Check() };
     }
 
     public async ValueTask DisposeAsync()
@@ -169,7 +169,7 @@ internal sealed class FaultRun : IAsyncDisposable
         }
     }
 
-    /// <summary>Redis and the hub are of one mind.</summary>
+    /// <summary>Redis and the hub agree about the names.</summary>
     private async Task CheckSubscribedAsync()
     {
         await IsSubscribedAsync(
@@ -181,7 +181,7 @@ internal sealed class FaultRun : IAsyncDisposable
         App.Connections.Count.Should().Be(witnesses.Count);
     }
 
-    /// <summary>Everybody goes, and nothing is left behind.</summary>
+    /// <summary>Disconnects all clients, and checks that no name is left.</summary>
     private async Task LeaveAsync()
     {
         foreach (var witness in witnesses)

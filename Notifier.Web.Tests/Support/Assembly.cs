@@ -9,7 +9,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>Starts the longest classes first, so that none of them runs alone at the end.</summary>
+/// <summary>Starts the longest classes first, so that none of them runs alone at the end. <see cref="RunsLast"/> comes after all others.</summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
     private static readonly string[] Longest =
@@ -19,8 +19,11 @@ public sealed class LongestFirst : ITestCollectionOrderer
         "ClientDurableTests", "AccessibilityTests", "StartupRefusalTests",
     ];
 
-    public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) => testCollections.OrderBy(static collection =>
-        Array.IndexOf(Longest, collection.DisplayName.Split('.')[^1]) is var place and >= 0 ? place : Longest.Length);
+    public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) => testCollections.OrderBy(Place);
+
+    private static int Place(ITestCollection collection) =>
+        collection.DisplayName == RunsLast.Name ? int.MaxValue
+        : Array.IndexOf(Longest, collection.DisplayName.Split('.')[^1]) is var place and >= 0 ? place : Longest.Length;
 }
 
 /// <summary>

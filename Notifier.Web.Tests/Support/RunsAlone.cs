@@ -12,3 +12,10 @@ public sealed class RunsAlone
 {
     public const string Name = "Runs alone";
 }
+
+/// <summary>Tests that check what the whole run has left behind: xUnit runs them after all others (see <see cref="LongestFirst"/>).</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class RunsLast
+{
+    public const string Name = "Runs last";
+}

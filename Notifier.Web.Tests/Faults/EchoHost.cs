@@ -10,15 +10,15 @@ using Notifier.Messages;
 namespace Notifier.Tests.Faults;
 
 /// <summary>
-/// Sends back what it gets, so that a WebSocket conformance suite can be pointed at it. Everything below the messages is what <c>/ws</c> has:
-/// Kestrel's set-up, the wrapped upgrade, the switch out of HTTP, the connection that is held, the frame writer and its transport.
+/// Sends back each message, as a WebSocket conformance suite needs. Below the messages it uses the code of <c>/ws</c>: Kestrel's setup, the wrapped upgrade,
+/// the switch out of HTTP, the connection, the frame writer and its transport.
 /// </summary>
 internal static class EchoHost
 {
     /// <summary>Conformance suites send up to 16 MiB.</summary>
     private const int MaxBytes = 64 * 1024 * 1024;
 
-    /// <param name="args">As Kestrel takes them: <c>--urls http://127.0.0.1:9001</c>.</param>
+    /// <param name="args">Kestrel's arguments, such as <c>--urls http://127.0.0.1:9001</c>.</param>
     public static WebApplication Build(string[] args)
     {
         var builder = WebApplication.CreateSlimBuilder(args);
@@ -63,7 +63,7 @@ internal static class EchoHost
         }
     }
 
-    /// <returns>Whether the client closed; otherwise it is gone, or .NET has answered what it did wrong.</returns>
+    /// <returns>True if the client sent a close frame; false if it is gone, or .NET has closed because of a protocol error.</returns>
     private static async Task<bool> EchoUntilCloseAsync(WebSocket socket, Connection connection)
     {
         var buffer = new byte[64 * 1024];
@@ -93,7 +93,7 @@ internal static class EchoHost
         }
     }
 
-    /// <summary>Completes when the connection has taken the frame, so that a client which does not read is not read either.</summary>
+    /// <summary>Completes when the connection has accepted the frame, so that the host stops reading from a client that does not read.</summary>
     private static Task SendAsync(Connection connection, byte opcode, ReadOnlySpan<byte> payload)
     {
         var frame = new byte[ServerFrame.HeaderLength(payload.Length) + payload.Length];

@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Faults;
 
-/// <summary>The Redis inside Notifier (Microsoft.Garnet), which keeps in memory only: the faults that it can have.</summary>
+/// <summary>Faults of the Redis inside Notifier (Microsoft.Garnet), which stores data in memory only.</summary>
 public sealed class EmbeddedRedisFaults(ITestOutputHelper output)
 {
     private const string Chapter = "The embedded Redis";

@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 
 namespace Notifier.Tests.Faults;
 
-/// <summary>There is more than one Redis, and another one takes over.</summary>
+/// <summary>Several Redis servers, one of which takes over from another.</summary>
 public sealed class FailoverFaults(ITestOutputHelper output)
 {
     private const string Chapter = "Redis";
@@ -25,14 +25,14 @@ public sealed class FailoverFaults(ITestOutputHelper output)
             await trial.BeginAsync(RedisSetup.Of(sentinels));
             var first = await sentinels.PrimaryAsync();
             sentinels.Signal(first, signal);
-            trial.FaultEnds();      // what follows is the Sentinels' time, and ours
+            trial.FaultEnds();      // from here on, the Sentinels and Notifier need the time
             await Eventually.IsAsync(
-                async () => await sentinels.PrimaryAsync() != first, "the Sentinels have chosen another", TimeSpan.FromSeconds(60));
+                async () => await sentinels.PrimaryAsync() != first, "the Sentinels have promoted another", TimeSpan.FromSeconds(60));
             await trial.RecoverAsync();
             if (!goesOn)
                 return;
             sentinels.Signal(first, "CONT");
-            await Eventually.IsAsync(() => Sentinels.IsReplicaAsync(first), "the Sentinels have made it a replica", TimeSpan.FromSeconds(60));
+            await Eventually.IsAsync(() => Sentinels.IsReplicaAsync(first), "the Sentinels have made the old primary a replica", TimeSpan.FromSeconds(60));
             trial.FaultEnds();
             await trial.RecoverAsync();
         });
@@ -52,7 +52,7 @@ public sealed class FailoverFaults(ITestOutputHelper output)
             await trial.BeginAsync(RedisSetup.Of(cluster));
             var lost = await SubscribedToAsync(cluster);
             await (signal == "KILL" ? cluster.KillAsync(lost) : cluster.FreezeAsync(lost));
-            trial.FaultEnds();      // what follows is the Cluster's time, and ours
+            trial.FaultEnds();      // from here on, the Cluster and Notifier need the time
             await cluster.NoticesAsync(lost);
             await cluster.IsCompleteAsync();
             await trial.RecoverAsync();
@@ -74,7 +74,7 @@ public sealed class FailoverFaults(ITestOutputHelper output)
             trial.FaultEnds();
         });
 
-    /// <summary>The port of the node that has the node's subscription to the plain channel.</summary>
+    /// <summary>The port of the Redis server at which Notifier is subscribed to the plain channel.</summary>
     private static async Task<int> SubscribedToAsync(RedisCluster cluster)
     {
         foreach (var port in cluster.Ports)

@@ -2,23 +2,23 @@ using System.Diagnostics;
 
 namespace Notifier.Tests.Faults;
 
-/// <summary>One thing that a client has heard of a name.</summary>
-/// <param name="Number">Of the message; negative for a gap.</param>
+/// <summary>A message or a gap that a client received for a name.</summary>
+/// <param name="Number">The number of the message; negative for a gap.</param>
 /// <param name="At">The time stamp.</param>
 internal readonly record struct Heard(int Number, long At)
 {
     public const int Gap = -1;
 }
 
-/// <summary>What a client should have heard of a name, against what it has: by the numbers of the messages.</summary>
+/// <summary>Compares the messages that a client received for a name with the published ones, by their numbers.</summary>
 internal sealed record LossReport(int Lost, int Untold, int Repeated, int Reordered, int Gaps, TimeSpan LatestGap)
 {
     public static LossReport Nothing { get; } = new(0, 0, 0, 0, 0, TimeSpan.Zero);
 
-    /// <param name="heard">In the order in which it came.</param>
-    /// <param name="isPromised">Whether Redis has acknowledged the message of that number.</param>
-    /// <param name="published">How many numbers there are.</param>
-    /// <param name="gapWithin">How late a gap may be.</param>
+    /// <param name="heard">In the order of arrival.</param>
+    /// <param name="isPromised">Whether Redis acknowledged the message with that number.</param>
+    /// <param name="published">The number of published messages.</param>
+    /// <param name="gapWithin">The longest time from a message behind lost ones to their gap.</param>
     public static LossReport Of(IReadOnlyList<Heard> heard, Func<int, bool> isPromised, int published, TimeSpan gapWithin)
     {
         var has = new bool[published];
@@ -64,7 +64,7 @@ internal sealed record LossReport(int Lost, int Untold, int Repeated, int Reorde
         LatestGap = told > LatestGap ? told.Value : LatestGap,
     };
 
-    /// <summary>How long after the message behind the hole; null for never.</summary>
+    /// <summary>The time from the message behind the lost ones to the next gap; null if there is none.</summary>
     private static TimeSpan? NextGap(IReadOnlyList<Heard> heard, int from, long since)
     {
         for (var i = from; i < heard.Count; i++)

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Notifier.Tests.Faults;
 
-/// <summary>The count by which faults are judged sees what it is there for.</summary>
+/// <summary>The report that the fault tests rely on finds each kind of fault.</summary>
 public sealed class LossReportTests
 {
     private const int Gap = Heard.Gap;

@@ -2,28 +2,28 @@ using System.Globalization;
 
 namespace Notifier.Tests.Faults;
 
-/// <summary>What a run has counted: over all of its clients.</summary>
-/// <param name="Acknowledged">Plain messages that Redis has taken.</param>
-/// <param name="Tried">Plain messages that were to be published.</param>
+/// <summary>The counts of a run, over all of its clients.</summary>
+/// <param name="Acknowledged">Plain messages that Redis acknowledged.</param>
+/// <param name="Tried">Plain messages that the backend tried to publish.</param>
 /// <param name="Durable">Durable messages.</param>
-/// <param name="Plain">What clients heard of the plain ones.</param>
-/// <param name="Kept">And of the durable ones.</param>
-/// <param name="Recovery">From the end of the fault until all clients had what was published after it.</param>
+/// <param name="Plain">What clients received of the plain messages.</param>
+/// <param name="Kept">What clients received of the durable messages.</param>
+/// <param name="Recovery">From the end of the fault until all clients received messages published after it.</param>
 internal sealed record Outcome(int Acknowledged, int Tried, int Durable, LossReport Plain, LossReport Kept, TimeSpan Recovery)
 {
-    /// <summary>How long it may take.</summary>
+    /// <summary>The limit for the recovery.</summary>
     public TimeSpan RecoversWithin { get; init; }
 
-    /// <summary>What else was seen, in words.</summary>
+    /// <summary>Other observations, in words.</summary>
     public string Remark { get; init; } = "";
 
-    /// <summary>Of several runs of one fault: all their messages, and the slowest recovery.</summary>
+    /// <summary>Adds up the messages of several runs of a fault, and keeps the slowest recovery.</summary>
     public static Outcome operator +(Outcome one, Outcome other) => new(
         one.Acknowledged + other.Acknowledged, one.Tried + other.Tried, one.Durable + other.Durable, one.Plain + other.Plain, one.Kept + other.Kept,
         one.Recovery > other.Recovery ? one.Recovery : other.Recovery)
     { RecoversWithin = other.RecoversWithin, Remark = other.Remark.Length > 0 ? other.Remark : one.Remark };
 
-    /// <summary>The cells of a row, as docs/reliability.md has them.</summary>
+    /// <summary>The cells of a row of docs/reliability.md.</summary>
     public string Cells(int runs)
     {
         var refused = Tried == Acknowledged ? "" : $", {Number(Tried - Acknowledged)} refused by Redis";

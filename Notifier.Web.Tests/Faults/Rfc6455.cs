@@ -3,19 +3,19 @@ using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Faults;
 
-/// <summary>What RFC 6455 forbids a client to send, and what it allows though it looks odd; with the numbers of Autobahn's cases where they meet.</summary>
+/// <summary>Frames that RFC 6455 forbids, with the sections of the RFC and the numbers of Autobahn's cases.</summary>
 internal static class Rfc6455
 {
     private const byte Continuation = 0;
     private const int Final = 0x80;
 
-    /// <summary>What is sent, and the code that the RFC wants it closed with.</summary>
-    /// <param name="What">The rule that is broken.</param>
+    /// <summary>Invalid bytes, and the close code that the RFC requires.</summary>
+    /// <param name="What">The violation.</param>
     /// <param name="Code">1002 (protocol error) or 1007 (not UTF-8).</param>
     /// <param name="Bytes">One frame, or several.</param>
     public sealed record Broken(string What, int Code, byte[] Bytes);
 
-    /// <summary>5.1: a client masks each frame. Two of each: see the test of short ones.</summary>
+    /// <summary>5.1: a client masks each frame. Each is sent three times, because .NET reads a header together with its mask.</summary>
     private static IEnumerable<Broken> Unmasked =>
         from frame in new (string What, byte[] Bytes)[]
         {
@@ -24,7 +24,7 @@ internal static class Rfc6455
         }
         select new Broken(frame.What + " without a mask", 1002, [.. frame.Bytes, .. frame.Bytes, .. frame.Bytes]);
 
-    /// <summary>5.2: reserved bits and opcodes mean nothing yet. Autobahn 3.x, 4.x.</summary>
+    /// <summary>5.2: reserved bits and opcodes have no meaning yet. Autobahn 3.x, 4.x.</summary>
     private static IEnumerable<Broken> Reserved =>
     [
         .. from bits in Enumerable.Range(1, 7) select new Broken($"text with the reserved bits {bits:b3}", 1002, First(Final | (bits << 4) | Frame.TextOpcode)),
@@ -34,7 +34,7 @@ internal static class Rfc6455
         .. from opcode in Enumerable.Range(3, 5).Concat(Enumerable.Range(11, 5)) select new Broken($"opcode {opcode}", 1002, First(Final | opcode)),
     ];
 
-    /// <summary>5.4, 5.5: fragments, and control frames, which are whole and short. Autobahn 2.x, 5.x.</summary>
+    /// <summary>5.4, 5.5: fragments, and control frames, which are short and never fragmented. Autobahn 2.x, 5.x.</summary>
     private static IEnumerable<Broken> Fragments =>
     [
         new("a continuation of nothing", 1002, First(Final | Continuation)),
@@ -52,7 +52,7 @@ internal static class Rfc6455
         new("a ping announced as 2^62 bytes", 1002, Announced(Frame.PingOpcode, 1UL << 62)),
     ];
 
-    /// <summary>5.2: of a 64-bit length the most significant bit is zero.</summary>
+    /// <summary>5.2: the most significant bit of a 64-bit length is zero.</summary>
     private static IEnumerable<Broken> Lengths =>
     [
         new("text announced as 2^63 bytes", 1002, Announced(Frame.TextOpcode, 1UL << 63)),
@@ -62,17 +62,17 @@ internal static class Rfc6455
         new("a continuation announced as 2^63 bytes", 1002, [.. Fragment(Frame.TextOpcode, "a"u8), .. Announced(Continuation, 1UL << 63)]),
     ];
 
-    /// <summary>5.5.1, 7.4: what a close frame says. Autobahn 7.x.</summary>
+    /// <summary>5.5.1, 7.4: the code and the reason of a close frame. Autobahn 7.x.</summary>
     private static IEnumerable<Broken> Closes =>
     [
         new("a close with half a code", 1002, RawWebSocket.Masked(Frame.CloseOpcode, [3])),
         .. from code in new ushort[] { 0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535 } select new Broken($"a close with code {code}", 1002, Close(code)),
-        // 8.1 wants 1007, .NET says 1002, which 7.4.1 allows ("such as" data that is not consistent with its type).
+        // 8.1 requires 1007. .NET answers 1002, which 7.4.1 allows ("such as" data that is not consistent with its type).
         new("a close with a reason that is not UTF-8", 1002, Close(1000, 0xCE, 0xBA, 0xED, 0xA0, 0x80)),
         new("a close with half a character", 1002, Close(1000, 0xE2, 0x82)),
     ];
 
-    /// <summary>8.1: text is UTF-8, whole and in fragments, which may split a character. Autobahn 6.x.</summary>
+    /// <summary>8.1: text is UTF-8. A fragment may end inside a character. Autobahn 6.x.</summary>
     private static IEnumerable<Broken> Texts =>
     [
         .. from text in new (string What, byte[] Bytes)[]
@@ -96,10 +96,10 @@ internal static class Rfc6455
 
     public static byte[] Close(ushort code, params byte[] reason) => RawWebSocket.Masked(Frame.CloseOpcode, [(byte)(code >> 8), (byte)code, .. reason]);
 
-    /// <summary>The beginning of a message that goes on.</summary>
+    /// <summary>The first fragment of a message.</summary>
     public static byte[] Fragment(byte opcode, ReadOnlySpan<byte> text) => RawWebSocket.Masked(opcode, text.ToArray(), final: false);
 
-    /// <summary>A header, and no payload yet.</summary>
+    /// <summary>A header without its payload.</summary>
     private static byte[] Announced(byte opcode, ulong length)
     {
         var header = new byte[14];
@@ -109,7 +109,7 @@ internal static class Rfc6455
         return header;
     }
 
-    /// <summary>A masked frame of one letter, or of a close code, that begins so.</summary>
+    /// <summary>A masked frame with this first byte. The payload is one letter, or the code of a close frame.</summary>
     private static byte[] First(int first)
     {
         var frame = RawWebSocket.Masked(Frame.TextOpcode, (first & 0x0F) == Frame.CloseOpcode ? [3, 232] : [65]);

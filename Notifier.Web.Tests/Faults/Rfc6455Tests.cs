@@ -6,8 +6,8 @@ using Xunit;
 namespace Notifier.Tests.Faults;
 
 /// <summary>
-/// Every frame that RFC 6455 forbids is answered with the close code that the RFC wants, and leaves nothing behind; what only looks odd is
-/// taken. At <c>/ws</c>, by both transports; and the echo host, which a conformance suite is pointed at, must answer alike.
+/// Notifier answers every frame that RFC 6455 forbids with the close code that the RFC requires, and accepts unusual but valid frames. The tests run at
+/// <c>/ws</c> with both transports, and at the echo host, which conformance suites use and which must answer alike.
 /// </summary>
 public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<Rfc6455Tests.Servers>
 {
@@ -31,8 +31,8 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
             (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(broken.Code, app.Address.Scheme);
             await EndsAsync(client);
             await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection is gone");
-            await Eventually.IsAsync(() => { app.Hub.Sweep(); return app.Hub.Names == 0; }, "its name is let go of");
-            await Eventually.IsAsync(async () => await servers.Redis.SubscribersAsync(name) == 0, "it has left Redis");
+            await Eventually.IsAsync(() => { app.Hub.Sweep(); return app.Hub.Names == 0; }, "its name is removed");
+            await Eventually.IsAsync(async () => await servers.Redis.SubscribersAsync(name) == 0, "Redis has no subscriber of the name");
         }
         await using var echoed = await RawWebSocket.ConnectAsync(servers.Echo);
         await echoed.SendRawAsync(broken.Bytes);
@@ -66,11 +66,11 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
             await client.SendRawAsync(Rfc6455.Close((ushort)code, "bye ☺"u8.ToArray()));
 
             (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(code);
-            (await client.ReadFrameAsync()).Should().BeNull("a closing handshake ends in peace");
+            (await client.ReadFrameAsync()).Should().BeNull("a closing handshake ends without a reset");
         }
     }
 
-    /// <summary>.NET reads a header together with its mask. A client that never masks sends on; one that falls silent is gone after 35 s.</summary>
+    /// <summary>.NET reads a header together with its mask, so it waits for more bytes. If the client sends none, Notifier aborts the connection after 35 s.</summary>
     [Fact]
     public async Task An_unmasked_frame_that_is_shorter_than_a_mask_is_rejected_once_more_bytes_arrive()
     {
@@ -85,7 +85,7 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
         }
     }
 
-    /// <summary>With the code that no code stands for: .NET tells the two not apart, and the RFC allows it.</summary>
+    /// <summary>.NET does not distinguish a missing code from 1000, which the RFC allows.</summary>
     [Fact]
     public async Task A_close_without_a_code_is_answered_with_1000()
     {
@@ -118,7 +118,7 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
 
             await SendAsync(client, how, bytes);
 
-            await Eventually.IsAsync(() => app.Hub.References(Name.Channel("odd.κόσμε")) == 1, "the name is held");
+            await Eventually.IsAsync(() => app.Hub.References(Name.Channel("odd.κόσμε")) == 1, "the name is subscribed");
         }
         await using var echoed = await RawWebSocket.ConnectAsync(servers.Echo);
         await SendAsync(echoed, how, bytes);
@@ -169,7 +169,7 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
             await client.SendRawAsync(piece);
     }
 
-    /// <summary>The server ends the TCP connection; with a reset where it has not read all (7.1.1).</summary>
+    /// <summary>The server ends the TCP connection, with a reset if it has not read all bytes (7.1.1).</summary>
     private static async Task EndsAsync(RawWebSocket client)
     {
         try
@@ -178,11 +178,11 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
         }
         catch (IOException error) when (error.InnerException is System.Net.Sockets.SocketException)
         {
-            // A reset.
+            // The server reset the connection.
         }
     }
 
-    /// <summary>One of each for all cases: each case looks that it left nothing.</summary>
+    /// <summary>All cases share these servers, because each case checks that it leaves nothing behind.</summary>
     public sealed class Servers : IAsyncLifetime
     {
         private Microsoft.AspNetCore.Builder.WebApplication echo = null!;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts the rows of a run of the fault suite into the tables of docs/reliability.md: a row for each fault, the latest one of it,
-# in the order in which they stand there; new ones come last.
+# Puts the rows of a run of the fault suite into the tables of docs/reliability.md: the latest row of each fault, in the order of the tables. New
+# faults come last.
 set -euo pipefail
 rows=${1:-$(dirname "$0")/../../TestResults/faults.tsv}
 page=${2:-$(dirname "$0")/../../docs/reliability.md}

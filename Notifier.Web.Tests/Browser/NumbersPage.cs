@@ -54,7 +54,7 @@ internal static class NumbersPage
 
         private async Task PublishAsync(Func<int, Task> publish)
         {
-            using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
+            using var pace = RealTime.Pace(TimeSpan.FromMilliseconds(2));
             while (!enough.IsCancellationRequested)
             {
                 await publish(Published + 1);

@@ -73,7 +73,7 @@ public sealed class WholeFrameTests(RedisFixture fixture) : IClassFixture<RedisF
 
     private static async Task PingAllAsync(NotifierApp app, CancellationToken end)
     {
-        using var often = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
+        using var often = RealTime.Pace(TimeSpan.FromMilliseconds(1));
         try
         {
             while (await often.WaitForNextTickAsync(end))

@@ -1,4 +1,5 @@
 using Notifier.History.Durable;
+using Notifier.Tests.Support;
 using StackExchange.Redis;
 
 namespace Notifier.Tests.Faults;
@@ -93,7 +94,7 @@ internal sealed class Backend : IAsyncDisposable
 
     private async Task PublishPlainAsync()
     {
-        using var beat = new PeriodicTimer(Beat);
+        using var beat = RealTime.Pace(Beat);
         while (!stopping.IsCancellationRequested && await NextAsync(beat))
         {
             var present = redis;
@@ -122,7 +123,7 @@ internal sealed class Backend : IAsyncDisposable
 
     private async Task PublishKeptAsync()
     {
-        using var beat = new PeriodicTimer(Beat);
+        using var beat = RealTime.Pace(Beat);
         while (!stopping.IsCancellationRequested && await NextAsync(beat))
         {
             var present = redis;

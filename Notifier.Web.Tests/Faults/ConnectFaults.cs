@@ -114,7 +114,6 @@ public abstract class ConnectFaults(ITestOutputHelper output, bool isEmbedded) :
     private async Task<RawWebSocket> ConnectAsync(Uri address)
     {
         using var limit = new CancellationTokenSource(Patience);
-        using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(250));
         while (true)
         {
             try
@@ -124,7 +123,7 @@ public abstract class ConnectFaults(ITestOutputHelper output, bool isEmbedded) :
             catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException or OperationCanceledException)
             {
                 Interlocked.Increment(ref rejections);
-                await pause.WaitForNextTickAsync(limit.Token);
+                await RealTime.PassesAsync(TimeSpan.FromMilliseconds(250), limit.Token);
             }
         }
     }

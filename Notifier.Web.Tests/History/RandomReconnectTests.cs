@@ -50,7 +50,7 @@ public sealed class RandomReconnectTests
     /// <summary>Publishes a thousand messages a second, or as many as this machine can.</summary>
     private static async Task PublishAsync(ConnectionMultiplexer redis, bool isDurable, CancellationToken enough)
     {
-        using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        using var pace = RealTime.Pace(TimeSpan.FromMilliseconds(5));
         for (var n = 0; !enough.IsCancellationRequested; n += 5)
         {
             if (isDurable)

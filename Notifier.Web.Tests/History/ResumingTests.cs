@@ -50,7 +50,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
         using var enough = new CancellationTokenSource();
         var traffic = Task.Run(async () =>
         {
-            using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+            using var pace = RealTime.Pace(TimeSpan.FromMilliseconds(5));
             for (var n = 0; !enough.IsCancellationRequested; n += 5)
             {
                 await PublishAsync("resume.traffic", n, n + 5);

@@ -113,7 +113,7 @@ public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output
     /// <summary>Publishes 2,000 messages a second, which are 300,000 deliveries.</summary>
     private async Task PourAsync(string channel, CancellationToken enough)
     {
-        using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        using var pace = RealTime.Pace(TimeSpan.FromMilliseconds(10));
         while (!enough.IsCancellationRequested && await pace.WaitForNextTickAsync(CancellationToken.None))
             await Redis.PublishAllAsync(channel, Enumerable.Repeat((RedisValue)new byte[500], 20));
     }

@@ -75,7 +75,7 @@ public sealed class MessagePathTests(ITestOutputHelper output)
 
         async Task PublishAsync()
         {
-            using var timer = new PeriodicTimer(Tick);
+            using var timer = RealTime.Pace(Tick);
             while (!over.IsCancellationRequested && await timer.WaitForNextTickAsync())
             {
                 for (var n = 0; n < MessagesPerTick; n++)
@@ -173,7 +173,7 @@ public sealed class MessagePathTests(ITestOutputHelper output)
         await publisher.ConnectAsync(IPAddress.Loopback, redis.Port);
         var stream = publisher.GetStream();
         var answering = Task.Run(() => ReadLinesAsync(stream, messages));
-        using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
+        using var pace = RealTime.Pace(TimeSpan.FromMilliseconds(2));
         for (var sent = 0; sent < messages; sent += atOnce)
         {
             await pace.WaitForNextTickAsync();

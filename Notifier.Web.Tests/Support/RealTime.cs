@@ -10,6 +10,9 @@ internal static class RealTime
 
     /// <summary>The same on the calling thread, for a test that leaves the thread pool no thread.</summary>
     public static void Passes(TimeSpan time) => Thread.Sleep(time);
+
+    /// <summary>The pace of a load: a step that takes time does not delay the next one, so the rate stays.</summary>
+    public static PeriodicTimer Pace(TimeSpan time) => new(time);
 }
 
 /// <summary>An answer that never comes: of an application that hangs, in a request body without an end, from a client that does not read.</summary>

@@ -80,13 +80,10 @@ public sealed partial class ProtocolPageTests
     }
 
     [Fact]
-    public void Every_close_code_is_explained_on_the_protocol_page_and_all_but_the_internal_one_are_shown()
-    {
-        var codes = ConstantsOf<ushort>(typeof(CloseCodes)).Select(code => $"{code}").ToList();
-
-        Page.Rows.Where(row => CloseCodeRow().IsMatch(row)).Should().BeEquivalentTo(codes);
-        Shown(Close()).Should().BeEquivalentTo(codes.Except([$"{CloseCodes.Internal}"]));
-    }
+    public void Every_close_code_but_the_internal_one_is_shown_on_the_protocol_page() =>
+        Shown(Close()).Should().BeEquivalentTo(
+            Enum.GetValues<CloseCode>().Except([CloseCode.Internal]).Select(static code => $"{(ushort)code}"),
+            "docs/protocol.md has an example that ends with \"< close <code> …\" for each CloseCode");
 
     /// <summary>Runs the example, and compares everything that the server sends.</summary>
     private static async Task PlayAsync(Example example)
@@ -151,9 +148,6 @@ public sealed partial class ProtocolPageTests
 
     [GeneratedRegex("^close (?<value>\\d+)")]
     private static partial Regex Close();
-
-    [GeneratedRegex("^4\\d\\d\\d$")]
-    private static partial Regex CloseCodeRow();
 
     [GeneratedRegex("\"position\":\"(?<value>[^\"]+)\"")]
     private static partial Regex Position();

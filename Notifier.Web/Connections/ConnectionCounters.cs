@@ -19,15 +19,10 @@ internal sealed class ConnectionCounters
     /// <summary>A close frame without a code (RFC 6455, 7.1.5).</summary>
     private const string NoCode = "1005";
 
-    /// <summary>Every code of ours (<see cref="CloseCodes"/>), and those that clients and .NET send most.</summary>
+    /// <summary>Every code of ours (<see cref="CloseCode"/>), and those that clients and .NET send most.</summary>
     public static readonly string[] Codes =
     [
-        .. new ushort[]
-        {
-            1000, 1001, 1002, CloseCodes.Malformed, CloseCodes.Unauthorized, CloseCodes.NotAllowed, CloseCodes.FrameTooBig, CloseCodes.Internal,
-            CloseCodes.Overloaded, CloseCodes.NoToken, CloseCodes.TooSlow, CloseCodes.TooManyCommands, CloseCodes.GoingAway,
-        }.Select(Text),
-        NoCode, NoClose, OtherCode,
+        "1000", "1001", "1002", .. Enum.GetValues<CloseCode>().Select(static code => Text((ushort)code)), NoCode, NoClose, OtherCode,
     ];
 
     private readonly Lock gate = new();

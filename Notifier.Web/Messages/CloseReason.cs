@@ -15,7 +15,11 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
 {
     private const int MaxTextBytes = 123;
 
-    public static CloseReason Internal { get; } = new(CloseCodes.Internal, "internal error; reconnect");
+    private CloseReason(CloseCode code, string text, double? retryAfter = null) : this((ushort)code, text, retryAfter)
+    {
+    }
+
+    public static CloseReason Internal { get; } = new(CloseCode.Internal, "internal error; reconnect");
 
     /// <summary>After a protocol error (1002, 1007), .NET's WebSocket itself encodes the close frame.</summary>
     public static CloseReason FromDotNet { get; } = new(null, "protocol error");
@@ -24,40 +28,32 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
     public static CloseReason Answering(System.Net.WebSockets.WebSocketCloseStatus? status) =>
         new(status is null or System.Net.WebSockets.WebSocketCloseStatus.Empty ? null : (ushort)status, "");
 
-    public static CloseReason Malformed(string text) => new(CloseCodes.Malformed, text);
+    public static CloseReason Malformed(string text) => new(CloseCode.Malformed, text);
 
-    public static CloseReason Unauthorized(string text) => new(CloseCodes.Unauthorized, text);
+    public static CloseReason Unauthorized(string text) => new(CloseCode.Unauthorized, text);
 
     /// <summary>The caller's access expired, and the client did not renew it.</summary>
     public static CloseReason Expired { get; } = Unauthorized("access has expired; reconnect with a fresh token");
 
-    public static CloseReason NoToken(TimeSpan limit) => new(CloseCodes.NoToken, $"no token within {limit.TotalSeconds} s; reconnect and send auth");
+    public static CloseReason NoToken(TimeSpan limit) => new(CloseCode.NoToken, $"no token within {limit.TotalSeconds} s; reconnect and send auth");
 
-    public static CloseReason NotAllowed(string text) => new(CloseCodes.NotAllowed, text);
+    public static CloseReason NotAllowed(string text) => new(CloseCode.NotAllowed, text);
 
-    public static CloseReason FrameTooBig(int limit) => new(CloseCodes.FrameTooBig, $"a frame may have at most {limit} bytes");
+    public static CloseReason FrameTooBig(int limit) => new(CloseCode.FrameTooBig, $"a frame may have at most {limit} bytes");
 
-    public static CloseReason Overloaded(string text) => new(CloseCodes.Overloaded, text);
+    public static CloseReason Overloaded(string text) => new(CloseCode.Overloaded, text);
 
     public static CloseReason TooSlow(long? lost) =>
-        new(CloseCodes.TooSlow, lost is null ? "too slow: messages were lost" : $"too slow: {lost} messages were lost");
+        new(CloseCode.TooSlow, lost is null ? "too slow: messages were lost" : $"too slow: {lost} messages were lost");
 
-    public static CloseReason TooManyCommands(int perSecond) => new(CloseCodes.TooManyCommands, $"too many commands: {perSecond} a second are allowed");
+    public static CloseReason TooManyCommands(int perSecond) => new(CloseCode.TooManyCommands, $"too many commands: {perSecond} a second are allowed");
 
     /// <param name="retryAfter">Seconds; different for each client, so that they do not all reconnect at once.</param>
     public static CloseReason GoingAway(double retryAfter) =>
-        new(CloseCodes.GoingAway, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"retryAfter={retryAfter:0.00}"), Math.Round(retryAfter, 2));
+        new(CloseCode.GoingAway, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"retryAfter={retryAfter:0.00}"), Math.Round(retryAfter, 2));
 
     /// <summary>The code as a word, for transports without close frames.</summary>
-    public string Name => Code switch
-    {
-        CloseCodes.Malformed => Codes.Malformed,
-        CloseCodes.Unauthorized => Codes.Unauthorized,
-        CloseCodes.NotAllowed => Codes.Forbidden,
-        CloseCodes.Overloaded => Codes.Overloaded,
-        CloseCodes.TooSlow => Codes.Slow,
-        _ => Codes.Internal,
-    };
+    public string Name => Code is { } code && Enum.IsDefined((CloseCode)code) ? NameOf((CloseCode)code) : Codes.Internal;
 
     /// <summary>The whole close frame, unmasked, ready for the socket.</summary>
     public byte[] ToFrame()
@@ -74,6 +70,18 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
         text.AsSpan(0, length).CopyTo(frame.AsSpan(4));
         return frame;
     }
+
+    private static string NameOf(CloseCode code) => code switch
+    {
+        CloseCode.Malformed => Codes.Malformed,
+        CloseCode.Unauthorized => Codes.Unauthorized,
+        CloseCode.NotAllowed => Codes.Forbidden,
+        CloseCode.Overloaded => Codes.Overloaded,
+        CloseCode.TooSlow => Codes.Slow,
+        CloseCode.Internal => Codes.Internal,
+        // Only WebSockets have these: an event stream receives no commands, and announces a shutdown with its own words.
+        CloseCode.FrameTooBig or CloseCode.NoToken or CloseCode.TooManyCommands or CloseCode.GoingAway => Codes.Internal,
+    };
 
     /// <summary>The length of the longest prefix of at most <paramref name="limit"/> bytes that does not end inside a character.</summary>
     private static int WholeCharacters(ReadOnlySpan<byte> utf8, int limit)

@@ -80,17 +80,20 @@ internal static class Codes
     public const string Internal = "internal";
 }
 
-/// <summary>The codes of close frames. The range tells the client what to do: see <see cref="CloseReason"/>. docs/protocol.md describes each.</summary>
-internal static class CloseCodes
+/// <summary>
+/// The codes of close frames. The range tells the client what to do: see <see cref="CloseReason"/>. A new code begins here: then the compiler asks
+/// for its name in <see cref="CloseReason"/>, and tests name the pages that must explain it.
+/// </summary>
+internal enum CloseCode : ushort
 {
-    public const ushort Malformed = 4400;
-    public const ushort Unauthorized = 4401;
-    public const ushort NotAllowed = 4403;
-    public const ushort FrameTooBig = 4413;
-    public const ushort Internal = 4500;
-    public const ushort Overloaded = 4503;
-    public const ushort NoToken = 4504;
-    public const ushort TooSlow = 4508;
-    public const ushort TooManyCommands = 4529;
-    public const ushort GoingAway = 4601;
+    Malformed = 4400,
+    Unauthorized = 4401,
+    NotAllowed = 4403,
+    FrameTooBig = 4413,
+    Internal = 4500,
+    Overloaded = 4503,
+    NoToken = 4504,
+    TooSlow = 4508,
+    TooManyCommands = 4529,
+    GoingAway = 4601,
 }

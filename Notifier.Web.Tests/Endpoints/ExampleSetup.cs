@@ -42,15 +42,20 @@ internal sealed partial class ExampleSetup : IAsyncDisposable
         return new ExampleSetup(example, redis, swept, app);
     }
 
-    /// <summary>The path and headers with which the example connects, if it mentions them.</summary>
+    /// <summary>The path and headers with which the example connects.</summary>
     public (string Path, string Headers) Handshake()
     {
+        var (path, offered, origin) = Opening(example);
+        return (path, (offered is null ? "" : $"Sec-WebSocket-Protocol: {offered}\r\n") + (origin is null ? "" : $"Origin: {origin}\r\n"));
+    }
+
+    /// <summary>The path, the offered subprotocols and the origin, as the example says or as is usual for its kind.</summary>
+    public static (string Path, string? Offered, string? Origin) Opening(Example example)
+    {
         var said = example.Lines.Where(line => line.Actor == Actor.SomebodyElse).Select(line => Connect().Match(line.Text)).FirstOrDefault(match => match.Success);
-        var offered = said?.Groups["offered"] is { Success: true } group ? group.Value : example.Kind == "notifier" ? NotifierV1.Subprotocol : null;
-        return (
-            said?.Groups["path"].Value ?? "/ws",
-            (offered is null ? "" : $"Sec-WebSocket-Protocol: {offered}\r\n")
-            + (said?.Groups["origin"] is { Success: true } origin ? $"Origin: {origin.Value}\r\n" : ""));
+        return (said?.Groups["path"].Value ?? "/ws", Said("offered") ?? (example.Kind == "notifier" ? NotifierV1.Subprotocol : null), Said("origin"));
+
+        string? Said(string what) => said?.Groups[what] is { Success: true } group ? group.Value : null;
     }
 
     /// <summary>Runs one action of the example. Actions of the setup have already run.</summary>

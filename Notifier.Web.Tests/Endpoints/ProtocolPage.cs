@@ -18,9 +18,10 @@ internal enum Actor
 internal sealed record ExampleLine(Actor Actor, string Text);
 
 /// <param name="Kind">The language of its code fence: <c>notifier</c>, <c>plain</c> or <c>http</c>.</param>
+/// <param name="Section">The heading (<c>##</c>) above it.</param>
 /// <param name="At">The number of its first line on the page.</param>
 /// <param name="Lines">The steps, in order.</param>
-internal sealed record Example(string Kind, int At, IReadOnlyList<ExampleLine> Lines);
+internal sealed record Example(string Kind, string Section, int At, IReadOnlyList<ExampleLine> Lines);
 
 /// <summary>Parses docs/protocol.md: an example is a fenced block of one of the three kinds.</summary>
 internal sealed partial class ProtocolPage
@@ -48,10 +49,13 @@ internal sealed partial class ProtocolPage
     {
         var examples = new List<Example>();
         var rows = new HashSet<string>();
+        var section = "";
         for (var n = 0; n < page.Count; n++)
         {
             if (FirstCell().Match(page[n]) is { Success: true } row)
                 rows.Add(row.Groups["cell"].Value);
+            if (page[n].StartsWith("## ", StringComparison.Ordinal))
+                section = page[n][3..];
             if (!page[n].StartsWith("```", StringComparison.Ordinal))
                 continue;
             var (kind, at) = (page[n][3..], n + 2);
@@ -61,7 +65,7 @@ internal sealed partial class ProtocolPage
             if (n == page.Count)
                 throw new FormatException($"The block at line {at} has no end.");
             if (Kinds.Contains(kind))
-                examples.Add(new Example(kind, at, [.. lines.Select((line, i) => ParseLine(line, at + i))]));
+                examples.Add(new Example(kind, section, at, [.. lines.Select((line, i) => ParseLine(line, at + i))]));
             else if (!Others.Contains(kind))
                 throw new FormatException($"Line {at - 1}: a block is {string.Join(", ", [.. Kinds, .. Others])}, not \"{kind}\".");
         }

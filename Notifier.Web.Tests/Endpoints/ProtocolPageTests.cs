@@ -2,6 +2,8 @@ using System.Reflection;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using FluentAssertions;
+using Notifier.Endpoints;
+using Notifier.Endpoints.Sessions;
 using Notifier.Messages;
 using Notifier.Names;
 using Xunit;
@@ -84,6 +86,25 @@ public sealed partial class ProtocolPageTests
         Shown(Close()).Should().BeEquivalentTo(
             Enum.GetValues<CloseCode>().Except([CloseCode.Internal]).Select(static code => $"{(ushort)code}"),
             "docs/protocol.md has an example that ends with \"< close <code> …\" for each CloseCode");
+
+    /// <summary>The server chooses the wire format of an example as it does for a client.</summary>
+    [Fact]
+    public void Every_wire_format_has_a_section_with_an_example_on_the_protocol_page()
+    {
+        var shown = Page.Examples.Where(static example => example.Kind != "http").ToLookup(ProtocolOf, static example => example.Section);
+
+        WebSocketProtocols.All.Where(protocol => !shown.Contains(protocol)).Select(static protocol => protocol.GetType().Name).Should().BeEmpty(
+            "docs/protocol.md needs a section with an example for each entry of WebSocketProtocols; "
+            + "a new kind of example is an entry of ProtocolPage.Kinds, and ExampleSetup.Opening has the subprotocol that it offers");
+        WebSocketProtocols.All.Select(protocol => shown[protocol].First()).Should().OnlyHaveUniqueItems(
+            "docs/protocol.md describes each entry of WebSocketProtocols in a section (##) of its own, which begins with examples of that format");
+    }
+
+    private static WebSocketProtocol ProtocolOf(Example example)
+    {
+        var (path, offered, _) = ExampleSetup.Opening(example);
+        return WebSocketProtocols.Routes.Single(route => route.Path == path.Split('?')[0]).Choose(offered?.Split(", ") ?? []);
+    }
 
     /// <summary>Runs the example, and compares everything that the server sends.</summary>
     private static async Task PlayAsync(Example example)

@@ -10,7 +10,7 @@ namespace Notifier.Endpoints;
 internal static class WebSocketProtocols
 {
     /// <summary>The preferred ones first.</summary>
-    private static readonly WebSocketProtocol[] All = [new NotifierV1Protocol(), new PlainTextProtocol()];
+    public static IReadOnlyList<WebSocketProtocol> All { get; } = [new NotifierV1Protocol(), new PlainTextProtocol()];
 
     public static IEnumerable<WebSocketRoute> Routes => All.SelectMany(static protocol => protocol.Paths).Distinct()
         .Select(static path => new WebSocketRoute(path, [.. All.Where(protocol => protocol.Paths.Contains(path))]));

@@ -82,9 +82,7 @@ internal static class CookieRules
 {
     public static OptionErrors Cookies(this OptionErrors errors, AccessOptions options)
     {
-        string[] readers = [
-            .. options.Callback.IsEnabled ? ["Access:Callback:Url"] : Array.Empty<string>(),
-            .. options.Tokens.Cookie.Length > 0 ? ["Access:Tokens:Cookie"] : Array.Empty<string>()];
+        string[] readers = [.. GrantSources.All.Select(source => source.CookieSetting(options)).OfType<string>()];
         for (var i = 0; i < options.AllowedOrigins.Length && readers.Length > 0; i++)
         {
             errors.Must(

@@ -16,7 +16,7 @@ internal sealed class AnonymousAccess(IOptions<AccessOptions> options, IHostEnvi
     public bool IsOpenByDefault => environment.IsDevelopment() && options.Value.Anonymous.Subscribe is null;
 
     /// <summary>Whether callers can authenticate. If so, an empty anonymous grant is no mistake.</summary>
-    public bool CanAuthenticate { get; } = options.Value.Tokens.IsEnabled || options.Value.Callback.IsEnabled || options.Value.ApiKeys.Length > 0;
+    public bool CanAuthenticate { get; } = GrantSources.All.Any(source => source.IsEnabled(options.Value));
 
     private static string WhenEmpty(AccessOptions access, string key) => access.Tokens.IsEnabled
         ? "nothing is open here without a token"

@@ -30,7 +30,7 @@ internal sealed class Authenticator(
             CredentialsKind.Bearer when !tokens.IsEnabled && keys.Any => new(UnknownKey),
             CredentialsKind.Bearer or CredentialsKind.Token => tokens.AuthenticateAsync(credentials.Value),
             CredentialsKind.Query => new(AccessRefusal.Unauthorized("a token in the address is not accepted here: see Access:Tokens:AllowTokenInQuery")),
-            _ => new(AccessRefusal.Unauthorized("the request has several Authorization headers; send one")),
+            CredentialsKind.Malformed => new(AccessRefusal.Unauthorized("the request has several Authorization headers; send one")),
         };
     }
 

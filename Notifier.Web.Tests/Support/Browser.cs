@@ -14,8 +14,11 @@ public sealed class BrowserFixture : IAsyncLifetime
     /// <summary>This machine under a name that a browser does not trust over http.</summary>
     internal const string InsecureHost = "shop.test";
 
-    /// <summary>The same names as in test-setup.sh.</summary>
-    private static readonly string[] Names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    /// <summary>
+    /// The same names as in test-setup.sh. Debian's headless shell comes first: it starts a renderer in a third of the processor time, and the
+    /// engine is the same.
+    /// </summary>
+    private static readonly string[] Names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
     /// <summary>Chromium has no sandbox as root. The other arguments stop its own network traffic and updates.</summary>
     private static readonly string[] Arguments =

@@ -37,7 +37,7 @@ public sealed class ConnectionAccessRaceTests
             var isRenewed = access.TryRenew(Until(Now.AddHours(1)));
             sweep.Join();
 
-            (connection.CloseAsked is null).Should().Be(isRenewed);
+            (connection.CloseRequested is null).Should().Be(isRenewed);
             _ = isRenewed ? renewals++ : closes++;
             if (round >= 1_000 && renewals > 20 && closes > 20)
                 return;
@@ -76,7 +76,7 @@ public sealed class ConnectionAccessRaceTests
         Liveness.Enforce(connection, access, Now.AddSeconds(41));
 
         transport.Offers.Should().Be(2);
-        connection.CloseAsked.Should().BeNull();
+        connection.CloseRequested.Should().BeNull();
     }
 
     private static Caller Until(DateTimeOffset end) => new(Grant.Everything, Grant.Everything) { Until = end };

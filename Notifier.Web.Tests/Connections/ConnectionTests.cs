@@ -109,7 +109,7 @@ public sealed class ConnectionTests
         connection.CloseAsync(Bye);
         connection.CloseAsync(CloseReason.Internal).IsCompletedSuccessfully.Should().BeTrue();
 
-        connection.CloseAsked.Should().Be(Bye);
+        connection.CloseRequested.Should().Be(Bye);
         transport.Taken.Should().Equal(Bye.ToFrame());
     }
 

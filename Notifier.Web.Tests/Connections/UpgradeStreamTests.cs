@@ -51,10 +51,10 @@ public sealed class UpgradeStreamTests
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.UseSockets(KestrelSetup.ForFrames);
+        builder.WebHost.UseSockets(KestrelSetup.Configure);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            KestrelSetup.ForFrames(kestrel);
+            KestrelSetup.Configure(kestrel);
             kestrel.Listen(System.Net.IPAddress.Loopback, 0);
             kestrel.Listen(System.Net.IPAddress.Loopback, 0, endpoint => endpoint.UseHttps(NotifierApp.Certificate.Value));
         });

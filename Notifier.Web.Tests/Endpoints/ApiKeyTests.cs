@@ -34,7 +34,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     public async Task A_backend_may_publish_only_what_its_api_key_allows(string header, string channel, HttpStatusCode status)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: Settings);
-        await Eventually.IsAsync(() => app.Services.GetRequiredService<RedisBackplane>().Connected is not null, "Notifier is connected to Redis");
+        await Eventually.IsAsync(() => app.Services.GetRequiredService<RedisBackplane>().ConnectedCommands is not null, "Notifier is connected to Redis");
 
         using var response = await PostAsync(app, $"/publish/{channel}", header, "hello");
 

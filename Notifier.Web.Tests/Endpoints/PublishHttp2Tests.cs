@@ -148,7 +148,7 @@ public sealed class PublishHttp2Tests : IDisposable, IClassFixture<RedisFixture>
     {
         string[] clear = listen == Listen.Plain ? ["Kestrel:EndpointDefaults:Protocols=Http2"] : [];
         var app = await NotifierApp.StartAsync(redis.Configuration, listen, settings: [.. clear, .. settings]);
-        await Eventually.IsAsync(() => app.Services.GetRequiredService<RedisBackplane>().Connected is not null, "it has connected to Redis");
+        await Eventually.IsAsync(() => app.Services.GetRequiredService<RedisBackplane>().ConnectedCommands is not null, "it has connected to Redis");
         return app;
     }
 

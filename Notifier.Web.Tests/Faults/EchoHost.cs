@@ -23,8 +23,8 @@ internal static class EchoHost
     {
         var builder = WebApplication.CreateSlimBuilder(args);
         builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(KestrelSetup.ForFrames);
-        builder.WebHost.UseSockets(KestrelSetup.ForFrames);
+        builder.WebHost.ConfigureKestrel(KestrelSetup.Configure);
+        builder.WebHost.UseSockets(KestrelSetup.Configure);
         var app = builder.Build();
         var log = app.Services.GetRequiredService<ILogger<Connection>>();
         app.Use((context, next) =>

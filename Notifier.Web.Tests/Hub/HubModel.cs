@@ -107,7 +107,7 @@ internal sealed class HubModel
     }
 
     private static bool IsAtRest(Peer peer) => peer.Connection.IsAtRest(() =>
-        peer.Connection.CloseAsked is not null || peer.Joined.All(one => peer.Left.Contains(one.Key) || !one.Value.Subscriber.IsBehind));
+        peer.Connection.CloseRequested is not null || peer.Joined.All(one => peer.Left.Contains(one.Key) || !one.Value.Subscriber.IsBehind));
 
     private void Check(Peer peer)
     {
@@ -130,7 +130,7 @@ internal sealed class HubModel
             }
             next[parts[0]] = number + 1;
         }
-        wasClosed.Should().Be(peer.Connection.CloseAsked is not null, $"a requested close is sent (seed {seed})");
+        wasClosed.Should().Be(peer.Connection.CloseRequested is not null, $"a requested close is sent (seed {seed})");
         foreach (var (name, joined) in peer.Joined)
         {
             if (wasClosed || peer.Left.Contains(name))

@@ -22,7 +22,7 @@ public sealed class HubModelTests
             var model = new HubModel(seed, names: 3, Roomy);
             Drive(model, new Random(seed), steps: 300);
             await model.CheckAsync();
-            model.Peers.Should().AllSatisfy(peer => peer.Connection.CloseAsked.Should().BeNull());
+            model.Peers.Should().AllSatisfy(peer => peer.Connection.CloseRequested.Should().BeNull());
         }
     }
 
@@ -35,7 +35,7 @@ public sealed class HubModelTests
             var model = new HubModel(seed, names: 2, Tight);
             Drive(model, new Random(seed), steps: 300);
             await model.CheckAsync();
-            tooSlow += model.Peers.Count(peer => peer.Connection.CloseAsked is { Code: 4508 });
+            tooSlow += model.Peers.Count(peer => peer.Connection.CloseRequested is { Code: 4508 });
         }
         tooSlow.Should().BeGreaterThan(50, "the random histories must include slow readers");
     }

@@ -46,8 +46,8 @@ public sealed class HubStatisticsTests
         var time = new FakeTimeProvider();
         var took = new List<TimeSpan>();
         var latency = new DeliveryLatency(time, took.Add);
-        latency.Follow("orders", [1, 2]);
-        latency.Follow("orders", [9]);
+        latency.Track("orders", [1, 2]);
+        latency.Track("orders", [9]);
         time.Advance(TimeSpan.FromMilliseconds(3));
 
         latency.Sample(Name.Channel("orders"), [Message.Create(null, [9]), Message.GapOf(GapCode.Redis)]);
@@ -66,9 +66,9 @@ public sealed class HubStatisticsTests
         var time = new FakeTimeProvider();
         var took = new List<TimeSpan>();
         var latency = new DeliveryLatency(time, took.Add);
-        latency.Follow("nobody", [1]);
+        latency.Track("nobody", [1]);
         time.Advance(TimeSpan.FromSeconds(6));
-        latency.Follow("orders", [2]);
+        latency.Track("orders", [2]);
 
         latency.Sample(Name.Channel("orders"), [Message.Create(null, [2])]);
 

@@ -34,7 +34,7 @@ public sealed class JournalSequencerTests
         Begin();
 
         Judge(Second, 250, 0).Verdict.Should().Be(SequenceResult.Doubtful);
-        Judge(Second, 250, 0, isJudged: true).Should().Be((SequenceResult.Accepted, "notifier/1 epoch=secret-2 id=250 prev=0\n250", 120));
+        Judge(Second, 250, 0, isBeforeFetch: true).Should().Be((SequenceResult.Accepted, "notifier/1 epoch=secret-2 id=250 prev=0\n250", 120));
     }
 
     /// <summary>
@@ -47,8 +47,8 @@ public sealed class JournalSequencerTests
         Judge(First, 150, 120);
         sequence.ChangeEpoch(Second);
 
-        Judge(First, 150, 120, isJudged: true).Verdict.Should().Be(SequenceResult.Repeated);
-        Judge(First, 160, 150, isJudged: true).Should().Be((SequenceResult.Accepted, "160", 199));
+        Judge(First, 150, 120, isBeforeFetch: true).Verdict.Should().Be(SequenceResult.Repeated);
+        Judge(First, 160, 150, isBeforeFetch: true).Should().Be((SequenceResult.Accepted, "160", 199));
         Judge(Second, 201, 0).Should().Be((SequenceResult.Accepted, "201", 201));
     }
 
@@ -58,10 +58,10 @@ public sealed class JournalSequencerTests
         sequence.Begin(120, []);
     }
 
-    private (SequenceResult Verdict, string Payload, long Id) Judge(JournalEpoch epoch, long id, long previous, bool isJudged = false)
+    private (SequenceResult Verdict, string Payload, long Id) Judge(JournalEpoch epoch, long id, long previous, bool isBeforeFetch = false)
     {
         var message = Message.Create(null, Encoding.UTF8.GetBytes($"notifier/1 epoch={epoch.Text} id={id} prev={previous}\n{id}"));
-        var result = sequence.Check(message, isJudged, out var accepted);
+        var result = sequence.Check(message, isBeforeFetch, out var accepted);
         return (result, Encoding.UTF8.GetString(accepted.Payload.Span), accepted.JournalId);
     }
 }

@@ -24,7 +24,7 @@ internal static class Publishing
     public static async Task<NotifierApp> StartAsync(string redis, params string[] settings)
     {
         var app = await NotifierApp.StartAsync(redis, settings: settings);
-        await Eventually.IsAsync(() => app.Services.GetRequiredService<RedisBackplane>().Connected is not null, "Notifier is connected to Redis");
+        await Eventually.IsAsync(() => app.Services.GetRequiredService<RedisBackplane>().ConnectedCommands is not null, "Notifier is connected to Redis");
         return app;
     }
 

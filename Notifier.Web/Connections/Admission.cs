@@ -56,7 +56,7 @@ internal sealed partial class Admission : IDisposable
 
     private readonly LimitsOptions limits;
     private readonly int? perAddress;
-    private readonly Rate? handshakes;
+    private readonly RateLimit? handshakes;
     private readonly MemoryPressure memory;
     private readonly LogThrottle refusals;
     private readonly ILogger<Admission> logger;
@@ -73,7 +73,7 @@ internal sealed partial class Admission : IDisposable
         this.logger = logger;
         perAddress = this.limits.ConnectionsPerAddress ?? (proxies.Value.IsConfigured ? PerAddressBehindKnownProxies : null);
         if (this.limits.HandshakesPerSecond is { } perSecond)
-            handshakes = new Rate(perSecond, burst: perSecond);
+            handshakes = new RateLimit(perSecond, burst: perSecond);
         memory = new MemoryPressure(this.limits.MemoryShare, time);
         refusals = new LogThrottle(time);
     }
@@ -83,7 +83,7 @@ internal sealed partial class Admission : IDisposable
         perAddress is not null && context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address) : default;
 
     /// <returns>Null when the client is admitted, until <see cref="Leave"/>.</returns>
-    public AdmissionRefusal? TryEnter(ClientAddress address)
+    public AdmissionRefusal? EnterOrRefuse(ClientAddress address)
     {
         var refusal = CheckDrain() ?? CheckMemory() ?? CheckRate() ?? CheckRoom(address);
         if (refusal is not null)

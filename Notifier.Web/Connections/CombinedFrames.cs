@@ -41,15 +41,15 @@ internal sealed class CombinedFrames
         parts.Add((source, next.Count));
     }
 
-    /// <summary>After the messages of the first source, the next <paramref name="taken"/> need not be sent again.</summary>
-    public void Advance(int taken)
+    /// <summary>After the messages of the first source, the next <paramref name="sent"/> need not be sent again.</summary>
+    public void Advance(int sent)
     {
         foreach (var (source, messages) in parts)
         {
-            var ofSource = Math.Min(taken, messages);
+            var ofSource = Math.Min(sent, messages);
             if (ofSource > 0)
                 source.Advance(ofSource);
-            taken -= ofSource;
+            sent -= ofSource;
         }
         parts.Clear();      // or they keep the sources alive
     }

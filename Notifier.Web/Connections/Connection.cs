@@ -39,7 +39,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     public ConnectionAccess? Access { get; set; }
 
     /// <summary>Why we close it, or null. Set once, by the first request.</summary>
-    public CloseReason? CloseAsked => end.Reason;
+    public CloseReason? CloseRequested => end.Reason;
 
     /// <summary>Completes when the close was sent, or never will be.</summary>
     public Task Closed => end.Closed;
@@ -58,7 +58,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     {
         if (TryAcquire())
         {
-            RunWork(action);
+            RunAction(action);
             Release();
             return;
         }
@@ -109,7 +109,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     {
         var retired = end.Retire();
         Request(PendingWork.Retire);
-        if (CloseAsked is not null)
+        if (CloseRequested is not null)
             end.OnClosed();
         return retired;
     }
@@ -151,7 +151,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
                 return;
             if (state.TryRemove(PendingWork.Action))
             {
-                RunAction();    // also before retirement: the action may release a resource
+                RunNextAction();    // also before retirement: the action may release a resource
                 continue;
             }
             if (state.TryRemove(PendingWork.Retire))
@@ -214,15 +214,15 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     }
 
     /// <summary>One: it may have written, and then the next has to wait for the end of that.</summary>
-    private void RunAction()
+    private void RunNextAction()
     {
         if (actions.Next() is { } action)
-            RunWork(action);
+            RunAction(action);
         if (!actions.IsEmpty)
             state.Request(PendingWork.Action);
     }
 
-    private void RunWork(Action action)
+    private void RunAction(Action action)
     {
         try
         {

@@ -37,10 +37,10 @@ internal sealed class ConnectionAccess(Caller caller, string? id = null)
         var renewed = new Lease(to, to.Until);
         while (true)
         {
-            var seen = Volatile.Read(ref lease);
-            if (seen.IsOver)
+            var current = Volatile.Read(ref lease);
+            if (current.HasEnded)
                 return false;
-            if (Interlocked.CompareExchange(ref lease, renewed, seen) == seen)
+            if (Interlocked.CompareExchange(ref lease, renewed, current) == current)
                 return true;
         }
     }
@@ -48,21 +48,21 @@ internal sealed class ConnectionAccess(Caller caller, string? id = null)
     /// <summary>What is due now: a notice, a close or nothing; each once. Called by the sweep, which does it.</summary>
     public AccessDue CheckExpiry(DateTimeOffset now)
     {
-        var seen = Volatile.Read(ref lease);
-        if (seen.Until is not { } until || seen.IsOver)
+        var current = Volatile.Read(ref lease);
+        if (current.Until is not { } until || current.HasEnded)
             return default;
         if (now >= until)
-            return TryReplace(seen, seen.Over()) ? new(seen.IsWaiting ? CloseReason.NoToken(TokenLimit) : CloseReason.Expired) : default;
-        if (seen.IsNotified || seen.IsWaiting || now < until - NoticePeriod)
+            return TryReplace(current, current.Ended()) ? new(current.IsWaiting ? CloseReason.NoToken(TokenLimit) : CloseReason.Expired) : default;
+        if (current.IsNotified || current.IsWaiting || now < until - NoticePeriod)
             return default;
-        var notified = seen.Notified();
-        return TryReplace(seen, notified) ? new(Notice: new(notified, (int)Math.Ceiling((until - now).TotalSeconds))) : default;
+        var notified = current.Notified();
+        return TryReplace(current, notified) ? new(Notice: new(notified, (int)Math.Ceiling((until - now).TotalSeconds))) : default;
     }
 
     /// <summary>Whether access still ends as the notice says: it may have been renewed before the notice could be sent.</summary>
     public bool IsCurrent(ExpiryNotice notice) => Volatile.Read(ref lease) == notice.Lease;
 
-    private bool TryReplace(Lease seen, Lease by) => Interlocked.CompareExchange(ref lease, by, seen) == seen;
+    private bool TryReplace(Lease current, Lease by) => Interlocked.CompareExchange(ref lease, by, current) == current;
 
     /// <summary>Compared by reference.</summary>
     private sealed class Lease(Caller caller, DateTimeOffset? until)
@@ -76,11 +76,11 @@ internal sealed class ConnectionAccess(Caller caller, string? id = null)
 
         public bool IsNotified { get; private init; }
 
-        public bool IsOver { get; private init; }
+        public bool HasEnded { get; private init; }
 
         public Lease Notified() => new(caller, until) { IsWaiting = IsWaiting, IsNotified = true };
 
-        public Lease Over() => new(caller, until) { IsWaiting = IsWaiting, IsNotified = IsNotified, IsOver = true };
+        public Lease Ended() => new(caller, until) { IsWaiting = IsWaiting, IsNotified = IsNotified, HasEnded = true };
     }
 }
 

@@ -42,7 +42,7 @@ internal sealed class ConnectionRegistry
     public void Remove(Connection connection)
     {
         CountSent(connection);
-        Counters.Remove(connection.TransportKind, connection.CloseAsked);
+        Counters.Remove(connection.TransportKind, connection.CloseRequested);
         lock (gate)
         {
             connections.Remove(connection);
@@ -97,7 +97,7 @@ internal sealed class ConnectionRegistry
 
     private static void Close(Connection connection, CloseReason reason)
     {
-        if (connection.CloseAsked is not null)
+        if (connection.CloseRequested is not null)
             return;
         connection.Announce(reason);
         _ = connection.CloseAsync(reason);

@@ -60,18 +60,18 @@ internal struct FrameSources
     /// <returns>How many messages of the batch need not be sent again.</returns>
     public readonly int Write(FrameWriter writer, in FrameBatch batch, FrameSource source)
     {
-        if (others is null || batch.Bytes.IsEmpty || !batch.Payload.IsEmpty || !AreBehindBut(source))
+        if (others is null || batch.Bytes.IsEmpty || !batch.Payload.IsEmpty || !IsAnotherBehind(source))
             return writer.Write(batch);
-        var gathered = CombinedFrames.ForThisThread;
-        gathered.Begin(batch);
+        var combined = CombinedFrames.ForThisThread;
+        combined.Begin(batch);
         for (var at = 0; at < Count; at++)
         {
             if (this[at] is { IsBehind: true } other && other != source)
-                gathered.Add(other);
+                combined.Add(other);
         }
-        var taken = writer.Write(gathered.Batch);
-        gathered.Advance(taken - batch.Count);
-        return Math.Min(taken, batch.Count);
+        var sent = writer.Write(combined.Batch);
+        combined.Advance(sent - batch.Count);
+        return Math.Min(sent, batch.Count);
     }
 
     /// <summary>Sends one slice of the next source that has more.</summary>
@@ -85,7 +85,7 @@ internal struct FrameSources
 
     private readonly FrameSource this[int at] => at == 0 ? first! : others![at - 1];
 
-    private readonly bool AreBehindBut(FrameSource one)
+    private readonly bool IsAnotherBehind(FrameSource one)
     {
         for (var at = 0; at < Count; at++)
         {

@@ -34,15 +34,15 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
     {
         if (batch.Bytes.IsEmpty)
             return batch.Count;
-        var taken = transport.TrySend(batch.Bytes);
+        var accepted = transport.TrySend(batch.Bytes);
         if (!batch.Payload.IsEmpty)
         {
-            WriteLarge(batch, taken);
+            WriteLarge(batch, accepted);
             Count(batch.Count, batch.Bytes.Length + batch.Payload.Length);
             return batch.Count;
         }
         var end = batch.Bytes.Length;
-        var begun = taken == end ? batch.Count : KeepRest(batch.Bytes, taken, out end);
+        var begun = accepted == end ? batch.Count : KeepRest(batch.Bytes, accepted, out end);
         Count(begun, end);
         return begun;
     }
@@ -50,41 +50,41 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
     /// <summary>Sends one frame. What the transport does not accept is kept, not copied: the caller must not change it afterwards.</summary>
     public void WriteWhole(ReadOnlyMemory<byte> frame)
     {
-        var taken = transport.TrySend(frame);
-        if (taken < frame.Length)
-            rest = frame[taken..];
+        var accepted = transport.TrySend(frame);
+        if (accepted < frame.Length)
+            rest = frame[accepted..];
         Count(0, frame.Length);
     }
 
     /// <summary>Waits until the frame that was begun is sent, and the transport accepts the next one.</summary>
     public async ValueTask FinishAsync()
     {
-        var (mine, shared) = (rest, sharedRest);
+        var (own, shared) = (rest, sharedRest);
         (rest, sharedRest) = (default, default);
         await transport.WhenReadyAsync();
-        if (!mine.IsEmpty)
-            await transport.SendAsync(mine);
+        if (!own.IsEmpty)
+            await transport.SendAsync(own);
         if (!shared.IsEmpty)
             await transport.SendAsync(shared);
     }
 
-    private void WriteLarge(in FrameBatch batch, int taken)
+    private void WriteLarge(in FrameBatch batch, int accepted)
     {
-        if (taken < batch.Bytes.Length)
-            rest = batch.Bytes[taken..].ToArray();
+        if (accepted < batch.Bytes.Length)
+            rest = batch.Bytes[accepted..].ToArray();
         sharedRest = batch.Payload;
         while (rest.IsEmpty && !sharedRest.IsEmpty && transport.IsReady)
         {
-            taken = transport.TrySend(sharedRest);
-            sharedRest = sharedRest[taken..];
-            if (taken == 0)
+            accepted = transport.TrySend(sharedRest);
+            sharedRest = sharedRest[accepted..];
+            if (accepted == 0)
                 break;
         }
     }
 
     /// <summary>Finds the frame in which the transport stopped, and copies its rest.</summary>
     /// <returns>How many frames were begun.</returns>
-    private int KeepRest(ReadOnlyMemory<byte> frames, int taken, out int end)
+    private int KeepRest(ReadOnlyMemory<byte> frames, int accepted, out int end)
     {
         var begun = 0;
         end = 0;
@@ -93,9 +93,9 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
             end += format.FrameLength(frames.Span[end..]);
             begun++;
         }
-        while (end < taken);
-        if (end > taken)
-            rest = frames[taken..end].ToArray();
+        while (end < accepted);
+        if (end > accepted)
+            rest = frames[accepted..end].ToArray();
         return begun;
     }
 

@@ -26,7 +26,7 @@ internal static class KestrelSetup
     /// <summary>Forces the stream transport, for the benchmark: the transport of TLS and HTTP/2 without their cost.</summary>
     private const string StreamTransportKey = "Bench:StreamTransport";
 
-    public static void ForFrames(KestrelServerOptions kestrel)
+    public static void Configure(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
         // A flush completes only when the transport has sent: the socket transport must not overtake the 101 answer.
@@ -48,7 +48,7 @@ internal static class KestrelSetup
         kestrel.MaxConcurrentConnections = limits.Connections + Spare;
     }
 
-    public static void ForFrames(SocketTransportOptions transport)
+    public static void Configure(SocketTransportOptions transport)
     {
         transport.Backlog = Backlog;
         transport.MaxWriteBufferSize = 1;

@@ -32,13 +32,13 @@ internal struct OwnerState
     /// <summary>Becomes the owner, unless there is one. Never waits.</summary>
     public bool TryAcquire()
     {
-        var seen = Volatile.Read(ref word);
-        while ((seen & Owned) == 0)
+        var expected = Volatile.Read(ref word);
+        while ((expected & Owned) == 0)
         {
-            var before = Interlocked.CompareExchange(ref word, seen | Owned, seen);
-            if (before == seen)
+            var before = Interlocked.CompareExchange(ref word, expected | Owned, expected);
+            if (before == expected)
                 return true;
-            seen = before;
+            expected = before;
         }
         return false;
     }

@@ -15,7 +15,7 @@ internal struct Pulse
 
     private int reads;
     private long acknowledged;
-    private long passed;
+    private long streamProgress;
     private int silentSamples;
 
     /// <summary>Samples a connection. Called by the sweep alone.</summary>
@@ -33,10 +33,10 @@ internal struct Pulse
             return silentSamples;
         var progress = transport.Progress;
         // Acknowledged since the last question, and something of ours was sent since the peer last showed that it lives.
-        var hasTaken = silentSamples > 1 && progress.Acknowledged != acknowledged && progress.Passed != passed;
+        var hasProgress = silentSamples > 1 && progress.Acknowledged != acknowledged && progress.StreamProgress != streamProgress;
         acknowledged = progress.Acknowledged;
-        if (hasTaken || silentSamples == 1)
-            passed = progress.Passed;
-        return silentSamples = hasTaken ? 1 : silentSamples;
+        if (hasProgress || silentSamples == 1)
+            streamProgress = progress.StreamProgress;
+        return silentSamples = hasProgress ? 1 : silentSamples;
     }
 }

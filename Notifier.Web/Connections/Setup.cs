@@ -8,8 +8,8 @@ internal static class Setup
     public static void AddConnections(this WebApplicationBuilder builder)
     {
         builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(KestrelSetup.ForFrames);
-        builder.WebHost.UseSockets(KestrelSetup.ForFrames);
+        builder.WebHost.ConfigureKestrel(KestrelSetup.Configure);
+        builder.WebHost.UseSockets(KestrelSetup.Configure);
         // In appsettings.json, this would override ASPNETCORE_URLS.
         var configuration = builder.Configuration;
         if (configuration["urls"] is null && configuration["http_ports"] is null && configuration["https_ports"] is null

@@ -32,8 +32,8 @@ internal sealed class SocketTransport : Transport
     {
         get
         {
-            var taken = progress.BytesTaken;
-            return new(taken, taken);
+            var acknowledged = progress.BytesAcknowledged;
+            return new(acknowledged, acknowledged);
         }
     }
 

@@ -23,9 +23,9 @@ internal sealed class StreamTransport(Stream stream, Socket? socket, bool isShar
     {
         get
         {
-            var taken = progress?.BytesTaken ?? 0;
+            var acknowledged = progress?.BytesAcknowledged ?? 0;
             // Over HTTP/2 a write completes when the peer's flow control allows it.
-            return new(taken, isShared ? Interlocked.Read(ref completedWrites) : taken);
+            return new(acknowledged, isShared ? Interlocked.Read(ref completedWrites) : acknowledged);
         }
     }
 

@@ -14,7 +14,7 @@ internal readonly struct TcpProgress(Socket socket)
     private const int TcpInfo = 11;
     private const int BytesAckedAt = 120;
 
-    public long BytesTaken
+    public long BytesAcknowledged
     {
         get
         {

@@ -33,7 +33,7 @@ internal abstract class Transport
 /// peer's kernel is a proof; but where streams share a socket (HTTP/2), it may be for another stream.
 /// </summary>
 /// <param name="Acknowledged">Bytes that the peer's kernel has acknowledged on the socket.</param>
-/// <param name="Passed">
+/// <param name="StreamProgress">
 /// Grows when this stream could send something. Equals <paramref name="Acknowledged"/> where the stream has the socket to itself.
 /// </param>
-internal readonly record struct Progress(long Acknowledged, long Passed);
+internal readonly record struct Progress(long Acknowledged, long StreamProgress);

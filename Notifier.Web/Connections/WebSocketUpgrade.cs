@@ -16,7 +16,7 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
 {
     private readonly IHttpUpgradeFeature? upgrade = context.Features.Get<IHttpUpgradeFeature>();
     private readonly IHttpExtendedConnectFeature? connect = context.Features.Get<IHttpExtendedConnectFeature>();
-    private ProtocolSwitch? departure;
+    private ProtocolSwitch? protocolSwitch;
     private Stream? stream;
 
     /// <summary>The address that the connection counts for. Set before accepting.</summary>
@@ -55,7 +55,7 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
     public Task ServeAsync(WebSocket accepted, Func<WebSocket, Connection, Task> serve)
     {
         var connection = Connection!;
-        if (departure is null)
+        if (protocolSwitch is null)
             return serve(accepted, connection);
         // The accepted one has a reference to the request, and would abort the request once more.
         var bare = WebSocket.CreateFromStream(stream!, new WebSocketCreationOptions
@@ -64,7 +64,7 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
             SubProtocol = accepted.SubProtocol,
             KeepAliveInterval = TimeSpan.Zero,      // see Liveness
         });
-        departure.SwitchTo(() => serve(bare, connection));
+        protocolSwitch.SwitchTo(() => serve(bare, connection));
         return Task.CompletedTask;
     }
 
@@ -73,7 +73,7 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
         var upgraded = await upgrade!.UpgradeAsync();
         if (Socket is not { } socket || ProtocolSwitch.From(context) is not { } direct)
             return Open(upgraded, new StreamTransport(upgraded, Socket, isShared: false), context.Abort);
-        departure = direct;
+        protocolSwitch = direct;
         return stream = Open(direct.Input, new SocketTransport(socket), direct.Abort);
     }
 

@@ -1,10 +1,10 @@
 namespace Notifier.History;
 
 /// <summary>The size of all logs of a node together, and its limit. Thread-safe.</summary>
-/// <param name="most">The limit, in <see cref="Messages.Message.Size"/>.</param>
-internal sealed class LogBudget(long most)
+/// <param name="limit">The limit, in <see cref="Messages.Message.Size"/>.</param>
+internal sealed class LogBudget(long limit)
 {
-    private readonly Lock making = new();
+    private readonly Lock makingRoom = new();
     private long bytes;
 
     public long Bytes => Volatile.Read(ref bytes);
@@ -16,17 +16,17 @@ internal sealed class LogBudget(long most)
     public void Add(long change) => Interlocked.Add(ref bytes, change);
 
     /// <summary>Keeps the limit. Called without any lock; while one thread makes room, others do not wait for it.</summary>
-    public void Keep()
+    public void Enforce()
     {
-        if (Bytes <= most || !making.TryEnter())
+        if (Bytes <= limit || !makingRoom.TryEnter())
             return;
         try
         {
-            Exceeded?.Invoke(Bytes - (most - (most / 10)));
+            Exceeded?.Invoke(Bytes - (limit - (limit / 10)));
         }
         finally
         {
-            making.Exit();
+            makingRoom.Exit();
         }
     }
 }

@@ -79,12 +79,12 @@ internal struct UnsentMessages
     /// <summary>Copies the next messages to send.</summary>
     /// <param name="into">Receives as many as it has room for, and no more than a batch may have.</param>
     /// <param name="number">The number of the first.</param>
-    /// <param name="isGivenUp">Whether the log has discarded messages before that, unsent.</param>
+    /// <param name="hasDiscarded">Whether the log has discarded messages before that, unsent.</param>
     /// <returns>How many.</returns>
-    public readonly int Copy(Span<Message> into, out long number, out bool isGivenUp)
+    public readonly int Copy(Span<Message> into, out long number, out bool hasDiscarded)
     {
         number = Math.Max(first, log.First);
-        isGivenUp = number > first;
+        hasDiscarded = number > first;
         return number < log.Next ? log.Copy(number, into, FrameBatch.Full) : 0;
     }
 

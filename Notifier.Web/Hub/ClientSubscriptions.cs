@@ -29,12 +29,12 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
     /// <param name="replay">Which earlier messages the client wants.</param>
     /// <param name="added">The subscription, unless the name is refused.</param>
     /// <returns>Null if the connection is subscribed from now on.</returns>
-    public NameRefusal? TryAdd(Name name, Action<Subscriber, string> refused, ReplayRequest replay, out ClientSubscription added)
+    public NameRefusal? AddOrRefuse(Name name, Action<Subscriber, string> refused, ReplayRequest replay, out ClientSubscription added)
     {
         added = default;
         if ((rules.Check(name) ?? grant.Check(name) ?? CheckLimits(name)) is { } refusal)
             return Refuse(refusal);
-        if (hub.TrySubscribe(connection, name, refused, replay, out added) is { } full)
+        if (hub.SubscribeOrRefuse(connection, name, refused, replay, out added) is { } full)
             return Refuse(full);
         subscriptions.Add(name, added);
         if (name.Kind == NameKind.Pattern)

@@ -16,34 +16,34 @@ internal sealed class DeliveryLatency(TimeProvider time, Action<TimeSpan> arrive
     /// <summary>A message without a subscriber on this node never arrives.</summary>
     private static readonly TimeSpan GiveUpAfter = TimeSpan.FromSeconds(5);
 
-    private Followed? followed;
+    private Tracked? tracked;
 
-    private sealed record Followed(string Channel, byte[] ChannelBytes, byte[] Payload, long At);
+    private sealed record Tracked(string Channel, byte[] ChannelBytes, byte[] Payload, long At);
 
     /// <summary>Follows a message that is about to be published, unless another is on its way.</summary>
-    public void Follow(string channel, byte[] payload)
+    public void Track(string channel, byte[] payload)
     {
-        var before = Volatile.Read(ref followed);
+        var before = Volatile.Read(ref tracked);
         if (before is null || time.GetElapsedTime(before.At) > GiveUpAfter)
-            Interlocked.CompareExchange(ref followed, new(channel, Encoding.UTF8.GetBytes(channel), payload, time.GetTimestamp()), before);
+            Interlocked.CompareExchange(ref tracked, new(channel, Encoding.UTF8.GetBytes(channel), payload, time.GetTimestamp()), before);
     }
 
     /// <summary>These messages have been sent to all subscribers of the name. Called for each broadcast.</summary>
     public void Sample(Name name, ReadOnlySpan<Message> messages)
     {
-        if (Volatile.Read(ref followed) is not { } wanted)
+        if (Volatile.Read(ref tracked) is not { } wanted)
             return;
         foreach (ref readonly var message in messages)
         {
             if (message.Gap != GapCode.None || !message.Payload.Span.SequenceEqual(wanted.Payload) || !IsOf(wanted, name, message))
                 continue;
-            if (Interlocked.CompareExchange(ref followed, null, wanted) == wanted)
+            if (Interlocked.CompareExchange(ref tracked, null, wanted) == wanted)
                 arrived(time.GetElapsedTime(wanted.At));
             return;
         }
     }
 
-    private static bool IsOf(Followed wanted, Name name, in Message message) => name.Kind == NameKind.Channel
+    private static bool IsOf(Tracked wanted, Name name, in Message message) => name.Kind == NameKind.Channel
         ? name.Text == wanted.Channel
         : message.Channel.Span.SequenceEqual(wanted.ChannelBytes);
 }

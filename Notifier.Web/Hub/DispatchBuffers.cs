@@ -18,7 +18,7 @@ internal sealed class DispatchBuffers
 
     public FrameBuffer Frames { get; } = new();
 
-    public FrameCache Slices { get; } = new();
+    public FrameCache Cache { get; } = new();
 
     public Message[] Messages { get; } = new Message[MaxMessages];
 }

@@ -12,4 +12,4 @@ internal readonly record struct HubCounts(int Names, int Subscribers);
 /// <param name="Subscribers">How many connections are subscribed to it.</param>
 /// <param name="Messages">How many messages and gaps there were since it was subscribed.</param>
 /// <param name="PerSecond">How many a second, smoothed over about 10 s.</param>
-internal readonly record struct NameFigures(Name Name, int Subscribers, long Messages, double PerSecond);
+internal readonly record struct NameStatistics(Name Name, int Subscribers, long Messages, double PerSecond);

@@ -50,10 +50,10 @@ internal sealed class NameEntries(
             return [.. entries.Values.Select(static entry => entry.Subscription)];
     }
 
-    public List<NameFigures> Figures()
+    public List<NameStatistics> Statistics()
     {
         lock (gate)
-            return [.. entries.Values.Select(static entry => entry.Subscription.Figures(entry.References))];
+            return [.. entries.Values.Select(static entry => entry.Subscription.Statistics(entry.References))];
     }
 
     /// <summary>How many names Redis delivers.</summary>
@@ -73,7 +73,7 @@ internal sealed class NameEntries(
     /// Called before the reference counts, and before a new name is subscribed in Redis: as soon as either can be seen, a backend may publish.
     /// </param>
     /// <param name="entry">Null if the name is refused.</param>
-    public NameRefusal? Acquire(Name name, Name? cover, ClientAddress address, Action<Subscription> join, out NameEntry? entry)
+    public NameRefusal? AcquireOrRefuse(Name name, Name? cover, ClientAddress address, Action<Subscription> join, out NameEntry? entry)
     {
         lock (gate)
         {
@@ -98,7 +98,7 @@ internal sealed class NameEntries(
         if (entry is not null || !quota.IsFull)
             return null;
         // A lingering pattern makes room.
-        if (quota.Unused.FirstOrDefault(CanLeave) is not { } idle)
+        if (quota.Unused.FirstOrDefault(CanUnsubscribe) is not { } idle)
             return quota.Full();
         Expire(idle);
         return null;
@@ -147,7 +147,7 @@ internal sealed class NameEntries(
     {
         lock (gate)
         {
-            foreach (var entry in unused.Where(entry => CanLeave(entry) && time.GetElapsedTime(entry.UnusedSince) >= linger).ToList())
+            foreach (var entry in unused.Where(entry => CanUnsubscribe(entry) && time.GetElapsedTime(entry.UnusedSince) >= linger).ToList())
                 Expire(entry);
         }
     }
@@ -164,7 +164,7 @@ internal sealed class NameEntries(
     }
 
     // A name that Redis has not confirmed must not be unsubscribed: it lingers until Redis has.
-    private bool CanLeave(NameEntry entry) => backplane.IsSettled && entry.Redis.IsConfirmed;
+    private bool CanUnsubscribe(NameEntry entry) => backplane.IsSettled && entry.Redis.IsConfirmed;
 
     private void Expire(NameEntry entry)
     {

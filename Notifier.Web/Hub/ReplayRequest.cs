@@ -26,9 +26,9 @@ internal sealed class ReplayCursor(JournalPage page)
     private int at;
 
     /// <summary>The id of the durable message up to which all were sent.</summary>
-    public long SentUpTo => IsOver ? page.UpTo : at == 0 ? page.After : page.Messages[at - 1].JournalId;
+    public long SentUpTo => IsAtEnd ? page.UpTo : at == 0 ? page.After : page.Messages[at - 1].JournalId;
 
-    public bool IsOver => at == page.Messages.Length;
+    public bool IsAtEnd => at == page.Messages.Length;
 
     /// <summary>Encodes the next messages of the page. Valid until <paramref name="frames"/> is used again.</summary>
     public FrameBatch ReadBatch(WireFormat format, SubscriptionIdentity source, FrameBuffer frames) => format.Encode(

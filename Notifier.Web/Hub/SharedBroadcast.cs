@@ -99,6 +99,6 @@ internal sealed class SharedBroadcast : IDeliveryWork
             room[..count].Clear();
             sent?.Invoke(count * SubscriberChunk.CostOf(frames));
         }
-        DispatchBuffers.ForThisThread.Slices.Clear();
+        DispatchBuffers.ForThisThread.Cache.Clear();
     }
 }

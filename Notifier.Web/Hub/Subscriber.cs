@@ -60,7 +60,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     {
         if (RecoveryResult is { Recovered: { } isWhole, NeedsJournal: false })
             subscription.OnReplayed(ReplaySource.Recent, isWhole);
-        connection.Post(Follow);
+        connection.Post(AddToConnection);
     }
 
     /// <summary>The place to start was found in the journal.</summary>
@@ -148,13 +148,13 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     }
 
     public override FrameBatch Next() =>
-        replayCursor is null ? DispatchBuffers.ForThisThread.Slices.Get(subscription, connection.Format, cursor) : FrameBatch.Nothing(0);
+        replayCursor is null ? DispatchBuffers.ForThisThread.Cache.Get(subscription, connection.Format, cursor) : FrameBatch.Nothing(0);
 
     public override void Advance(int messages) => cursor += messages;
 
     private void CatchUpFromJournal(ReplayCursor journal)
     {
-        if (!journal.IsOver)
+        if (!journal.IsAtEnd)
             journal.Advance(connection.Write(journal.ReadBatch(connection.Format, subscription.Identity, DispatchBuffers.ForThisThread.Frames)));
         else if (subscription.NumberAfter(journal.SentUpTo) is { } number)
             (cursor, replayCursor) = (number, null);
@@ -197,7 +197,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
         refused?.Invoke(this, reason);
     }
 
-    private void Follow()
+    private void AddToConnection()
     {
         if (HasLeft)
             return;

@@ -75,7 +75,7 @@ internal sealed class FormatGroup(WireFormat format, FormatGroup? next) : Chunke
                 subscriber.Deliver(batch, number, number + batch.Count);
             sent?.Invoke(chunk.Length * cost);
         }
-        DispatchBuffers.ForThisThread.Slices.Clear();
+        DispatchBuffers.ForThisThread.Cache.Clear();
     }
 }
 

@@ -21,7 +21,7 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
     public Subscription(Name name, SubscriptionContext context) : base(name, context)
     {
         Pattern = name.Kind == NameKind.Pattern ? RedisPattern.Parse(name.Text) : null;
-        if (context.Journal is { } journal && journal.Journal.Channels.MayTouch(name))
+        if (context.Journal is { } journal && journal.Journal.Channels.MayContainAny(name))
         {
             follower = new(this, journal);
             recovery = new(this, follower, journal);
@@ -50,11 +50,11 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
             Append(messages, due);
     }
 
-    bool IMessageSink.IsDropping => AreDropped && follower is null;
+    bool IMessageSink.IsDropping => IsDropping && follower is null;
 
     void IMessageSink.Drop(int messages, List<IBroadcast> due)
     {
-        OnNotCreated(messages);
+        CountDropped(messages);
         Append([], due);        // there may be room again, for the gap
     }
 
@@ -139,16 +139,16 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
         var began = Context.Time.GetTimestamp();
         var buffers = DispatchBuffers.ForThisThread;
         TimeSpan took = default;
-        var messages = CopyUnsent(buffers.Messages, out var number, out var isGivenUp);
+        var messages = CopyUnsent(buffers.Messages, out var number, out var hasDiscarded);
         var batch = buffers.Messages.AsSpan(0, messages);
         try
         {
-            Context.Budget.Keep();
+            Context.Budget.Enforce();
             for (var group = subscribers.First; group is not null; group = group.Next)
             {
                 if (group.Count > 0)
                     Broadcast(batch, number, group, sent);
-                if (isGivenUp)
+                if (hasDiscarded)
                     group.Broadcast(FrameBatch.Nothing(0), number, Gate, Context.Helpers, sent);      // subscribers that are behind find their loss
             }
             Context.Metrics.Latency.Sample(Name, batch);
@@ -227,7 +227,7 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
         rate.Sample(Head);
     }
 
-    public NameFigures Figures(int subscribers) => new(Name, subscribers, Head - 1, rate.PerSecond);
+    public NameStatistics Statistics(int subscribers) => new(Name, subscribers, Head - 1, rate.PerSecond);
 
     /// <summary>
     /// How many subscribers have not been sent what came before the latest sweep. Later messages do not count: during a broadcast that would be all

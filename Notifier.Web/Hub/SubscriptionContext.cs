@@ -32,9 +32,9 @@ internal sealed partial class SubscriptionContext(
 
     /// <summary>Whether a message may be delivered as it is.</summary>
     /// <param name="message">As Redis delivered it.</param>
-    /// <param name="isFollowed">Whether the name has a follower: then a journal's line before the payload does not count. The follower removes it, and limits the rest.</param>
-    public bool IsAcceptable(in Message message, bool isFollowed) => message.Payload.Length <= limits.Value.PayloadBytes
-        || (isFollowed && JournalEnvelope.Parse(message.Payload.Span) is not null);
+    /// <param name="hasFollower">Whether the name has a follower: then a journal's line before the payload does not count. The follower removes it, and limits the rest.</param>
+    public bool IsAcceptable(in Message message, bool hasFollower) => message.Payload.Length <= limits.Value.PayloadBytes
+        || (hasFollower && JournalEnvelope.Parse(message.Payload.Span) is not null);
 
     /// <summary>The message, or a gap in its place if the message is too large.</summary>
     public Message Limit(Name name, Message message)

@@ -50,12 +50,12 @@ internal sealed partial class SubscriptionHub
     /// <param name="replay">Which earlier messages the client wants.</param>
     /// <param name="subscribed">The subscriber, and when the name is live, unless one more pattern would exceed a limit.</param>
     /// <returns>Null, or why there is no subscriber.</returns>
-    public NameRefusal? TrySubscribe(
+    public NameRefusal? SubscribeOrRefuse(
         Connection connection, Name name, Action<Subscriber, string> refused, ReplayRequest replay, out ClientSubscription subscribed)
     {
         subscribed = default;
         Subscriber? subscriber = null;
-        if (entries.Acquire(name, covers.Find(name), connection.Address, subscription => subscriber = Join(subscription), out var entry) is { } refusal)
+        if (entries.AcquireOrRefuse(name, covers.Find(name), connection.Address, subscription => subscriber = Join(subscription), out var entry) is { } refusal)
         {
             if (refusals.IsDue(out var count))
                 Log.Full(logger, count, refusal.Message);
@@ -94,7 +94,7 @@ internal sealed partial class SubscriptionHub
     /// <summary>How many subscribers the name has.</summary>
     public int References(Name name) => entries.References(name);
 
-    public List<NameFigures> Figures() => entries.Figures();
+    public List<NameStatistics> Statistics() => entries.Statistics();
 
     /// <summary>How many subscribers have not been sent what came more than a second ago.</summary>
     public int CountBehind() => entries.Subscriptions().Sum(static subscription => subscription.CountBehind());

@@ -51,7 +51,7 @@ internal abstract class SubscriptionLog
     }
 
     /// <summary>Whether new messages are dropped because too many wait to be sent. May be read without the lock.</summary>
-    protected bool AreDropped => unsent.IsDropping;
+    protected bool IsDropping => unsent.IsDropping;
 
     // ---- reading -------------------------------------------------------------------------------------------------------
 
@@ -147,18 +147,18 @@ internal abstract class SubscriptionLog
             isClaimed = unsent.TryClaim();
         }
         if (lost > 0)
-            OnDropped(lost);
+            ReportDropped(lost);
         return isClaimed;
     }
 
     /// <summary>So many messages were dropped before they were created.</summary>
-    protected void OnNotCreated(int messages)
+    protected void CountDropped(int messages)
     {
         lock (Gate)
             unsent.Drop(messages);
     }
 
-    private void OnDropped(int lost)
+    private void ReportDropped(int lost)
     {
         try
         {
@@ -174,10 +174,10 @@ internal abstract class SubscriptionLog
     // ---- sending for the first time ------------------------------------------------------------------------------------
 
     /// <summary>Copies the next messages to send; see <see cref="UnsentMessages.Copy"/>.</summary>
-    protected int CopyUnsent(Span<Message> into, out long number, out bool isGivenUp)
+    protected int CopyUnsent(Span<Message> into, out long number, out bool hasDiscarded)
     {
         lock (Gate)
-            return unsent.Copy(into, out number, out isGivenUp);
+            return unsent.Copy(into, out number, out hasDiscarded);
     }
 
     /// <returns>Whether more messages wait; otherwise the broadcast is no longer claimed.</returns>
@@ -191,7 +191,7 @@ internal abstract class SubscriptionLog
             Volatile.Write(ref head, log.Next);
         }
         if (lost > 0)
-            OnDropped(lost);
+            ReportDropped(lost);
         return hasMore;
     }
 

@@ -15,8 +15,8 @@ internal sealed class Readiness(RedisBackplane backplane, RedisProbe probe, Admi
     {
         if (admission.IsDraining)
             return "going away";
-        if (backplane.Connected is null || backplane.Health.IsAway)
-            return backplane.Health.IsRefused ? "Redis answers with an error (the log says which)" : "Redis does not answer";
+        if (backplane.ConnectedCommands is null || backplane.Health.IsAway)
+            return backplane.Health.AnswersWithErrors ? "Redis answers with an error (the log says which)" : "Redis does not answer";
         return probe.Result switch
         {
             ProbeResult.Received or ProbeResult.NotAllowed => null,

@@ -57,7 +57,7 @@ internal sealed partial class StartupWarnings(
     private async Task WhenConnectedAsync()
     {
         await backplane.SubscriberAsync();
-        for (var restoration = backplane.NextRestoration; backplane.Connected is null || backplane.Health.IsAway; restoration = backplane.NextRestoration)
+        for (var restoration = backplane.NextRestoration; backplane.ConnectedCommands is null || backplane.Health.IsAway; restoration = backplane.NextRestoration)
             await backplane.WaitBeforeRetryAsync(restoration);
     }
 

@@ -23,15 +23,15 @@ internal sealed class ConnectionPair
     }
 
     /// <summary>The connection for commands; null while Redis is away.</summary>
-    public ConnectionMultiplexer? Connected => Commands is { IsConnected: true } multiplexer ? multiplexer : null;
+    public ConnectionMultiplexer? ConnectedCommands => Commands is { IsConnected: true } multiplexer ? multiplexer : null;
 
     /// <summary>Closes both. A connection that is set afterwards is closed by its owner, who checks for the stop.</summary>
     public async Task EndAsync()
     {
-        var (listens, talks) = (Interlocked.Exchange(ref listening, null), Interlocked.Exchange(ref commands, null));
-        if (listens is not null)
-            await listens.EndAsync();
-        if (talks is not null && talks != listens)
-            await talks.EndAsync();
+        var (oldListening, oldCommands) = (Interlocked.Exchange(ref listening, null), Interlocked.Exchange(ref commands, null));
+        if (oldListening is not null)
+            await oldListening.EndAsync();
+        if (oldCommands is not null && oldCommands != oldListening)
+            await oldCommands.EndAsync();
     }
 }

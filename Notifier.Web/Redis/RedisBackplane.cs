@@ -30,14 +30,14 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     private long restoredAt;
 
     public RedisBackplane(
-        RedisLocator locator, SubscribedNames names, RedisNames prefix, DeliveryHelpers helpers, IOptions<RedisOptions> options, RedisMetrics metrics, TimeProvider time,
+        RedisLocator locator, SubscribedNames names, RedisNames redisNames, DeliveryHelpers helpers, IOptions<RedisOptions> options, RedisMetrics metrics, TimeProvider time,
         ILogger<RedisBackplane> logger)
     {
         this.locator = locator;
         this.metrics = metrics;
         this.time = time;
         this.logger = logger;
-        connector = new RedisConnector(names, prefix, helpers, options.Value.Transport, time, logger);
+        connector = new RedisConnector(names, redisNames, helpers, options.Value.Transport, time, logger);
         Health = new RedisHealth(logger, stopping.Token);
     }
 
@@ -53,10 +53,10 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     public CancellationToken Stopping => stopping.Token;
 
     /// <summary>The connection that listens; null until the first attempt to connect has ended.</summary>
-    public ConnectionMultiplexer? Current => connections.Listening;
+    public ConnectionMultiplexer? Listening => connections.Listening;
 
     /// <summary>The connection for commands; null while Redis is away.</summary>
-    public ConnectionMultiplexer? Connected => connections.Connected;
+    public ConnectionMultiplexer? ConnectedCommands => connections.ConnectedCommands;
 
     /// <summary>The options for a further connection. Behind Sentinels these are of the present primary.</summary>
     public ConfigurationOptions Options => topology!.Current.Options;
@@ -93,7 +93,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     public async Task<ISubscriber> SubscriberAsync()
     {
         await connecting.Task.WaitAsync(Stopping);
-        return Current!.GetSubscriber();
+        return Listening!.GetSubscriber();
     }
 
     /// <summary>
@@ -119,17 +119,17 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     /// Replaces the connection that listens, because it is deaf, or its server is gone: all names are subscribed on the new one, and each has a gap in
     /// its log. Does nothing when that has been done already.
     /// </summary>
-    /// <param name="deaf">The connection that listened so far.</param>
+    /// <param name="replaced">The connection that listened so far.</param>
     /// <param name="wasDeaf">Whether the connection looked healthy; for the metrics.</param>
-    public async Task ReplaceAsync(ConnectionMultiplexer deaf, bool wasDeaf)
+    public async Task ReplaceAsync(ConnectionMultiplexer replaced, bool wasDeaf)
     {
         await replacing.WaitAsync(Stopping);
         try
         {
-            if (deaf != Current)
+            if (replaced != Listening)
                 return;
             var known = topology!.Current;
-            var fresh = await known.OpenAsync(deaf);
+            var fresh = await known.OpenAsync(replaced);
             var connection = Observe(fresh);
             var answers = await connection.TryPingAsync();
             if (known.HasSeparateListener && !answers)
@@ -139,7 +139,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
             }
             OnRestoring();
             // A message that both connections deliver must not arrive twice, and the gap has its place before the new one has any name.
-            connector.Silence(deaf);
+            connector.Silence(replaced);
             if (!known.HasSeparateListener)
                 connections.Commands = fresh;
             connections.Listening = fresh;
@@ -147,8 +147,8 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
                 Health.ReportBack();
             else
                 _ = connection.AwaitAnswerAsync();      // the library does not repeat the events of the time when this connection was not in use
-            if (deaf != connections.Commands)
-                RedisConnector.CloseInBackground(deaf);
+            if (replaced != connections.Commands)
+                RedisConnector.CloseInBackground(replaced);
             if (Stopping.IsCancellationRequested)
                 await fresh.EndAsync();
         }
@@ -163,16 +163,16 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     {
         Health.ReportAway(Location!.Description);
         // Another connection has replaced this one meanwhile.
-        if (lost != Current)
+        if (lost != Listening)
             Health.ReportBack();
     }
 
-    void IConnectionObserver.OnAnswered(bool hasNames, bool wasLost)
+    void IConnectionObserver.OnAnswered(bool isSubscription, bool wasLost)
     {
         if (!IsListening)
             return;     // Redis was away at start, so Notifier did not know that this is a Cluster
         Health.ReportBack();
-        if (hasNames)
+        if (isSubscription)
             OnRestored(isReconnect: wasLost, wasDeaf: false);
     }
 
@@ -223,7 +223,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
         var answers = await connection.TryPingAsync();
         if (!IsListening)
             await topology!.Current.BeginAsync(multiplexer);
-        else if (!answers && multiplexer.IsConnected && Health.IsRefused)
+        else if (!answers && multiplexer.IsConnected && Health.AnswersWithErrors)
         {
             Health.ReportAway(Location!.Description);
             _ = connection.AwaitAnswerAsync();

@@ -14,9 +14,9 @@ internal interface IConnectionObserver
     void OnRestoring();
 
     /// <summary>Redis answers.</summary>
-    /// <param name="hasNames">Whether this is the part of the connection that has the names.</param>
+    /// <param name="isSubscription">Whether this is the part of the connection that has the names.</param>
     /// <param name="wasLost">False for the first time, which the library reports too.</param>
-    void OnAnswered(bool hasNames, bool wasLost);
+    void OnAnswered(bool isSubscription, bool wasLost);
 }
 
 /// <summary>
@@ -93,7 +93,7 @@ internal sealed class RedisConnection
         if (Interlocked.Exchange(ref isAwaiting, 1) == 1)
             return;
         while (IsInUse && !await TryPingAsync())
-            await RetryLaterAsync();
+            await WaitBeforeRetryAsync();
         Volatile.Write(ref isAwaiting, 0);
         if (IsInUse)
             health.ReportBack();
@@ -131,7 +131,7 @@ internal sealed class RedisConnection
         // Redis has confirmed them. The ping also opens that connection, if the one for commands was first.
         while (!await TryPingAsync())
         {
-            await RetryLaterAsync();
+            await WaitBeforeRetryAsync();
             if (!IsInUse || number != restorations.GetValueOrDefault(server))
                 return;     // lost again, and back: that event has its own task
         }
@@ -143,9 +143,9 @@ internal sealed class RedisConnection
             losses[server] = number - 1;
             observer.OnLost(multiplexer);
         }
-        observer.OnAnswered(hasNames: type == ConnectionType.Subscription, wasLost: number > 1);
+        observer.OnAnswered(isSubscription: type == ConnectionType.Subscription, wasLost: number > 1);
     }
 
-    private async Task RetryLaterAsync() =>
+    private async Task WaitBeforeRetryAsync() =>
         await Task.Delay(RetryAfter, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 }

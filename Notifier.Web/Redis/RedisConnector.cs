@@ -7,13 +7,13 @@ namespace Notifier.Redis;
 
 /// <summary>Opens connections whose messages Notifier reads before the library does, and retires them. Thread-safe.</summary>
 internal sealed class RedisConnector(
-    SubscribedNames names, RedisNames prefix, DeliveryHelpers helpers, RedisTransport transport, TimeProvider time, ILogger logger)
+    SubscribedNames names, RedisNames redisNames, DeliveryHelpers helpers, RedisTransport transport, TimeProvider time, ILogger logger)
 {
     private readonly ConditionalWeakTable<ConnectionMultiplexer, ReceiverTunnel> tunnels = [];
 
     public async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions options)
     {
-        var tunnel = new ReceiverTunnel(options, transport, (connection, source) => new(names, prefix, helpers, connection, source, time, logger));
+        var tunnel = new ReceiverTunnel(options, transport, (lifetime, source) => new(names, redisNames, helpers, lifetime, source, time, logger));
         var multiplexer = await ConnectionMultiplexer.ConnectAsync(tunnel.Options());
         tunnels.Add(multiplexer, tunnel);
         return multiplexer;
@@ -23,7 +23,7 @@ internal sealed class RedisConnector(
     public void Silence(ConnectionMultiplexer replaced)
     {
         if (tunnels.TryGetValue(replaced, out var tunnel))
-            tunnel.End();
+            tunnel.Silence();
     }
 
     /// <summary>Closing may take long, because the connection may wait for a Redis that hangs.</summary>

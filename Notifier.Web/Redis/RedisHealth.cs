@@ -11,13 +11,13 @@ namespace Notifier.Redis;
 internal sealed partial class RedisHealth(ILogger logger, CancellationToken stopping)
 {
     private int isAway;
-    private int isRefused;
+    private int answersWithErrors;
 
     /// <summary>Whether Redis was away, and is not yet known to be back.</summary>
     public bool IsAway => Volatile.Read(ref isAway) == 1;
 
     /// <summary>Whether Redis answers with errors.</summary>
-    public bool IsRefused => Volatile.Read(ref isRefused) == 1;
+    public bool AnswersWithErrors => Volatile.Read(ref answersWithErrors) == 1;
 
     public void ReportAway(string redis)
     {
@@ -27,7 +27,7 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
 
     public void ReportBack()
     {
-        Volatile.Write(ref isRefused, 0);
+        Volatile.Write(ref answersWithErrors, 0);
         if (Interlocked.Exchange(ref isAway, 0) == 1)
             Log.Back(logger);
     }
@@ -46,12 +46,12 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
             return;
         if (attempt.FailureType == ConnectionFailureType.AuthenticationFailure)
         {
-            if (Interlocked.Exchange(ref isRefused, 1) == 0)
+            if (Interlocked.Exchange(ref answersWithErrors, 1) == 0)
                 Log.Refused(logger);
         }
         // The library does not pass on the text of this error.
         else if (attempt.FailureType == ConnectionFailureType.Loading)
-            ReportRefused("LOADING (Redis reads its data)");
+            ReportErrorReply("LOADING (Redis reads its data)");
         else
             Report(attempt.Exception);
     }
@@ -59,14 +59,14 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
     /// <summary>A command has failed. Redis' own error, if there is one, is logged, once until Redis is back.</summary>
     public void Report(Exception? error)
     {
-        if (ReplyIn(error) is { } said)
-            ReportRefused(said);
+        if (ReplyIn(error) is { } reply)
+            ReportErrorReply(reply);
     }
 
-    private void ReportRefused(string said)
+    private void ReportErrorReply(string reply)
     {
-        if (!stopping.IsCancellationRequested && Interlocked.Exchange(ref isRefused, 1) == 0)
-            Log.Says(logger, said);
+        if (!stopping.IsCancellationRequested && Interlocked.Exchange(ref answersWithErrors, 1) == 0)
+            Log.ErrorReply(logger, reply);
     }
 
     private static string? ReplyIn(Exception? error) => error switch
@@ -75,7 +75,7 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
         RedisServerException => error.Message,
         // The library replaces the text of Redis: "Endpoint … is not reachable at this point of time".
         RedisConnectionException when error.Message.StartsWith("Endpoint ", StringComparison.Ordinal) => "MOVED (to a server that cannot be reached)",
-        AggregateException many => many.InnerExceptions.Select(ReplyIn).FirstOrDefault(static said => said is not null),
+        AggregateException many => many.InnerExceptions.Select(ReplyIn).FirstOrDefault(static reply => reply is not null),
         _ => ReplyIn(error.InnerException),
     };
 
@@ -91,7 +91,7 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
         public static partial void Refused(ILogger logger);
 
         [LoggerMessage(9, LogLevel.Error, "Redis answers with an error; Notifier keeps trying. Redis says: {Answer}")]
-        public static partial void Says(ILogger logger, string answer);
+        public static partial void ErrorReply(ILogger logger, string answer);
 
         [LoggerMessage(10, LogLevel.Error, "Redis cannot be used with this configuration; Notifier keeps trying: {Error}")]
         public static partial void CannotConnect(ILogger logger, string error);

@@ -24,7 +24,7 @@ internal sealed class RedisMetrics
     public static readonly string[] States = ["up", "away", "refused", "deaf"];
 
     private static readonly KeyValuePair<string, object?> Restored = new("notifier.redis.reconnect.reason", "lost");
-    private static readonly KeyValuePair<string, object?> Rebuilt = new("notifier.redis.reconnect.reason", "deaf");
+    private static readonly KeyValuePair<string, object?> Replaced = new("notifier.redis.reconnect.reason", "deaf");
 
     private readonly Meter meter;
     private readonly Counter<long> reconnects;
@@ -40,7 +40,7 @@ internal sealed class RedisMetrics
             "notifier.redis.probe.duration", "s", "From publishing on Redis until this node heard it.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] });
         reconnects.Add(0, Restored);
-        reconnects.Add(0, Rebuilt);
+        reconnects.Add(0, Replaced);
     }
 
     /// <summary>How long the latest probe took; null before the first echo.</summary>
@@ -63,5 +63,5 @@ internal sealed class RedisMetrics
         probe.Record(time.TotalSeconds);
     }
 
-    public void OnReconnected(bool wasDeaf) => reconnects.Add(1, wasDeaf ? Rebuilt : Restored);
+    public void OnReconnected(bool wasDeaf) => reconnects.Add(1, wasDeaf ? Replaced : Restored);
 }

@@ -55,8 +55,8 @@ internal sealed partial class RedisProbe(
 
     /// <summary>The state of the connection to Redis, as the library and the probe see it together.</summary>
     public RedisState State =>
-        backplane.Health is { IsAway: true, IsRefused: true } ? RedisState.Refused
-        : backplane.Connected is null || backplane.Health.IsAway || result == ProbeResult.Away ? RedisState.Away
+        backplane.Health is { IsAway: true, AnswersWithErrors: true } ? RedisState.Refused
+        : backplane.ConnectedCommands is null || backplane.Health.IsAway || result == ProbeResult.Away ? RedisState.Away
         : result == ProbeResult.Deaf ? RedisState.Deaf
         : RedisState.Up;
 
@@ -72,7 +72,7 @@ internal sealed partial class RedisProbe(
     {
         await backplane.SubscriberAsync();      // waits for a connection
         var before = result;
-        var connection = backplane.Current!;
+        var connection = backplane.Listening!;
         result = await ProbeAsync(connection);
         if (result == ProbeResult.Received)
         {
@@ -83,15 +83,15 @@ internal sealed partial class RedisProbe(
         else if (result == ProbeResult.NotAllowed)
             Log.NotAllowed(logger);
         else if (result == ProbeResult.Deaf && await TryReplaceAsync(connection))
-            result = await ProbeAsync(backplane.Current!);
+            result = await ProbeAsync(backplane.Listening!);
         if (before == ProbeResult.Deaf && result == ProbeResult.Received)
-            Log.Hears(logger);
+            Log.ReceivesAgain(logger);
     }
 
     private async Task<ProbeResult> ProbeAsync(ConnectionMultiplexer connection)
     {
-        var heard = echo = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        var mine = ++number;
+        var received = echo = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var sent = ++number;
         var redis = RedisChannel.Literal(channel.Text);
         try
         {
@@ -101,10 +101,10 @@ internal sealed partial class RedisProbe(
                 return ProbeResult.NotAllowed;
             sentAt = time.GetTimestamp();
             // On a Cluster this publishes to another server than the one that this node listens to: that tests the way between them, too.
-            await (backplane.Connected ?? connection).GetSubscriber().PublishAsync(redis, mine);
+            await (backplane.ConnectedCommands ?? connection).GetSubscriber().PublishAsync(redis, sent);
             if (isLate)
                 return ProbeResult.Deaf;    // Redis answers, but not on that connection
-            await heard.Task.WaitAsync(EchoWithin, time, backplane.Stopping);
+            await received.Task.WaitAsync(EchoWithin, time, backplane.Stopping);
             return ProbeResult.Received;
         }
         catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))
@@ -114,7 +114,7 @@ internal sealed partial class RedisProbe(
         catch (TimeoutException error) when (error is not RedisTimeoutException)
         {
             // A message published through another connection, as on a Cluster, is evidence enough.
-            return connection.IsConnected || connection != backplane.Connected ? ProbeResult.Deaf : ProbeResult.Away;
+            return connection.IsConnected || connection != backplane.ConnectedCommands ? ProbeResult.Deaf : ProbeResult.Away;
         }
         catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
         {
@@ -138,7 +138,7 @@ internal sealed partial class RedisProbe(
     {
         foreach (ref readonly var message in messages)
         {
-            if (Utf8Parser.TryParse(message.Payload.Span, out int heard, out _) && heard == Volatile.Read(ref number) && echo.TrySetResult())
+            if (Utf8Parser.TryParse(message.Payload.Span, out int received, out _) && received == Volatile.Read(ref number) && echo.TrySetResult())
                 metrics.OnProbed(time.GetElapsedTime(sentAt));
         }
     }
@@ -154,14 +154,14 @@ internal sealed partial class RedisProbe(
     }
 
     /// <summary>Replaces the connection at once the first time. A connection that becomes deaf again and again is replaced less and less often.</summary>
-    private async Task<bool> TryReplaceAsync(ConnectionMultiplexer deaf)
+    private async Task<bool> TryReplaceAsync(ConnectionMultiplexer replaced)
     {
         if (backOff > TimeSpan.Zero && time.GetElapsedTime(replacedAt) < backOff)
             return false;
         Log.Deaf(logger);
         try
         {
-            await backplane.ReplaceAsync(deaf, wasDeaf: true);
+            await backplane.ReplaceAsync(replaced, wasDeaf: true);
         }
         catch (Exception error) when (error is RedisException or TimeoutException)
         {
@@ -179,7 +179,7 @@ internal sealed partial class RedisProbe(
         public static partial void Deaf(ILogger logger);
 
         [LoggerMessage(12, LogLevel.Information, "This node receives messages from Redis again.")]
-        public static partial void Hears(ILogger logger);
+        public static partial void ReceivesAgain(ILogger logger);
 
         [LoggerMessage(13, LogLevel.Warning, "Replacing the connection to Redis failed; Notifier tries again: {Error}")]
         public static partial void NotReplaced(ILogger logger, string error);

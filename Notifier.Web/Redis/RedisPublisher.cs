@@ -4,10 +4,10 @@ namespace Notifier.Redis;
 
 /// <summary>Why messages were not published, or may not have been.</summary>
 /// <param name="Message">The text for the caller.</param>
-/// <param name="IsForGood">Whether another attempt is useless, because Redis does not allow the channel.</param>
+/// <param name="IsPermanent">Whether another attempt is useless, because Redis does not allow the channel.</param>
 /// <param name="At">The index of the first message that failed.</param>
 /// <param name="Published">How many messages Redis has accepted, as far as is known.</param>
-internal sealed record PublishFailure(string Message, bool IsForGood, int At = 0, int Published = 0);
+internal sealed record PublishFailure(string Message, bool IsPermanent, int At = 0, int Published = 0);
 
 /// <summary>Publishes to Redis for callers that have no Redis client. Thread-safe.</summary>
 /// <remarks>
@@ -30,14 +30,14 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
     }
 
     /// <summary>Whether Redis counts only the receivers of one of its servers.</summary>
-    public bool IsCluster => backplane.Connected is not null && backplane.IsCluster;
+    public bool IsCluster => backplane.ConnectedCommands is not null && backplane.IsCluster;
 
     /// <summary>Sends all commands in this order, and then waits for the replies.</summary>
     /// <returns>The replies that arrived, and the failure if some did not.</returns>
     public async Task<(List<T> Answers, PublishFailure? Failure)> SendAsync<T>(IEnumerable<Func<ConnectionMultiplexer, Task<T>>> commands)
     {
-        if (backplane.Connected is not { } redis)
-            return ([], new("Redis is away: nothing was published; try again", IsForGood: false));
+        if (backplane.ConnectedCommands is not { } redis)
+            return ([], new("Redis is away: nothing was published; try again", IsPermanent: false));
         // Awaited at once, so that the exception of a connection that is just being replaced counts as a reply, too.
         var replies = commands.Select(async send => await send(redis)).ToList();
         var answers = new List<T>();
@@ -61,9 +61,9 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
     private static PublishFailure Describe(Exception error) => error switch
     {
         RedisServerException when error.Message.StartsWith("NOPERM", StringComparison.Ordinal) =>
-            new("Redis does not allow Notifier to publish on this channel (its ACL)", IsForGood: true),
-        RedisServerException => new($"Redis refuses: {error.Message}", IsForGood: false),
-        _ => new("Redis did not answer: it may or may not have been published", IsForGood: false),
+            new("Redis does not allow Notifier to publish on this channel (its ACL)", IsPermanent: true),
+        RedisServerException => new($"Redis refuses: {error.Message}", IsPermanent: false),
+        _ => new("Redis did not answer: it may or may not have been published", IsPermanent: false),
     };
 
     private static partial class Log

@@ -43,7 +43,7 @@ internal sealed partial class RedisSubscription(
     public bool IsConfirmed => name.IsConfirmed;
 
     /// <summary>Whether the name has no sink, and the worker has nothing to do. Called under the owner's lock.</summary>
-    public bool IsOver
+    public bool IsDone
     {
         get
         {
@@ -146,7 +146,7 @@ internal sealed partial class RedisSubscription(
             lock (gate)
                 isWorking = false;
         }
-        owner.RemoveIfOver(this);
+        owner.RemoveIfDone(this);
     }
 
     /// <summary>Finds the next step. False when Redis is in the wanted state.</summary>
@@ -155,7 +155,7 @@ internal sealed partial class RedisSubscription(
         lock (gate)
         {
             var isWanted = sink is not null;
-            if (subscribedOn is not null && subscribedOn != backplane.Current)
+            if (subscribedOn is not null && subscribedOn != backplane.Listening)
                 subscribedOn = null;     // the name was lost with its connection
             isWorking = refusal is null && (isWanted ? !name.IsConfirmed : subscribedOn is not null);
             unsubscribes = isWorking && !isWanted && name.IsConfirmed;

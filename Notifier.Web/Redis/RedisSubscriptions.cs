@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>The names that this node has subscribed in Redis, each once. Thread-safe.</summary>
-internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames prefix, SubscribedNames names, ILogger<RedisSubscriptions> logger)
+internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames redisNames, SubscribedNames names, ILogger<RedisSubscriptions> logger)
 {
     /// <summary>The reason that subscribers get when Redis refuses a name.</summary>
     private const string NotAllowed = "Redis does not allow this name (its ACL)";
@@ -17,7 +17,7 @@ internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames pr
     public event Action<RedisSubscription>? Refused;
 
     /// <summary>Subscribes the sink's name. Messages arrive once <see cref="RedisSubscription.Live"/> has completed.</summary>
-    public RedisSubscription Subscribe(IMessageSink sink) => Subscribe(sink, prefix.ToRedis(sink.Name));
+    public RedisSubscription Subscribe(IMessageSink sink) => Subscribe(sink, redisNames.ToRedis(sink.Name));
 
     /// <summary>Subscribes a channel that no client can subscribe.</summary>
     public RedisSubscription Subscribe(IMessageSink sink, RedisChannel channel)
@@ -46,11 +46,11 @@ internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames pr
     }
 
     /// <summary>Called by a worker that has nothing to do any more.</summary>
-    public void RemoveIfOver(RedisSubscription subscription)
+    public void RemoveIfDone(RedisSubscription subscription)
     {
         lock (gate)
         {
-            if (subscription.IsOver)
+            if (subscription.IsDone)
                 Remove(subscription);
         }
     }
@@ -74,7 +74,7 @@ internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames pr
 
     private void Remove(RedisSubscription subscription)
     {
-        if (!all.TryGetValue(subscription.Channel, out var present) || present != subscription)
+        if (!all.TryGetValue(subscription.Channel, out var current) || current != subscription)
             return;
         all.Remove(subscription.Channel);
         names.Remove(subscription.Name);

@@ -23,9 +23,9 @@ internal static class DisconnectEndpoint
 
     private static async Task<Results<Ok<DisconnectResponse>, ProblemHttpResult>> DisconnectAsync(HttpContext context, RedisPublisher redis)
     {
-        if (await ReadAsync(context.Request) is not { IsValid: true } asked)
+        if (await ReadAsync(context.Request) is not { IsValid: true } request)
             return TypedResults.Problem("send {\"sub\":\"…\"} or {\"connection\":\"…\"}", statusCode: StatusCodes.Status400BadRequest);
-        var message = JsonSerializer.SerializeToUtf8Bytes(asked, DisconnectJson.Default.DisconnectRequest);
+        var message = JsonSerializer.SerializeToUtf8Bytes(request, DisconnectJson.Default.DisconnectRequest);
         var (nodes, failure) = await redis.PublishAsync([(DisconnectListener.Channel, message)]);
         if (failure is null)
             return TypedResults.Ok(new DisconnectResponse(nodes[0]));

@@ -54,7 +54,7 @@ internal sealed partial class DisconnectListener(
         {
             var subscriber = await backplane.SubscriberAsync();
             if (Interlocked.Exchange(ref subscribed, subscriber.Multiplexer) != subscriber.Multiplexer)
-                await subscriber.SubscribeAsync(names.ToRedis(Name.Channel(Channel)), (_, asked) => Disconnect(asked));
+                await subscriber.SubscribeAsync(names.ToRedis(Name.Channel(Channel)), (_, request) => Disconnect(request));
         }
         catch (RedisServerException error)
         {
@@ -69,18 +69,18 @@ internal sealed partial class DisconnectListener(
     /// <summary>Called by the Redis library for each message.</summary>
     private void Disconnect(RedisValue message)
     {
-        if (Read(message) is not { } asked)
+        if (Read(message) is not { } request)
         {
-            Log.Strange(logger, Channel);
+            Log.Invalid(logger, Channel);
             return;
         }
         // For callers in the middle of their handshake. A connection has no id before it is registered.
-        if (asked.Sub is not null)
-            recent.Add(asked.Sub);
+        if (request.Sub is not null)
+            recent.Add(request.Sub);
         var count = 0;
         connections.ForEach(connection =>
         {
-            if (connection.Access is not { } access || !(asked.Sub is { } sub ? access.Caller.Subject == sub : access.Id == asked.Connection))
+            if (connection.Access is not { } access || !(request.Sub is { } sub ? access.Caller.Subject == sub : access.Id == request.Connection))
                 return;
             _ = connection.CloseAsync(Reason);
             count++;
@@ -92,7 +92,7 @@ internal sealed partial class DisconnectListener(
     {
         try
         {
-            return JsonSerializer.Deserialize((byte[])message!, DisconnectJson.Default.DisconnectRequest) is { IsValid: true } asked ? asked : null;
+            return JsonSerializer.Deserialize((byte[])message!, DisconnectJson.Default.DisconnectRequest) is { IsValid: true } request ? request : null;
         }
         catch (JsonException)
         {
@@ -106,7 +106,7 @@ internal sealed partial class DisconnectListener(
         public static partial void Refused(ILogger logger, string channel, string error);
 
         [LoggerMessage(2, LogLevel.Warning, "An invalid request was published on {Channel} and is ignored.")]
-        public static partial void Strange(ILogger logger, string channel);
+        public static partial void Invalid(ILogger logger, string channel);
 
         [LoggerMessage(3, LogLevel.Information, "A backend disconnected {Count} connections of this node.")]
         public static partial void Disconnected(ILogger logger, int count);

@@ -29,7 +29,7 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
         var name = Name.Channel(channel);
         if ((rules.Check(name) ?? caller!.Subscribe.Check(name)) is { } refusal)
             return Problem(refusal.Kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden, refusal.Message);
-        if (!journal.Channels.Contain(name))
+        if (!journal.Channels.ContainsAll(name))
             return Problem(StatusCodes.Status404NotFound, "the channel is not durable: it is not in History:Durable:Channels");
         if (!TryReadLimit(context.Request.Query["limit"], out var limit))
             return Problem(StatusCodes.Status400BadRequest, $"limit must be a number from 1 to {Journal.MaxMessages}");
@@ -71,10 +71,10 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
 
     private async Task<(Caller? Caller, ProblemHttpResult? Refusal)> AuthenticateAsync(HttpContext context)
     {
-        if (origins.Check(context) is { } foreign)
-            return (null, CrossOrigin.Refusal(foreign));
-        var (caller, unknown) = await authenticator.AuthenticateAsync(context);
-        return (caller, (unknown ?? authenticator.RequireAuthentication(caller!, caller!.Subscribe))?.ToProblem(context));
+        if (origins.Check(context) is { } originRefusal)
+            return (null, CrossOrigin.Refusal(originRefusal));
+        var (caller, accessRefusal) = await authenticator.AuthenticateAsync(context);
+        return (caller, (accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.Subscribe))?.ToProblem(context));
     }
 
     private static bool TryReadLimit(string? text, out int limit)

@@ -34,18 +34,18 @@ internal sealed class PublishEndpoint(
     /// <summary>The payload is the body, of any content type.</summary>
     public async Task<Results<Ok<PublishResponse>, ProblemHttpResult>> PublishAsync(HttpContext context)
     {
-        if (origins.Check(context) is { } foreign)
-            return CrossOrigin.Refusal(foreign);
-        var (caller, unknown) = await authenticator.AuthenticateAsync(context);
-        if ((unknown ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unidentified)
-            return unidentified.ToProblem(context);
+        if (origins.Check(context) is { } originRefusal)
+            return CrossOrigin.Refusal(originRefusal);
+        var (caller, accessRefusal) = await authenticator.AuthenticateAsync(context);
+        if ((accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unauthenticated)
+            return unauthenticated.ToProblem(context);
         if (ChannelInPath.Read(context, Prefix) is not { } channel)
             return Problem(StatusCodes.Status400BadRequest, "invalid address: write /publish/ and then the channel, in UTF-8 and percent-encoded");
         if (Check(caller!.Publish, channel) is { } refusal)
             return refusal;
         var key = context.Request.Headers[KeyHeader] is { Count: > 0 } keys ? keys.ToString() : null;
-        if (CheckKey(channel, key) is { } unusable)
-            return unusable;
+        if (CheckKey(channel, key) is { } keyProblem)
+            return keyProblem;
         if (await ReadAsync(context, MaxBytes) is not { } payload)
             return TooLarge($"the payload is larger than {MaxBytes} bytes (Limits:PayloadBytes)");
         var request = new PublishRequest(channel, payload, key);
@@ -56,11 +56,11 @@ internal sealed class PublishEndpoint(
     /// <summary>Many messages, in order: none is published unless all may be.</summary>
     public async Task<Results<Ok<PublishResponse[]>, ProblemHttpResult>> PublishManyAsync(HttpContext context)
     {
-        if (origins.Check(context) is { } foreign)
-            return CrossOrigin.Refusal(foreign);
-        var (caller, unknown) = await authenticator.AuthenticateAsync(context);
-        if ((unknown ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unidentified)
-            return unidentified.ToProblem(context);
+        if (origins.Check(context) is { } originRefusal)
+            return CrossOrigin.Refusal(originRefusal);
+        var (caller, accessRefusal) = await authenticator.AuthenticateAsync(context);
+        if ((accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unauthenticated)
+            return unauthenticated.ToProblem(context);
         // In JSON a byte may become six: \u0000.
         if (await ReadAsync(context, 6L * MaxBytes) is not { } body)
             return TooLarge($"the body is larger than {6L * MaxBytes} bytes (six times Limits:PayloadBytes)");
@@ -72,8 +72,8 @@ internal sealed class PublishEndpoint(
                 return refusal;
             if (Encoding.UTF8.GetByteCount(message.Data) > MaxBytes)
                 return TooLarge($"message {n}: the payload is larger than {MaxBytes} bytes (Limits:PayloadBytes)");
-            if (CheckKey(message.Channel, message.Key, $"message {n}: ") is { } unusable)
-                return unusable;
+            if (CheckKey(message.Channel, message.Key, $"message {n}: ") is { } keyProblem)
+                return keyProblem;
         }
         PublishRequest[] requests = [.. messages.Select(static message => new PublishRequest(message.Channel, Encoding.UTF8.GetBytes(message.Data), message.Key))];
         var (results, failure) = await PublishAsync(requests);
@@ -82,9 +82,9 @@ internal sealed class PublishEndpoint(
             : Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" });
     }
 
-    private Task<(List<PublishResult> Receipts, PublishFailure? Failure)> PublishAsync(PublishRequest[] requests)
+    private Task<(List<PublishResult> Results, PublishFailure? Failure)> PublishAsync(PublishRequest[] requests)
     {
-        metrics.Latency.Follow(requests[0].Channel, requests[0].Payload);
+        metrics.Latency.Track(requests[0].Channel, requests[0].Payload);
         Activity.Current?.SetTag("messaging.system", "redis")
             .SetTag("messaging.operation.name", "publish")
             .SetTag("messaging.destination.name", requests[0].Channel)
@@ -158,10 +158,10 @@ internal sealed class PublishEndpoint(
 
     private static ProblemHttpResult Failed(HttpContext context, PublishFailure failure)
     {
-        if (!failure.IsForGood)
+        if (!failure.IsPermanent)
             context.Response.Headers.RetryAfter = $"{RetryAfterSeconds}";
         return TypedResults.Problem(
-            failure.Message, statusCode: failure.IsForGood ? StatusCodes.Status403Forbidden : StatusCodes.Status503ServiceUnavailable,
+            failure.Message, statusCode: failure.IsPermanent ? StatusCodes.Status403Forbidden : StatusCodes.Status503ServiceUnavailable,
             extensions: [new("published", failure.Published)]);
     }
 

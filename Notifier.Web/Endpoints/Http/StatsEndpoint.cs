@@ -20,34 +20,34 @@ internal sealed class StatsEndpoint(
 
     public Results<Ok<Stats>, ProblemHttpResult> Read(HttpRequest request)
     {
-        var asked = request.Query["names"].ToString();
-        var most = DefaultNames;
-        if (asked.Length > 0 && !(int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out most) && most <= MaxNames))
+        var text = request.Query["names"].ToString();
+        var limit = DefaultNames;
+        if (text.Length > 0 && !(int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit <= MaxNames))
             return TypedResults.Problem($"names must be a number from 0 to {MaxNames}", statusCode: StatusCodes.Status400BadRequest);
         request.HttpContext.Response.Headers.CacheControl = "no-store";
-        return TypedResults.Ok(Snapshot(most));
+        return TypedResults.Ok(Snapshot(limit));
     }
 
-    private Stats Snapshot(int most)
+    private Stats Snapshot(int limit)
     {
-        var names = hub.Figures();
+        var names = hub.Statistics();
         var open = connections.Counters.Open;
         var sent = connections.CountSent();
         return new(
             ProductVersion.Text,
             (long)time.GetElapsedTime(started).TotalSeconds,
             new(open.Sum(), Transports.Names.Zip(open).ToDictionary(static one => one.First, static one => one.Second)),
-            new(names.Count, names.Sum(static name => name.Subscribers), hub.CountBehind(), Top(names, most, static name => name.Subscribers)),
+            new(names.Count, names.Sum(static name => name.Subscribers), hub.CountBehind(), Top(names, limit, static name => name.Subscribers)),
             Top(names.Where(static name => name.Messages > 0), Talkers, static name => name.PerSecond),
             new(sent.Sum(static one => one.Messages), sent.Sum(static one => one.Bytes)),
             new(hub.LogBytes, hub.LogLimit),
             new(RedisMetrics.States[(int)probe.State], redis.LastProbe?.TotalMilliseconds));
     }
 
-    private static List<NameStat> Top(IEnumerable<NameFigures> names, int most, Func<NameFigures, double> by) =>
-        [.. names.OrderByDescending(by).ThenByDescending(static name => name.Messages).Take(most).Select(Stat)];
+    private static List<NameStat> Top(IEnumerable<NameStatistics> names, int limit, Func<NameStatistics, double> by) =>
+        [.. names.OrderByDescending(by).ThenByDescending(static name => name.Messages).Take(limit).Select(Stat)];
 
-    private static NameStat Stat(NameFigures name) => new(
+    private static NameStat Stat(NameStatistics name) => new(
         name.Name.Kind == NameKind.Channel ? name.Name.Text : null,
         name.Name.Kind == NameKind.Pattern ? name.Name.Text : null,
         name.Subscribers, name.Messages, Math.Round(name.PerSecond, 2));

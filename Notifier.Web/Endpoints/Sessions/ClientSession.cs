@@ -8,7 +8,7 @@ namespace Notifier.Endpoints.Sessions;
 /// <summary>Handles what a client sends, until the connection ends. Called by the connection's receive loop alone.</summary>
 internal abstract class ClientSession(Connection connection, LimitsOptions limits) : IDisposable
 {
-    private readonly Rate commands = new(limits.CommandsPerSecond, limits.CommandBurst);
+    private readonly RateLimit commands = new(limits.CommandsPerSecond, limits.CommandBurst);
 
     /// <summary>The most bytes of a message from the client.</summary>
     public virtual int FrameBytes => limits.FrameBytes;
@@ -19,7 +19,7 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
     /// <returns>How the connection ended: <see cref="ClientMessageKind.Close"/> or <see cref="ClientMessageKind.Lost"/>.</returns>
     public async Task<ClientMessage> RunAsync(ClientReader client)
     {
-        while (connection.CloseAsked is null)
+        while (connection.CloseRequested is null)
         {
             await WhenReadyAsync();
             var message = await client.ReadAsync();

@@ -23,20 +23,20 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
     /// <summary>Answers one request; completes when the stream has ended.</summary>
     public async Task HandleAsync(HttpContext context)
     {
-        if (host.Origins.Check(context) is { } foreign)
+        if (host.Origins.Check(context) is { } originRefusal)
         {
-            await CrossOrigin.Refusal(foreign).ExecuteAsync(context);
+            await CrossOrigin.Refusal(originRefusal).ExecuteAsync(context);
             return;
         }
-        var (caller, unknown) = await host.Authenticator.AuthenticateAsync(context);
-        if (unknown is { Kind: AccessRefusalKind.Unavailable })
+        var (caller, accessRefusal) = await host.Authenticator.AuthenticateAsync(context);
+        if (accessRefusal is { Kind: AccessRefusalKind.Unavailable })
         {
-            await ComeBackAsync(context, AccessRefusalExtensions.RetryAfterSeconds, unknown.Message);
+            await ComeBackAsync(context, AccessRefusalExtensions.RetryAfterSeconds, accessRefusal.Message);
             return;
         }
-        if ((unknown ?? host.Authenticator.RequireAuthentication(caller!, caller!.Subscribe)) is { } unidentified)
+        if ((accessRefusal ?? host.Authenticator.RequireAuthentication(caller!, caller!.Subscribe)) is { } unauthenticated)
         {
-            await unidentified.ToProblem(context).ExecuteAsync(context);
+            await unauthenticated.ToProblem(context).ExecuteAsync(context);
             return;
         }
         if (Refusal(context, caller!.Subscribe, out var names) is { } refusal)
@@ -45,7 +45,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             return;
         }
         var address = host.Admission.AddressOf(context);
-        if (host.Admission.TryEnter(address) is { } full)
+        if (host.Admission.EnterOrRefuse(address) is { } full)
         {
             await ComeBackAsync(context, full.RetryAfter, full.Text);
             return;
@@ -64,16 +64,16 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
     private ProblemHttpResult? Refusal(HttpContext context, Grant grant, out List<RequestedName> names)
     {
         names = [];
-        if (!NamesInQuery.TryRead(context.Request.QueryString, out var asked, out var after, out var last))
+        if (!NamesInQuery.TryRead(context.Request.QueryString, out var requested, out var after, out var last))
             return TypedResults.Problem(NamesInQuery.NotUtf8, statusCode: StatusCodes.Status400BadRequest);
         if (last.Exists(static count => count.Length > 0 && !TryReadCount(count, out _)))
             return TypedResults.Problem("last must be a number of messages, 0 or more", statusCode: StatusCodes.Status400BadRequest);
-        if (RefusalOfAll(asked, grant) is { } refused)
+        if (RefusalOfAll(requested, grant) is { } refused)
             return TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind));
-        var byDefault = host.DefaultsFor(grant).Where(name => !asked.Contains(name));
+        var byDefault = host.DefaultsFor(grant).Where(name => !requested.Contains(name));
         // The nth "after" and the nth "last" belong to the nth name of the address. Of a repeated name only the first counts.
         names = [
-            .. asked.Select((name, n) => new RequestedName(name, new ReplayRequest(Nth(after, n), TryReadCount(Nth(last, n), out var count) ? count : null))).DistinctBy(one => one.Name),
+            .. requested.Select((name, n) => new RequestedName(name, new ReplayRequest(Nth(after, n), TryReadCount(Nth(last, n), out var count) ? count : null))).DistinctBy(one => one.Name),
             .. byDefault.Select(name => new RequestedName(name, default))];
         if (names.Count == 0)
             return TypedResults.Problem("missing name: write /events?channel=… or /events?pattern=…", statusCode: StatusCodes.Status400BadRequest);
@@ -91,10 +91,10 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
     /// The first name's refusal when all names are refused; null when one is not. Then each refused name gets an error in the stream, as on a
     /// WebSocket, so that one bad name does not stop the others.
     /// </summary>
-    private NameRefusal? RefusalOfAll(List<Name> asked, Grant grant)
+    private NameRefusal? RefusalOfAll(List<Name> requested, Grant grant)
     {
         NameRefusal? first = null;
-        foreach (var name in asked)
+        foreach (var name in requested)
         {
             if (host.Check(name, grant) is not { } refusal)
                 return null;

@@ -25,20 +25,20 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
     /// <summary>Subscribes to a name. While Redis is unavailable, the reply waits for it.</summary>
     public void Subscribe(Name name, JsonElement? id = null, ReplayRequest replay = default)
     {
-        var isSubscribed = subscriptions.TryGet(name, out var asked);
-        if (isSubscribed && asked.Subscriber.Refusal is not null)
+        var isSubscribed = subscriptions.TryGet(name, out var subscription);
+        if (isSubscribed && subscription.Subscriber.Refusal is not null)
             isSubscribed = !subscriptions.TryRemove(name, static _ => { });
-        if (!isSubscribed && subscriptions.TryAdd(name, OnRevoked, replay, out asked) is { } refusal)
+        if (!isSubscribed && subscriptions.AddOrRefuse(name, OnRevoked, replay, out subscription) is { } refusal)
             Reply(Error(name, id, CodeOf(refusal), refusal.Message));
         else if (isSubscribed)
-            Confirm(name, asked, id, replay.After is null ? new(null) : new(false, Codes.AlreadySubscribed));      // the position stays where it is, so nothing is recovered
+            Confirm(name, subscription, id, replay.After is null ? new(null) : new(false, Codes.AlreadySubscribed));      // the position stays where it is, so nothing is recovered
         else
-            Confirm(name, asked, id, null);
+            Confirm(name, subscription, id, null);
     }
 
     public void Unsubscribe(Name name, JsonElement? id)
     {
-        var isSubscribed = subscriptions.TryGet(name, out var asked) && asked.Subscriber.Refusal is null;
+        var isSubscribed = subscriptions.TryGet(name, out var subscription) && subscription.Subscriber.Refusal is null;
         var isRemoved = subscriptions.TryRemove(name, static _ => { });
         Reply(isSubscribed && isRemoved
             ? ServerObject.For(ServerTypes.Unsubscribed, name) with { Id = id }
@@ -62,23 +62,23 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
         ended.Dispose();
     }
 
-    private void Confirm(Name name, ClientSubscription asked, JsonElement? id, RecoveryResult? recovery)
+    private void Confirm(Name name, ClientSubscription subscription, JsonElement? id, RecoveryResult? recovery)
     {
-        if (asked.Live.IsCompleted)
-            Replies.Add(() => Confirm(name, asked, asked.Live.IsCanceled ? "the server is shutting down" : asked.Live.Result, id, recovery));
+        if (subscription.Live.IsCompleted)
+            Replies.Add(() => Confirm(name, subscription, subscription.Live.IsCanceled ? "the server is shutting down" : subscription.Live.Result, id, recovery));
         else if (unconfirmed < limits.NamesPerConnection * 2)
-            _ = ConfirmAsync(name, asked, id, recovery);
+            _ = ConfirmAsync(name, subscription, id, recovery);
         else
             Reply(Error(name, id, Codes.Overloaded, "Redis is unavailable, and too many commands wait for it; try again later"));
     }
 
-    private async Task ConfirmAsync(Name name, ClientSubscription asked, JsonElement? id, RecoveryResult? recovery)
+    private async Task ConfirmAsync(Name name, ClientSubscription subscription, JsonElement? id, RecoveryResult? recovery)
     {
         Interlocked.Increment(ref unconfirmed);
         try
         {
-            var refusal = await asked.Live.WaitAsync(ended.Token);
-            connection.Post(() => Confirm(name, asked, refusal, id, recovery));
+            var refusal = await subscription.Live.WaitAsync(ended.Token);
+            connection.Post(() => Confirm(name, subscription, refusal, id, recovery));
         }
         catch (OperationCanceledException)
         {
@@ -91,9 +91,9 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
     }
 
     /// <summary>Runs as the owner.</summary>
-    private void Confirm(Name name, ClientSubscription asked, string? refusal, JsonElement? id, RecoveryResult? recovery)
+    private void Confirm(Name name, ClientSubscription subscription, string? refusal, JsonElement? id, RecoveryResult? recovery)
     {
-        var subscriber = asked.Subscriber;
+        var subscriber = subscription.Subscriber;
         if ((refusal ?? subscriber.Refusal) is { } reason)
             connection.Send(format.Frame(Error(name, id, Codes.Forbidden, reason)));
         else if (subscriber.HasLeft)

@@ -40,9 +40,9 @@ internal sealed class PlainTextSession(Connection connection, ClientSubscription
 
     private void Subscribe(Name name)
     {
-        if (connection.CloseAsked is not null || subscriptions.Contains(name))
+        if (connection.CloseRequested is not null || subscriptions.Contains(name))
             return;
-        if (subscriptions.TryAdd(name, (_, reason) => Close(CloseReason.NotAllowed(reason)), default, out _) is { } refusal)
+        if (subscriptions.AddOrRefuse(name, (_, reason) => Close(CloseReason.NotAllowed(reason)), default, out _) is { } refusal)
             Close(ReasonOf(refusal));
     }
 

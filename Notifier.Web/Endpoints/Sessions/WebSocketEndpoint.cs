@@ -30,7 +30,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
                 "Notifier's WebSockets need Kestrel, the web server of ASP.NET Core.\n");
         }
         upgrade.Address = host.Admission.AddressOf(context);
-        if (host.Admission.TryEnter(upgrade.Address) is { } refusal)
+        if (host.Admission.EnterOrRefuse(upgrade.Address) is { } refusal)
         {
             context.Response.Headers.RetryAfter = refusal.RetryAfter.ToString(CultureInfo.InvariantCulture);
             return ExplainAsync(context.Response, refusal.Status, $"{refusal.Text}; try again after {refusal.RetryAfter} s.\n");
@@ -43,16 +43,16 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         var offered = context.WebSockets.WebSocketRequestedProtocols;
         var protocol = route.Choose(offered);
         upgrade.Format = protocol.Format;
-        Handshake arrival;
+        Handshake handshake;
         WebSocket socket;
         var span = Traces.Begin(context, route.Path);
         try
         {
-            arrival = await AuthenticateAsync(context, protocol);
+            handshake = await AuthenticateAsync(context, protocol);
             // A client whose offers are all unknown gets the first one back: else a browser reports only 1006, and no reason.
             socket = await context.WebSockets.AcceptWebSocketAsync(protocol.Subprotocol ?? (offered is [var first, ..] ? first : null));
             span?.SetTag("notifier.connection.transport", Transports.Names[(int)upgrade.Connection!.TransportKind])
-                .SetTag("notifier.close.code", arrival.Refusal?.Value.Code);
+                .SetTag("notifier.close.code", handshake.Refusal?.Value.Code);
             span.End(context.Response.StatusCode);
         }
         catch (Exception error)     // whatever it was, the place has to be given back
@@ -64,20 +64,20 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
             Log.Lost(logger, error.Message);
             return;
         }
-        await upgrade.ServeAsync(socket, (bare, connection) => ServeAsync(bare, connection, arrival));
+        await upgrade.ServeAsync(socket, (bare, connection) => ServeAsync(bare, connection, handshake));
     }
 
     /// <summary>One method to the end: each asynchronous method that waits for a connection costs memory for each connection.</summary>
-    private async Task ServeAsync(WebSocket socket, Connection connection, Handshake arrival)
+    private async Task ServeAsync(WebSocket socket, Connection connection, Handshake handshake)
     {
-        var subscriptions = host.SubscriptionsOf(connection, arrival.Caller);
+        var subscriptions = host.SubscriptionsOf(connection, handshake.Caller);
         try
         {
-            host.Add(connection, arrival.Caller, arrival.Protocol.AccessFor(host, arrival.Caller));
-            if (arrival.Refusal is { Value: var reason })
+            host.Add(connection, handshake.Caller, handshake.Protocol.AccessFor(host, handshake.Caller));
+            if (handshake.Refusal is { Value: var reason })
                 _ = connection.CloseAsync(reason);
-            using var session = arrival.Protocol.Open(host, connection, subscriptions);
-            session.Begin(arrival.Names);
+            using var session = handshake.Protocol.Open(host, connection, subscriptions);
+            session.Begin(handshake.Names);
             var end = await session.RunAsync(new ClientReader(socket, session.FrameBytes));
             if (end.Kind == ClientMessageKind.Lost)
                 Log.Lost(logger, end.Text);
@@ -99,17 +99,17 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
     /// </summary>
     private async ValueTask<Handshake> AuthenticateAsync(HttpContext context, WebSocketProtocol protocol)
     {
-        if (host.Origins.Check(context.Request) is { } foreign)
-            return Refuse(protocol, CloseReason.NotAllowed(foreign));
+        if (host.Origins.Check(context.Request) is { } originRefusal)
+            return Refuse(protocol, CloseReason.NotAllowed(originRefusal));
         if (protocol.Rejection is { } rejection)
             return Refuse(protocol, rejection);
-        if (!NamesInQuery.TryRead(context.Request.QueryString, out var asked))
+        if (!NamesInQuery.TryRead(context.Request.QueryString, out var requested))
             return Refuse(protocol, CloseReason.Malformed(NamesInQuery.NotUtf8));
         var (caller, refusal) = await host.Authenticator.AuthenticateAsync(context);
         if ((refusal ?? protocol.CheckCaller(host, caller!)) is { } refused)
             return Refuse(protocol, refused.ToClose());
         // The default names that are not granted are left out; those in the address are refused with an error.
-        return new(protocol, caller!, [.. host.DefaultsFor(caller!.Subscribe), .. asked], null);
+        return new(protocol, caller!, [.. host.DefaultsFor(caller!.Subscribe), .. requested], null);
     }
 
     private Handshake Refuse(WebSocketProtocol protocol, CloseReason reason) =>

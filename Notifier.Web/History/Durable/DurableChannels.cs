@@ -11,7 +11,7 @@ internal sealed class DurableChannels(IOptions<DurableOptions> options)
 
     public bool Any => patterns.Length > 0;
 
-    public bool Match(ReadOnlySpan<byte> channel)
+    public bool Contains(ReadOnlySpan<byte> channel)
     {
         foreach (var pattern in patterns)
         {
@@ -22,13 +22,13 @@ internal sealed class DurableChannels(IOptions<DurableOptions> options)
     }
 
     /// <summary>Whether every channel of the name is durable. False if that would take too long to find out.</summary>
-    public bool Contain(Name name) => name.Kind == NameKind.Channel
-        ? Match(Encoding.UTF8.GetBytes(name.Text))
+    public bool ContainsAll(Name name) => name.Kind == NameKind.Channel
+        ? Contains(Encoding.UTF8.GetBytes(name.Text))
         : Any && Containment.Prove(RedisPattern.Parse(name.Text), patterns).Holds;
 
     /// <summary>Whether a channel of the name may be durable.</summary>
-    public bool MayTouch(Name name) => name.Kind == NameKind.Channel ? Contain(name) : Any && Array.Exists(patterns, HasSamePrefix(RedisPattern.Parse(name.Text)));
+    public bool MayContainAny(Name name) => name.Kind == NameKind.Channel ? ContainsAll(name) : Any && Array.Exists(patterns, HasSamePrefix(RedisPattern.Parse(name.Text)));
 
-    private static Predicate<RedisPattern> HasSamePrefix(RedisPattern asked) => pattern =>
-        pattern.LiteralPrefix.StartsWith(asked.LiteralPrefix) || asked.LiteralPrefix.StartsWith(pattern.LiteralPrefix);
+    private static Predicate<RedisPattern> HasSamePrefix(RedisPattern requested) => pattern =>
+        pattern.LiteralPrefix.StartsWith(requested.LiteralPrefix) || requested.LiteralPrefix.StartsWith(pattern.LiteralPrefix);
 }

@@ -56,23 +56,23 @@ internal sealed class Journal(
     }
 
     /// <summary>The messages of a name after an id, up to the limits of a page.</summary>
-    public async Task<JournalPage> ReadAsync(Name name, long after, int most = MaxMessages)
+    public async Task<JournalPage> ReadAsync(Name name, long after, int limit = MaxMessages)
     {
         var redis = Database;
         var head = await ReadHeadAsync(redis);
         var oldest = head.Now - (long)durable.Value.Age.TotalMicroseconds;
         if (name.Kind == NameKind.Channel)
         {
-            var log = await ReadAsync(redis, InRedis(name.Text), label: null, after, most);
+            var log = await ReadAsync(redis, InRedis(name.Text), label: null, after, limit);
             return new(head.Epoch, after, log.HasMore ? log.LastId : Math.Max(head.Id, log.LastId), log.IsWholeAfter(after, oldest), !log.HasMore, log.Messages);
         }
 
         // Messages that come meanwhile have later ids than the head: they are on the next page.
-        var page = new MergedPage(head.Id, most) { IsWhole = after >= oldest };
+        var page = new MergedPage(head.Id, limit) { IsWhole = after >= oldest };
         var active = await redis.SortedSetRangeByScoreAsync(ByLatest, after, exclude: Exclude.Start);
         foreach (var some in Matching(name, active).Chunk(ChannelsAtOnce))
         {
-            foreach (var log in await Task.WhenAll(some.Select(one => ReadAsync(redis, one.InRedis, one.Channel, after, most))))
+            foreach (var log in await Task.WhenAll(some.Select(one => ReadAsync(redis, one.InRedis, one.Channel, after, limit))))
                 page.Add(log, log.IsWholeAfter(after, oldest));
         }
         return new(head.Epoch, after, page.UpTo, page.IsWhole, page.IsLast, page.Messages);
@@ -99,7 +99,7 @@ internal sealed class Journal(
     }
 
     /// <summary>The channels of a name with the latest messages. Each has at least one message, so that for so many messages no more channels are needed.</summary>
-    private async Task<List<(RedisValue InRedis, byte[] Channel)>> LatestAsync(IDatabase redis, Name name, int most)
+    private async Task<List<(RedisValue InRedis, byte[] Channel)>> LatestAsync(IDatabase redis, Name name, int limit)
     {
         var found = new List<(RedisValue, byte[])>();
         RedisValue[] some;
@@ -107,17 +107,17 @@ internal sealed class Journal(
         do
         {
             some = await redis.SortedSetRangeByRankAsync(ByLatest, at, at + MaxMessages - 1, Order.Descending);
-            found.AddRange(Matching(name, some).Take(most - found.Count));
+            found.AddRange(Matching(name, some).Take(limit - found.Count));
             at += some.Length;
         }
-        while (some.Length == MaxMessages && found.Count < most);
+        while (some.Length == MaxMessages && found.Count < limit);
         return found;
     }
 
-    private async Task<ChannelPage> ReadAsync(IDatabase redis, RedisValue channel, byte[]? label, long after, int most, bool last = false)
+    private async Task<ChannelPage> ReadAsync(IDatabase redis, RedisValue channel, byte[]? label, long after, int limit, bool last = false)
     {
         var found = (RedisResult[])(await redis.ScriptEvaluateAsync(
-            JournalScripts.Messages, [JournalScripts.State], [channel, after, most, recent.Value.Bytes, last ? 1 : 0]))!;
+            JournalScripts.Messages, [JournalScripts.State], [channel, after, limit, recent.Value.Bytes, last ? 1 : 0]))!;
         var entries = (byte[][])found[2]!;
         if (last)
             Array.Reverse(entries);
@@ -129,13 +129,13 @@ internal sealed class Journal(
         var pattern = RedisPattern.From(name);
         foreach (var raw in active)
         {
-            if (names.FromRedis((byte[])raw!) is { } channel && pattern.Matches(channel) && channels.Match(channel))
+            if (names.FromRedis((byte[])raw!) is { } channel && pattern.Matches(channel) && channels.Contains(channel))
                 yield return (raw, channel);
         }
     }
 
     private string InRedis(string channel) => names.ToRedis(Name.Channel(channel)).ToString();
 
-    private IDatabase Database => backplane.Connected?.GetDatabase()
+    private IDatabase Database => backplane.ConnectedCommands?.GetDatabase()
         ?? throw new RedisException("Redis is away");
 }

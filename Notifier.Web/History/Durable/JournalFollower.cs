@@ -37,14 +37,14 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
     private readonly List<Message> accepted = [];
 
     /// <summary>So many of the messages that wait came before the latest fetch: their epoch cannot be newer than the one that the fetch found.</summary>
-    private int judged;
+    private int beforeFetch;
 
     private readonly JournalSequencer sequence = new(sink.Name, reader.Journal.Channels);
 
     private JournalFetch Fetch => new(sink, reader, sequence);
 
     /// <summary>Whether all channels of the name are durable: then nothing is lost while Redis is away.</summary>
-    public bool IsDurable { get; } = reader.Journal.Channels.Contain(sink.Name);
+    public bool IsDurable { get; } = reader.Journal.Channels.ContainsAll(sink.Name);
 
     /// <summary>Completes when it is known where the log begins in the journal.</summary>
     public Task Ready => ready.Task;
@@ -174,13 +174,13 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         var result = SequenceResult.Accepted;
         for (; done < working.Count; done++)
         {
-            result = sequence.Check(working[done], isJudged: done < judged, out var message);
+            result = sequence.Check(working[done], isBeforeFetch: done < beforeFetch, out var message);
             if (result is SequenceResult.Missing or SequenceResult.Doubtful)
                 break;
             if (result == SequenceResult.Accepted)
                 accepted.Add(sink.Limit(message));
         }
-        judged = Math.Max(0, judged - done);
+        beforeFetch = Math.Max(0, beforeFetch - done);
         if (accepted.Count > 0)
             sink.Append(CollectionsMarshal.AsSpan(accepted), due);
         accepted.Clear();
@@ -232,7 +232,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
                 waiting.PutBackGap(GapCode.Internal);
         }
         lock (gate)
-            judged = waiting.BeforeFetch;
+            beforeFetch = waiting.BeforeFetch;
         ready.TrySetResult();
         fetched?.TrySetResult();
         DrainHere();

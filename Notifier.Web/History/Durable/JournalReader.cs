@@ -57,11 +57,11 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
             }
             catch (Exception error) when (Journal.IsFault(error) || (error is OperationCanceledException && !backplane.Stopping.IsCancellationRequested))
             {
-                var said = Journal.CodeOf(error);
+                var code = Journal.CodeOf(error);
                 // Only the time in which Redis says so counts: it may have been away long before.
-                refusedSince = CannotBeWritten(said) ? refusedSince ?? time.GetTimestamp() : null;
-                var isPassing = said is null || IsPassing(said) || (refusedSince is { } since && time.GetElapsedTime(since) < patience);
-                if (!isPassing)
+                refusedSince = CannotBeWritten(code) ? refusedSince ?? time.GetTimestamp() : null;
+                var isTransient = code is null || IsTransient(code) || (refusedSince is { } since && time.GetElapsedTime(since) < patience);
+                if (!isTransient)
                 {
                     if (refusals.IsDue(out _))
                         Log.Refused(logger, error.Message);
@@ -73,10 +73,10 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     }
 
     /// <summary>While Redis starts, or while another server takes over.</summary>
-    private static bool IsPassing(string said) => said is "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY";
+    private static bool IsTransient(string code) => code is "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY";
 
     /// <summary>Redis lacks messages, or has no journal, and the new epoch cannot be written.</summary>
-    private static bool CannotBeWritten(string? said) => said is "READONLY" or "NOREPLICAS" or "OOM" or "MISCONF";
+    private static bool CannotBeWritten(string? code) => code is "READONLY" or "NOREPLICAS" or "OOM" or "MISCONF";
 
     private static partial class Log
     {

@@ -36,7 +36,7 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     private long formerFollowed;
 
     /// <summary>Redis refused to return what is missing: the next durable message that came before that is accepted whatever precedes it.</summary>
-    private bool isBlind;
+    private bool skipsMissing;
 
     public JournalEpoch Epoch => Volatile.Read(ref epoch);
 
@@ -47,32 +47,32 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     public long Appended => Volatile.Read(ref appended);
 
     /// <param name="message">As Redis delivered it.</param>
-    /// <param name="isJudged">Whether the journal was read after it came.</param>
+    /// <param name="isBeforeFetch">Whether the journal was read after it came.</param>
     /// <param name="accepted">The message as clients receive it.</param>
-    public SequenceResult Check(in Message message, bool isJudged, out Message accepted)
+    public SequenceResult Check(in Message message, bool isBeforeFetch, out Message accepted)
     {
         accepted = message with { JournalId = Followed };
-        var mayBeLine = message.Gap == GapCode.None && (message.Channel.IsEmpty || channels.Match(message.Channel.Span));
-        if (!mayBeLine || JournalEnvelope.Parse(message.Payload.Span) is not { } line)
+        var mayHaveEnvelope = message.Gap == GapCode.None && (message.Channel.IsEmpty || channels.Contains(message.Channel.Span));
+        if (!mayHaveEnvelope || JournalEnvelope.Parse(message.Payload.Span) is not { } envelope)
             return SequenceResult.Accepted;
-        if (line.Epoch == former.Text)
+        if (envelope.Epoch == former.Text)
         {
             // The message was published, but the journal no longer keeps it.
-            if (line.Id <= formerFollowed)
+            if (envelope.Id <= formerFollowed)
                 return SequenceResult.Repeated;
-            accepted = message.WithoutBeginning(line.Length) with { JournalId = Followed };
+            accepted = message.WithoutBeginning(envelope.Length) with { JournalId = Followed };
             return SequenceResult.Accepted;
         }
-        if (line.Epoch != epoch.Text)
-            return isJudged ? SequenceResult.Accepted : SequenceResult.Doubtful;
-        if (line.Id <= Followed)
+        if (envelope.Epoch != epoch.Text)
+            return isBeforeFetch ? SequenceResult.Accepted : SequenceResult.Doubtful;
+        if (envelope.Id <= Followed)
             return SequenceResult.Repeated;
-        if (line.Previous > Followed && !(isBlind && isJudged))
+        if (envelope.Previous > Followed && !(skipsMissing && isBeforeFetch))
             return SequenceResult.Missing;
-        isBlind = false;
-        Followed = line.Id;
-        latest = new(epoch, message.Channel.IsEmpty ? ownChannel : message.Channel, line.Id);
-        accepted = message.WithoutBeginning(line.Length) with { JournalId = line.Id };
+        skipsMissing = false;
+        Followed = envelope.Id;
+        latest = new(epoch, message.Channel.IsEmpty ? ownChannel : message.Channel, envelope.Id);
+        accepted = message.WithoutBeginning(envelope.Length) with { JournalId = envelope.Id };
         return SequenceResult.Accepted;
     }
 
@@ -92,8 +92,8 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     {
         foreach (ref readonly var message in waiting)
         {
-            if (JournalEnvelope.Parse(message.Payload.Span) is { } line && line.Epoch == epoch.Text)
-                id = Math.Min(id, line.Id - 1);
+            if (JournalEnvelope.Parse(message.Payload.Span) is { } envelope && envelope.Epoch == epoch.Text)
+                id = Math.Min(id, envelope.Id - 1);
         }
         Followed = id;
     }
@@ -101,7 +101,7 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     /// <summary>All up to that id was fetched.</summary>
     public void Advance(long id)
     {
-        isBlind = false;
+        skipsMissing = false;
         Followed = Math.Max(Followed, id);
     }
 
@@ -114,5 +114,5 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     }
 
     /// <summary>What is missing cannot be fetched. (Later messages may lack something that can be.)</summary>
-    public void SkipMissing() => isBlind = true;
+    public void SkipMissing() => skipsMissing = true;
 }

@@ -4,8 +4,8 @@ namespace Notifier.History.Durable;
 
 /// <summary>A page with the merged messages of many channels. It keeps no more than it needs.</summary>
 /// <param name="end">Later ids do not belong to this page.</param>
-/// <param name="most">How many messages the page may have.</param>
-internal sealed class MergedPage(long end, int most)
+/// <param name="limit">How many messages the page may have.</param>
+internal sealed class MergedPage(long end, int limit)
 {
     private readonly long end = end;
     private readonly List<Message> messages = [];
@@ -29,8 +29,8 @@ internal sealed class MergedPage(long end, int most)
         if (log.HasMore)
             upTo = Math.Min(upTo, log.LastId);
         messages.Sort(static (one, other) => one.JournalId.CompareTo(other.JournalId));
-        if (messages.Count > most)
-            upTo = Math.Min(upTo, messages[most - 1].JournalId);
+        if (messages.Count > limit)
+            upTo = Math.Min(upTo, messages[limit - 1].JournalId);
         messages.RemoveRange(Count(upTo), messages.Count - Count(upTo));
     }
 

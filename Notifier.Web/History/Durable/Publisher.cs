@@ -20,10 +20,10 @@ internal readonly record struct PublishResult(long? Receivers, string? Position,
 /// <summary>Publishes on Redis: on durable channels by the script that also keeps the message, on others by PUBLISH. Thread-safe.</summary>
 internal sealed class Publisher(RedisPublisher redis, RedisNames names, DurableChannels durable)
 {
-    public bool IsDurable(string channel) => durable.Contain(Name.Channel(channel));
+    public bool IsDurable(string channel) => durable.ContainsAll(Name.Channel(channel));
 
     /// <summary>Publishes in this order. Fails at once while Redis is away.</summary>
-    public async Task<(List<PublishResult> Receipts, PublishFailure? Failure)> PublishAsync(IReadOnlyList<PublishRequest> requests)
+    public async Task<(List<PublishResult> Results, PublishFailure? Failure)> PublishAsync(IReadOnlyList<PublishRequest> requests)
     {
         var (results, failure) = await redis.SendAsync(requests.Select(request => IsDurable(request.Channel) ? Durable(request) : Plain(request)));
         return (redis.IsCluster ? results.ConvertAll(static result => result with { Receivers = null }) : results, failure);

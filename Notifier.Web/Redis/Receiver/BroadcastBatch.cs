@@ -20,14 +20,14 @@ internal sealed class BroadcastBatch : IDeliveryWork
     public bool IsEmpty => Volatile.Read(ref next) >= count;
 
     /// <summary>Moves these names into the batch. Called while the batch is empty and not shared.</summary>
-    public void Fill(List<IBroadcast> ready)
+    public void Fill(List<IBroadcast> waiting)
     {
-        if (broadcasts.Length < ready.Count)
-            broadcasts = new IBroadcast[Math.Max(4, ready.Count * 2)];
-        ready.CopyTo(broadcasts);
-        count = ready.Count;
+        if (broadcasts.Length < waiting.Count)
+            broadcasts = new IBroadcast[Math.Max(4, waiting.Count * 2)];
+        waiting.CopyTo(broadcasts);
+        count = waiting.Count;
         next = 0;
-        ready.Clear();
+        waiting.Clear();
     }
 
     /// <summary>Calls helpers if there are enough names for them.</summary>

@@ -9,7 +9,7 @@ namespace Notifier.Redis.Receiver;
 /// library. Used by the thread that reads.
 /// </summary>
 internal sealed partial class FrameRouter(
-    SubscribedNames names, RedisNames redisNames, ConnectionLifetime connection, IReceiverSource source, ReceiveBuffer buffer, BroadcastQueue broadcasts,
+    SubscribedNames names, RedisNames redisNames, ConnectionLifetime lifetime, IReceiverSource source, ReceiveBuffer buffer, BroadcastQueue broadcasts,
     AnswerPause pause, ILogger logger)
 {
     /// <summary>Why the connection cannot be read any more.</summary>
@@ -27,8 +27,8 @@ internal sealed partial class FrameRouter(
         SubscribedName? latest = null;
         var count = 0;
         var dropped = 0;        // messages dropped before the run
-        var passed = buffer.From;      // all bytes before this place are routed: another thread would continue here
-        var at = passed;
+        var routed = buffer.From;      // all bytes before this place are routed: another thread would continue here
+        var at = routed;
         while (TryReadFrame(at, out var frame))
         {
             var start = at;
@@ -42,16 +42,16 @@ internal sealed partial class FrameRouter(
                 if (latest is null)
                     continue;
                 // Deliver first: the library may end the connection when it gets its bytes, and another connection may have the name then.
-                if (count + dropped > 0 && (latest != name || count == ReaderThread.LongestRun || passed < start))
+                if (count + dropped > 0 && (latest != name || count == ReaderThread.LongestRun || routed < start))
                 {
-                    buffer.From = passed;
+                    buffer.From = routed;
                     if (!Deliver(reader, name!, reader.Messages.AsSpan(0, count), dropped))
                         return false;
                     count = dropped = 0;
                 }
-                ForwardToLibrary(passed, start);
-                passed = at;
-                if (latest.SinkFor(connection) is not { } sink)
+                ForwardToLibrary(routed, start);
+                routed = at;
+                if (latest.SinkFor(lifetime) is not { } sink)
                     continue;
                 name = latest;
                 pause.OnReceived(frame.Length);
@@ -64,20 +64,20 @@ internal sealed partial class FrameRouter(
             latest = null;
             if (names.Find(frame.IsPattern, frame.Name) is not { } confirmed)
                 continue;
-            buffer.From = passed;
+            buffer.From = routed;
             if (count + dropped > 0 && !Deliver(reader, name!, reader.Messages.AsSpan(0, count), dropped))
                 return false;
             count = dropped = 0;
-            ForwardToLibrary(passed, start);
-            passed = buffer.From = start;
+            ForwardToLibrary(routed, start);
+            routed = buffer.From = start;
             // The library gets the confirmation afterwards: its caller, who awaits that, finds the name confirmed.
             if (!Confirm(reader, confirmed, frame.Kind))
                 return false;
         }
-        buffer.From = passed;
+        buffer.From = routed;
         if (count + dropped > 0 && !Deliver(reader, name!, reader.Messages.AsSpan(0, count), dropped))
             return false;
-        ForwardToLibrary(passed, at);
+        ForwardToLibrary(routed, at);
         buffer.From = at;
         Forward(default);          // the messages, which the library does not get, are a sign of life, too
         source.EndBatch();
@@ -139,7 +139,7 @@ internal sealed partial class FrameRouter(
         reader.Enter();
         try
         {
-            name.Deliver(connection, messages, dropped, reader.Due);
+            name.Deliver(lifetime, messages, dropped, reader.Due);
         }
         catch (Exception error)
         {
@@ -156,9 +156,9 @@ internal sealed partial class FrameRouter(
         try
         {
             if (kind == RespKind.Subscribed)
-                name.Confirm(connection, reader.Due);
+                name.Confirm(lifetime, reader.Due);
             else
-                name.Unconfirm(connection);
+                name.Unconfirm(lifetime);
         }
         catch (Exception error)
         {
@@ -172,7 +172,7 @@ internal sealed partial class FrameRouter(
         try
         {
             Log.NotDelivered(logger, Encoding.UTF8.GetString(name.Bytes), error);
-            name.OnGap(connection, GapCode.Internal, reader.Due);
+            name.OnGap(lifetime, GapCode.Internal, reader.Due);
         }
         catch (Exception another)
         {

@@ -24,8 +24,8 @@ internal sealed class ReaderThread
     private int writes;
 
     // Used by the watchdog only.
-    private int seen;
-    private int samples;
+    private int lastProgress;
+    private int stuckSamples;
 
     /// <param name="poll">Reads, in the middle of a broadcast, what Redis has sent meanwhile.</param>
     public ReaderThread(Action<ReaderThread> poll)
@@ -62,9 +62,9 @@ internal sealed class ReaderThread
     public bool IsStuck()
     {
         var now = Volatile.Read(ref progress);
-        samples = now == seen && Volatile.Read(ref state) == Delivering ? samples + 1 : 0;
-        seen = now;
-        return samples >= 2;
+        stuckSamples = now == lastProgress && Volatile.Read(ref state) == Delivering ? stuckSamples + 1 : 0;
+        lastProgress = now;
+        return stuckSamples >= 2;
     }
 
     private void CountSent(int count)

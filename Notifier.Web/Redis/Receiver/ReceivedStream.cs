@@ -5,13 +5,13 @@ using System.IO.Pipelines;
 namespace Notifier.Redis.Receiver;
 
 /// <summary>The library reads and writes this stream in place of its subscription connection's socket, which a receiver reads.</summary>
-internal sealed class ReceivedStream(RedisSocket socket, ConnectionLifetime connection) : Stream, IReceiverSource
+internal sealed class ReceivedStream(RedisSocket socket, ConnectionLifetime lifetime) : Stream, IReceiverSource
 {
     private readonly Pipe replies = new(new PipeOptions(pauseWriterThreshold: 0, useSynchronizationContext: false));
 
     private bool hasReplies;
 
-    public ConnectionLifetime Connection => connection;
+    public ConnectionLifetime Lifetime => lifetime;
 
     public override bool CanRead => true;
 
@@ -51,7 +51,7 @@ internal sealed class ReceivedStream(RedisSocket socket, ConnectionLifetime conn
     {
         if (disposing)
         {
-            connection.End();
+            lifetime.End();
             socket.Close();
         }
         base.Dispose(disposing);

@@ -21,8 +21,8 @@ internal sealed class ReceiverTunnel(
     ConfigurationOptions options, RedisTransport transport, Func<ConnectionLifetime, IReceiverSource, RedisReceiver> receivers) : Tunnel
 {
     private readonly Lock gate = new();
-    private readonly List<ConnectionLifetime> connections = [];
-    private bool hasEnded;
+    private readonly List<ConnectionLifetime> lifetimes = [];
+    private bool isSilenced;
 
     /// <summary>The options with which the library connects.</summary>
     public ConfigurationOptions Options()
@@ -38,13 +38,13 @@ internal sealed class ReceiverTunnel(
     }
 
     /// <summary>What its connections still deliver is ignored from now on.</summary>
-    public void End()
+    public void Silence()
     {
         lock (gate)
         {
-            hasEnded = true;
-            foreach (var connection in connections)
-                connection.End();
+            isSilenced = true;
+            foreach (var lifetime in lifetimes)
+                lifetime.End();
         }
     }
 
@@ -57,8 +57,8 @@ internal sealed class ReceiverTunnel(
             return null;
         var to = options.Tunnel is null ? endpoint : await options.Tunnel.GetSocketConnectEndpointAsync(endpoint, cancellationToken) ?? endpoint;
         var socket = await RedisSocket.ConnectAsync(to, TimeSpan.FromMilliseconds(options.ConnectTimeout), Prepare, Wrap);
-        var direct = new DirectTransport(socket, Begin());
-        direct.Receiver = receivers(direct.Connection, direct);
+        var direct = new DirectTransport(socket, CreateLifetime());
+        direct.Receiver = receivers(direct.Lifetime, direct);
         return direct;
 
         void Prepare(Socket unconnected)
@@ -101,22 +101,22 @@ internal sealed class ReceiverTunnel(
         }
         if (connectionType != ConnectionType.Subscription)
             return inner;
-        var stream = new ReceivedStream(new RedisSocket(socket, inner), Begin());
-        receivers(stream.Connection, stream).Start();
+        var stream = new ReceivedStream(new RedisSocket(socket, inner), CreateLifetime());
+        receivers(stream.Lifetime, stream).Start();
         return stream;
     }
 
-    private ConnectionLifetime Begin()
+    private ConnectionLifetime CreateLifetime()
     {
-        var begun = new ConnectionLifetime();
+        var created = new ConnectionLifetime();
         lock (gate)
         {
-            connections.RemoveAll(static connection => !connection.IsAlive);
-            connections.Add(begun);
-            if (hasEnded)
-                begun.End();
+            lifetimes.RemoveAll(static lifetime => !lifetime.IsAlive);
+            lifetimes.Add(created);
+            if (isSilenced)
+                created.End();
         }
-        return begun;
+        return created;
     }
 
     /// <summary>Encrypts the connection as the library would.</summary>
@@ -135,13 +135,13 @@ internal sealed class ReceiverTunnel(
     }
 
     /// <summary>The library's end of a connection whose socket is Notifier's.</summary>
-    private sealed class DirectTransport(RedisSocket socket, ConnectionLifetime connection) : DuplexTransport, IReceiverSource
+    private sealed class DirectTransport(RedisSocket socket, ConnectionLifetime lifetime) : DuplexTransport, IReceiverSource
     {
         private byte[] staged = new byte[1024];     // used by the library's only writer
         private int stagedLength;
         private TransportReceiver? library;
 
-        public ConnectionLifetime Connection => connection;
+        public ConnectionLifetime Lifetime => lifetime;
 
         public RedisReceiver? Receiver { get; set; }
 
@@ -172,7 +172,7 @@ internal sealed class ReceiverTunnel(
 
         public override ValueTask DisposeAsync()
         {
-            connection.End();
+            lifetime.End();
             socket.Close();
             if (library is null)
                 socket.Dispose();       // no thread reads it

@@ -27,7 +27,7 @@ internal sealed partial class RedisReceiver : IDisposable
     /// </summary>
     public static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(1);
 
-    private readonly ConnectionLifetime connection;
+    private readonly ConnectionLifetime lifetime;
     private readonly IReceiverSource source;
     private readonly TimeProvider time;
     private readonly ILogger logger;
@@ -42,16 +42,16 @@ internal sealed partial class RedisReceiver : IDisposable
     private readonly FrameRouter router;
 
     public RedisReceiver(
-        SubscribedNames names, RedisNames prefix, DeliveryHelpers helpers, ConnectionLifetime connection, IReceiverSource source, TimeProvider time,
+        SubscribedNames names, RedisNames redisNames, DeliveryHelpers helpers, ConnectionLifetime lifetime, IReceiverSource source, TimeProvider time,
         ILogger logger)
     {
-        this.connection = connection;
+        this.lifetime = lifetime;
         this.source = source;
         this.time = time;
         this.logger = logger;
         pause = new AnswerPause(time);
         broadcasts = new BroadcastQueue(helpers, pause);
-        router = new FrameRouter(names, prefix, connection, source, buffer, broadcasts, pause, logger);
+        router = new FrameRouter(names, redisNames, lifetime, source, buffer, broadcasts, pause, logger);
         current = new ReaderThread(ReadDuringBroadcast);
     }
 
@@ -93,7 +93,7 @@ internal sealed partial class RedisReceiver : IDisposable
         var failure = router.Failure;
         if (failure is InvalidDataException)
             Log.Malformed(logger, failure.Message);
-        connection.End();
+        lifetime.End();
         Dispose();
         source.Close(failure is SocketException or IOException or ObjectDisposedException ? null : failure);
     }

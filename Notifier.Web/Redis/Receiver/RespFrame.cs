@@ -84,7 +84,7 @@ internal readonly ref struct RespFrame
         frame = default;
         if (!TryMeasure(bytes, out var length))
             return false;
-        frame = ForWhole(bytes[..length]);
+        frame = ParseWhole(bytes[..length]);
         return true;
     }
 
@@ -110,25 +110,25 @@ internal readonly ref struct RespFrame
         return true;
     }
 
-    private static RespFrame ForWhole(ReadOnlySpan<byte> bytes)
+    private static RespFrame ParseWhole(ReadOnlySpan<byte> bytes)
     {
         if (bytes[0] is (byte)'*' or (byte)'>')
         {
             var rest = bytes[1..];
             if (rest.StartsWith("3\r\n$9\r\nsubscribe\r\n"u8))
-                return ForName(RespKind.Subscribed, bytes, 19, isPattern: false);
+                return ParseConfirmation(RespKind.Subscribed, bytes, 19, isPattern: false);
             if (rest.StartsWith("3\r\n$10\r\npsubscribe\r\n"u8))
-                return ForName(RespKind.Subscribed, bytes, 21, isPattern: true);
+                return ParseConfirmation(RespKind.Subscribed, bytes, 21, isPattern: true);
             if (rest.StartsWith("3\r\n$11\r\nunsubscribe\r\n"u8))
-                return ForName(RespKind.Unsubscribed, bytes, 22, isPattern: false);
+                return ParseConfirmation(RespKind.Unsubscribed, bytes, 22, isPattern: false);
             if (rest.StartsWith("3\r\n$12\r\npunsubscribe\r\n"u8))
-                return ForName(RespKind.Unsubscribed, bytes, 23, isPattern: true);
+                return ParseConfirmation(RespKind.Unsubscribed, bytes, 23, isPattern: true);
         }
         return new(RespKind.Other, bytes.Length, isPattern: false, default);
     }
 
     /// <summary>The name may be null: the reply to unsubscribing from all names when there are none.</summary>
-    private static RespFrame ForName(RespKind kind, ReadOnlySpan<byte> bytes, int at, bool isPattern) =>
+    private static RespFrame ParseConfirmation(RespKind kind, ReadOnlySpan<byte> bytes, int at, bool isPattern) =>
         bytes[at..].StartsWith("$-"u8) || bytes[at] == (byte)'_' || !TryReadBulk(bytes, ref at, out var name)
             ? new(RespKind.Other, bytes.Length, isPattern, default)
             : new(kind, bytes.Length, isPattern, name);

@@ -23,7 +23,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     /// <summary>Guards the fields below. Never held during a call to a sink.</summary>
     private readonly Lock gate = new();
     private IMessageSink? sink;
-    private ConnectionLifetime? source;
+    private ConnectionLifetime? confirmedOn;
     private bool wasConfirmed;
 
     /// <summary>How many calls gave up waiting. The thread that has the lock clears this.</summary>
@@ -34,10 +34,10 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     public bool IsPattern => isPattern;
 
     /// <summary>Whether a living connection has the name.</summary>
-    public bool IsConfirmed => Volatile.Read(ref source) is { IsAlive: true };
+    public bool IsConfirmed => Volatile.Read(ref confirmedOn) is { IsAlive: true };
 
     /// <summary>The sink for messages from this connection; null when they are to be ignored.</summary>
-    public IMessageSink? SinkFor(ConnectionLifetime connection) => Volatile.Read(ref source) == connection ? Volatile.Read(ref sink) : null;
+    public IMessageSink? SinkFor(ConnectionLifetime lifetime) => Volatile.Read(ref confirmedOn) == lifetime ? Volatile.Read(ref sink) : null;
 
     /// <summary>Sends the messages to this sink from now on.</summary>
     /// <returns>Whether Redis has the name already.</returns>
@@ -54,13 +54,13 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     public void Detach() => Volatile.Write(ref sink, null);
 
     /// <summary>The name is about to be unsubscribed: messages are ignored until Redis confirms it again.</summary>
-    public void Forget() => Volatile.Write(ref source, null);
+    public void Forget() => Volatile.Write(ref confirmedOn, null);
 
     /// <summary>
     /// Redis has confirmed the name on this connection. If Redis had confirmed it before, on another connection or before an unsubscribe, messages may be
     /// missing at this place.
     /// </summary>
-    public void Confirm(ConnectionLifetime connection, List<IBroadcast> due)
+    public void Confirm(ConnectionLifetime lifetime, List<IBroadcast> due)
     {
         if (IsConfirmed)
             return;
@@ -70,11 +70,11 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
             IMessageSink? notified;
             lock (gate)
             {
-                if (!connection.IsAlive || IsConfirmed)
+                if (!lifetime.IsAlive || IsConfirmed)
                     return;
                 notified = wasConfirmed ? sink : null;
                 wasConfirmed = true;
-                Volatile.Write(ref source, connection);
+                Volatile.Write(ref confirmedOn, lifetime);
             }
             if (hasLock)
                 notified?.OnGap(GapCode.Redis, due);
@@ -86,15 +86,15 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     }
 
     /// <summary>Redis has unsubscribed the name on this connection.</summary>
-    public void Unconfirm(ConnectionLifetime connection) => Interlocked.CompareExchange(ref source, null, connection);
+    public void Unconfirm(ConnectionLifetime lifetime) => Interlocked.CompareExchange(ref confirmedOn, null, lifetime);
 
     /// <summary>Delivers the messages of this connection to the sink, unless another connection has the name by now.</summary>
-    public void Deliver(ConnectionLifetime connection, ReadOnlySpan<Message> messages, int dropped, List<IBroadcast> due)
+    public void Deliver(ConnectionLifetime lifetime, ReadOnlySpan<Message> messages, int dropped, List<IBroadcast> due)
     {
         var hasLock = TryEnter();
         try
         {
-            if (!hasLock || SinkFor(connection) is not { } to)
+            if (!hasLock || SinkFor(lifetime) is not { } to)
                 return;
             if (dropped > 0)
                 to.Drop(dropped, due);
@@ -107,13 +107,13 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
         }
     }
 
-    public void OnGap(ConnectionLifetime connection, GapCode code, List<IBroadcast> due)
+    public void OnGap(ConnectionLifetime lifetime, GapCode code, List<IBroadcast> due)
     {
         var hasLock = TryEnter();
         try
         {
             if (hasLock)
-                SinkFor(connection)?.OnGap(code, due);
+                SinkFor(lifetime)?.OnGap(code, due);
         }
         finally
         {

@@ -17,7 +17,7 @@ internal sealed partial class ClusterTopology(TopologyContext context) : IRedisT
 
     public bool HasSeparateListener => true;
 
-    public bool IsListening => connections.Listening is { } listens && listens != connections.Commands;
+    public bool IsListening => connections.Listening is { } listening && listening != connections.Commands;
 
     public bool IsCluster => true;
 
@@ -56,12 +56,12 @@ internal sealed partial class ClusterTopology(TopologyContext context) : IRedisT
         {
             try
             {
-                if (connections.Listening is { } listens)
+                if (connections.Listening is { } listening)
                 {
-                    var isAway = listens != connections.Commands && !listens.GetSubscriber().IsConnected();
+                    var isAway = listening != connections.Commands && !listening.GetSubscriber().IsConnected();
                     missed = isAway ? missed + 1 : 0;
                     if (!IsListening || missed > 1)
-                        await TryReplaceAsync(listens);
+                        await TryReplaceAsync(listening);
                 }
             }
             catch (ObjectDisposedException)
@@ -88,7 +88,7 @@ internal sealed partial class ClusterTopology(TopologyContext context) : IRedisT
         {
             context.Health.ReportAway(context.Location.Description);
             // Redis itself may have said what is wrong.
-            if (!context.Stopping.IsCancellationRequested && !context.Health.IsRefused && !isReported)
+            if (!context.Stopping.IsCancellationRequested && !context.Health.AnswersWithErrors && !isReported)
             {
                 isReported = true;
                 Log.NotListening(context.Logger, error.Message);

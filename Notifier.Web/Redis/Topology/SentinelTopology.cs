@@ -22,7 +22,7 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
     private RedisServerException? refusal;
 
     /// <summary>The epoch of the last failover that this node followed.</summary>
-    private long followed;
+    private long latestEpoch;
 
     public bool HasSeparateListener => false;
 
@@ -53,26 +53,26 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
     /// <summary>Moves to another primary as soon as a Sentinel reports one. While no Sentinel answers, the node stays where it is.</summary>
     public async Task WatchAsync()
     {
-        var isBlind = false;
+        var isPrimaryUnknown = false;
         while (!context.Stopping.IsCancellationRequested)
         {
             await Task.Delay(CheckEvery, context.Time, context.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             try
             {
                 var primary = await FindAsync();
-                if (isBlind)
-                    Log.Sees(context.Logger);
-                isBlind = false;
-                if (connections.Listening is not { } present || present.GetEndPoints().Contains(primary))
+                if (isPrimaryUnknown)
+                    Log.AnswerAgain(context.Logger);
+                isPrimaryUnknown = false;
+                if (connections.Listening is not { } current || current.GetEndPoints().Contains(primary))
                     continue;
                 Log.Moves(context.Logger);
-                await context.ReplaceAsync(present);
+                await context.ReplaceAsync(current);
             }
             catch (Exception error)
             {
-                if (!isBlind && !context.Stopping.IsCancellationRequested)
-                    Log.Blind(context.Logger, error.Message);
-                isBlind = true;
+                if (!isPrimaryUnknown && !context.Stopping.IsCancellationRequested)
+                    Log.PrimaryUnknown(context.Logger, error.Message);
+                isPrimaryUnknown = true;
             }
         }
     }
@@ -88,11 +88,11 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
     {
         sentinels ??= await ConnectionMultiplexer.SentinelConnectAsync(options.Clone());
         refusal = null;
-        var asked = sentinels.GetServers().Where(static server => server.IsConnected).Select(AskAsync).ToArray();
-        var all = Task.WhenAll(asked);
+        var answers = sentinels.GetServers().Where(static server => server.IsConnected).Select(AskAsync).ToArray();
+        var all = Task.WhenAll(answers);
         await Task.WhenAny(all, Task.Delay(OthersWithin, context.Time, context.Stopping));
         var (epoch, primary) = Latest();
-        if (primary is null || epoch < followed)
+        if (primary is null || epoch < latestEpoch)
         {
             await all;
             (epoch, primary) = Latest();
@@ -100,12 +100,12 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
         if (primary is null)
             throw (Exception?)refusal ?? new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No Sentinel answers.");
         // Either all Sentinels were set up anew, or those that know better are cut off.
-        if (epoch < followed && asked.Any(static one => one.Result.Primary is null))
+        if (epoch < latestEpoch && answers.Any(static one => one.Result.Primary is null))
             throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No Sentinel that knows the latest failover answers.");
-        followed = epoch;
+        latestEpoch = epoch;
         return primary;
 
-        (long Epoch, EndPoint? Primary) Latest() => asked.Where(static one => one.IsCompletedSuccessfully).Select(static one => one.Result)
+        (long Epoch, EndPoint? Primary) Latest() => answers.Where(static one => one.IsCompletedSuccessfully).Select(static one => one.Result)
             .Where(static answer => answer.Primary is not null).OrderBy(static answer => answer.Epoch).LastOrDefault();
     }
 
@@ -137,9 +137,9 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
         public static partial void Moves(ILogger logger);
 
         [LoggerMessage(23, LogLevel.Warning, "Notifier cannot find out whether Redis has another primary; this node stays with the present one: {Error}")]
-        public static partial void Blind(ILogger logger, string error);
+        public static partial void PrimaryUnknown(ILogger logger, string error);
 
         [LoggerMessage(24, LogLevel.Information, "The Sentinels answer again.")]
-        public static partial void Sees(ILogger logger);
+        public static partial void AnswerAgain(ILogger logger);
     }
 }

@@ -20,7 +20,7 @@ internal sealed class SingleServer(TopologyContext context) : IRedisTopology
     /// <summary>Waits for the first answer, which tells whether this is a Cluster.</summary>
     public async Task WatchAsync()
     {
-        while (!context.Stopping.IsCancellationRequested && context.Connections.Connected is null)
+        while (!context.Stopping.IsCancellationRequested && context.Connections.ConnectedCommands is null)
             await Task.Delay(CheckEvery, context.Time, context.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }

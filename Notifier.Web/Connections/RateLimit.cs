@@ -7,7 +7,7 @@ namespace Notifier.Connections;
 /// </summary>
 /// <param name="perSecond">Permits a second in the long run; at least 1.</param>
 /// <param name="burst">Permits at once; at least 1.</param>
-internal sealed class Rate(int perSecond, int burst) : IDisposable
+internal sealed class RateLimit(int perSecond, int burst) : IDisposable
 {
     /// <summary>The bucket is refilled at most so many times a second.</summary>
     private const int StepsPerSecond = 100;

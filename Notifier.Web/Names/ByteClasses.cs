@@ -1,8 +1,8 @@
 namespace Notifier.Names;
 
 /// <summary>
-/// Divides the bytes into equivalence classes: each of the given sets contains all bytes of a class or none of them. So a search needs to
-/// try only one byte per class.
+/// Divides the bytes into equivalence classes: each of the given sets contains all bytes of a class or none of them. So a search
+/// needs to try only one byte per class.
 /// </summary>
 internal static class ByteClasses
 {

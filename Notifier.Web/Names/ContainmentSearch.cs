@@ -13,7 +13,7 @@ internal sealed class ContainmentSearch
 {
     private const int MaxStates = 2_000;
 
-    /// <summary>Operations on words of 64 positions; so many take a few milliseconds.</summary>
+    /// <summary>Operations on words of 64 positions. One million take a few milliseconds.</summary>
     private const int MaxWork = 1_000_000;
 
     private readonly RedisPattern.PatternToken[] requested;

@@ -7,7 +7,7 @@ namespace Notifier.Names;
 /// <summary>Decides whether a name is valid, for all callers alike. Thread-safe.</summary>
 internal sealed class NameRules(IOptions<LimitsOptions> options)
 {
-    /// <summary>Read late, because it throws if the limits are invalid: options that are validated with these rules then report their own errors too.</summary>
+    /// <summary>Not read in the constructor, because it throws if the limits are invalid, and options that use these rules should report their own errors too.</summary>
     private LimitsOptions Limits => options.Value;
 
     /// <summary>Null if the name is valid.</summary>

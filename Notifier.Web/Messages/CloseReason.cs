@@ -10,7 +10,7 @@ namespace Notifier.Messages;
 /// </summary>
 /// <param name="Code">The status code, or null for a close frame without one (the answer to a peer that sent none).</param>
 /// <param name="Text">For people; cut to 123 bytes, the limit of a close frame (RFC 6455, 5.5).</param>
-/// <param name="RetryAfter">Seconds after which the client should reconnect; null if it is not told.</param>
+/// <param name="RetryAfter">Seconds after which the client should reconnect; null if it is not told any.</param>
 internal readonly record struct CloseReason(ushort? Code, string Text, double? RetryAfter = null)
 {
     private const int MaxTextBytes = 123;

@@ -1,8 +1,8 @@
 namespace Notifier.Messages;
 
 /// <summary>
-/// Pool threads that help the thread that reads from Redis to deliver, if there is enough to do and cores are free. A helper only picks up work that
-/// is not yet started. If all cores are busy, helpers start late and find no work left, because the reader has done all of it. Thread-safe.
+/// Threads of the pool that help the reader (the thread that reads from Redis) to deliver, if there is enough work and cores are free. A helper takes
+/// only work that no thread has started. If all cores are busy, helpers start late, and the reader has already done all work. Thread-safe.
 /// </summary>
 /// <param name="threads">How many threads may deliver at once, including the reader; 0 chooses by the number of processors.</param>
 internal sealed class DeliveryHelpers(int threads)

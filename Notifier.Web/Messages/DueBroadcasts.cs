@@ -1,6 +1,6 @@
 namespace Notifier.Messages;
 
-/// <summary>The broadcasts that a delivery left to a thread that does not receive from Redis. One per call; the list is reused.</summary>
+/// <summary>Collects the broadcasts that a delivery leaves to its thread, if that thread does not receive from Redis. One per delivery; the list is reused.</summary>
 internal readonly ref struct DueBroadcasts()
 {
     [ThreadStatic]

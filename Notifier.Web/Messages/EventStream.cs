@@ -22,7 +22,7 @@ internal sealed class EventStream : JsonFormat
     /// <summary>A comment. Also sent first, so that the browser and proxies see that the stream is open.</summary>
     public override byte[] KeepAlive { get; } = [.. ":\n\n"u8];
 
-    /// <summary>An EventSource itself obeys <c>retry</c>, in milliseconds.</summary>
+    /// <summary>With <c>retry</c>, in milliseconds, which EventSource itself obeys.</summary>
     public override byte[] Announce(CloseReason reason)
     {
         var retry = string.Create(CultureInfo.InvariantCulture, $"retry: {reason.RetryAfter * 1000:0}\n");

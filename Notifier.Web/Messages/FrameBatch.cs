@@ -13,14 +13,14 @@ namespace Notifier.Messages;
 internal readonly record struct FrameBatch(ReadOnlyMemory<byte> Bytes, int Count, ReadOnlyMemory<byte> Payload = default)
 {
     /// <summary>
-    /// A payload with more bytes than this is shared instead of copied into a batch. So it bounds what a stalled socket keeps of a
-    /// partially sent frame.
+    /// A payload with more bytes than this is shared instead of copied into a batch. So it limits the memory that the
+    /// rest of a partially sent frame needs for a stalled socket.
     /// </summary>
     public const int LargePayload = 16 * 1024;
 
     /// <summary>
-    /// A batch with this many bytes gets no further message. Together with the largest copied message it stays below the 128 KiB of the
-    /// kernel's send buffer, so that a socket that keeps up accepts the batch in one write.
+    /// A batch with this many bytes gets no further message. With the largest copied message, a batch stays below the 128 KiB of the kernel's
+    /// send buffer, so that a socket that keeps up accepts it in one write.
     /// </summary>
     public const int Full = 96 * 1024;
 

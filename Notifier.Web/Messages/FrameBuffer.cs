@@ -3,8 +3,7 @@ using System.Buffers.Text;
 namespace Notifier.Messages;
 
 /// <summary>
-/// A growing buffer in which frames are encoded. Reused, one per thread and format: a receiver copies what it keeps of a batch before it
-/// returns.
+/// A growing buffer in which frames are encoded. Reused: a receiver of a batch copies the bytes that it needs before it returns.
 /// </summary>
 internal sealed class FrameBuffer
 {

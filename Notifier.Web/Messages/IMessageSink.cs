@@ -3,8 +3,8 @@ using Notifier.Names;
 namespace Notifier.Messages;
 
 /// <summary>
-/// Receives what Redis delivers for one name. Delivering only appends, and sending is a second step (<see cref="IBroadcast"/>). So a thread that
-/// receives messages of several names appends all of them first, and one write to a browser then contains all of them.
+/// Receives the messages that Redis delivers for one name. Delivering only appends them; sending is a second step (<see cref="IBroadcast"/>). So a
+/// thread that receives messages of several names appends all of them first, and one write to a browser then contains all of them.
 /// </summary>
 internal interface IMessageSink
 {
@@ -17,8 +17,8 @@ internal interface IMessageSink
     void Deliver(ReadOnlySpan<Message> messages, List<IBroadcast> due);
 
     /// <summary>
-    /// Whether the backlog is full, so that further messages would be dropped. Then the delivering thread, which reads this, calls
-    /// <see cref="Drop"/> instead of creating messages.
+    /// Whether the backlog is full, so that further messages would be dropped. If so, the delivering thread calls <see cref="Drop"/> instead of
+    /// creating messages.
     /// </summary>
     bool IsDropping => false;
 

@@ -6,7 +6,7 @@ namespace Notifier.Messages;
 /// <param name="Since">The journal's id when the epoch began.</param>
 internal sealed record JournalEpoch(string Text, string Mark, long Since)
 {
-    /// <summary>The epoch while no journal is known: no line is genuine, and no position is valid.</summary>
+    /// <summary>The epoch while no journal is known: no envelope is genuine, and no position is valid.</summary>
     public static JournalEpoch None { get; } = new("", "", long.MaxValue);
 
     /// <summary>Whether an id can be from this epoch: ids are made from the time, so those of earlier epochs are lower.</summary>

@@ -8,7 +8,7 @@ internal enum GapCode : byte
     /// <summary>No gap: the entry is a message.</summary>
     None,
 
-    /// <summary>Notifier reconnected to Redis; what was published meanwhile is lost.</summary>
+    /// <summary>Notifier reconnected to Redis; messages that were published meanwhile are lost.</summary>
     Redis,
 
     /// <summary>Notifier dropped messages, because they arrived faster than it could send them.</summary>
@@ -80,6 +80,6 @@ internal readonly struct Message
     /// <summary>Whether subscribers share the payload, instead of a copy in a batch.</summary>
     public bool IsLarge => payload is { Length: > FrameBatch.LargePayload };
 
-    /// <summary>The bytes that the message counts for in the bound of a log.</summary>
+    /// <summary>The bytes that count for the limits of a log.</summary>
     public int Size => Overhead + (channel?.Length ?? 0) + (payload?.Length ?? 0);
 }

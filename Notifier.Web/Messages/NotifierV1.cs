@@ -12,7 +12,7 @@ internal sealed class NotifierV1 : JsonFormat
 
     public static NotifierV1 Format { get; } = new();
 
-    /// <summary>A WebSocket ping, which the browser answers itself, and a JSON one that a script can see.</summary>
+    /// <summary>A WebSocket ping, which the browser answers by itself, and a JSON ping, which a script can see.</summary>
     public override byte[] KeepAlive { get; }
 
     public override byte[] Announce(CloseReason reason) => Frame(new ServerObject { Type = ServerTypes.Closing, RetryAfter = reason.RetryAfter });

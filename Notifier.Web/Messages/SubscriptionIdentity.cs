@@ -7,8 +7,8 @@ using Notifier.Names;
 namespace Notifier.Messages;
 
 /// <summary>
-/// What all messages of one subscription have in common, encoded once. Its epoch identifies this creation of the subscription's log,
-/// so that a position of an earlier one, or of another node, is never mistaken for one of this log. Thread-safe.
+/// What all messages of one subscription have in common, encoded once. Its epoch identifies this log of the name, so that a position of an
+/// earlier log, or of another node, is never mistaken for one of this log. Thread-safe.
 /// </summary>
 internal sealed class SubscriptionIdentity(Name name)
 {

@@ -30,7 +30,7 @@ internal abstract class WireFormat
     /// <param name="last">The position of the last lost message.</param>
     public virtual byte[]? Lost(SubscriptionIdentity source, long? lost, Position last) => null;
 
-    /// <summary>Tells a client that its access expires in so many seconds; empty if the format cannot say that.</summary>
+    /// <summary>Tells a client after how many seconds its access expires; empty if the format cannot say that.</summary>
     public virtual byte[] Expiring(int seconds) => [];
 
     /// <summary>

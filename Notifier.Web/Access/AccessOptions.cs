@@ -31,7 +31,7 @@ public sealed class AccessOptions
     public ApiKeyOptions[] ApiKeys { get; set; } = [];
 
     /// <summary>
-    /// A port that the server listens on and clients cannot reach: requests on it may read what is for operators, without an API key. 1 to
+    /// A port that the server listens on and clients cannot reach: requests on it may read the routes for operators without an API key. 1 to
     /// 65,535; default none.
     /// </summary>
     public int? OperatorPort { get; set; }
@@ -76,7 +76,7 @@ internal sealed class AccessValidator(NameRules rules, IConfiguration configurat
 
 /// <summary>
 /// Where cookies authenticate, the origins must be restricted: a browser sends its cookies with a connection that any page opens, so a
-/// hostile page could listen in the visitor's name.
+/// hostile page could receive the visitor's messages.
 /// </summary>
 internal static class CookieRules
 {

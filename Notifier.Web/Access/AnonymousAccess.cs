@@ -15,7 +15,7 @@ internal sealed class AnonymousAccess(IOptions<AccessOptions> options, IHostEnvi
     /// <summary>Whether everything is open only because this is Development.</summary>
     public bool IsOpenByDefault => environment.IsDevelopment() && options.Value.Anonymous.Subscribe is null;
 
-    /// <summary>Whether callers can authenticate. If so, an empty anonymous grant is no mistake.</summary>
+    /// <summary>Whether callers can authenticate. If so, an empty anonymous grant needs no warning.</summary>
     public bool CanAuthenticate { get; } = GrantSources.All.Any(source => source.IsEnabled(options.Value));
 
     private static string WhenEmpty(AccessOptions access, string key) => access.Tokens.IsEnabled

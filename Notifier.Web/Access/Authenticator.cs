@@ -18,7 +18,7 @@ internal sealed class Authenticator(
     /// <summary>Whether a client may send a token after it has connected (<c>auth</c>).</summary>
     public bool AcceptsTokens => tokens.IsEnabled;
 
-    /// <summary>Identifies the caller. The origin must be checked before, because cookies count here.</summary>
+    /// <summary>Identifies the caller. The origin must be checked first, because cookies may identify the caller.</summary>
     public ValueTask<AuthenticationResult> AuthenticateAsync(HttpContext context)
     {
         var credentials = Credentials.From(context.Request, access.Value.Tokens);
@@ -34,7 +34,7 @@ internal sealed class Authenticator(
         };
     }
 
-    /// <summary>Identifies the backend that sends a request. For what only backends may do, so the callback is not called.</summary>
+    /// <summary>Identifies the backend that sends a request. For actions that only backends may do, so the callback is not called.</summary>
     public ValueTask<AuthenticationResult> AuthenticateBackendAsync(HttpContext context) =>
         Credentials.From(context.Request, access.Value.Tokens).Kind == CredentialsKind.None
             ? new(AccessRefusal.Unauthorized("an API key is needed (Access:ApiKeys)"))

@@ -8,12 +8,12 @@ namespace Notifier.Access;
 /// <param name="Value">A secret: never logged, and never in a message.</param>
 internal readonly record struct Credentials(CredentialsKind Kind, string Value)
 {
-    /// <summary>Of a token in the list of subprotocols, the only header that a page can set on a WebSocket.</summary>
+    /// <summary>The prefix of a token in the list of subprotocols, the only header that a page can set on a WebSocket.</summary>
     public const string SubprotocolPrefix = "bearer.";
 
     private const string QueryKey = "access_token";     // RFC 6750, 2.3
 
-    /// <summary>What the client sends explicitly comes before what the browser adds by itself (the cookie).</summary>
+    /// <summary>Credentials that the client sends explicitly have priority over the cookie, which the browser adds by itself.</summary>
     public static Credentials From(HttpRequest request, TokenOptions tokens)
     {
         var headers = request.Headers;

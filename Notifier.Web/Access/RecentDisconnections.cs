@@ -10,7 +10,7 @@ namespace Notifier.Access;
 /// </remarks>
 internal sealed class RecentDisconnections
 {
-    /// <summary>If more callers are disconnected while one authenticates, Notifier cannot tell whether that one was among them: it has to retry.</summary>
+    /// <summary>If more callers are disconnected while one authenticates, Notifier cannot know whether it was among them, and the client has to retry.</summary>
     private const int MaxRemembered = 1_000;
 
     private static readonly AccessRefusal TooMany = AccessRefusal.Unavailable("too many callers were disconnected just now; try again");

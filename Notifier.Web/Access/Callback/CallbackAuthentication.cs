@@ -33,10 +33,10 @@ internal sealed partial class CallbackAuthentication : IDisposable
         failures = new LogThrottle(time);
         application = new HttpClient(new SocketsHttpHandler
         {
-            // The visitor's cookies must reach no other address.
+            // The visitor's cookies must not be sent to another address.
             AllowAutoRedirect = false,
             UseProxy = false,
-            // A cookie container would add cookies that an answer for another visitor has set.
+            // A cookie container would add cookies that a response for another visitor has set.
             UseCookies = false,
             MaxConnectionsPerServer = options.Concurrency,
             PooledConnectionLifetime = TimeSpan.FromMinutes(1),     // the application may move
@@ -44,7 +44,7 @@ internal sealed partial class CallbackAuthentication : IDisposable
         })
         {
             MaxResponseContentBufferSize = MaxAnswerBytes,
-            Timeout = Timeout.InfiniteTimeSpan,     // our own limit includes the wait for a turn
+            Timeout = Timeout.InfiniteTimeSpan,     // the limit of SendAsync includes the wait for a turn
         };
     }
 

@@ -6,13 +6,13 @@ namespace Notifier.Access.Callback;
 /// </summary>
 internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disconnections, TimeProvider time)
 {
-    /// <summary>A bound, because clients can invent cookies. Beyond it, answers are not kept.</summary>
+    /// <summary>Limited, because clients can invent cookies. Beyond the limit, answers are not kept.</summary>
     private const int MaxEntries = 10_000;
 
     private readonly Lock gate = new();
     private readonly Dictionary<string, Entry> entries = [];
 
-    /// <summary>Returns the kept answer, or the one that another caller waits for; else sends a request.</summary>
+    /// <summary>Returns the kept answer, or the one that another caller waits for. If there is none, sends a request.</summary>
     public Task<AuthenticationResult> GetAsync(string key, Func<Task<AuthenticationResult>> send)
     {
         if (keepFor == TimeSpan.Zero)

@@ -9,7 +9,7 @@ namespace Notifier.Access.Origins;
 /// </summary>
 internal sealed partial class OriginRules(IOptions<AccessOptions> options, IHostEnvironment environment, ILogger<OriginRules> logger)
 {
-    /// <summary>Only so many refused origins are logged at Warning, because clients can invent more and fill the log and the memory.</summary>
+    /// <summary>How many refused origins are logged at Warning. Limited, because clients can invent origins and fill the log and the memory.</summary>
     private const int MaxWarnings = 100;
 
     private readonly AllowedOrigin[] allowed = [.. options.Value.AllowedOrigins.Select(entry => AllowedOrigin.Parse(entry, out _)!)];

@@ -34,7 +34,7 @@ internal sealed class JwtBearerSetup(IOptions<AccessOptions> access, TimeProvide
         {
             LifetimeValidator = (from, until, _, _) => IsWithinLifetime(from, until, time.GetUtcNow().UtcDateTime),
             RequireSignedTokens = true,
-            // Never by the algorithm that the token itself names.
+            // Never the algorithm that the token itself names.
             ValidAlgorithms = tokens.Algorithms is [_, ..] some ? some : tokens.Secret.Length > 0 ? [SecurityAlgorithms.HmacSha256] : PublicKey,
             ValidateIssuerSigningKey = true,
             IssuerSigningKeys = ReadKeys(tokens, out _),
@@ -78,7 +78,7 @@ internal sealed class JwtBearerSetup(IOptions<AccessOptions> access, TimeProvide
     }
 
     /// <summary>
-    /// The library's own check, but with our clock: the library always uses the machine's. The skew is never added to the token's times, because
+    /// The library's own check, but with Notifier's clock: the library always uses the system's. The skew is never added to the token's times, because
     /// the sum could overflow: a token may expire at the end of time, and the library sets a missing <c>nbf</c> to its beginning.
     /// </summary>
     private static bool IsWithinLifetime(DateTime? from, DateTime? until, DateTime now)
@@ -103,7 +103,7 @@ internal sealed class JwtBearerSetup(IOptions<AccessOptions> access, TimeProvide
                 ?? certificate.PublicKey.GetECDsaPublicKey()?.ExportSubjectPublicKeyInfoPem()
                 ?? "";
         }
-        // ImportFromPem would accept a private key, but verifying needs none, and it should not lie on this server.
+        // ImportFromPem would accept a private key, but verifying needs none, and a private key should not be on this server.
         if (pem.Contains("PRIVATE KEY", StringComparison.Ordinal))
             throw new ArgumentException("a private key", nameof(pem));
         try

@@ -8,12 +8,12 @@ using Notifier.Configuration;
 namespace Notifier.Access.Tokens;
 
 /// <summary>
-/// The keys and the issuer of an OpenID Connect provider (<c>Access:Tokens:Authority</c>), fetched from the provider: at the first token, each hour,
-/// and when a token is signed with an unknown key. Thread-safe.
+/// The keys and the issuer of an OpenID Connect provider (<c>Access:Tokens:Authority</c>). Fetched from the provider at the first token, each hour, and
+/// when a token is signed with an unknown key. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Replaces the library's <c>ConfigurationManager</c>. After the provider has changed its keys, that one refuses the first tokens, because it refreshes in
-/// the background; and if the provider does not answer, it lets all waiting callers retry one after the other. The request and its parsing are the library's.
+/// Replaces the library's <c>ConfigurationManager</c>, which refuses the first tokens after the provider has changed its keys, because it refreshes in the
+/// background; and if the provider does not answer, all waiting callers retry one after the other. The request and its parsing are the library's.
 /// </remarks>
 internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider time, ILogger logger)
 {

@@ -45,7 +45,7 @@ public sealed class TokenOptions
     /// </summary>
     public bool AllowTokenInQuery { get; set; }
 
-    /// <summary>How much the signer's clock may differ from ours.</summary>
+    /// <summary>How much the signer's clock may differ from this server's.</summary>
     internal static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
 
     /// <summary>Whether this server accepts tokens.</summary>

@@ -8,7 +8,7 @@ internal sealed class ConnectionPair
     private ConnectionMultiplexer? listening;
     private ConnectionMultiplexer? commands;
 
-    /// <summary>The connection that listens.</summary>
+    /// <summary>The connection that receives messages.</summary>
     public ConnectionMultiplexer? Listening
     {
         get => Volatile.Read(ref listening);
@@ -25,7 +25,7 @@ internal sealed class ConnectionPair
     /// <summary>The connection for commands; null while Redis is away.</summary>
     public ConnectionMultiplexer? ConnectedCommands => Commands is { IsConnected: true } multiplexer ? multiplexer : null;
 
-    /// <summary>Closes both. A connection that is set afterwards is closed by its owner, who checks for the stop.</summary>
+    /// <summary>Closes both. The backplane closes a connection that it sets afterwards, because it checks whether the process stops.</summary>
     public async Task EndAsync()
     {
         var (oldListening, oldCommands) = (Interlocked.Exchange(ref listening, null), Interlocked.Exchange(ref commands, null));

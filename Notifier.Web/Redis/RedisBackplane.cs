@@ -7,8 +7,8 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>
-/// The shared connection to Redis. It never prevents the process from starting: it recovers when Redis comes, or comes back, and logs that. Where the
-/// library does not recover, a new connection replaces the old one. How the connections are opened and watched depends on the deployment of Redis
+/// The shared connection to Redis. A Redis that does not answer never prevents the process from starting: Notifier connects later, and logs that. Where the
+/// library does not reconnect by itself, a new connection replaces the old one. How the connections are opened and watched depends on the deployment of Redis
 /// (<see cref="IRedisTopology"/>). Thread-safe.
 /// </summary>
 internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable, IConnectionObserver
@@ -42,7 +42,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     }
 
     /// <summary>
-    /// The subscription connection was lost and is back, and the library has subscribed all its names on it again. What was published meanwhile is lost.
+    /// The subscription connection was lost and is back, and the library has subscribed all its names again. Messages that were published meanwhile are lost.
     /// </summary>
     public event Action? Restored;
 
@@ -52,13 +52,13 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     /// <summary>Cancelled when the process ends.</summary>
     public CancellationToken Stopping => stopping.Token;
 
-    /// <summary>The connection that listens; null until the first attempt to connect has ended.</summary>
+    /// <summary>The connection that receives messages; null until the first attempt to connect has ended.</summary>
     public ConnectionMultiplexer? Listening => connections.Listening;
 
     /// <summary>The connection for commands; null while Redis is away.</summary>
     public ConnectionMultiplexer? ConnectedCommands => connections.ConnectedCommands;
 
-    /// <summary>The options for a further connection. Behind Sentinels these are of the present primary.</summary>
+    /// <summary>The options for a further connection. Behind Sentinels these are of the current primary.</summary>
     public ConfigurationOptions Options => topology!.Current.Options;
 
     /// <summary>Whether a connection listens. False while Redis is known to be a Cluster, but not yet which of its servers to listen to.</summary>
@@ -67,7 +67,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     /// <summary>Whether Redis counts only the receivers of one of its servers.</summary>
     public bool IsCluster => topology is { Current.IsCluster: true };
 
-    /// <summary>Whether Redis serves.</summary>
+    /// <summary>Whether Redis answers.</summary>
     public RedisHealth Health { get; }
 
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -97,8 +97,8 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     }
 
     /// <summary>
-    /// Completes at the next return of the subscription connection. Read this before the attempt that <see cref="WaitBeforeRetryAsync"/> follows: a return
-    /// between the two must not be missed.
+    /// Completes when the subscription connection is restored next. Read this before the attempt that precedes <see cref="WaitBeforeRetryAsync"/>, so that a
+    /// restoration between the two is not missed.
     /// </summary>
     public Task NextRestoration => restored.Task;
 
@@ -110,17 +110,17 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     }
 
     /// <summary>
-    /// False while Redis is away, and for a second after its return. The library then subscribes each name more than once, from several threads: a name
-    /// that was unsubscribed meanwhile would be subscribed again, for ever.
+    /// False while Redis is away, and for a second after its return. In that second the library subscribes each name more than once, from several threads: a
+    /// name that Notifier unsubscribes then would be subscribed again, and stay so.
     /// </summary>
     public bool IsSettled => !Health.IsAway && time.GetElapsedTime(Volatile.Read(ref restoredAt)) >= SettledAfter;
 
     /// <summary>
-    /// Replaces the connection that listens, because it is deaf, or its server is gone: all names are subscribed on the new one, and each has a gap in
-    /// its log. Does nothing when that has been done already.
+    /// Replaces the connection that receives messages, because it no longer receives them, or its server is lost. All names are subscribed on the new one, and
+    /// each has a gap in its log. Does nothing if the connection was already replaced.
     /// </summary>
-    /// <param name="replaced">The connection that listened so far.</param>
-    /// <param name="wasDeaf">Whether the connection looked healthy; for the metrics.</param>
+    /// <param name="replaced">The connection that has received messages until now.</param>
+    /// <param name="wasDeaf">Whether the connection seemed healthy but received nothing; for the metrics.</param>
     public async Task ReplaceAsync(ConnectionMultiplexer replaced, bool wasDeaf)
     {
         await replacing.WaitAsync(Stopping);
@@ -138,7 +138,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
                 throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "A server does not answer.");
             }
             OnRestoring();
-            // A message that both connections deliver must not arrive twice, and the gap has its place before the new one has any name.
+            // Silence the old one before the new one has any name: no message arrives twice, and each gap precedes the new messages.
             connector.Silence(replaced);
             if (!known.HasSeparateListener)
                 connections.Commands = fresh;
@@ -146,7 +146,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
             if (answers)
                 Health.ReportBack();
             else
-                _ = connection.AwaitAnswerAsync();      // the library does not repeat the events of the time when this connection was not in use
+                _ = connection.AwaitAnswerAsync();      // the library does not repeat the events from before this connection was in use
             if (replaced != connections.Commands)
                 RedisConnector.CloseInBackground(replaced);
             if (Stopping.IsCancellationRequested)
@@ -204,7 +204,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
             }
             catch (Exception error)
             {
-                // The library promises to recover by itself (abortConnect=false). If it does not, the node must not stay deaf for ever.
+                // The library promises to reconnect by itself (abortConnect=false). If it does not, the node must not stay without messages.
                 Health.ReportUnusable(error);
             }
             await Task.Delay(RetryAfter, time, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

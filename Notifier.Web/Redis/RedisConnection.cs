@@ -14,13 +14,13 @@ internal interface IConnectionObserver
     void OnRestoring();
 
     /// <summary>Redis answers.</summary>
-    /// <param name="isSubscription">Whether this is the part of the connection that has the names.</param>
-    /// <param name="wasLost">False for the first time, which the library reports too.</param>
+    /// <param name="isSubscription">Whether this is the subscription connection, and not the interactive one.</param>
+    /// <param name="wasLost">False when the library connects for the first time, which it reports too.</param>
     void OnAnswered(bool isSubscription, bool wasLost);
 }
 
 /// <summary>
-/// Interprets what the library reports about one of its connections, and tells the observer while that connection is the one that listens.
+/// Interprets what the library reports about one of its connections, and notifies the observer while that connection is the one that receives messages.
 /// </summary>
 internal sealed class RedisConnection
 {
@@ -62,8 +62,8 @@ internal sealed class RedisConnection
     private bool IsInUse => multiplexer == inUse.Listening && !stopping.IsCancellationRequested;
 
     /// <summary>
-    /// Whether Redis answers on the subscription connection. The library opens that connection at its first use, and would then subscribe each waiting name
-    /// twice: so a ping comes first.
+    /// Whether Redis answers on the subscription connection. The library opens that connection at its first use. If that were a subscription, the
+    /// library would subscribe each waiting name twice, so a ping comes first.
     /// </summary>
     public async Task<bool> TryPingAsync()
     {
@@ -85,8 +85,8 @@ internal sealed class RedisConnection
     }
 
     /// <summary>
-    /// Waits until Redis answers without an error: a connected Redis may still load its data, for instance. No event tells when that is over. May be called
-    /// any number of times.
+    /// Waits until Redis answers without an error: it may, for example, still load its data although it is connected. No event says when that ends. May be
+    /// called any number of times.
     /// </summary>
     public async Task AwaitAnswerAsync()
     {
@@ -128,12 +128,12 @@ internal sealed class RedisConnection
         if (number > 1)
             observer.OnRestoring();
         // The library has subscribed all its names again before this ping, on the same connection: an answer means that
-        // Redis has confirmed them. The ping also opens that connection, if the one for commands was first.
+        // Redis has confirmed them. The ping also opens that connection if only the interactive one is open.
         while (!await TryPingAsync())
         {
             await WaitBeforeRetryAsync();
             if (!IsInUse || number != restorations.GetValueOrDefault(server))
-                return;     // lost again, and back: that event has its own task
+                return;     // lost and restored again: the later event has its own task
         }
         if (!IsInUse)
             return;

@@ -6,8 +6,8 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>
-/// Parses <c>Redis:Configuration</c>. An error text quotes nothing of it but the names of options: a password with a comma falls apart, and its pieces
-/// look like hosts and options.
+/// Parses <c>Redis:Configuration</c>. An error text quotes only names of known options, because the parts of a password with a comma look like hosts and
+/// options.
 /// </summary>
 internal static class RedisConnectionString
 {

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
-/// <summary>Opens connections whose messages Notifier reads before the library does, and retires them. Thread-safe.</summary>
+/// <summary>Opens connections whose messages Notifier reads before the library does, and closes them. Thread-safe.</summary>
 internal sealed class RedisConnector(
     SubscribedNames names, RedisNames redisNames, DeliveryHelpers helpers, RedisTransport transport, TimeProvider time, ILogger logger)
 {
@@ -19,7 +19,7 @@ internal sealed class RedisConnector(
         return multiplexer;
     }
 
-    /// <summary>What this connection still delivers is ignored from now on.</summary>
+    /// <summary>Ignores all further messages of this connection.</summary>
     public void Silence(ConnectionMultiplexer replaced)
     {
         if (tunnels.TryGetValue(replaced, out var tunnel))

@@ -3,11 +3,11 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>
-/// Whether Redis serves, as far as the library reports that; and the log of it. However many attempts fail, there is one line when Redis is away, one with
-/// its own error if that is known, and one when it is back. Thread-safe.
+/// Whether Redis answers, as far as the library reports that. Logs each change once, however many attempts fail: that Redis is away, the error that Redis
+/// itself gives, and that Redis is back. Thread-safe.
 /// </summary>
 /// <param name="logger">The log.</param>
-/// <param name="stopping">Nothing is logged from then on, because the process itself ends.</param>
+/// <param name="stopping">Cancelled when the process ends: nothing is logged afterwards.</param>
 internal sealed partial class RedisHealth(ILogger logger, CancellationToken stopping)
 {
     private int isAway;
@@ -39,7 +39,7 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
             Log.CannotConnect(logger, error.Message);
     }
 
-    /// <summary>An attempt to connect has ended. Redis' own error is logged, once until Redis is back.</summary>
+    /// <summary>An attempt to connect has ended. If Redis gave an error, it is logged once until Redis is back.</summary>
     public void Report(ConnectionAttemptCompletedEventArgs attempt)
     {
         if (attempt.IsSuccess)
@@ -56,7 +56,7 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
             Report(attempt.Exception);
     }
 
-    /// <summary>A command has failed. Redis' own error, if there is one, is logged, once until Redis is back.</summary>
+    /// <summary>A command has failed. If Redis gave an error, it is logged once until Redis is back.</summary>
     public void Report(Exception? error)
     {
         if (ReplyIn(error) is { } reply)

@@ -14,7 +14,7 @@ internal enum RedisState
     /// <summary>Redis answers with errors.</summary>
     Refused,
 
-    /// <summary>Redis answers, but this node does not receive what is published.</summary>
+    /// <summary>Redis answers, but this node does not receive published messages.</summary>
     Deaf,
 }
 
@@ -35,9 +35,9 @@ internal sealed class RedisMetrics
     {
         meter = meters.Create("Notifier.Redis");
         reconnects = meter.CreateCounter<long>(
-            "notifier.redis.reconnects", "{connection}", "How often the connection that subscriptions share was lost and is back, or was replaced for being deaf.");
+            "notifier.redis.reconnects", "{connection}", "How often the connection that subscriptions share was restored, or replaced because it no longer received messages.");
         probe = meter.CreateHistogram(
-            "notifier.redis.probe.duration", "s", "From publishing on Redis until this node heard it.",
+            "notifier.redis.probe.duration", "s", "Time from publishing a probe on Redis until this node received it.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] });
         reconnects.Add(0, Restored);
         reconnects.Add(0, Replaced);

@@ -20,8 +20,8 @@ internal sealed class RedisNames(IOptions<RedisOptions> options)
     public RedisChannel ToPublish(string channel) => ToRedis(Name.Channel(channel)).WithKeyRouting();
 
     /// <summary>
-    /// The channel as browsers know it; null when it must not reach them. A reserved channel stays reserved with the prefix and
-    /// without it.
+    /// The channel as browsers know it; null when it must not reach them. A channel is reserved if its name with the prefix is, or its name
+    /// without.
     /// </summary>
     public byte[]? FromRedis(byte[] channel)
     {

@@ -41,14 +41,14 @@ public sealed class RedisOptions
     public string[] Covers { get; set; } = [];
 
     /// <summary>
-    /// How messages are read from Redis. <see cref="RedisTransport.Direct"/>, the default, rests on an experimental interface of StackExchange.Redis;
+    /// How messages are read from Redis. <see cref="RedisTransport.Direct"/>, the default, uses an experimental interface of StackExchange.Redis;
     /// <see cref="RedisTransport.Stream"/> on a stable one, and is slower. Both deliver the same. Choose <c>Stream</c> if <c>Direct</c> causes trouble,
     /// and report that.
     /// </summary>
     public RedisTransport Transport { get; set; } = RedisTransport.Direct;
 
     /// <summary>
-    /// How many threads may deliver messages at once: the one that reads from Redis, and helpers for many names or many subscribers. 0 to 64;
+    /// How many threads may deliver messages concurrently: the one that reads from Redis, and helpers for many names or many subscribers. 0 to 64;
     /// default 0, which means half the processors, but at most 16 (on two processors: 1).
     /// </summary>
     public int DeliveryThreads { get; set; }
@@ -57,7 +57,7 @@ public sealed class RedisOptions
 /// <summary>How messages are read from the subscription connection.</summary>
 public enum RedisTransport
 {
-    /// <summary>Notifier owns the socket, and forwards the library's bytes to it. The fastest way, by an interface that the library calls experimental.</summary>
+    /// <summary>Notifier owns the socket, and forwards the library's bytes to it. The fastest way, through an interface that the library calls experimental.</summary>
     Direct,
 
     /// <summary>

@@ -7,16 +7,16 @@ using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
-/// <summary>What the latest probe has found.</summary>
+/// <summary>The result of the latest probe.</summary>
 internal enum ProbeResult
 {
     /// <summary>No probe has ended yet.</summary>
     Unknown,
 
-    /// <summary>The subscription connection receives what is published.</summary>
+    /// <summary>The subscription connection receives published messages.</summary>
     Received,
 
-    /// <summary>Redis accepts what is published, but the subscription connection does not receive it, whatever the library says.</summary>
+    /// <summary>Redis accepts messages, but the subscription connection does not receive them, even if the library calls it connected.</summary>
     Deaf,
 
     /// <summary>Redis does not answer; the library keeps connecting.</summary>
@@ -27,9 +27,9 @@ internal enum ProbeResult
 }
 
 /// <summary>
-/// Publishes to a channel of its own, every 5 s, and listens to it on the connection that all names share. If Redis has accepted the message, but no echo
-/// arrives within another 5 s, the connection is deaf, and is replaced. After a failover of a hung primary other products were deaf for hours, under a
-/// green health check.
+/// Tests whether this node receives messages: every 5 s it publishes to a channel of its own, which is subscribed on the connection that all names share. If
+/// Redis accepts the message, but no echo arrives within another 5 s, the connection is called deaf, and is replaced. Without such a test, other products
+/// received nothing for hours after a failover of a hung primary, while their health checks were green.
 /// </summary>
 internal sealed partial class RedisProbe(
     RedisBackplane backplane, RedisSubscriptions subscriptions, RedisMetrics metrics, TimeProvider time, ILogger<RedisProbe> logger)
@@ -77,7 +77,7 @@ internal sealed partial class RedisProbe(
         if (result == ProbeResult.Received)
         {
             backOff = TimeSpan.Zero;
-            // The library may have missed an event, but Redis accepts messages, and this node receives them.
+            // Whatever the library has reported, Redis accepts messages, and this node receives them.
             backplane.Health.ReportBack();
         }
         else if (result == ProbeResult.NotAllowed)
@@ -122,7 +122,7 @@ internal sealed partial class RedisProbe(
         }
     }
 
-    /// <summary>Waits briefly for the probe's own name, which is the last to be subscribed after a return of Redis.</summary>
+    /// <summary>Waits briefly for the probe's own name, which the library subscribes last after Redis has returned.</summary>
     private async Task<bool> IsSubscribedAsync(RedisSubscription own)
     {
         var since = time.GetTimestamp();
@@ -153,7 +153,7 @@ internal sealed partial class RedisProbe(
         // See ProbeResult.NotAllowed.
     }
 
-    /// <summary>Replaces the connection at once the first time. A connection that becomes deaf again and again is replaced less and less often.</summary>
+    /// <summary>Replaces the connection, the first time without a delay. If new connections become deaf too, the delay grows.</summary>
     private async Task<bool> TryReplaceAsync(ConnectionMultiplexer replaced)
     {
         if (backOff > TimeSpan.Zero && time.GetElapsedTime(replacedAt) < backOff)

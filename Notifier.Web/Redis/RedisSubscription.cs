@@ -5,13 +5,14 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>
-/// One name in Redis. One worker at a time moves Redis to the wanted state, step by step: if the last unsubscribe of a name raced its next subscribe, the
-/// name would stay deaf. A name that Redis has not confirmed is never unsubscribed, because it would stay in Redis for ever. Thread-safe.
+/// The subscription of one name in Redis. One worker at a time brings Redis to the wanted state, step by step: if an unsubscribe raced the next subscribe,
+/// the name might stay without messages. A name that Redis has not confirmed is never unsubscribed, because it could then stay in Redis for ever.
+/// Thread-safe.
 /// </summary>
 internal sealed partial class RedisSubscription(
     RedisSubscriptions owner, RedisBackplane backplane, RedisChannel channel, SubscribedName name, ILogger logger)
 {
-    /// <summary>Messages do not come this way (see <see cref="RedisReceiver"/>), but the library requires a handler.</summary>
+    /// <summary>The library requires a handler, but it gets no messages: see <see cref="RedisReceiver"/>.</summary>
     private static readonly Action<RedisChannel, RedisValue> NoHandler = static (_, _) => { };
 
     private readonly Lock gate = new();
@@ -33,13 +34,13 @@ internal sealed partial class RedisSubscription(
     /// </summary>
     public Task<string?> Live => Volatile.Read(ref live).Task;
 
-    /// <summary>Whether Redis has confirmed the name for the present sink. Redis may be away again.</summary>
+    /// <summary>Whether Redis has confirmed the name for the current sink. Redis may be away again.</summary>
     public bool IsLive => Refusal is null && Live is { IsCompletedSuccessfully: true, Result: null };
 
     /// <summary>The reason why Redis has refused the name; null if it has not.</summary>
     public string? Refusal => Volatile.Read(ref refusal);
 
-    /// <summary>Whether Redis has the name on the present connection.</summary>
+    /// <summary>Whether Redis has confirmed the name on the current connection.</summary>
     public bool IsConfirmed => name.IsConfirmed;
 
     /// <summary>Whether the name has no sink, and the worker has nothing to do. Called under the owner's lock.</summary>
@@ -59,7 +60,7 @@ internal sealed partial class RedisSubscription(
         {
             sink = to;
             Volatile.Write(ref live, New());
-            // A name that waits for its unsubscribe, which has not begun, simply stays.
+            // If the worker has not begun to unsubscribe the name, it stays subscribed.
             if (name.Attach(to))
                 live.SetResult(null);
             Work();
@@ -128,7 +129,7 @@ internal sealed partial class RedisSubscription(
 
     private async Task WorkAsync()
     {
-        // Never in the thread, and under the locks, of the caller.
+        // Leaves the caller's thread first, and the locks that it has entered.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
@@ -141,7 +142,7 @@ internal sealed partial class RedisSubscription(
         }
         catch (Exception error)
         {
-            // A mistake of ours; the sweep tries again.
+            // A bug in Notifier; the sweep tries again.
             Log.Failed(logger, error);
             lock (gate)
                 isWorking = false;
@@ -182,7 +183,7 @@ internal sealed partial class RedisSubscription(
                 await subscriber.SubscribeAsync(channel, NoHandler);
                 if (name.IsConfirmed)
                     return;
-                // The library takes the name for subscribed, but on a connection that counts no more, or on none.
+                // For the library the name is subscribed, but on a connection that was replaced, or on none.
                 if (isRepeated)
                 {
                     await subscriber.UnsubscribeAsync(channel);
@@ -208,7 +209,7 @@ internal sealed partial class RedisSubscription(
     private async Task RefuseAsync(ISubscriber subscriber)
     {
         Log.Refused(logger, channel);
-        await subscriber.UnsubscribeAsync(channel);     // or the library would subscribe it at each return of Redis
+        await subscriber.UnsubscribeAsync(channel);     // or the library would subscribe it again whenever Redis returns
         subscribedOn = null;
         owner.Refuse(this);
     }

@@ -35,7 +35,7 @@ internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames re
         }
     }
 
-    /// <summary>Subscribes again what Redis does not have: it came back without the name, or the library did not report a loss.</summary>
+    /// <summary>Subscribes the names again that Redis does not have: it returned without them, or the library did not report a loss.</summary>
     public void Reconcile()
     {
         List<RedisSubscription> unconfirmed;
@@ -45,7 +45,7 @@ internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames re
             subscription.Reconcile();
     }
 
-    /// <summary>Called by a worker that has nothing to do any more.</summary>
+    /// <summary>Called by a worker that has ended.</summary>
     public void RemoveIfDone(RedisSubscription subscription)
     {
         lock (gate)

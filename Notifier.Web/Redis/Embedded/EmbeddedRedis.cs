@@ -9,7 +9,7 @@ namespace Notifier.Redis.Embedded;
 
 /// <summary>
 /// A Redis inside this process (Microsoft.Garnet), for trying Notifier out and for a small site. It is small, keeps its data in memory, listens on loopback
-/// only, and logs through our logging.
+/// only, and logs through Notifier's logger factory.
 /// </summary>
 internal sealed class EmbeddedRedis : IDisposable
 {
@@ -98,7 +98,7 @@ using Notifier.Configuration;
 
 namespace Notifier.Redis.Embedded;
 
-/// <summary>Takes its place in a build without the embedded Redis (<c>-p:EmbeddedRedis=false</c>).</summary>
+/// <summary>Replaces the embedded Redis in a build without it (<c>-p:EmbeddedRedis=false</c>).</summary>
 internal sealed class EmbeddedRedis : IDisposable
 {
     /// <exception cref="StartupException">Always.</exception>

@@ -3,11 +3,11 @@ using Notifier.Messages;
 namespace Notifier.Redis.Receiver;
 
 /// <summary>
-/// The pause after a long broadcast. Publishers that wait for their own messages publish again all at once after such a broadcast. Without a pause they
-/// stay divided, half of them in one broadcast and half in the next, and each message costs twice as much (bench/RESULTS.md). The pause ends when as many
+/// The pause after a long broadcast. Publishers that wait for their own messages all publish again after such a broadcast. Without a pause, one half of the
+/// messages arrives for one broadcast and the other half for the next, and each message costs twice as much (bench/RESULTS.md). The pause ends when as many
 /// messages have arrived as were sent. Used by the thread that reads.
 /// </summary>
-/// <remarks>There is no pause if messages are rare: none is likely to arrive within it.</remarks>
+/// <remarks>There is no pause if messages are rare, because none is likely to arrive within it.</remarks>
 internal sealed class AnswerPause(TimeProvider time)
 {
     /// <summary>Messages that arrive less often than this are rare.</summary>
@@ -18,7 +18,7 @@ internal sealed class AnswerPause(TimeProvider time)
 
     private const int MaxBytes = 4 * 1024 * 1024;
 
-    /// <summary>What has arrived since <see cref="since"/>.</summary>
+    /// <summary>Messages and bytes that have arrived since <see cref="since"/>.</summary>
     private long messages;
     private long bytes;
     private long since = time.GetTimestamp();
@@ -44,7 +44,7 @@ internal sealed class AnswerPause(TimeProvider time)
     }
 
     /// <summary>Whether it is time for a pause.</summary>
-    /// <param name="awaitedBytes">The pause ends when so many bytes have arrived.</param>
+    /// <param name="awaitedBytes">The pause ends when this many bytes have arrived.</param>
     public bool TryBegin(out int awaitedBytes)
     {
         awaitedBytes = 0;

@@ -3,17 +3,17 @@ using Notifier.Messages;
 
 namespace Notifier.Redis.Receiver;
 
-/// <summary>The names to be broadcast after a read. Each is taken once, by the thread that reads or by a helper.</summary>
+/// <summary>The names to be broadcast after a read. One thread broadcasts each: the reader or a helper.</summary>
 internal sealed class BroadcastBatch : IDeliveryWork
 {
-    /// <summary>A helper pays off for this many names.</summary>
+    /// <summary>With fewer names for each, a helper costs more than it gains.</summary>
     private const int NamesPerHelper = 16;
 
     private IBroadcast[] broadcasts = [];
     private int count;
     private int next;
 
-    /// <summary>Whether helpers may still use this batch: then it is not filled again.</summary>
+    /// <summary>Whether helpers may still use this batch. If so, it must not be filled again.</summary>
     public bool IsShared { get; private set; }
 
     /// <summary>Whether all names were taken. Some broadcasts may still be running.</summary>
@@ -46,11 +46,11 @@ internal sealed class BroadcastBatch : IDeliveryWork
         if (IsEmpty || Interlocked.Increment(ref next) is var at && at > count)
             return false;
         taken = broadcasts[at - 1];
-        broadcasts[at - 1] = null!;      // or a name that is gone would stay in memory
+        broadcasts[at - 1] = null!;      // or a removed name would stay in memory
         return true;
     }
 
-    /// <summary>A helper stays with a name until nothing of it waits.</summary>
+    /// <summary>A helper broadcasts a name until none of its messages waits.</summary>
     void IDeliveryWork.Help()
     {
         while (TryTake(out var taken))

@@ -2,7 +2,7 @@ using Notifier.Messages;
 
 namespace Notifier.Redis.Receiver;
 
-/// <summary>The second step after a read: broadcasts what the deliveries have left. Used by the thread that reads.</summary>
+/// <summary>The second step after a read: broadcasts the messages that deliveries have appended. Used by the thread that reads.</summary>
 internal sealed class BroadcastQueue(DeliveryHelpers helpers, AnswerPause pause)
 {
     /// <summary>The names of the next batch.</summary>
@@ -15,7 +15,7 @@ internal sealed class BroadcastQueue(DeliveryHelpers helpers, AnswerPause pause)
 
     public bool IsEmpty => batch.IsEmpty && waiting.Count == 0;
 
-    /// <summary>Ends a delivery, and queues what it leaves. If the thread was replaced meanwhile, it broadcasts that itself.</summary>
+    /// <summary>Ends a delivery and queues its broadcasts. If the thread was replaced meanwhile, it runs them itself.</summary>
     /// <returns>False when another thread reads.</returns>
     public bool TryLeave(ReaderThread reader)
     {

@@ -27,7 +27,7 @@ internal sealed partial class FrameRouter(
         SubscribedName? latest = null;
         var count = 0;
         var dropped = 0;        // messages dropped before the run
-        var routed = buffer.From;      // all bytes before this place are routed: another thread would continue here
+        var routed = buffer.From;      // all bytes before this place are routed; another thread would continue here
         var at = routed;
         while (TryReadFrame(at, out var frame))
         {
@@ -41,7 +41,7 @@ internal sealed partial class FrameRouter(
                     latest = names.Find(frame.IsPattern, frame.Name);
                 if (latest is null)
                     continue;
-                // Deliver first: the library may end the connection when it gets its bytes, and another connection may have the name then.
+                // Deliver first: the library may close the connection when it receives its bytes, and another connection may confirm the name then.
                 if (count + dropped > 0 && (latest != name || count == ReaderThread.LongestRun || routed < start))
                 {
                     buffer.From = routed;
@@ -70,7 +70,7 @@ internal sealed partial class FrameRouter(
             count = dropped = 0;
             ForwardToLibrary(routed, start);
             routed = buffer.From = start;
-            // The library gets the confirmation afterwards: its caller, who awaits that, finds the name confirmed.
+            // The library gets the confirmation afterwards, so that the caller who awaits it finds the name confirmed.
             if (!Confirm(reader, confirmed, frame.Kind))
                 return false;
         }
@@ -79,7 +79,7 @@ internal sealed partial class FrameRouter(
             return false;
         ForwardToLibrary(routed, at);
         buffer.From = at;
-        Forward(default);          // the messages, which the library does not get, are a sign of life, too
+        Forward(default);          // tells the library that the connection is alive: it does not get the messages
         source.EndBatch();
         return true;
     }
@@ -113,11 +113,11 @@ internal sealed partial class FrameRouter(
         }
         catch (Exception error)
         {
-            Fail(error);      // what was read is delivered nevertheless
+            Fail(error);      // received messages are delivered nevertheless
         }
     }
 
-    /// <summary>Makes a message of the frame. False when browsers must not receive it.</summary>
+    /// <summary>Creates a message from the frame. False when browsers must not receive it.</summary>
     private bool TryMake(in RespFrame frame, out Message message)
     {
         byte[]? channel = null;
@@ -143,7 +143,7 @@ internal sealed partial class FrameRouter(
         }
         catch (Exception error)
         {
-            // A mistake of ours in one message must make neither this name deaf nor the others.
+            // A bug in Notifier that one message triggers must not stop the messages of this name or of others.
             OnFailed(reader, name, error);
         }
         messages.Clear();

@@ -4,14 +4,14 @@ namespace Notifier.Redis.Receiver;
 
 /// <summary>
 /// The state of a thread that reads from Redis. During a delivery the receiver's state is consistent, so that another thread can replace this one. Only
-/// the present reader enters a delivery; <see cref="Interlocked"/> decides whether it leaves the delivery first, or is replaced first.
+/// the current reader enters a delivery; <see cref="Interlocked"/> decides whether it leaves the delivery first, or is replaced first.
 /// </summary>
 internal sealed class ReaderThread
 {
     /// <summary>The most messages that are delivered together, if they have the same name.</summary>
     public const int LongestRun = 256;
 
-    /// <summary>After so many writes of a small batch the thread polls Redis: about every half a millisecond.</summary>
+    /// <summary>After this many writes of a small batch the thread polls Redis: about every half a millisecond.</summary>
     private const int WritesBetweenPolls = 256;
 
     private const int Reading = 0;
@@ -37,7 +37,7 @@ internal sealed class ReaderThread
     /// <summary>Messages of one name, about to be delivered.</summary>
     public Message[] Messages { get; } = new Message[LongestRun];
 
-    /// <summary>What a delivery leaves to be broadcast.</summary>
+    /// <summary>The broadcasts that a delivery leaves to this thread.</summary>
     public List<IBroadcast> Due { get; } = [];
 
     /// <summary>See <see cref="IBroadcast.Broadcast"/>.</summary>
@@ -58,7 +58,7 @@ internal sealed class ReaderThread
 
     public bool TryReplace() => Interlocked.CompareExchange(ref state, Replaced, Delivering) == Delivering;
 
-    /// <summary>Takes a sample. True when the last two samples saw no progress since the one before.</summary>
+    /// <summary>Takes a sample. True when the thread has made no progress in the last two samples.</summary>
     public bool IsStuck()
     {
         var now = Volatile.Read(ref progress);

@@ -32,12 +32,12 @@ internal sealed class ReceiverTunnel(
         if (transport == RedisTransport.Stream && own.Ssl)
         {
             own.SetDefaultPorts();
-            own.Ssl = false;        // or the library would encrypt the stream, which is encrypted already
+            own.Ssl = false;        // or the library would encrypt the stream again
         }
         return own;
     }
 
-    /// <summary>What its connections still deliver is ignored from now on.</summary>
+    /// <summary>Ignores all further messages of this multiplexer's connections.</summary>
     public void Silence()
     {
         lock (gate)

@@ -10,15 +10,15 @@ namespace Notifier.Redis.Receiver;
 /// </summary>
 /// <remarks>
 /// <para>During a long broadcast the thread reads now and then, because Redis disconnects a subscriber whose output buffer is full.</para>
-/// <para>When a delivery is stuck, in code that should never wait, another thread replaces the one that reads: one mistake must not make the node deaf.
-/// The replaced thread ends its own delivery, if ever, and does nothing else.</para>
+/// <para>When a delivery is stuck, in code that should never wait, another thread replaces the one that reads: one bug must not stop all messages of the node.
+/// The replaced thread ends its own delivery if it ever continues, and does nothing else.</para>
 /// </remarks>
 internal sealed partial class RedisReceiver : IDisposable
 {
-    /// <summary>In a flood, the most bytes that are read before they are sent.</summary>
+    /// <summary>When many messages arrive at once, the most bytes that are read before any is sent.</summary>
     private const int MaxReadAtOnce = 4 * 1024 * 1024;
 
-    /// <summary>While so many threads are stuck, one more would not help.</summary>
+    /// <summary>While this many threads are stuck, one more would not help.</summary>
     private const int MaxStuck = 16;
 
     /// <summary>
@@ -35,7 +35,7 @@ internal sealed partial class RedisReceiver : IDisposable
     private ReaderThread current;
     private int stuck;
 
-    // Used by the present reader only, and not while it delivers.
+    // Used by the current reader only, and not while it delivers.
     private readonly ReceiveBuffer buffer = new();
     private readonly AnswerPause pause;
     private readonly BroadcastQueue broadcasts;
@@ -84,7 +84,7 @@ internal sealed partial class RedisReceiver : IDisposable
             if (reader.IsReplaced)
                 Interlocked.Decrement(ref stuck);
         }
-        // Subscribers get what was received, however the connection ended.
+        // Subscribers get all received messages, however the connection ended.
         while (!broadcasts.IsEmpty)
         {
             if (!broadcasts.Broadcast(reader))
@@ -121,7 +121,7 @@ internal sealed partial class RedisReceiver : IDisposable
     }
 
     /// <summary>
-    /// Routes what was read, and continues while there is more: a flood is read first, and sent then, because Redis disconnects a reader that lags behind.
+    /// Routes what was read, and reads again while there is more. Sending comes afterwards, because Redis disconnects a reader that lags behind.
     /// </summary>
     private bool RouteAll(ReaderThread reader, int read, int room)
     {
@@ -177,7 +177,7 @@ internal sealed partial class RedisReceiver : IDisposable
         }
         catch (Exception)
         {
-            // A logger is others' code, and this thread belongs to the timer.
+            // A logger is foreign code, and an exception would end the timer's thread.
         }
     }
 

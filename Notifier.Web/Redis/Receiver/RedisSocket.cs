@@ -8,8 +8,8 @@ namespace Notifier.Redis.Receiver;
 /// A connection to Redis. A thread that waits in the kernel reads it, and any thread writes to it without waiting. With TLS if configured.
 /// </summary>
 /// <remarks>
-/// A socket of Notifier's own is connected and read synchronously: one that was ever used asynchronously stays non-blocking for good, and each receive then
-/// takes a hop from .NET's socket thread. (With <see cref="RedisTransport.Stream"/> the socket is the library's, and takes that hop.)
+/// A socket of Notifier's own is connected and read synchronously: one that was ever used asynchronously stays non-blocking, and then
+/// .NET's socket thread has to wake the reader for each receive. (With <see cref="RedisTransport.Stream"/> the socket is the library's, and that happens.)
 /// </remarks>
 internal sealed class RedisSocket : IThreadPoolWorkItem
 {
@@ -35,7 +35,7 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
 
     public bool IsEncrypted => stream is SslStream { IsEncrypted: true };
 
-    /// <summary>Connects on a thread of its own, which may look up a host name and try each of its addresses.</summary>
+    /// <summary>Connects on a separate thread, because looking up a host name and trying each of its addresses may block.</summary>
     /// <param name="endpoint">Where to.</param>
     /// <param name="within">The limit for all of that.</param>
     /// <param name="prepare">Called with the socket before it connects.</param>
@@ -75,8 +75,8 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
     public int Receive(Span<byte> room) => isClosed ? 0 : stream is null ? socket.Receive(room) : stream.Read(room);
 
     /// <summary>
-    /// Waits until so many bytes are there, or the connection ends, or the time (in whole milliseconds) is over. Linux wakes the thread once, when all bytes
-    /// are there; elsewhere the wait always takes the whole time. (With TLS and unix sockets it may end before.)
+    /// Waits until that many bytes have arrived, the connection has ended, or the time (in whole milliseconds) is over. Linux wakes the thread once, when all
+    /// bytes have arrived. Elsewhere the wait always takes the whole time. (With TLS and unix sockets it may end earlier.)
     /// </summary>
     public void WaitFor(int bytes, TimeSpan time)
     {
@@ -95,8 +95,8 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
     }
 
     /// <summary>
-    /// Reads without waiting. Zero when there is nothing. (With TLS the read may wait for the rest of a record, which is on its way, and may miss bytes that
-    /// are decrypted already: <see cref="Receive"/> returns them.)
+    /// Reads without waiting. Zero when there is nothing. (With TLS the read may wait for the rest of a record. It may also miss bytes that are
+    /// already decrypted: <see cref="Receive"/> returns them.)
     /// </summary>
     public int Poll(Span<byte> room) => !isClosed && socket.Available > 0 ? Receive(room) : 0;
 
@@ -119,7 +119,7 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
         return true;
     }
 
-    /// <summary>Ends the connection: a thread that waits for bytes gets none.</summary>
+    /// <summary>Ends the connection: a thread that waits for bytes returns with none.</summary>
     public void Close()
     {
         isClosed = true;

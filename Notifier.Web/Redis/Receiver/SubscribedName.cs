@@ -3,12 +3,12 @@ using Notifier.Messages;
 namespace Notifier.Redis.Receiver;
 
 /// <summary>
-/// The state of a name, as read from Redis: which connection has it, and where its messages go. The first connection that confirms the name counts while
-/// it lives. What any other delivers is ignored, so that no message arrives twice. Thread-safe.
+/// The state of a name, as read from Redis: which connection has confirmed it, and which sink gets its messages. The messages of the first connection that
+/// confirms the name are delivered; those of any other are ignored while that one lives, so that no message arrives twice. Thread-safe.
 /// </summary>
 /// <remarks>
-/// One thread at a time calls the sink. If such a call is stuck, other threads do not wait for it: the messages that arrive meanwhile are skipped, and become
-/// a gap when the call ends.
+/// One thread at a time calls the sink. If such a call is stuck, other threads do not wait for it: the messages that arrive meanwhile are skipped, and a gap
+/// replaces them when the call ends.
 /// </remarks>
 /// <param name="bytes">The name as Redis knows it.</param>
 /// <param name="isPattern">Whether it is a pattern.</param>
@@ -17,30 +17,31 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     /// <summary>How long to wait for another thread's delivery, which takes microseconds.</summary>
     private static readonly TimeSpan DeliveredWithin = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Held while the sink is called.</summary>
+    /// <summary>Locked while the sink is called.</summary>
     private readonly Lock delivering = new();
 
-    /// <summary>Guards the fields below. Never held during a call to a sink.</summary>
+    /// <summary>Guards the fields below. Never locked during a call to a sink.</summary>
     private readonly Lock gate = new();
     private IMessageSink? sink;
+    /// <summary>The connection whose messages count; null if there is none.</summary>
     private ConnectionLifetime? confirmedOn;
     private bool wasConfirmed;
 
-    /// <summary>How many calls gave up waiting. The thread that has the lock clears this.</summary>
+    /// <summary>How many calls gave up waiting. Reset by the thread that has the lock.</summary>
     private int skipped;
 
     public byte[] Bytes => bytes;
 
     public bool IsPattern => isPattern;
 
-    /// <summary>Whether a living connection has the name.</summary>
+    /// <summary>Whether Redis has confirmed the name on a connection that lives.</summary>
     public bool IsConfirmed => Volatile.Read(ref confirmedOn) is { IsAlive: true };
 
     /// <summary>The sink for messages from this connection; null when they are to be ignored.</summary>
     public IMessageSink? SinkFor(ConnectionLifetime lifetime) => Volatile.Read(ref confirmedOn) == lifetime ? Volatile.Read(ref sink) : null;
 
     /// <summary>Sends the messages to this sink from now on.</summary>
-    /// <returns>Whether Redis has the name already.</returns>
+    /// <returns>Whether Redis has already confirmed the name.</returns>
     public bool Attach(IMessageSink to)
     {
         lock (gate)
@@ -57,8 +58,8 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     public void Forget() => Volatile.Write(ref confirmedOn, null);
 
     /// <summary>
-    /// Redis has confirmed the name on this connection. If Redis had confirmed it before, on another connection or before an unsubscribe, messages may be
-    /// missing at this place.
+    /// Redis has confirmed the name on this connection. If it is not the first confirmation for this sink, messages may have been lost before it, and the sink
+    /// gets a gap.
     /// </summary>
     public void Confirm(ConnectionLifetime lifetime, List<IBroadcast> due)
     {
@@ -88,7 +89,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     /// <summary>Redis has unsubscribed the name on this connection.</summary>
     public void Unconfirm(ConnectionLifetime lifetime) => Interlocked.CompareExchange(ref confirmedOn, null, lifetime);
 
-    /// <summary>Delivers the messages of this connection to the sink, unless another connection has the name by now.</summary>
+    /// <summary>Delivers the messages of this connection to the sink, unless another connection has confirmed the name meanwhile.</summary>
     public void Deliver(ConnectionLifetime lifetime, ReadOnlySpan<Message> messages, int dropped, List<IBroadcast> due)
     {
         var hasLock = TryEnter();
@@ -121,7 +122,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
         }
     }
 
-    /// <summary>Waits briefly for the other thread. If that one is stuck, the call is skipped, and counted.</summary>
+    /// <summary>Waits briefly for the other thread. If that thread is stuck, the call is skipped and counted.</summary>
     private bool TryEnter()
     {
         if (delivering.TryEnter(Volatile.Read(ref skipped) > 0 ? TimeSpan.Zero : DeliveredWithin))
@@ -132,7 +133,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
 
     private void Exit(bool hasLock, List<IBroadcast> due)
     {
-        // A call may be skipped after this thread has checked: so it checks once more without the lock.
+        // Another call may be skipped after this thread has checked, so it checks once more after it has released the lock.
         while (hasLock || (Volatile.Read(ref skipped) > 0 && delivering.TryEnter()))
         {
             try

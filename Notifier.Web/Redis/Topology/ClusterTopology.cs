@@ -3,10 +3,10 @@ using StackExchange.Redis;
 namespace Notifier.Redis.Topology;
 
 /// <summary>
-/// A Redis Cluster. Each of its servers delivers every PUBLISH, so a node listens to one of them, with all its names, on a connection that knows no other.
+/// A Redis Cluster. Each of its servers delivers every PUBLISH, so a node subscribes all its names on one of them, over a connection that knows no other.
 /// With all servers on one connection, the library spreads the names over them. If it checks its connections while it waits for one server's answer
-/// (another was just connected, or was lost), it asks a second server for the same name. Then each message of that name arrives twice, for good, which
-/// was seen in one start of three.
+/// (another was just connected, or was lost), it asks a second server for the same name. From then on each message of that name arrives
+/// twice, which happened in one start of three.
 /// </summary>
 internal sealed partial class ClusterTopology(TopologyContext context) : IRedisTopology
 {
@@ -30,11 +30,11 @@ internal sealed partial class ClusterTopology(TopologyContext context) : IRedisT
     public async Task<ConnectionMultiplexer> OpenAsync(ConnectionMultiplexer? replaced)
     {
         if (replaced is null)
-            return await context.ConnectAsync(context.Location.Options);     // for commands: it has to know all servers
+            return await context.ConnectAsync(context.Location.Options);     // for commands, which may go to any server
         var all = connections.Commands!;
         var lost = replaced == all ? null : replaced.GetEndPoints().FirstOrDefault();
         var servers = all.GetServers().Where(static server => server.IsConnected).ToArray();
-        // Several nodes of Notifier, and their load, spread over the servers. (A replica delivers all messages, too.)
+        // Spreads several nodes of Notifier over the servers. (A replica delivers all messages, too.)
         Random.Shared.Shuffle(servers);
         foreach (var server in servers.OrderBy(server => server.EndPoint.Equals(lost)).ThenBy(static server => server.IsReplica))
         {
@@ -48,7 +48,7 @@ internal sealed partial class ClusterTopology(TopologyContext context) : IRedisT
 
     public Task BeginAsync(ConnectionMultiplexer first) => TryReplaceAsync(first);
 
-    /// <summary>Moves to another server when the one that this node listens to was away in two checks: the library does not report every loss.</summary>
+    /// <summary>Moves to another server when the current one was away in two checks: the library does not report every loss.</summary>
     public async Task WatchAsync()
     {
         var missed = 0;
@@ -70,7 +70,7 @@ internal sealed partial class ClusterTopology(TopologyContext context) : IRedisT
             }
             catch (Exception error)
             {
-                // A mistake of ours must not end the watch: the node would be deaf after the next loss.
+                // A bug in Notifier must not end the watch: after the next loss, the node would receive nothing.
                 Log.Failed(context.Logger, error);
             }
             await Task.Delay(CheckEvery, context.Time, context.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -87,7 +87,7 @@ internal sealed partial class ClusterTopology(TopologyContext context) : IRedisT
         catch (Exception error)
         {
             context.Health.ReportAway(context.Location.Description);
-            // Redis itself may have said what is wrong.
+            // If Redis has said what is wrong, that is logged already.
             if (!context.Stopping.IsCancellationRequested && !context.Health.AnswersWithErrors && !isReported)
             {
                 isReported = true;

@@ -1,8 +1,8 @@
 namespace Notifier.Redis.Topology;
 
 /// <summary>
-/// The topology, as far as it is known. Sentinels are configured. That Redis is a Cluster is known once a server has answered, which may be long after the
-/// start; until then it counts as a single server. Thread-safe.
+/// The topology, as far as it is known. Sentinels are known from the configuration. A Cluster is known once a server has answered, which may be long after
+/// the start; until then it counts as a single server. Thread-safe.
 /// </summary>
 internal sealed class KnownTopology(TopologyContext context) : IAsyncDisposable
 {

@@ -5,9 +5,9 @@ using StackExchange.Redis;
 namespace Notifier.Redis.Topology;
 
 /// <summary>
-/// Redis behind Sentinels: a node is connected to the server that the Sentinels call the primary, and to no other. The library would believe each server
-/// about its role. A server that was down, or hung, takes itself for the primary for about 10 s after its return, and what it accepts then is thrown away.
-/// The library also waits for the Sentinels in threads of the pool, so that on two cores nothing else runs for seconds.
+/// Redis behind Sentinels: a node is connected to the server that the Sentinels call the primary, and to no other. The library would trust each server's own
+/// claim. But a former primary that was down, or hung, still claims that role for about 10 s after its return, and messages that it accepts then are lost. The
+/// library also blocks threads of the pool while it waits for Sentinels, so that on two cores nothing else runs for seconds.
 /// </summary>
 internal sealed partial class SentinelTopology(TopologyContext context) : IRedisTopology
 {
@@ -21,7 +21,7 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
     private ConnectionMultiplexer? sentinels;
     private RedisServerException? refusal;
 
-    /// <summary>The epoch of the last failover that this node followed.</summary>
+    /// <summary>The epoch of the latest failover that this node knows.</summary>
     private long latestEpoch;
 
     public bool HasSeparateListener => false;
@@ -83,7 +83,7 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
             await sentinels.EndAsync();
     }
 
-    /// <summary>Asks all Sentinels and believes the one that knows the latest failover: another may not know it yet, or not any more.</summary>
+    /// <summary>Asks all Sentinels, and uses the answer with the latest failover: another may not know it yet, or may have lost it.</summary>
     private async Task<EndPoint> FindAsync()
     {
         sentinels ??= await ConnectionMultiplexer.SentinelConnectAsync(options.Clone());
@@ -99,7 +99,7 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
         }
         if (primary is null)
             throw (Exception?)refusal ?? new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No Sentinel answers.");
-        // Either all Sentinels were set up anew, or those that know better are cut off.
+        // Either all Sentinels were reset, or those that know the latest failover cannot be reached.
         if (epoch < latestEpoch && answers.Any(static one => one.Result.Primary is null))
             throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "No Sentinel that knows the latest failover answers.");
         latestEpoch = epoch;
@@ -136,7 +136,7 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
         [LoggerMessage(22, LogLevel.Warning, "The Sentinels have another primary: this node moves to it.")]
         public static partial void Moves(ILogger logger);
 
-        [LoggerMessage(23, LogLevel.Warning, "Notifier cannot find out whether Redis has another primary; this node stays with the present one: {Error}")]
+        [LoggerMessage(23, LogLevel.Warning, "Notifier cannot find out whether Redis has another primary; this node stays with the current one: {Error}")]
         public static partial void PrimaryUnknown(ILogger logger, string error);
 
         [LoggerMessage(24, LogLevel.Information, "The Sentinels answer again.")]

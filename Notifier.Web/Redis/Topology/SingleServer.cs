@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace Notifier.Redis.Topology;
 
-/// <summary>One server, which the library reconnects to by itself. Until a server has answered, this may be a Cluster.</summary>
+/// <summary>One server, to which the library reconnects by itself. Also used until it is known whether Redis is a Cluster.</summary>
 internal sealed class SingleServer(TopologyContext context) : IRedisTopology
 {
     private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(1);

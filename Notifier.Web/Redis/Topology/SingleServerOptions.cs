@@ -3,10 +3,10 @@ using StackExchange.Redis;
 
 namespace Notifier.Redis.Topology;
 
-/// <summary>Options for a connection to one of several servers. Otherwise the library looks for the others, and decides by itself which to use.</summary>
+/// <summary>Options for a connection to one of several servers. With the original options, the library finds the others and decides which to use.</summary>
 internal static class SingleServerOptions
 {
-    /// <summary>The commands by which the library learns of other servers, and of the role of this one. This server is used whatever its role is.</summary>
+    /// <summary>The commands by which the library finds other servers and this one's role. Notifier uses this server whatever its role is.</summary>
     private const string DisabledCommands = ",$CLUSTER=,$INFO=,$ROLE=,$CONFIG=,$GET=,$SET=";
 
     /// <summary>For a connection that knows no other server.</summary>
@@ -24,7 +24,7 @@ internal static class SingleServerOptions
         one.ServiceName = null;
         one.EndPoints.Clear();
         one.EndPoints.Add(server);
-        // Servers are told apart by the name that the Cluster or the Sentinels use, which an address would replace.
+        // Servers are compared by the name that the Cluster or the Sentinels use, which an address would replace.
         one.ResolveDns = false;
         // A server may be known by its address, but certificates are for host names: use the host of the connection string.
         if (server is not DnsEndPoint)

@@ -13,7 +13,7 @@ namespace Notifier.Tests.History;
 /// </summary>
 public sealed class RefusedJournalTests
 {
-    private const string Silent = "redis.call('PUBLISH', channel, line .. payload)";
+    private const string Silent = "redis.call('PUBLISH', channel, envelope .. payload)";
 
     [Fact]
     public async Task A_node_waits_until_a_primary_without_replicas_accepts_writes_and_then_sends_a_reset_gap()

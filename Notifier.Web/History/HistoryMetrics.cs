@@ -23,7 +23,7 @@ internal sealed class HistoryMetrics
     public HistoryMetrics(IMeterFactory meters)
     {
         replays = meters.Create("Notifier.History").CreateCounter<long>(
-            "notifier.history.replays", "{subscriber}", "Subscribers that came back with a position: all that they had missed was there (hit), or not (miss).");
+            "notifier.history.replays", "{subscriber}", "Subscribers that resumed from a position: all missed messages were available (hit), or not (miss).");
         foreach (var source in Sources)
         {
             foreach (var result in Results)

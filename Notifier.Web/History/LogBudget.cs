@@ -15,7 +15,7 @@ internal sealed class LogBudget(long limit)
     /// <summary>Called by a log under its owner's lock.</summary>
     public void Add(long change) => Interlocked.Add(ref bytes, change);
 
-    /// <summary>Keeps the limit. Called without any lock; while one thread makes room, others do not wait for it.</summary>
+    /// <summary>Makes room if the limit is exceeded. Called without any lock; while one thread makes room, others do not wait for it.</summary>
     public void Enforce()
     {
         if (Bytes <= limit || !makingRoom.TryEnter())

@@ -4,14 +4,14 @@ namespace Notifier.History;
 
 /// <summary>Messages that a log no longer has.</summary>
 /// <param name="Messages">How many; null if there was a gap among them, because the messages of a gap were not counted.</param>
-/// <param name="Next">The number of the first message that it still has, or will have.</param>
+/// <param name="Next">The number of the first message that the log still has, or will have.</param>
 internal sealed record Loss(long? Messages, long Next);
 
 /// <summary>
 /// The last messages of one name, in order, with dense numbers that trimming never changes. Bounded by count, bytes and
 /// age. Not thread-safe: its owner, a subscription, calls it under its lock.
 /// </summary>
-/// <remarks>Nothing is preallocated, and an emptied log gives its memory back: there may be 10,000 quiet ones.</remarks>
+/// <remarks>Allocates nothing in advance, and releases its memory when it is empty: there may be 10,000 quiet names.</remarks>
 internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBudget? budget = null)
 {
     private const int SmallestRing = 4;
@@ -20,7 +20,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
     private Entry[] ring = [];
     private long bytes;
 
-    /// <summary>The number of the latest gap that was dropped: how many messages are lost before it is unknown.</summary>
+    /// <summary>The number of the latest dropped gap: the number of messages that are missing up to there is unknown.</summary>
     private long lastGapDropped;
 
     private readonly record struct Entry(Message Message, long AppendedAt);
@@ -35,22 +35,22 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
     public long LastGap { get; private set; }
 
     /// <summary>
-    /// The id in the journal up to which durable messages are not in the log, or no longer: all later ones are. Zero if there is no journal.
+    /// The journal's id after which the log has all durable messages, and none up to it. Zero if there is no journal.
     /// </summary>
     public long JournalIdBefore { get; set; }
 
-    /// <summary>Where the latest gap is in the journal: a client that has not come past that id has lost messages. Below zero if there was none.</summary>
+    /// <summary>The journal's id at the latest gap: a client that has received messages only up to it has lost some. Negative if there was no gap.</summary>
     public long JournalIdOfGap { get; private set; } = -1;
 
-    /// <summary>The size of its messages, in <see cref="Message.Size"/>.</summary>
+    /// <summary>The size of the log's messages, in <see cref="Message.Size"/>.</summary>
     public long Bytes => bytes;
 
-    /// <summary>Messages from this number on wait to be sent for the first time: no bound drops them. At first there are none.</summary>
+    /// <summary>Messages from this number on wait to be sent for the first time, so no bound drops them. By default there are none.</summary>
     public long Unsent { get; private set; } = long.MaxValue;
 
     private int Count => (int)(Next - First);
 
-    /// <summary>Whether the oldest has been sent.</summary>
+    /// <summary>Whether the log has a message and its oldest one was sent.</summary>
     private bool CanDrop => First < Next && First < Unsent;
 
     public void Append(in Message message) => Append(message, time.GetTimestamp());
@@ -72,10 +72,10 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         Next++;
     }
 
-    /// <summary>The messages that are lost from <paramref name="number"/> on; null if none is.</summary>
+    /// <summary>The messages from <paramref name="number"/> on that the log no longer has; null if it has all.</summary>
     public Loss? LossSince(long number) => number >= First ? null : new(lastGapDropped >= number ? null : First - number, First);
 
-    /// <summary>Copies messages from <paramref name="number"/> on, until one more would pass <paramref name="maxBytes"/>.</summary>
+    /// <summary>Copies messages from <paramref name="number"/> on, until one more would exceed <paramref name="maxBytes"/>.</summary>
     /// <param name="number">At least <see cref="First"/>.</param>
     /// <param name="into">The caller must clear it after use, so that it keeps no message alive.</param>
     /// <param name="maxBytes">In <see cref="Message.Size"/>; the first message is copied whatever its size.</param>
@@ -109,8 +109,8 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
     }
 
     /// <summary>
-    /// The number of the first durable message after that id, or of a gap before that; null if the log may no longer have it. Messages in between that
-    /// are not durable belong to the subscribers of that time.
+    /// The number of the first durable message after that id, or of a gap before that message; null if the log may no longer have it. Messages between
+    /// them that are not durable are skipped: they were for the subscribers of that time.
     /// </summary>
     public long? NumberAfter(long journalId)
     {
@@ -141,7 +141,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         ? new(number, JournalIdAt(number))
         : new(number, number == First - 1 ? JournalIdBefore : 0);
 
-    /// <summary>Drops all messages: the node needs the memory.</summary>
+    /// <summary>Drops all messages, because the node needs the memory.</summary>
     public void Clear()
     {
         while (Count > 0)
@@ -149,7 +149,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
         ring = [];
     }
 
-    /// <summary>All messages before that number have been sent, and no later one: only these may be dropped.</summary>
+    /// <summary>All messages before that number were sent, so they may be dropped.</summary>
     public void OnSent(long number)
     {
         Unsent = number;
@@ -157,7 +157,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
             DropOldest();
     }
 
-    /// <summary>Drops messages that are too old. Called when a message comes, and by the sweep for quiet names.</summary>
+    /// <summary>Drops messages that are too old. Called when a message arrives, and by the sweep for quiet names.</summary>
     public void TrimByAge() => TrimByAge(time.GetTimestamp());
 
     private void TrimByAge(long now)

@@ -7,8 +7,8 @@ namespace Notifier.History;
 /// field, never copied.
 /// </summary>
 /// <remarks>
-/// If more messages or bytes wait, new messages are dropped until half of them are sent: a reported gap is better than a process that runs out of memory.
-/// The bytes are what Redis itself would keep for a subscriber (client-output-buffer-limit).
+/// At a limit, new messages are dropped until half of the waiting ones are sent: a reported gap is better than a process that runs out of memory. The
+/// limit of bytes is that of Redis for a subscriber (client-output-buffer-limit).
 /// </remarks>
 internal struct UnsentMessages
 {
@@ -20,14 +20,14 @@ internal struct UnsentMessages
     /// <summary>The number of the first message that was not sent yet.</summary>
     private long first = 1;
 
-    /// <summary>The size of the messages from there on, in <see cref="Message.Size"/>.</summary>
+    /// <summary>The size of the unsent messages, in <see cref="Message.Size"/>.</summary>
     private long bytes;
 
     /// <summary>How many messages were dropped since the limit was reached.</summary>
     private int dropped;
 
     /// <summary>
-    /// The id of the latest durable message, dropped ones included. A gap stands for these, too: a client that resumes from one of them must receive the
+    /// The id of the latest durable message, including dropped ones. A gap also stands for these: a client that resumes from one of them must receive the
     /// gap.
     /// </summary>
     private long latestJournalId;
@@ -62,7 +62,7 @@ internal struct UnsentMessages
         return lost;
     }
 
-    /// <summary>So many messages were dropped before they were created.</summary>
+    /// <summary>Counts messages that were dropped before they were created.</summary>
     public void Drop(int messages) => dropped += messages;
 
     /// <summary>Appends a gap, whatever the limits.</summary>
@@ -78,8 +78,8 @@ internal struct UnsentMessages
 
     /// <summary>Copies the next messages to send.</summary>
     /// <param name="into">Receives as many as it has room for, and no more than a batch may have.</param>
-    /// <param name="number">The number of the first.</param>
-    /// <param name="hasDiscarded">Whether the log has discarded messages before that, unsent.</param>
+    /// <param name="number">The number of the first one.</param>
+    /// <param name="hasDiscarded">Whether the log has discarded unsent messages before the first one.</param>
     /// <returns>How many.</returns>
     public readonly int Copy(Span<Message> into, out long number, out bool hasDiscarded)
     {
@@ -88,9 +88,9 @@ internal struct UnsentMessages
         return number < log.Next ? log.Copy(number, into, FrameBatch.Full) : 0;
     }
 
-    /// <summary>All before that number were sent.</summary>
+    /// <summary>All messages before a number were sent.</summary>
     /// <param name="next">That number.</param>
-    /// <param name="sent">How many bytes they were.</param>
+    /// <param name="sent">Their size, in <see cref="Message.Size"/>.</param>
     /// <param name="now">Of the log's clock.</param>
     /// <param name="lost">See <see cref="Append(ReadOnlySpan{Message}, long)"/>.</param>
     /// <returns>Whether more messages wait; otherwise the broadcast is no longer claimed.</returns>
@@ -99,7 +99,7 @@ internal struct UnsentMessages
         first = Math.Max(next, log.First);
         bytes = first < log.Next ? Math.Max(0, bytes - sent) : 0;
         log.OnSent(first);
-        lost = TryAppendGap(now);       // there may be no later message to append it with
+        lost = TryAppendGap(now);       // there may be no later message that would append it
         return isClaimed = first < log.Next;
     }
 

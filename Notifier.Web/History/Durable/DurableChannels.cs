@@ -11,6 +11,7 @@ internal sealed class DurableChannels(IOptions<DurableOptions> options)
 
     public bool Any => patterns.Length > 0;
 
+    /// <summary>Whether a channel is durable.</summary>
     public bool Contains(ReadOnlySpan<byte> channel)
     {
         foreach (var pattern in patterns)

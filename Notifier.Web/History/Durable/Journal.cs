@@ -14,7 +14,7 @@ namespace Notifier.History.Durable;
 /// The durable messages in Redis, of all channels in one order. Its keys are <c>{notifier}:journal</c> (the epoch, and the latest id),
 /// <c>{notifier}:channels</c> (each channel by its latest id) and <c>{notifier}:log:…</c> (each channel's messages by their ids). Thread-safe.
 /// </summary>
-/// <remarks>All methods throw what the library throws if Redis is away or refuses; see <see cref="IsFault"/>.</remarks>
+/// <remarks>If Redis is away or answers with an error, all methods throw the library's exception; see <see cref="IsFault"/>.</remarks>
 internal sealed class Journal(
     RedisBackplane backplane, RedisNames names, DurableChannels channels, IOptions<DurableOptions> durable, IOptions<RecentOptions> recent,
     IOptions<LimitsOptions> limits)
@@ -31,13 +31,13 @@ internal sealed class Journal(
 
     public DurableChannels Channels => channels;
 
-    /// <summary>Whether Redis was away or has refused.</summary>
+    /// <summary>Whether Redis was away or has answered with an error.</summary>
     public static bool IsFault(Exception error) => error is RedisException or TimeoutException or ObjectDisposedException;
 
     /// <summary>The first word of Redis' error, such as <c>READONLY</c>; null if Redis has not answered.</summary>
     public static string? CodeOf(Exception error) => error is RedisServerException ? error.Message.Split(' ')[0] : null;
 
-    /// <summary>A durable message has arrived: if Redis lacks it later, Redis has lost it, and the epoch ends.</summary>
+    /// <summary>A durable message has arrived. If Redis lacks it later, Redis has lost data, and the epoch ends.</summary>
     public void OnSeen(SeenMessage message) => Volatile.Write(ref seen, message);
 
     public Task<JournalHead> ReadHeadAsync() => ReadHeadAsync(Database);
@@ -67,7 +67,7 @@ internal sealed class Journal(
             return new(head.Epoch, after, log.HasMore ? log.LastId : Math.Max(head.Id, log.LastId), log.IsWholeAfter(after, oldest), !log.HasMore, log.Messages);
         }
 
-        // Messages that come meanwhile have later ids than the head: they are on the next page.
+        // Messages that are published meanwhile have later ids than the head: they are on the next page.
         var page = new MergedPage(head.Id, limit) { IsWhole = after >= oldest };
         var active = await redis.SortedSetRangeByScoreAsync(ByLatest, after, exclude: Exclude.Start);
         foreach (var some in Matching(name, active).Chunk(ChannelsAtOnce))
@@ -98,7 +98,7 @@ internal sealed class Journal(
         return new(head.Epoch, messages.Length > 0 ? messages[0].JournalId - 1 : end, end, IsWhole: true, IsLast: true, messages);
     }
 
-    /// <summary>The channels of a name with the latest messages. Each has at least one message, so that for so many messages no more channels are needed.</summary>
+    /// <summary>The channels of a name with the latest messages. Each has at least one, so as many channels as messages are enough.</summary>
     private async Task<List<(RedisValue InRedis, byte[] Channel)>> LatestAsync(IDatabase redis, Name name, int limit)
     {
         var found = new List<(RedisValue, byte[])>();

@@ -4,21 +4,21 @@ using System.Text;
 namespace Notifier.History.Durable;
 
 /// <summary>
-/// The line before the payload of a durable message as notifier.lua publishes it:
-/// <c>notifier/1 epoch=… id=… prev=…</c>. Any publisher can write such a line; it is genuine if its epoch is the journal's.
+/// The line before the payload of a durable message, as notifier.lua publishes it:
+/// <c>notifier/1 epoch=… id=… prev=…</c>. Any publisher can write such a line. The envelope is genuine if its epoch is the journal's.
 /// </summary>
 /// <param name="Epoch">A secret of the journal.</param>
-/// <param name="Id">The message's.</param>
-/// <param name="Previous">The channel's previous message; zero if none is kept.</param>
-/// <param name="Length">In bytes, with the line break: where the payload begins.</param>
+/// <param name="Id">The message's id.</param>
+/// <param name="Previous">The id of the channel's previous message; zero if Redis keeps none.</param>
+/// <param name="Length">In bytes, including the line break: the payload begins there.</param>
 internal readonly record struct JournalEnvelope(string Epoch, long Id, long Previous, int Length)
 {
-    /// <summary>In bytes: the script never writes a longer line.</summary>
+    /// <summary>The script never writes a longer one.</summary>
     public const int MaxBytes = 160;
 
     private const int MaxEpochBytes = 64;
 
-    /// <returns>Null if the payload does not begin with such a line.</returns>
+    /// <returns>Null if the payload does not begin with an envelope.</returns>
     public static JournalEnvelope? Parse(ReadOnlySpan<byte> payload)
     {
         if (!payload.StartsWith("notifier/1 epoch="u8))

@@ -3,12 +3,12 @@ using Notifier.Messages;
 namespace Notifier.History.Durable;
 
 /// <summary>
-/// Fetches from the journal what the log of one name lacks. Called by the follower's current worker only. A struct, so that a name needs no further
+/// Fetches the durable messages that the log of one name lacks. Called by the follower's current worker only. A struct, so that a name needs no further
 /// object.
 /// </summary>
 /// <param name="sink">The name's log.</param>
 /// <param name="reader">The journal.</param>
-/// <param name="sequence">How far the log has followed it.</param>
+/// <param name="sequence">How far the log has followed the journal.</param>
 internal readonly struct JournalFetch(IJournalSink sink, JournalReader reader, JournalSequencer sequence)
 {
     /// <summary>Appends every durable message that the log lacks, page by page.</summary>
@@ -16,12 +16,12 @@ internal readonly struct JournalFetch(IJournalSink sink, JournalReader reader, J
     public async Task RunAsync(bool isDoubt)
     {
         if (isDoubt && (await reader.ReadHeadAsync())?.Epoch == sequence.Epoch)
-            return;     // the doubtful line is forged
+            return;     // the doubtful envelope is forged
         while (true)
         {
             if (await reader.ReadAsync(sink.Name, sequence.Followed) is not { } page)
             {
-                // Redis is reachable and refuses.
+                // Redis is reachable, but answers with an error.
                 sequence.SkipMissing();
                 AppendGap(GapCode.Redis);
                 return;

@@ -4,13 +4,13 @@ using Notifier.Messages;
 namespace Notifier.History.Durable;
 
 /// <summary>
-/// Follows the journal for one name with durable channels: all that Redis delivers for the name goes through the follower into the log. A durable
-/// message says which durable message precedes it. If the log lacks that one, the follower holds back all later messages until it has fetched it. So
-/// the log has every durable message once and in order, also after the connection to Redis was lost. Thread-safe.
+/// Follows the journal for one name with durable channels: every message that Redis delivers for the name passes the follower on its way to the log. A
+/// durable message names its predecessor. If the log lacks the predecessor, the follower delays all later messages until it has fetched it. So the log has
+/// every durable message once and in order, even after the connection to Redis was lost. Thread-safe.
 /// </summary>
 /// <remarks>
-/// One thread at a time, the worker, appends or fetches; other threads only leave messages. A worker that finds no more work ends, and the next thread
-/// that leaves a message becomes the worker.
+/// One thread at a time, the worker, appends or fetches; other threads only queue messages. A worker that finds no more work ends. Then the next thread
+/// that queues a message becomes the worker.
 /// </remarks>
 /// <param name="sink">The name's log.</param>
 /// <param name="reader">The journal.</param>
@@ -24,10 +24,10 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
     private TaskCompletionSource? requested;
     private bool isFetchDue;
 
-    /// <summary>No message is known to be missing: the fetch only has to find out whether a line is genuine.</summary>
+    /// <summary>No message is known to be missing: the fetch only has to find out whether an envelope is genuine.</summary>
     private bool isOnlyDoubt;
 
-    /// <summary>A worker is active. At first no thread may become one: see <see cref="Begin"/>.</summary>
+    /// <summary>A worker is active. Initially true, so that no thread becomes one before <see cref="Begin"/>.</summary>
     private bool isBusy = true;
     private bool hasBegun;
 
@@ -36,17 +36,17 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
     private List<Message> working = [];
     private readonly List<Message> accepted = [];
 
-    /// <summary>So many of the messages that wait came before the latest fetch: their epoch cannot be newer than the one that the fetch found.</summary>
+    /// <summary>How many of the waiting messages came before the latest fetch: their epoch cannot be newer than the one that the fetch found.</summary>
     private int beforeFetch;
 
     private readonly JournalSequencer sequence = new(sink.Name, reader.Journal.Channels);
 
     private JournalFetch Fetch => new(sink, reader, sequence);
 
-    /// <summary>Whether all channels of the name are durable: then nothing is lost while Redis is away.</summary>
+    /// <summary>Whether all channels of the name are durable. If so, no message is lost while this node has no connection to Redis.</summary>
     public bool IsDurable { get; } = reader.Journal.Channels.ContainsAll(sink.Name);
 
-    /// <summary>Completes when it is known where the log begins in the journal.</summary>
+    /// <summary>Completes when the follower knows where the log begins in the journal.</summary>
     public Task Ready => ready.Task;
 
     /// <summary>All durable messages up to this id are in the log, or precede it.</summary>
@@ -54,7 +54,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
 
     public JournalEpoch Epoch => sequence.Epoch;
 
-    /// <summary>Redis delivers the name from now on. Each subscriber may call it.</summary>
+    /// <summary>Redis has confirmed the name. May be called for each subscriber.</summary>
     public void Begin()
     {
         lock (gate)
@@ -68,7 +68,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
 
     /// <summary>Redis has delivered messages.</summary>
     /// <param name="messages">Copied before it returns.</param>
-    /// <param name="due">Receives what the caller must broadcast.</param>
+    /// <param name="due">Receives the broadcasts that the caller must run.</param>
     public void Receive(ReadOnlySpan<Message> messages, List<IBroadcast> due)
     {
         lock (gate)
@@ -87,7 +87,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         Drain(due);
     }
 
-    /// <summary>Messages may have been lost: durable ones are fetched, and a gap stands for others.</summary>
+    /// <summary>Messages may have been lost: the durable ones are fetched, and a gap replaces the others.</summary>
     public void OnGap(GapCode code, List<IBroadcast> due)
     {
         lock (gate)
@@ -103,7 +103,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         Drain(due);
     }
 
-    /// <summary>Fetches what the journal has. The task completes when the log has it.</summary>
+    /// <summary>Fetches the journal's latest messages. The task completes when the log has them.</summary>
     public Task CatchUpAsync()
     {
         Task fetched;
@@ -121,7 +121,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
 
     // ---- the worker ----------------------------------------------------------------------------------------------------
 
-    /// <summary>In a thread that does not receive from Redis.</summary>
+    /// <summary>Works and broadcasts in this thread, which must not be one that receives from Redis.</summary>
     private void DrainHere()
     {
         var due = new DueBroadcasts();
@@ -154,7 +154,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
             }
             catch (Exception error)
             {
-                // An error in our own code must not stop the name's messages.
+                // A bug in Notifier must not stop the name's messages.
                 sink.OnFailure(error);
                 accepted.Clear();
                 working.Clear();
@@ -167,7 +167,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         }
     }
 
-    /// <summary>Appends messages up to the first one whose predecessor the log lacks; puts the others back.</summary>
+    /// <summary>Appends messages up to the first one whose predecessor the log lacks, and puts the rest back.</summary>
     private void AppendWorking(List<IBroadcast> due)
     {
         var done = 0;

@@ -8,16 +8,16 @@ namespace Notifier.History.Durable;
 /// <param name="Now">Redis' time, as an id.</param>
 internal readonly record struct JournalHead(JournalEpoch Epoch, long Id, long Now);
 
-/// <summary>Some messages of the journal, in order.</summary>
+/// <summary>Consecutive messages of a name in the journal.</summary>
 /// <param name="Epoch">The journal's epoch.</param>
 /// <param name="After">The id after which the page begins.</param>
 /// <param name="UpTo">The id up to which the page has all messages.</param>
-/// <param name="IsWhole">Whether none is missing after <paramref name="After"/>: none was dropped.</param>
+/// <param name="IsWhole">Whether Redis has dropped no message after <paramref name="After"/>.</param>
 /// <param name="IsLast">Whether the journal had no more.</param>
 /// <param name="Messages">Each with its id; with its channel, if the name is a pattern.</param>
 internal sealed record JournalPage(JournalEpoch Epoch, long After, long UpTo, bool IsWhole, bool IsLast, Message[] Messages)
 {
-    /// <summary>Whether a position belongs to this epoch of the journal, and the journal has not lost it.</summary>
+    /// <summary>Whether a position belongs to this epoch of the journal, and is not after the page.</summary>
     public bool Contains(JournalPosition position) => position.Mark == Epoch.Mark && Epoch.Contains(position.Id) && position.Id <= UpTo;
 }
 

@@ -6,13 +6,13 @@ using Notifier.Redis;
 namespace Notifier.History.Durable;
 
 /// <summary>
-/// Reads the journal for subscriptions. Waits while Redis is away; callers that read the same page at the same time share it. Thread-safe.
+/// Reads the journal for subscriptions. Waits while Redis is away. Concurrent callers of the same page share one read. Thread-safe.
 /// </summary>
 internal sealed partial class JournalReader(Journal journal, RedisBackplane backplane, TimeProvider time, ILogger<JournalReader> logger)
 {
     /// <summary>
-    /// How long to wait for a Redis that lacks messages and cannot be written to. It may be a former primary that has restarted: after about 10 s, the
-    /// Sentinels make it a replica of the new one. Meanwhile the names concerned deliver nothing.
+    /// How long to retry while Redis cannot be written to. It may be a former primary that has restarted and lacks messages: after about 10 s, the Sentinels
+    /// make it a replica of the new primary. Meanwhile the affected names deliver nothing.
     /// </summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -21,10 +21,10 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
 
     public Journal Journal => journal;
 
-    /// <returns>Null if Redis refuses, or if there is no journal and none can be created.</returns>
+    /// <returns>Null if Redis answers with a permanent error, or if there is no journal and none can be created.</returns>
     public Task<JournalHead?> ReadHeadAsync() => TryAsync(async () => (JournalHead?)await journal.ReadHeadAsync(), TimeSpan.Zero);
 
-    /// <returns>Null if Redis refuses.</returns>
+    /// <returns>Null if Redis answers with a permanent error.</returns>
     public async Task<JournalPage?> ReadAsync(Name name, long after)
     {
         var key = (name, after);
@@ -40,7 +40,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
         }
     }
 
-    /// <returns>Null if Redis refuses.</returns>
+    /// <returns>Null if Redis answers with a permanent error.</returns>
     public Task<JournalPage?> ReadLastAsync(Name name, int count) => TryAsync(async () => (JournalPage?)await journal.ReadLastAsync(name, count));
 
     private Task<JournalPage?> TryAsync(Func<Task<JournalPage?>> read) => TryAsync(read, Patience);
@@ -58,7 +58,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
             catch (Exception error) when (Journal.IsFault(error) || (error is OperationCanceledException && !backplane.Stopping.IsCancellationRequested))
             {
                 var code = Journal.CodeOf(error);
-                // Only the time in which Redis says so counts: it may have been away long before.
+                // Counts from the first such error, because Redis may have been away long before.
                 refusedSince = CannotBeWritten(code) ? refusedSince ?? time.GetTimestamp() : null;
                 var isTransient = code is null || IsTransient(code) || (refusedSince is { } since && time.GetElapsedTime(since) < patience);
                 if (!isTransient)
@@ -72,10 +72,10 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
         }
     }
 
-    /// <summary>While Redis starts, or while another server takes over.</summary>
+    /// <summary>Whether the error ends by itself: Redis starts, or another server becomes the primary.</summary>
     private static bool IsTransient(string code) => code is "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY";
 
-    /// <summary>Redis lacks messages, or has no journal, and the new epoch cannot be written.</summary>
+    /// <summary>Whether Redis refuses to write the new epoch that it needs, because it lacks messages or a journal.</summary>
     private static bool CannotBeWritten(string? code) => code is "READONLY" or "NOREPLICAS" or "OOM" or "MISCONF";
 
     private static partial class Log

@@ -8,11 +8,13 @@ internal static class JournalScripts
     /// <summary>The one key that each script receives; it derives the others, which are in the same slot.</summary>
     public static RedisKey State { get; } = "{notifier}:journal";
 
-    /// <summary>Publishes a message. Backends may use it, too.</summary>
+    /// <summary>Publishes a durable message. Backends may run it too.</summary>
     public static string Publish { get; } = Read("notifier.lua");
 
+    /// <summary>Reads the end of the journal.</summary>
     public static string Head { get; } = Read("head.lua");
 
+    /// <summary>Reads messages of one channel.</summary>
     public static string Messages { get; } = Read("read.lua");
 
     private static string Read(string name)

@@ -4,24 +4,24 @@ using Notifier.Names;
 
 namespace Notifier.History.Durable;
 
-/// <summary>What happens to a message of a name with durable channels.</summary>
+/// <summary>The result of checking a message of a name with durable channels.</summary>
 internal enum SequenceResult
 {
-    /// <summary>It is the next one.</summary>
+    /// <summary>It is the next message.</summary>
     Accepted,
 
-    /// <summary>The log had it before.</summary>
+    /// <summary>The log already has it.</summary>
     Repeated,
 
-    /// <summary>Another one precedes it and must be fetched.</summary>
+    /// <summary>A message before it is missing and must be fetched.</summary>
     Missing,
 
-    /// <summary>Its line may belong to a new epoch, or be forged: only the journal can tell.</summary>
+    /// <summary>Its envelope has an unknown epoch, which may be new or forged: the journal must be read.</summary>
     Doubtful,
 }
 
 /// <summary>
-/// How far the log of one name has followed the journal, and which message is the next. Not thread-safe, except for <see cref="Epoch"/> and
+/// Tracks how far the log of one name has followed the journal, and checks which message is the next. Not thread-safe, except for <see cref="Epoch"/> and
 /// <see cref="Appended"/>.
 /// </summary>
 internal sealed class JournalSequencer(Name name, DurableChannels channels)
@@ -31,11 +31,11 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     private SeenMessage? latest;
     private long appended;
 
-    /// <summary>The previous epoch. Messages that Redis delivered before it ended may still wait.</summary>
+    /// <summary>The previous epoch: messages that Redis delivered in it may still wait.</summary>
     private JournalEpoch former = JournalEpoch.None;
     private long formerFollowed;
 
-    /// <summary>Redis refused to return what is missing: the next durable message that came before that is accepted whatever precedes it.</summary>
+    /// <summary>Missing messages could not be fetched: the next durable message that came before that fetch is accepted without its predecessor.</summary>
     private bool skipsMissing;
 
     public JournalEpoch Epoch => Volatile.Read(ref epoch);
@@ -47,7 +47,7 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     public long Appended => Volatile.Read(ref appended);
 
     /// <param name="message">As Redis delivered it.</param>
-    /// <param name="isBeforeFetch">Whether the journal was read after it came.</param>
+    /// <param name="isBeforeFetch">Whether it came before the latest fetch, so that a new epoch would be known.</param>
     /// <param name="accepted">The message as clients receive it.</param>
     public SequenceResult Check(in Message message, bool isBeforeFetch, out Message accepted)
     {
@@ -84,10 +84,10 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
         return popped;
     }
 
-    /// <summary>All that was accepted or fetched is in the log.</summary>
+    /// <summary>All accepted and fetched messages are in the log.</summary>
     public void OnAppended() => Volatile.Write(ref appended, Followed);
 
-    /// <summary>Begins at an id, or before the first message that waits: what came since Redis confirmed the name belongs to the first subscribers.</summary>
+    /// <summary>Begins at an id, or before the first waiting message: the first subscribers receive all messages since Redis confirmed the name.</summary>
     public void Begin(long id, ReadOnlySpan<Message> waiting)
     {
         foreach (ref readonly var message in waiting)
@@ -98,7 +98,7 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
         Followed = id;
     }
 
-    /// <summary>All up to that id was fetched.</summary>
+    /// <summary>All messages up to that id were fetched.</summary>
     public void Advance(long id)
     {
         skipsMissing = false;
@@ -113,6 +113,6 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
         Followed = now.Since - 1;
     }
 
-    /// <summary>What is missing cannot be fetched. (Later messages may lack something that can be.)</summary>
+    /// <summary>The missing messages cannot be fetched. (Others that are found missing later may be.)</summary>
     public void SkipMissing() => skipsMissing = true;
 }

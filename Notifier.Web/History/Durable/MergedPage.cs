@@ -2,8 +2,8 @@ using Notifier.Messages;
 
 namespace Notifier.History.Durable;
 
-/// <summary>A page with the merged messages of many channels. It keeps no more than it needs.</summary>
-/// <param name="end">Later ids do not belong to this page.</param>
+/// <summary>Merges messages of many channels into one page. Keeps no more messages than the page may have.</summary>
+/// <param name="end">The id at which the journal ends for this page.</param>
 /// <param name="limit">How many messages the page may have.</param>
 internal sealed class MergedPage(long end, int limit)
 {
@@ -11,7 +11,7 @@ internal sealed class MergedPage(long end, int limit)
     private readonly List<Message> messages = [];
     private long upTo = end;
 
-    /// <summary>Whether no channel has dropped any of them.</summary>
+    /// <summary>Whether Redis has dropped no message that belongs to the page.</summary>
     public bool IsWhole { get; set; }
 
     public bool IsLast => upTo == end;

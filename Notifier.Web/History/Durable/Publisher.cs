@@ -14,7 +14,7 @@ internal readonly record struct PublishRequest(string Channel, byte[] Payload, s
 /// <summary>What Redis answered to a message.</summary>
 /// <param name="Receivers">How many clients of Redis received it; null on a Cluster, and for a repeated message.</param>
 /// <param name="Position">The position after which a client can subscribe; null if the channel is not durable.</param>
-/// <param name="IsRepeated">Whether it was published before, with the same key.</param>
+/// <param name="IsRepeated">Whether a message with the same key was published before, so that this one was not.</param>
 internal readonly record struct PublishResult(long? Receivers, string? Position, bool IsRepeated);
 
 /// <summary>Publishes on Redis: on durable channels by the script that also keeps the message, on others by PUBLISH. Thread-safe.</summary>

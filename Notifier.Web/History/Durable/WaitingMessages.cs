@@ -4,9 +4,10 @@ using Notifier.Messages;
 namespace Notifier.History.Durable;
 
 /// <summary>
-/// What Redis delivered for a name with durable channels and the follower has not appended yet. Under the follower's lock; a field, never copied.
+/// The messages of a name with durable channels that Redis has delivered and the follower has not appended yet. Under the follower's lock; a field, never
+/// copied.
 /// </summary>
-/// <remarks>Bounded like unsent messages. Those that are dropped here are fetched later if they are durable.</remarks>
+/// <remarks>Bounded like <see cref="UnsentMessages"/>. Durable messages that are dropped here are fetched later.</remarks>
 internal struct WaitingMessages()
 {
     private List<Message> messages = [];
@@ -31,14 +32,14 @@ internal struct WaitingMessages()
 
     public readonly void AddGap(GapCode code) => messages.Add(Message.GapOf(code));
 
-    /// <summary>Returns messages that could not be appended yet to their place, before those that came meanwhile.</summary>
+    /// <summary>Puts messages that cannot be appended yet before those that came meanwhile.</summary>
     public void PutBack(ReadOnlySpan<Message> first)
     {
         messages.InsertRange(0, first);
         AddBytes(first);
     }
 
-    /// <summary>The same for a gap. It counts as one of those before the current fetch.</summary>
+    /// <summary>Puts a gap before all messages. It counts as one that came before the current fetch.</summary>
     public void PutBackGap(GapCode code)
     {
         messages.Insert(0, Message.GapOf(code));

@@ -1,8 +1,9 @@
--- Where the journal stands: its epoch, that one's mark, the id that it began with, the latest id, and the time, as an id.
--- Begins one where there is none, and a new epoch where Redis has lost a message that this node has seen.
+-- Returns the end of the journal: its epoch, the epoch's mark, the id with which the epoch began, the latest id, and Redis' time as an id.
+-- Creates the journal if there is none, and begins a new epoch if Redis has lost a message that this node has delivered.
 --
 -- KEYS[1] {notifier}:journal
--- ARGV    a random epoch and mark, messages and seconds to keep, and of the latest message seen: its epoch, id and channel, or nothing
+-- ARGV    a random epoch and mark for a new epoch; messages and seconds to keep; and the epoch, id and channel of the latest message that
+--         this node has delivered (empty if there is none)
 
 local journal, fresh, mark, messages, seconds, epoch, seen, channel = KEYS[1], unpack(ARGV)
 local clock = redis.call('TIME')
@@ -25,7 +26,7 @@ if not state[1] or has_lost() then
   redis.call('HSET', journal, 'epoch', fresh, 'mark', mark, 'since', id, 'id', id)
 end
 if state[5] ~= messages or state[6] ~= seconds then
-  -- A replica cannot: what it has goes on, and can be read.
+  -- Fails on a replica, which can be read nevertheless.
   redis.pcall('HSET', journal, 'messages', messages, 'seconds', seconds)
 end
 return {state[1], state[2], state[3], state[4], now}

@@ -1,11 +1,11 @@
--- Publishes a durable message: numbers it, keeps it, drops what is too old, and publishes it, all in one step.
+-- Publishes a durable message, in one step: gives it an id, stores it, drops messages beyond the limits, and publishes it.
 -- docs/history.md says how to call it from your language.
 --
 --   EVAL "<this text>" 1 {notifier}:journal <channel> <payload> [<idempotency key>]
 --
--- Returns the message's position (which browsers can subscribe "after"), how many clients of Redis received it, and
--- 1 when the key was used on this channel within the last ten minutes: then it is the first one's position, and nothing
--- was published. Needs Redis 6.2, Valkey 7.2, or Garnet. All keys begin with {notifier}:, and so are in one slot.
+-- Returns the message's position (browsers can subscribe "after" it), how many clients of Redis received it, and 0. If the
+-- key was used on this channel within the last ten minutes, publishes nothing, and returns the position of the first message,
+-- 0, and 1. Needs Redis 6.2, Valkey 7.2, or Garnet. All keys begin with {notifier}:, so they are in one slot.
 
 local journal, channel, payload, key = KEYS[1], ARGV[1], ARGV[2], ARGV[3] or ''
 local channels, kept = '{notifier}:channels', '{notifier}:log:' .. channel
@@ -16,14 +16,14 @@ if once then
   if first then return {first, 0, 1} end
 end
 
--- An id is the time in microseconds, or one more than the last: ids only grow, and say how old a message is.
+-- An id is the time in microseconds, or the last id plus one: ids only grow, and tell a message's age.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local state = redis.call('HMGET', journal, 'epoch', 'mark', 'id', 'messages', 'seconds')
 local last = tonumber(state[3] or 0)
 local id = string.format('%.0f', math.max(now, last + 1))
 
--- Notifier begins a journal with a random epoch. If Redis has lost that since, this one has to do.
+-- Notifier creates the journal, with a random epoch. If Redis has lost it since, the script makes an epoch itself.
 local epoch, mark = state[1], state[2]
 if not epoch then
   epoch = redis.sha1hex(clock[1] .. clock[2] .. payload .. tostring({}))
@@ -48,5 +48,5 @@ redis.call('EXPIRE', kept, seconds)
 local position = '~' .. mark .. '.' .. id
 if once then redis.call('SET', once, position, 'EX', 600) end
 
-local line = 'notifier/1 epoch=' .. epoch .. ' id=' .. id .. ' prev=' .. previous .. '\n'
-return {position, redis.call('PUBLISH', channel, line .. payload), 0}
+local envelope = 'notifier/1 epoch=' .. epoch .. ' id=' .. id .. ' prev=' .. previous .. '\n'
+return {position, redis.call('PUBLISH', channel, envelope .. payload), 0}

@@ -1,11 +1,11 @@
--- Messages of one channel as they are kept ("<id> <the channel's previous id>\n<payload>"), up to so many, and so many bytes.
+-- Reads messages of one channel, up to a number of messages and bytes. Each is stored as "<id> <the channel's previous id>\n<payload>".
 --
 -- KEYS[1] {notifier}:journal
--- ARGV    the channel, the id after which, messages, bytes, and 1 for the last ones instead of the first
+-- ARGV    the channel, the id after which to read, the limits of messages and of bytes, and 1 to read the last messages, not the first
 --
--- Returns the channel's latest id (nothing when it was dropped for its age), 1 when there are more, and the messages.
+-- Returns the channel's latest id (empty if it was dropped because of its age), 1 if there are more messages, and the messages.
 
-local channel, after, most, bytes, last = unpack(ARGV)
+local channel, after, limit, bytes, last = unpack(ARGV)
 local kept, step = '{notifier}:log:' .. channel, 64
 local latest = redis.call('ZSCORE', '{notifier}:channels', channel)
 latest = latest and string.format('%.0f', latest) or ''
@@ -20,7 +20,7 @@ while true do
   end
   for _, entry in ipairs(chunk) do
     size = size + #entry
-    if #found == tonumber(most) or (size > tonumber(bytes) and #found > 0) then return {latest, 1, found} end
+    if #found == tonumber(limit) or (size > tonumber(bytes) and #found > 0) then return {latest, 1, found} end
     found[#found + 1] = entry
   end
   if #chunk < step then return {latest, 0, found} end

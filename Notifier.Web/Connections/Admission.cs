@@ -47,8 +47,8 @@ internal static class AdmissionReasons
 internal sealed record AdmissionRefusal(AdmissionReason Reason, int Status, int RetryAfter, string Text);
 
 /// <summary>
-/// Admits as many connections as the limits allow: for the node, for one address, and for one second. It decides before the handshake is
-/// answered, because the node's own state is no fault of the client, and HTTP has status codes for it. Thread-safe.
+/// Admits as many connections as the limits allow: per node, per address, and per second. Decides before the handshake is answered, because
+/// HTTP has status codes for an overloaded server. Thread-safe.
 /// </summary>
 internal sealed partial class Admission : IDisposable
 {
@@ -78,7 +78,7 @@ internal sealed partial class Admission : IDisposable
         refusals = new LogThrottle(time);
     }
 
-    /// <summary>The address that the client counts for: unknown while it may be that of a proxy that thousands of clients share.</summary>
+    /// <summary>The address whose limit applies to the client; unknown if a proxy that thousands of clients share may have it.</summary>
     public ClientAddress AddressOf(HttpContext context) =>
         perAddress is not null && context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address) : default;
 
@@ -106,7 +106,7 @@ internal sealed partial class Admission : IDisposable
     /// <summary>Admits no more connections: the process ends.</summary>
     public void Drain() => isDraining = true;
 
-    /// <summary>How many were not admitted, for each of <see cref="AdmissionReasons.Names"/>.</summary>
+    /// <summary>How many connections were not admitted, for each of <see cref="AdmissionReasons.Names"/>.</summary>
     public long[] Refusals => [.. refused];
 
     public bool IsDraining => isDraining;
@@ -147,12 +147,12 @@ internal sealed partial class Admission : IDisposable
     private static AdmissionRefusal TooMany(AdmissionReason reason, string text) =>
         new(reason, StatusCodes.Status429TooManyRequests, RetryAfter(), text);
 
-    /// <summary>Random, so that the clients do not all come back at once.</summary>
+    /// <summary>Random, so that the clients do not all reconnect at once.</summary>
     private static int RetryAfter() => Random.Shared.Next(1, 11);
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Warning, "{Count} handshakes were rejected since the last such line; the latest because {Reason}.")]
+        [LoggerMessage(1, LogLevel.Warning, "{Count} handshakes were rejected since the last such warning; the latest because {Reason}.")]
         public static partial void Refused(ILogger logger, int count, string reason);
     }
 }

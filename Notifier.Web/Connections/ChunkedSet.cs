@@ -8,13 +8,12 @@ internal interface IChunkedSetMember
 }
 
 /// <summary>
-/// A set with O(1) addition and removal, which can be walked in chunks meanwhile, without a copy. Not thread-safe: called under the lock of
-/// the set's user; a walk enters that lock once for each chunk.
+/// A set with O(1) addition and removal. It can be enumerated in chunks, without a copy, while members come and go. Not thread-safe: called
+/// under the lock of the set's user; a walk enters that lock once for each chunk.
 /// </summary>
 /// <remarks>
-/// A walk goes from the end to the beginning. The last member replaces a member that leaves. A walk has visited the last member already, or
-/// still has it ahead, so no member that was there at the start is missed, but one may be visited twice. New members are added at the end and
-/// not visited.
+/// A walk goes from the end to the beginning. When a member is removed, the last member takes its place. So no member that was there at the
+/// start is missed, but one may be visited twice. New members are added at the end and not visited.
 /// </remarks>
 internal class ChunkedSet<T> where T : class, IChunkedSetMember
 {

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace Notifier.Connections;
 
 /// <summary>
-/// What limits per address count as one address: an IPv4 address, or the /64 of an IPv6 address, because one customer gets at least that
+/// The unit of limits per address: an IPv4 address, or the /64 of an IPv6 address, because a provider assigns at least that to each customer
 /// (RFC 6177). The default value is an unknown address, which is not counted.
 /// </summary>
 internal readonly record struct ClientAddress
@@ -22,7 +22,7 @@ internal readonly record struct ClientAddress
 
     public static ClientAddress From(IPAddress address)
     {
-        // A dual-stack socket reports an IPv4 client like this.
+        // A dual-stack socket reports an IPv4 client so.
         if (address.IsIPv4MappedToIPv6)
             address = address.MapToIPv4();
         Span<byte> bytes = stackalloc byte[16];

@@ -13,10 +13,10 @@ internal enum ClientMessageKind
     /// <summary>Larger than the limit, or too many empty fragments; the rest was not read.</summary>
     TooBig,
 
-    /// <summary>The client closes, or has answered our close frame.</summary>
+    /// <summary>The client closes, or has answered Notifier's close frame.</summary>
     Close,
 
-    /// <summary>The connection was lost, or the client violated the protocol (.NET has answered that).</summary>
+    /// <summary>The connection was lost, or the client violated the protocol (.NET has answered with a close frame).</summary>
     Lost,
 }
 
@@ -51,7 +51,7 @@ internal sealed class ClientReader(WebSocket socket, int limit)
         }
         catch (Exception error) when (IsLoss(error))
         {
-            // Here, not in a caller: an exception costs again in each asynchronous method that it passes, and all clients may be lost at once.
+            // Caught here, because an exception costs again in each asynchronous method that it passes, and all clients may be lost at once.
             return new(ClientMessageKind.Lost, error.Message);
         }
     }
@@ -80,7 +80,7 @@ internal sealed class ClientReader(WebSocket socket, int limit)
     private async ValueTask<ClientMessage> ReadAsync(Memory<byte> buffer)
     {
         var length = 0;
-        // Each fragment counts as one more byte, so that a message of empty fragments has an end.
+        // Each fragment counts as one more byte, which limits a message of empty fragments too.
         for (var counted = 0; ; counted++)
         {
             var part = await socket.ReceiveAsync(buffer[length..], CancellationToken.None);

@@ -51,7 +51,7 @@ internal sealed class CombinedFrames
                 source.Advance(ofSource);
             sent -= ofSource;
         }
-        parts.Clear();      // or they keep the sources alive
+        parts.Clear();      // or the list would keep the sources in memory
     }
 
     private void Append(in FrameBatch batch)

@@ -3,12 +3,12 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// One peer. The <b>owner</b> of a connection owns its writes and the cursors of its sources, and no thread waits for ownership: a thread
-/// that finds an owner leaves a request, which the owner carries out before it releases the connection.
+/// A connection to one peer. Only the thread that is its <b>owner</b> writes to it and moves the cursors of its sources. No thread waits for
+/// ownership: if there is an owner, another thread leaves a request, which the owner carries out before it releases the connection.
 /// </summary>
 /// <remarks>
-/// Ownership and requests are one word (<see cref="OwnerState"/>). At the end of the HTTP request the connection is retired: owned for ever,
-/// by no thread.
+/// Ownership and requests are one word (<see cref="OwnerState"/>). At the end of the HTTP request the connection is retired: from then on no
+/// thread can become its owner.
 /// </remarks>
 internal sealed partial class Connection(Transport transport, WireFormat format, Action abort, TimeProvider time, ILogger logger)
     : ConnectionOutput(transport, format), IChunkedSetMember, IThreadPoolWorkItem
@@ -23,35 +23,35 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     /// <summary>For the liveness sweep.</summary>
     public Pulse Pulse;
 
-    /// <summary>In which second of each ping interval its ping is sent. Set by the registry.</summary>
+    /// <summary>The second of each ping interval in which the ping is sent. Set by the registry.</summary>
     public int PingTurn { get; set; }
 
     /// <summary>Changes with each read from the peer. Written by the receive loop alone.</summary>
     public int Reads { get; private set; }
 
-    /// <summary>How much of <see cref="ConnectionOutput.Sent"/> is in the node's counters, which change it under their lock.</summary>
+    /// <summary>How much of <see cref="ConnectionOutput.Sent"/> the node's counters contain. They change it under their lock.</summary>
     public Sent Counted;
 
-    /// <summary>The address it counts for; unknown where addresses do not count. Set before other threads know the connection.</summary>
+    /// <summary>The client's address, for limits per address; unknown if there are none. Set before other threads know the connection.</summary>
     public ClientAddress Address { get; init; }
 
-    /// <summary>Its caller, and until when; null for an anonymous one that cannot change. Set before other threads know the connection.</summary>
+    /// <summary>The caller, and until when access lasts; null for an anonymous caller that cannot change. Set before other threads know the connection.</summary>
     public ConnectionAccess? Access { get; set; }
 
-    /// <summary>Why we close it, or null. Set once, by the first request.</summary>
+    /// <summary>Why Notifier closes the connection, or null. Set once, by the first request.</summary>
     public CloseReason? CloseRequested => end.Reason;
 
-    /// <summary>Completes when the close was sent, or never will be.</summary>
+    /// <summary>Completes when the close frame was sent, or cannot be sent any more.</summary>
     public Task Closed => end.Closed;
 
     /// <summary>How long ago the close was requested; zero without a request.</summary>
     public TimeSpan ClosingFor => end.ClosingFor;
 
-    /// <summary>There is more to send than its cursors have seen; it catches up on the thread pool. Any thread, as for all below.</summary>
+    /// <summary>Makes the connection send what its sources have, on the thread pool. Any thread may call this and the methods below.</summary>
     public void CatchUp() => Request(PendingWork.CatchUp);
 
     /// <summary>
-    /// Runs the action as the owner, which may send once: now, or when the present owner is done. All actions run in the order in which they
+    /// Runs the action, which may send once, as the owner: now, or when the current owner is done. All actions run in the order in which they
     /// were posted. Those posted before <see cref="RetireAsync"/> run too, later ones do not.
     /// </summary>
     public void Post(Action action)
@@ -66,10 +66,10 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
         Request(PendingWork.Action);
     }
 
-    /// <summary>Notifies the client that it will be closed, where its format can.</summary>
+    /// <summary>Notifies the client that its connection will be closed, if its format can say that.</summary>
     public void Announce(CloseReason reason) => Post(() => Send(Format.Announce(reason)));
 
-    /// <summary>The receive loop reads again, so its last read has ended: the peer is alive.</summary>
+    /// <summary>Called when the receive loop reads again: its last read has ended, so the peer is alive.</summary>
     public void OnRead() => Reads++;
 
     public void SendPing() => Request(PendingWork.Ping);
@@ -82,8 +82,8 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     }
 
     /// <summary>
-    /// Requests the close frame: it ends catching up, goes out after the frame that was begun, and nothing follows it. The first request
-    /// gives the reason. The task ends when the frame was sent; the sweep aborts a peer that does not receive it.
+    /// Requests a close frame, which is sent after the frame that was begun; nothing follows it. The first request determines the reason. The
+    /// task completes when the frame was sent; the sweep aborts a peer that does not receive it.
     /// </summary>
     public Task CloseAsync(CloseReason reason) => CloseAsync(reason, Format.Close(reason));
 
@@ -98,12 +98,12 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
         return Closed;
     }
 
-    /// <summary>Ends it without a close frame (the peer sees 1006). Does nothing after <see cref="RetireAsync"/>.</summary>
+    /// <summary>Ends the connection without a close frame (the peer sees 1006). Does nothing after <see cref="RetireAsync"/>.</summary>
     public void Abort() => end.Abort();
 
     /// <summary>
-    /// Ends all use of the transport: the task completes when the last owner is done, and there is none afterwards. Called once, by the HTTP
-    /// request, before it returns; a write that still waits is aborted.
+    /// Ends all use of the transport: the task completes when the last owner is done, and no thread becomes the owner afterwards. Called once, by
+    /// the HTTP request, before it returns. A write that still waits is aborted.
     /// </summary>
     public Task RetireAsync()
     {
@@ -128,8 +128,8 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     public bool TryAcquire() => state.TryAcquire();
 
     /// <summary>
-    /// Ends ownership after carrying out what was requested meanwhile; or passes ownership on: to the end of a write, or to a turn of
-    /// catching up.
+    /// Carries out what was requested meanwhile, and ends ownership. If a write has to end first, or the connection has to catch up, ownership
+    /// continues there.
     /// </summary>
     public void Release()
     {
@@ -156,7 +156,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
             }
             if (state.TryRemove(PendingWork.Retire))
             {
-                end.OnRetired();    // still owned, and so for ever
+                end.OnRetired();    // ownership is never released
                 return;
             }
             if (state.TryRemove(PendingWork.Close))
@@ -174,8 +174,8 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     }
 
     /// <summary>
-    /// Aborts the connection after an unexpected exception: part of a frame may have been sent. Only by the owner, which must still call
-    /// <see cref="Release"/>, or the HTTP request never ends.
+    /// Aborts the connection after an unexpected exception, because only a part of a frame may have been sent. Called by the owner, which must
+    /// still call <see cref="Release"/>, or the HTTP request would never end.
     /// </summary>
     public void Fail(Exception error)
     {
@@ -183,7 +183,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
         Abort();
     }
 
-    /// <summary>One slice of one source, each in its turn; then others may have the thread. Runs as the owner.</summary>
+    /// <summary>Sends one slice of the next source, and then leaves the thread to other work. Runs as the owner.</summary>
     void IThreadPoolWorkItem.Execute()
     {
         try
@@ -192,7 +192,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
             if (AreSourcesBehind)
                 state.Request(PendingWork.CatchUp);
         }
-        catch (Exception error)     // this connection's loop: it ends, the others go on
+        catch (Exception error)     // this connection's loop: only this connection ends
         {
             Log.CatchingUpFailed(logger, error);
             _ = CloseAsync(CloseReason.Internal);
@@ -213,7 +213,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
         Release();
     }
 
-    /// <summary>One: it may have written, and then the next has to wait for the end of that.</summary>
+    /// <summary>Runs only one action: it may have written, and the next one has to wait for the end of that write.</summary>
     private void RunNextAction()
     {
         if (actions.Next() is { } action)
@@ -228,7 +228,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
         {
             action();
         }
-        catch (Exception error)     // this connection's loop: the thread may be a delivery's
+        catch (Exception error)     // this connection's loop: an exception must not end a delivery that runs in this thread
         {
             Fail(error);
         }

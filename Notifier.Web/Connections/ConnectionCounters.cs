@@ -5,12 +5,12 @@ namespace Notifier.Connections;
 
 /// <summary>The totals of this node's connections, including those that have ended. Thread-safe.</summary>
 /// <remarks>
-/// Each connection counts what it has been sent, without a lock; the difference is added here when a reader asks for the totals, and when
-/// the connection ends. So a delivery costs two additions, and no total ever falls.
+/// Each connection counts without a lock what it was sent. The difference is added here when the totals are read, and when the connection
+/// ends. So a delivery costs two additions, and no total ever falls.
 /// </remarks>
 internal sealed class ConnectionCounters
 {
-    /// <summary>A code that is not ours: clients may close with 2,000 of their own. The word is OpenTelemetry's.</summary>
+    /// <summary>A code that is not in <see cref="Codes"/>: clients may close with 2,000 others. The word is OpenTelemetry's.</summary>
     private const string OtherCode = "_OTHER";
 
     /// <summary>The connection ended without a close frame, which a browser reports as 1006.</summary>
@@ -19,7 +19,7 @@ internal sealed class ConnectionCounters
     /// <summary>A close frame without a code (RFC 6455, 7.1.5).</summary>
     private const string NoCode = "1005";
 
-    /// <summary>Every code of ours (<see cref="CloseCode"/>), and those that clients and .NET send most.</summary>
+    /// <summary>Every <see cref="CloseCode"/> of Notifier, and the codes that clients and .NET send most.</summary>
     public static readonly string[] Codes =
     [
         "1000", "1001", "1002", .. Enum.GetValues<CloseCode>().Select(static code => Text((ushort)code)), NoCode, NoClose, OtherCode,
@@ -38,7 +38,7 @@ internal sealed class ConnectionCounters
     /// <summary>How many connections have ended, for each of <see cref="Codes"/>.</summary>
     public long[] Closes => Copy(closes);
 
-    /// <summary>What connections have been sent, as of the last <see cref="Count"/> of each.</summary>
+    /// <summary>What connections were sent, as of the last <see cref="Count"/> of each.</summary>
     public Sent[] Sent => Copy(sent);
 
     public void Add(TransportKind transport)
@@ -60,10 +60,10 @@ internal sealed class ConnectionCounters
         }
     }
 
-    /// <summary>Adds what a connection has been sent since it was last counted.</summary>
+    /// <summary>Adds what a connection was sent since it was last counted.</summary>
     /// <param name="transport">The connection's transport.</param>
-    /// <param name="now">What it has been sent in all.</param>
-    /// <param name="counted">How much of that was added before. Changed under the lock.</param>
+    /// <param name="now">What the connection was sent in all.</param>
+    /// <param name="counted">How much of that was already added. Changed under the lock.</param>
     public void Count(TransportKind transport, Sent now, ref Sent counted)
     {
         lock (gate)

@@ -22,7 +22,7 @@ internal struct ConnectionEnd(Action abort, TimeProvider time)
     /// <summary>The whole close frame. Only after a request.</summary>
     public readonly byte[] Frame => requested!.Frame;
 
-    /// <summary>Completes when the close frame was sent, or never will be.</summary>
+    /// <summary>Completes when the close frame was sent, or cannot be sent any more.</summary>
     public Task Closed => ClosedSource.Task;
 
     public readonly bool IsRetiring => Volatile.Read(in retired) is not null;
@@ -41,13 +41,13 @@ internal struct ConnectionEnd(Action abort, TimeProvider time)
     {
         lock (aborting)
         {
-            // Afterwards the server uses the request behind "abort" again for another one.
+            // Afterwards the server reuses the request that "abort" would abort.
             if (retired is null)
                 abort();
         }
     }
 
-    /// <summary>Aborts what was not closed. From now on <see cref="Abort"/> does nothing.</summary>
+    /// <summary>Aborts the connection if it was not closed. Afterwards <see cref="Abort"/> does nothing.</summary>
     /// <returns>Completes with <see cref="OnRetired"/>.</returns>
     public Task Retire()
     {
@@ -66,6 +66,6 @@ internal struct ConnectionEnd(Action abort, TimeProvider time)
     /// <summary>A close that was requested.</summary>
     /// <param name="Frame">The whole close frame.</param>
     /// <param name="Reason">Why.</param>
-    /// <param name="RequestedAt">A timestamp of the clock: a peer that does not receive the frame in time is aborted.</param>
+    /// <param name="RequestedAt">A timestamp: the sweep aborts a peer that does not receive the frame in time.</param>
     private sealed record PendingClose(byte[] Frame, CloseReason Reason, long RequestedAt);
 }

@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace Notifier.Connections;
 
-/// <summary>The metrics of connections. The meter is <c>Notifier.Connections</c>. All of them are observed: they cost nothing until they are read.</summary>
+/// <summary>The metrics of connections. The meter is <c>Notifier.Connections</c>. All of them are observable: they cost nothing until they are read.</summary>
 internal sealed class ConnectionMetrics
 {
     private const string Transport = "notifier.connection.transport";

@@ -3,7 +3,7 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// What a connection sends: single frames, and the frames of its sources. Only by the connection's owner, except for what says otherwise. The base of
+/// What a connection sends: single frames, and the frames of its sources. Used by the connection's owner unless a member says otherwise. A base class of
 /// <see cref="Connection"/> and not a part of it, so that a connection needs no further object.
 /// </summary>
 internal abstract class ConnectionOutput(Transport transport, WireFormat format)
@@ -15,10 +15,10 @@ internal abstract class ConnectionOutput(Transport transport, WireFormat format)
 
     public WireFormat Format => format;
 
-    /// <summary>Derived: a field would cost memory in each connection.</summary>
+    /// <summary>Computed, because a field would cost memory in each connection.</summary>
     public TransportKind TransportKind => transport is SocketTransport ? TransportKind.WebSocket : format is EventStream ? TransportKind.EventStream : TransportKind.WebSocketStream;
 
-    /// <summary>What the connection has been sent. Any thread may read it.</summary>
+    /// <summary>What the connection was sent. Any thread may read it.</summary>
     public Sent Sent => writer.Sent;
 
     /// <summary>Whether the close frame was sent. Nothing follows it.</summary>
@@ -29,17 +29,17 @@ internal abstract class ConnectionOutput(Transport transport, WireFormat format)
 
     protected bool AreSourcesBehind => sources.AreBehind;
 
-    /// <summary>Sends frames without waiting. Once for each ownership: releasing ends the write.</summary>
+    /// <summary>Sends frames without waiting. May be called once per ownership, because releasing ends the write.</summary>
     /// <returns>How many messages of the batch need not be sent again.</returns>
     public int Write(in FrameBatch batch) => IsClosed ? batch.Count : writer.Write(batch);
 
     /// <summary>
-    /// The same for a batch of one source, together with what the other sources have waiting: one system call for all of it.
+    /// The same for a batch of one source, together with frames that wait in the other sources: one system call for all of them.
     /// </summary>
     /// <returns>How many messages of the batch need not be sent again.</returns>
     public int Write(in FrameBatch batch, FrameSource source) => IsClosed ? batch.Count : sources.Write(writer, batch, source);
 
-    /// <summary>Adds a source to catch up from. A closed connection catches up no more.</summary>
+    /// <summary>Adds a source. Does nothing if the connection is closed.</summary>
     public void AddSource(FrameSource source) => sources.Add(source);
 
     public void RemoveSource(FrameSource source) => sources.Remove(source);

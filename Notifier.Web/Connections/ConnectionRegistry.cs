@@ -11,7 +11,7 @@ internal sealed class ConnectionRegistry
     private TaskCompletionSource? emptied;
     private int opened;
 
-    /// <summary>Their totals. What was sent is up to date after <see cref="CountSent()"/>.</summary>
+    /// <summary>The totals. What was sent is up to date after <see cref="CountSent()"/>.</summary>
     public ConnectionCounters Counters { get; } = new();
 
     public int Count
@@ -23,7 +23,7 @@ internal sealed class ConnectionRegistry
         }
     }
 
-    /// <summary>A connection that comes while all are being closed is closed too.</summary>
+    /// <summary>Adds a connection. While all are being closed, it is closed too.</summary>
     public void Add(Connection connection)
     {
         Func<CloseReason>? close;
@@ -38,7 +38,7 @@ internal sealed class ConnectionRegistry
             Close(connection, close());
     }
 
-    /// <summary>After the connection was retired: nothing is written to it any more.</summary>
+    /// <summary>Removes a connection that was retired, so that its counts no longer change.</summary>
     public void Remove(Connection connection)
     {
         CountSent(connection);
@@ -52,8 +52,8 @@ internal sealed class ConnectionRegistry
     }
 
     /// <summary>
-    /// Calls <paramref name="action"/>, outside the lock, for every connection that was there at the start and still is; perhaps twice for
-    /// one, while others leave.
+    /// Calls <paramref name="action"/>, outside the lock, for every connection that is registered from the start of the call to its end;
+    /// perhaps twice for some.
     /// </summary>
     public void ForEach(Action<Connection> action)
     {
@@ -72,14 +72,14 @@ internal sealed class ConnectionRegistry
         return all;
     }
 
-    /// <returns>What all connections have been sent until now, by transport, including those that have ended.</returns>
+    /// <returns>What all connections were sent until now, by transport, including those that have ended.</returns>
     public Sent[] CountSent()
     {
         ForEach(CountSent);
         return Counters.Sent;
     }
 
-    /// <summary>Closes all connections, and those that still come; the task ends when the last one is removed.</summary>
+    /// <summary>Closes all connections, including those that are added later. Completes when the last one is removed.</summary>
     public Task CloseAllAsync(Func<CloseReason> reason)
     {
         lock (gate)

@@ -7,15 +7,15 @@ namespace Notifier.Connections;
 /// </summary>
 internal abstract class FrameSource
 {
-    /// <summary>Whether it has frames that the connection has not been sent.</summary>
+    /// <summary>Whether the source has frames that were not sent yet.</summary>
     public abstract bool IsBehind { get; }
 
     /// <summary>Sends one slice of them.</summary>
     public abstract void CatchUp();
 
     /// <summary>
-    /// The small frames that come next, to be sent with those of another source; empty when there are none, or when they cannot be sent that
-    /// way. Valid until this thread calls it again.
+    /// The next small frames, to be sent with those of another source; empty if there are none, or if the next frame cannot be sent so. Valid
+    /// until this thread calls it again.
     /// </summary>
     public virtual FrameBatch Next() => FrameBatch.Nothing(0);
 

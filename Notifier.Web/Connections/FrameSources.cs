@@ -21,7 +21,7 @@ internal struct FrameSources
 
     private readonly int Count => first is null ? 0 : 1 + (others?.Count ?? 0);
 
-    /// <summary>Adds a source to catch up from, unless they are closed.</summary>
+    /// <summary>Adds a source, unless the sources are closed.</summary>
     public void Add(FrameSource source)
     {
         if (AreClosed)
@@ -46,17 +46,17 @@ internal struct FrameSources
         others.RemoveAt(0);
     }
 
-    /// <summary>Removes all, for ever.</summary>
+    /// <summary>Removes all sources. No more can be added.</summary>
     public void Close()
     {
         (first, others) = (null, null);
         AreClosed = true;
     }
 
-    /// <summary>Whether any source has more than was sent.</summary>
+    /// <summary>Whether any source has unsent frames.</summary>
     public readonly bool AreBehind => NextBehind() is not null;
 
-    /// <summary>Writes a batch of one source, and with it what the others have waiting.</summary>
+    /// <summary>Writes a batch of one source, together with frames that wait in the others.</summary>
     /// <returns>How many messages of the batch need not be sent again.</returns>
     public readonly int Write(FrameWriter writer, in FrameBatch batch, FrameSource source)
     {
@@ -74,7 +74,7 @@ internal struct FrameSources
         return Math.Min(sent, batch.Count);
     }
 
-    /// <summary>Sends one slice of the next source that has more.</summary>
+    /// <summary>Sends one slice of the next source that has unsent frames.</summary>
     public void CatchUp()
     {
         if (NextBehind() is not { } next)

@@ -7,7 +7,7 @@ namespace Notifier.Connections;
 /// owner of the connection.
 /// </summary>
 /// <param name="transport">The destination.</param>
-/// <param name="format">Tells where a frame ends.</param>
+/// <param name="format">Finds the end of a frame.</param>
 internal sealed class FrameWriter(Transport transport, WireFormat format)
 {
     /// <summary>The rest of the frame that was begun: first these bytes, which are a copy…</summary>
@@ -19,15 +19,15 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
     private long messages;
     private long bytes;
 
-    /// <summary>What it has been given to send since the beginning. Any thread may read it.</summary>
+    /// <summary>What was written since the beginning. Any thread may read it.</summary>
     public Sent Sent => new(Volatile.Read(ref messages), Volatile.Read(ref bytes));
 
     /// <summary>Whether no frame is unfinished and the transport accepts the next one.</summary>
     public bool IsReady => rest.IsEmpty && sharedRest.IsEmpty && transport.IsReady;
 
     /// <summary>
-    /// Sends whole frames as far as the transport accepts them without waiting. At least one frame is begun. Only when
-    /// <see cref="IsReady"/>; afterwards it may not be, and then <see cref="FinishAsync"/> must follow.
+    /// Sends as many frames as the transport accepts without waiting, but begins at least one. Only when <see cref="IsReady"/>. If it is not
+    /// ready afterwards, <see cref="FinishAsync"/> must follow.
     /// </summary>
     /// <returns>How many messages of the batch need not be sent again.</returns>
     public int Write(in FrameBatch batch)
@@ -99,7 +99,7 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
         return begun;
     }
 
-    /// <summary>Plain fields, written by the owner: a delivery has no time for more (see <see cref="ConnectionCounters"/>).</summary>
+    /// <summary>Counts in plain fields, because this is called for each delivery (see <see cref="ConnectionCounters"/>).</summary>
     private void Count(int begun, int length)
     {
         messages += begun;
@@ -107,7 +107,7 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
     }
 }
 
-/// <summary>What a connection has been sent.</summary>
+/// <summary>What a connection was sent.</summary>
 /// <param name="Messages">Messages, and gaps where the format has a frame for them.</param>
 /// <param name="Bytes">Bytes of all frames.</param>
 internal readonly record struct Sent(long Messages, long Bytes);

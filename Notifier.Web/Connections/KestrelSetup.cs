@@ -5,7 +5,7 @@ using Notifier.Configuration;
 
 namespace Notifier.Connections;
 
-/// <summary>What the transports require of Kestrel.</summary>
+/// <summary>Configures Kestrel as the transports of connections require.</summary>
 internal static class KestrelSetup
 {
     /// <summary>
@@ -20,24 +20,24 @@ internal static class KestrelSetup
     /// </summary>
     private const int Backlog = 8_192;
 
-    /// <summary>TCP connections beyond Limits:Connections: for the answer with the reason, and for pages.</summary>
+    /// <summary>TCP connections beyond Limits:Connections, to answer with the reason and to serve pages.</summary>
     private const int Spare = 1_000;
 
-    /// <summary>Forces the stream transport, for the benchmark: the transport of TLS and HTTP/2 without their cost.</summary>
+    /// <summary>Forces the stream transport, so that a benchmark can measure it without the cost of TLS and HTTP/2.</summary>
     private const string StreamTransportKey = "Bench:StreamTransport";
 
     public static void Configure(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
-        // A flush completes only when the transport has sent: the socket transport must not overtake the 101 answer.
+        // A flush then completes only when the transport has sent, so that the socket transport does not overtake the 101 response.
         kestrel.Limits.MaxResponseBufferSize = 1;
-        // A slow reader of notifications is not an attack; see Liveness.
+        // A slow reader is not an attack here; see Liveness.
         kestrel.Limits.MinResponseDataRate = null;
         if (!kestrel.ApplicationServices.GetRequiredService<IConfiguration>().GetValue<bool>(StreamTransportKey))
             kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(ProtocolSwitch.Middleware));
     }
 
-    /// <summary>After the options were validated, and before Kestrel listens.</summary>
+    /// <summary>Applies the limits. Called after the options were validated, and before Kestrel listens.</summary>
     public static void Limit(IServiceProvider services)
     {
         var limits = services.GetRequiredService<IOptions<LimitsOptions>>().Value;
@@ -52,8 +52,8 @@ internal static class KestrelSetup
     {
         transport.Backlog = Backlog;
         transport.MaxWriteBufferSize = 1;
-        // Sends in the thread that writes, without a thread switch for each write: that makes the stream transport 1.5 times as fast. It would be
-        // unsafe if a request or a delivery blocked; none may.
+        // Sends in the thread that writes, without a thread switch for each write: that makes the stream transport 1.5 times as fast. Unsafe
+        // only if a request or a delivery blocks, and none may.
         transport.UnsafePreferInlineScheduling = true;
         transport.CreateBoundListenSocket = endpoint =>
         {

@@ -3,9 +3,10 @@ using Notifier.Configuration;
 namespace Notifier.Connections;
 
 /// <summary>
-/// Finds dead peers and keeps the paths to the others open: one sweep over all connections each second, no timer for each. Each connection is
-/// pinged every 25 s, in turns, so that not all pings go out at once. A peer that neither sends nor acknowledges a byte for 35 s is aborted,
-/// and so is one that does not receive its close frame. Access ends here too (see <see cref="ConnectionAccess"/>).
+/// Finds dead peers, and keeps proxies from closing idle connections: one sweep over all connections each second, instead of a timer for each.
+/// Each connection is pinged every 25 s, in turns, so that not all pings are sent at once. A peer that neither sends nor acknowledges a byte
+/// for 35 s is aborted, and so is one that does not receive its close frame. The sweep also ends access that expires (see
+/// <see cref="ConnectionAccess"/>).
 /// </summary>
 internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvider time, ILogger<Liveness> logger) : StoppableService
 {

@@ -1,7 +1,7 @@
 namespace Notifier.Connections;
 
 /// <summary>Whether the process uses so much memory that it should accept no more connections. Sampled once a second. Thread-safe.</summary>
-/// <param name="share">The share of the memory that the process may use; the runtime knows the limit of a container.</param>
+/// <param name="share">The share of the memory that the process may use. In a container, that is a share of the container's limit.</param>
 /// <param name="time">The clock.</param>
 internal sealed class MemoryPressure(double share, TimeProvider time)
 {

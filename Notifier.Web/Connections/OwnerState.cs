@@ -2,11 +2,11 @@ using System.Collections.Concurrent;
 
 namespace Notifier.Connections;
 
-/// <summary>What the owner of a connection has to do before it releases the connection.</summary>
+/// <summary>Requests that the owner of a connection carries out before it releases the connection.</summary>
 [Flags]
 internal enum PendingWork
 {
-    /// <summary>A source has more than was sent.</summary>
+    /// <summary>A source has unsent frames.</summary>
     CatchUp = 2,
 
     /// <summary>An action waits in <see cref="PendingActions"/>.</summary>
@@ -20,8 +20,8 @@ internal enum PendingWork
 
 /// <summary>
 /// Whether a connection has an owner, and what other threads have requested meanwhile: one word, changed only by <see cref="Interlocked"/>.
-/// Releasing is a compare-and-swap that fails while any request is left, so that none is overlooked. With two separate flags, a request
-/// between the owner's last check and its release would be. Thread-safe; a field, never copied.
+/// Releasing is a compare-and-swap that fails while any request is left. With two separate variables, a request between the owner's last check
+/// and its release would be overlooked. Thread-safe; a field, never copied.
 /// </summary>
 internal struct OwnerState
 {
@@ -49,8 +49,7 @@ internal struct OwnerState
     public void Request(PendingWork work) => Interlocked.Or(ref word, (int)work);
 
     /// <summary>
-    /// Removes a request before the owner carries it out, so that the same request, when it comes meanwhile, is carried out again. Only by
-    /// the owner.
+    /// Removes a request before the owner carries it out, so that the same request can be made again meanwhile. Only by the owner.
     /// </summary>
     /// <returns>Whether there was one.</returns>
     public bool TryRemove(PendingWork work)
@@ -63,8 +62,8 @@ internal struct OwnerState
 }
 
 /// <summary>
-/// Actions that wait for the owner, in their order. Most connections never have one, so the queue is made with the first. Any thread adds,
-/// the owner removes; a field, never copied.
+/// Actions that wait for the owner, in their order. The queue is created with the first action, because most connections never have one. Any
+/// thread adds, the owner removes; a field, never copied.
 /// </summary>
 internal struct PendingActions
 {

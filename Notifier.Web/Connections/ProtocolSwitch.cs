@@ -10,7 +10,7 @@ namespace Notifier.Connections;
 /// memory (a third of what an idle WebSocket costs), and the new protocol continues on the bare transport.
 /// </summary>
 /// <remarks>
-/// Only over HTTP/1.1, and only where nothing is between HTTP and the socket (TLS, another connection middleware). There the socket may also be
+/// Only over HTTP/1.1, and only where nothing (TLS, another connection middleware) is between HTTP and the socket. Then the socket may also be
 /// written to directly.
 /// </remarks>
 internal sealed class ProtocolSwitch : IConnectionHeartbeatFeature
@@ -28,7 +28,7 @@ internal sealed class ProtocolSwitch : IConnectionHeartbeatFeature
         heartbeat = connection.Features.Get<IConnectionHeartbeatFeature>();
     }
 
-    /// <summary>The first connection middleware of an endpoint; it calls HTTP.</summary>
+    /// <summary>The first connection middleware of an endpoint. Calls HTTP, and then the new protocol if there is one.</summary>
     public static ConnectionDelegate Middleware(ConnectionDelegate http) => async connection =>
     {
         var self = new ProtocolSwitch(connection);
@@ -45,15 +45,15 @@ internal sealed class ProtocolSwitch : IConnectionHeartbeatFeature
             ? self
             : null;
 
-    /// <summary>What the peer sends after HTTP has stopped reading.</summary>
+    /// <summary>The bytes that the peer sends after HTTP has stopped reading.</summary>
     public Stream Input => transport.Input.AsStream(leaveOpen: true);
 
     public void Abort() => connection.Abort();
 
-    /// <summary>Continues with this protocol when the request has ended, which must be soon.</summary>
+    /// <summary>Continues with this protocol once the request has ended. The caller must end the request soon.</summary>
     public void SwitchTo(Func<Task> protocol) => next = protocol;
 
-    /// <summary>Kestrel keeps each heartbeat action as long as the connection lives, and with it HTTP and its request.</summary>
+    /// <summary>Stores the heartbeat action itself, because Kestrel would keep it, and with it HTTP and the request, as long as the connection lives.</summary>
     void IConnectionHeartbeatFeature.OnHeartbeat(Action<object> action, object state)
     {
         beat = () => action(state);

@@ -1,15 +1,15 @@
 namespace Notifier.Connections;
 
-/// <summary>What the liveness sweep saw of a connection in its last samples. A field of the connection, never copied.</summary>
+/// <summary>What the liveness sweep knows of a connection from its last samples. A field of the connection, never copied.</summary>
 /// <remarks>
-/// Silence is counted in samples, not by the clock: after this process was paused (a snapshot, a debugger, SIGSTOP), what its peers
-/// sent meanwhile is still unread, and all of them would seem to be gone.
+/// Silence is counted in samples, not by the clock. Otherwise all peers would seem silent after this process was paused (a snapshot, a
+/// debugger, SIGSTOP), because their bytes are not read yet.
 /// </remarks>
 internal struct Pulse
 {
     /// <summary>
-    /// Only each third sample of a silent peer asks how much the peer has acknowledged: the question is a system call, and most peers answer
-    /// a ping before it matters.
+    /// Only each third sample of a silent peer reads how much the peer has acknowledged: that is a system call, and most peers answer a ping
+    /// earlier.
     /// </summary>
     private const int SamplesBetweenQueries = 3;
 
@@ -21,7 +21,7 @@ internal struct Pulse
     /// <summary>Samples a connection. Called by the sweep alone.</summary>
     /// <param name="readsNow">The connection's count of reads from the peer.</param>
     /// <param name="transport">The connection's transport.</param>
-    /// <returns>In how many successive samples the peer neither sent nor acknowledged a byte. A slow reader that moves is alive.</returns>
+    /// <returns>In how many successive samples the peer neither sent nor acknowledged a byte. A slow reader that still reads is alive.</returns>
     public int Sample(int readsNow, Transport transport)
     {
         if (reads != readsNow)
@@ -32,7 +32,7 @@ internal struct Pulse
         if (silentSamples++ % SamplesBetweenQueries != 0)
             return silentSamples;
         var progress = transport.Progress;
-        // Acknowledged since the last question, and something of ours was sent since the peer last showed that it lives.
+        // The peer has acknowledged bytes since the last query, and this stream has sent some since the peer last showed that it is alive.
         var hasProgress = silentSamples > 1 && progress.Acknowledged != acknowledged && progress.StreamProgress != streamProgress;
         acknowledged = progress.Acknowledged;
         if (hasProgress || silentSamples == 1)

@@ -3,20 +3,20 @@ using System.Threading.RateLimiting;
 namespace Notifier.Connections;
 
 /// <summary>
-/// A rate limit with bursts: the library's token bucket without its timer, because there would be a timer for each connection. Thread-safe.
+/// A rate limit with bursts: .NET's token bucket without its timer, because each connection would need a timer. Thread-safe.
 /// </summary>
 /// <param name="perSecond">Permits a second in the long run; at least 1.</param>
 /// <param name="burst">Permits at once; at least 1.</param>
 internal sealed class RateLimit(int perSecond, int burst) : IDisposable
 {
-    /// <summary>The bucket is refilled at most so many times a second.</summary>
+    /// <summary>How often a second the bucket may be refilled.</summary>
     private const int StepsPerSecond = 100;
 
     private volatile bool hasBegun;
     private TokenBucketRateLimiter? bucket;
 
     /// <summary>
-    /// Acquires a permit. The first one is free, because most connections send only one command, and then need no bucket.
+    /// Acquires a permit. The first one is free: most connections send only one command, and so need no bucket.
     /// </summary>
     /// <returns>False when the limit is reached.</returns>
     public bool TryAcquire()

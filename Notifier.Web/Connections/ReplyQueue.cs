@@ -11,7 +11,7 @@ internal sealed class ReplyQueue(Connection connection)
     private int waiting;
     private TaskCompletionSource? room;
 
-    /// <summary>Runs the action as the connection's owner, in order. Never waits.</summary>
+    /// <summary>Runs the action, which sends a reply, as the connection's owner, in order. Never waits.</summary>
     public void Add(Action send)
     {
         Interlocked.Increment(ref waiting);
@@ -31,7 +31,7 @@ internal sealed class ReplyQueue(Connection connection)
         var wait = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Interlocked.Exchange(ref room, wait);
         if (Volatile.Read(ref waiting) < Limit)
-            wait.TrySetResult();    // room was made before this wait was visible
+            wait.TrySetResult();    // a reply was sent before this wait was visible
         return wait.Task;
     }
 }

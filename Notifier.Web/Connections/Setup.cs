@@ -10,7 +10,7 @@ internal static class Setup
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(KestrelSetup.Configure);
         builder.WebHost.UseSockets(KestrelSetup.Configure);
-        // In appsettings.json, this would override ASPNETCORE_URLS.
+        // Not in appsettings.json, where it would override ASPNETCORE_URLS.
         var configuration = builder.Configuration;
         if (configuration["urls"] is null && configuration["http_ports"] is null && configuration["https_ports"] is null
             && !configuration.GetSection("Kestrel:Endpoints").Exists())

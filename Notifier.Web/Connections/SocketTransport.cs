@@ -56,7 +56,7 @@ internal sealed class SocketTransport : Transport
         }
         catch (ObjectDisposedException)
         {
-            // Kestrel closed it, and the receive loop ends too.
+            // Kestrel has closed the socket, so the receive loop ends too.
         }
         broken = true;
         return bytes.Length;

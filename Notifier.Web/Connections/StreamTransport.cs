@@ -5,7 +5,7 @@ namespace Notifier.Connections;
 /// <summary>
 /// Writes to the upgraded stream of ASP.NET Core: for TLS, for HTTP/2, and wherever another connection middleware uses the socket. The
 /// stream's WriteAsync copies the bytes before it returns, and completes when Kestrel's transport has accepted them. Any exception means that the
-/// transport is broken: if it reached the owner, the connection would be owned for ever.
+/// transport is broken. It must not reach the owner, which would then never release the connection.
 /// </summary>
 /// <param name="stream">The upgraded stream.</param>
 /// <param name="socket">The connection's socket, to measure progress.</param>
@@ -39,7 +39,7 @@ internal sealed class StreamTransport(Stream stream, Socket? socket, bool isShar
             var write = stream.WriteAsync(slice);
             if (write.IsCompletedSuccessfully)
             {
-                write.GetAwaiter().GetResult();     // returns what is behind it to its pool
+                write.GetAwaiter().GetResult();     // required: returns the pooled object behind the ValueTask
                 Interlocked.Increment(ref completedWrites);
             }
             else

@@ -5,8 +5,8 @@ namespace Notifier.Connections;
 
 /// <summary>
 /// How many bytes the peer's kernel has acknowledged: <c>tcpi_bytes_acked</c> of Linux' <c>TCP_INFO</c> (tcp(7),
-/// linux/tcp.h), which does not count what is only in our buffers. On other systems it stays zero, and only what a peer sends proves that the
-/// peer is alive.
+/// linux/tcp.h), which does not count bytes in this machine's buffers. On other systems it is zero, and only bytes that a peer sends prove that
+/// the peer is alive.
 /// </summary>
 internal readonly struct TcpProgress(Socket socket)
 {

@@ -1,12 +1,12 @@
 namespace Notifier.Connections;
 
 /// <summary>
-/// How bytes are sent to one peer. Used by one owner at a time. A broken transport accepts everything and sends nothing, because the receive loop
-/// reports the end of a connection, not a write.
+/// How bytes are sent to one peer. Used by one owner at a time. A broken transport accepts all bytes and sends none, because the receive loop, and
+/// not a write, reports the end of a connection.
 /// </summary>
 internal abstract class Transport
 {
-    /// <summary>The most bytes of one write: a stalled peer costs no more than this.</summary>
+    /// <summary>The limit of one write, in bytes: a stalled peer costs no more memory.</summary>
     public const int Slice = 64 * 1024;
 
     /// <summary>False while accepted bytes are being sent; <see cref="WhenReadyAsync"/> completes afterwards.</summary>
@@ -29,11 +29,11 @@ internal abstract class Transport
 }
 
 /// <summary>
-/// How much a peer has received. That our kernel accepted bytes proves nothing: it accepts a ping to a dead machine. An acknowledgement by the
-/// peer's kernel is a proof; but where streams share a socket (HTTP/2), it may be for another stream.
+/// How much a peer has received. It does not count that this machine's kernel has accepted bytes, because the kernel accepts a ping to a dead
+/// machine. An acknowledgement by the peer's kernel counts; but where streams share a socket (HTTP/2), it may be for another stream.
 /// </summary>
 /// <param name="Acknowledged">Bytes that the peer's kernel has acknowledged on the socket.</param>
 /// <param name="StreamProgress">
-/// Grows when this stream could send something. Equals <paramref name="Acknowledged"/> where the stream has the socket to itself.
+/// Grows when this stream has sent something. Equals <paramref name="Acknowledged"/> if no other stream uses the socket.
 /// </param>
 internal readonly record struct Progress(long Acknowledged, long StreamProgress);

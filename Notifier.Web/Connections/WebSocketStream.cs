@@ -4,8 +4,8 @@ namespace Notifier.Connections;
 
 /// <summary>
 /// The upgraded stream that .NET's WebSocket uses. Reads come from the real stream; writes go to the connection, so that they do not interrupt
-/// one of its frames. .NET writes one whole frame with each WriteAsync, so the first byte tells which. Only control frames come, because
-/// messages are never sent through .NET.
+/// one of its frames. .NET writes one whole frame with each WriteAsync, so the first byte has the frame's opcode. There are only control frames,
+/// because messages are not sent through .NET.
 /// </summary>
 internal sealed class WebSocketStream(Stream inner, Connection connection) : Stream
 {

@@ -8,8 +8,8 @@ using Notifier.Messages;
 namespace Notifier.Connections;
 
 /// <summary>
-/// Replaces Kestrel's features for upgrades (HTTP/1.1) and extended CONNECT (HTTP/2, RFC 8441), so that .NET's WebSocket gets our stream, and the
-/// connection writes to the best available transport.
+/// Replaces Kestrel's features for upgrades (HTTP/1.1) and extended CONNECT (HTTP/2, RFC 8441), so that .NET's WebSocket uses a
+/// <see cref="WebSocketStream"/>, and the connection writes to the best available transport.
 /// </summary>
 internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, ILogger<Connection> logger)
     : IHttpUpgradeFeature, IHttpExtendedConnectFeature
@@ -19,7 +19,7 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
     private ProtocolSwitch? protocolSwitch;
     private Stream? stream;
 
-    /// <summary>The address that the connection counts for. Set before accepting.</summary>
+    /// <summary>The client's address, for limits per address. Set before accepting.</summary>
     public ClientAddress Address { get; set; }
 
     /// <summary>The wire format. Set before accepting.</summary>
@@ -48,7 +48,7 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
     }
 
     /// <summary>
-    /// Serves the connection until it ends: within the request, or after it where the connection can leave HTTP. Awaited at the end of the request.
+    /// Serves the connection until it ends: within the request, or, if the connection can leave HTTP, after it. Awaited at the end of the request.
     /// </summary>
     /// <param name="accepted">ASP.NET Core's WebSocket of the upgraded stream.</param>
     /// <param name="serve">Must not keep a reference to the request.</param>
@@ -57,7 +57,7 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
         var connection = Connection!;
         if (protocolSwitch is null)
             return serve(accepted, connection);
-        // The accepted one has a reference to the request, and would abort the request once more.
+        // The accepted WebSocket has a reference to the request, and would abort the request later.
         var bare = WebSocket.CreateFromStream(stream!, new WebSocketCreationOptions
         {
             IsServer = true,
@@ -87,7 +87,7 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
 
     private WebSocketStream Open(Stream inner, Transport transport, Action abort)
     {
-        // A quiet connection is not a slow one; see Liveness.
+        // A quiet client is not an attack here; see Liveness.
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
         Connection = new Connection(transport, Format, abort, time, logger) { Address = Address };

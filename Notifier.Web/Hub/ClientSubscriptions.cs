@@ -6,13 +6,13 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>
-/// The names that one connection is subscribed to, and the checks before it may subscribe to one more: the form of the name, the caller's grant, and the
-/// limits. Only for the connection's receive loop.
+/// The names that one connection is subscribed to, and the checks before it may subscribe to one more: the name's validity, the caller's grant, and the
+/// limits. Used by the connection's receive loop only.
 /// </summary>
 /// <param name="connection">The connection.</param>
 /// <param name="grant">The caller's grant at first.</param>
 /// <param name="hub">Subscribes the connection.</param>
-/// <param name="rules">Which names are well-formed.</param>
+/// <param name="rules">Which names are valid.</param>
 /// <param name="limits">How many names a connection may subscribe to.</param>
 internal sealed class ClientSubscriptions(Connection connection, Grant grant, SubscriptionHub hub, NameRules rules, LimitsOptions limits)
 {
@@ -28,7 +28,7 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
     /// <param name="refused">Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.</param>
     /// <param name="replay">Which earlier messages the client wants.</param>
     /// <param name="added">The subscription, unless the name is refused.</param>
-    /// <returns>Null if the connection is subscribed from now on.</returns>
+    /// <returns>The refusal; null if the connection is subscribed from now on.</returns>
     public NameRefusal? AddOrRefuse(Name name, Action<Subscriber, string> refused, ReplayRequest replay, out ClientSubscription added)
     {
         added = default;
@@ -102,8 +102,8 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
     private bool IsFullOfPatterns(Name name) => name.Kind == NameKind.Pattern && patterns == limits.PatternsPerConnection;
 
     /// <summary>
-    /// Removes the names that Redis refused: the client does not have them and cannot unsubscribe from them. Other threads than the receive loop learn of
-    /// a refusal, so such a name remains here until its place is needed.
+    /// Removes the names that Redis has refused: the client is not subscribed to them, and cannot unsubscribe. A refusal arrives in another thread than the
+    /// receive loop, so such a name remains here until its place is needed.
     /// </summary>
     private void RemoveRefused()
     {

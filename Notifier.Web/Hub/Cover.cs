@@ -4,16 +4,16 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>
-/// A pattern that is subscribed in Redis in place of all names that it contains: it delivers each message to those of them that match it. So a pattern
-/// per client costs Redis nothing. Thread-safe.
+/// A pattern that is subscribed in Redis in place of all names that it contains: it delivers each message to those names that match. So a pattern per
+/// client costs Redis nothing. Thread-safe.
 /// </summary>
 internal sealed class Cover(Name name, SubscriptionContext context) : IMessageSink
 {
-    /// <summary>Guards the names. Not locked while framing, sending or logging.</summary>
+    /// <summary>Guards the names. Not locked while messages are encoded or sent.</summary>
     private readonly Lock gate = new();
     private readonly SubscriptionIndex names = new();
 
-    // Only for the thread that delivers.
+    // Used by the thread that delivers only.
     private readonly List<Subscription> matching = [];
 
     public Name Name => name;
@@ -40,7 +40,7 @@ internal sealed class Cover(Name name, SubscriptionContext context) : IMessageSi
             names.Remove(subscription);
     }
 
-    /// <summary>How many patterns have the same literal prefix as this one, so that all of them are tried for the same channels.</summary>
+    /// <summary>How many patterns have the same literal prefix as this one: all of them are matched against the same channels.</summary>
     public int CountAlike(RedisPattern pattern)
     {
         lock (gate)

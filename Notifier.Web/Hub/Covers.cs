@@ -11,7 +11,7 @@ internal sealed class Covers(IOptions<RedisOptions> options)
     private readonly (Name Name, RedisPattern Pattern)[] covers =
         [.. options.Value.Covers.Select(text => (Name.Pattern(text), RedisPattern.Parse(text)))];
 
-    /// <summary>The first cover that contains the name, or null. A cover that would take too long to compare counts as one that does not contain it.</summary>
+    /// <summary>The first cover that contains the name, or null. A cover that is too complex to compare counts as one that does not contain the name.</summary>
     public Name? Find(Name name)
     {
         foreach (var cover in covers)
@@ -32,10 +32,10 @@ internal sealed class LiveCovers(RedisSubscriptions redis, SubscriptionContext c
 {
     private readonly Dictionary<Name, (Cover Cover, RedisSubscription Redis)> live = [];
 
-    /// <summary>The cover of that name; null if no name is under it.</summary>
+    /// <summary>The cover with that name; null if it is not subscribed.</summary>
     public Cover? Find(Name name) => live.TryGetValue(name, out var found) ? found.Cover : null;
 
-    /// <summary>The subscription receives from that cover the messages that it matches.</summary>
+    /// <summary>Adds a subscription to a cover, which delivers matching messages to it. Subscribes the cover in Redis if it is new.</summary>
     public (Cover Cover, RedisSubscription Redis) Add(Name name, Subscription subscription)
     {
         if (!live.TryGetValue(name, out var found))
@@ -49,7 +49,7 @@ internal sealed class LiveCovers(RedisSubscriptions redis, SubscriptionContext c
         return found;
     }
 
-    /// <summary>Redis does not allow the cover: its names are no longer under it.</summary>
+    /// <summary>Redis does not allow the cover: removes it.</summary>
     public void Forget(RedisSubscription refused)
     {
         foreach (var (name, _) in live.Where(pair => pair.Value.Redis == refused).ToList())

@@ -5,22 +5,22 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>
-/// How long a message takes from <c>POST /publish</c> on this node, through Redis and back, until the last subscriber of a name was written to.
-/// Messages that are published on Redis directly have no known start. One message is followed at a time, so that a broadcast has to read one field only.
+/// Measures how long a message takes from <c>POST /publish</c> on this node, through Redis, until it was sent to the last subscriber of a name. For
+/// messages that are published on Redis directly, the start is unknown. Only one message is tracked at a time, so that a broadcast reads only one field.
 /// Thread-safe.
 /// </summary>
 /// <param name="time">The clock.</param>
-/// <param name="arrived">Called with the time that it took.</param>
+/// <param name="arrived">Called with the measured time.</param>
 internal sealed class DeliveryLatency(TimeProvider time, Action<TimeSpan> arrived)
 {
-    /// <summary>A message without a subscriber on this node never arrives.</summary>
+    /// <summary>A message that has no subscriber on this node is never sent.</summary>
     private static readonly TimeSpan GiveUpAfter = TimeSpan.FromSeconds(5);
 
     private Tracked? tracked;
 
     private sealed record Tracked(string Channel, byte[] ChannelBytes, byte[] Payload, long At);
 
-    /// <summary>Follows a message that is about to be published, unless another is on its way.</summary>
+    /// <summary>Tracks a message that is about to be published, unless another is being tracked.</summary>
     public void Track(string channel, byte[] payload)
     {
         var before = Volatile.Read(ref tracked);
@@ -28,7 +28,7 @@ internal sealed class DeliveryLatency(TimeProvider time, Action<TimeSpan> arrive
             Interlocked.CompareExchange(ref tracked, new(channel, Encoding.UTF8.GetBytes(channel), payload, time.GetTimestamp()), before);
     }
 
-    /// <summary>These messages have been sent to all subscribers of the name. Called for each broadcast.</summary>
+    /// <summary>Checks whether the tracked message is among those that were sent to all subscribers of the name. Called for each broadcast.</summary>
     public void Sample(Name name, ReadOnlySpan<Message> messages)
     {
         if (Volatile.Read(ref tracked) is not { } wanted)

@@ -3,15 +3,15 @@ using Notifier.Messages;
 namespace Notifier.Hub;
 
 /// <summary>
-/// The buffers of a thread that frames and sends messages. Broadcasts and slices are synchronous, so one set for each thread serves all names: a quiet
-/// name owns no buffer.
+/// The buffers of a thread that encodes and sends messages. One set per thread serves all names, because encoding and sending are synchronous. So a quiet
+/// name needs no buffer.
 /// </summary>
 internal sealed class DispatchBuffers
 {
     [ThreadStatic]
     private static DispatchBuffers? forThisThread;
 
-    /// <summary>How many messages a batch has at most.</summary>
+    /// <summary>The most messages of a batch.</summary>
     public const int MaxMessages = 1024;
 
     public static DispatchBuffers ForThisThread => forThisThread ??= new DispatchBuffers();

@@ -3,8 +3,8 @@ using Notifier.Messages;
 namespace Notifier.Hub;
 
 /// <summary>
-/// The slices of logs that a thread has framed last. A thousand connections with the same two names have the same cursors in both: a broadcast of one
-/// name that sends the other along frames it once.
+/// The slices of logs that a thread has encoded last. A thousand connections with the same two names have the same cursors in both. So when a broadcast of
+/// one name also sends waiting messages of the other, these are encoded only once.
 /// </summary>
 internal sealed class FrameCache
 {
@@ -12,7 +12,7 @@ internal sealed class FrameCache
     private readonly Message[] messages = new Message[256];
     private int turn;
 
-    /// <summary>The small frames from a cursor on; nothing if the log has moved past the cursor, or if the next frame is large.</summary>
+    /// <summary>The small frames from a cursor on; none if the log no longer has the message at the cursor, or if the next frame is large.</summary>
     public FrameBatch Get(SubscriptionLog log, WireFormat format, long cursor)
     {
         foreach (var entry in entries)
@@ -30,7 +30,7 @@ internal sealed class FrameCache
         return oldest.Batch;
     }
 
-    /// <summary>Called after a broadcast: the slices lack later messages, and must not keep logs alive.</summary>
+    /// <summary>Called after a broadcast, because the slices lack later messages, and must not keep logs in memory.</summary>
     public void Clear()
     {
         foreach (var entry in entries)

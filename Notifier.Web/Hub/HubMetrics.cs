@@ -23,7 +23,7 @@ internal sealed class HubMetrics
     private readonly Histogram<int> batch;
     private readonly Histogram<double> duration;
 
-    // Read when metrics are collected: a name may have one subscriber only, so counting a message must be cheap.
+    // Plain fields, read when metrics are collected: counting a message must be cheap, because many names have only one subscriber.
     private long messages;
     private long bytes;
 
@@ -33,15 +33,15 @@ internal sealed class HubMetrics
         gaps = meter.CreateCounter<long>("notifier.gaps", "{gap}", "Places in subscriptions where messages may have been lost.");
         meter.CreateObservableCounter("notifier.messages", () => Volatile.Read(ref messages), "{message}", "Messages that Redis has delivered, once for each of this node's subscriptions in Redis.");
         meter.CreateObservableCounter("notifier.message.io", () => Volatile.Read(ref bytes), "By", "Bytes of the payloads that Redis has delivered.");
-        refusals = meter.CreateCounter<long>("notifier.name.refusals", "{name}", "Names that connections asked for and did not get, by reason.");
+        refusals = meter.CreateCounter<long>("notifier.name.refusals", "{name}", "Names that were refused to connections, by reason.");
         batch = meter.CreateHistogram(
-            "notifier.pass.messages", "{message}", "Messages that were passed on together.",
+            "notifier.pass.messages", "{message}", "Messages per broadcast.",
             advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] });
         duration = meter.CreateHistogram(
-            "notifier.pass.duration", "s", "How long it took to give what came together to all subscribers of a name.",
+            "notifier.pass.duration", "s", "Duration of a broadcast to all subscribers of a name.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Durations });
         var latency = meter.CreateHistogram(
-            "notifier.delivery.latency", "s", "From POST /publish on this node until its subscribers have been written to; of some messages.",
+            "notifier.delivery.latency", "s", "Time from POST /publish on this node until the message was sent to its subscribers; sampled.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Durations });
         Latency = new(time ?? TimeProvider.System, took => latency.Record(took.TotalSeconds));
         // A counter that begins with its first event hides that event from queries for a change.
@@ -51,7 +51,7 @@ internal sealed class HubMetrics
             refusals.Add(0, tag);
     }
 
-    /// <summary>From POST /publish to the write.</summary>
+    /// <summary>Measures the time from POST /publish until the message was sent.</summary>
     public DeliveryLatency Latency { get; }
 
     private static double[] Durations => [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -59,12 +59,12 @@ internal sealed class HubMetrics
     /// <summary>Adds the metrics that are read when they are collected.</summary>
     public void Observe(Func<HubCounts> counts, Func<int> countBehind, Func<long> logBytes, Func<long> logLimit)
     {
-        meter.CreateObservableUpDownCounter("notifier.name.count", () => counts().Names, "{name}", "Names that are subscribed, lingering ones included.");
+        meter.CreateObservableUpDownCounter("notifier.name.count", () => counts().Names, "{name}", "Names that are subscribed, including lingering ones.");
         meter.CreateObservableUpDownCounter("notifier.subscriber.count", () => counts().Subscribers, "{subscriber}", "Names of all connections, added up.");
         meter.CreateObservableUpDownCounter(
-            "notifier.subscriber.behind", countBehind, "{subscriber}", "Those that have not been sent what came more than a second ago.");
-        meter.CreateObservableUpDownCounter("notifier.log.usage", logBytes, "By", "What is kept of recent messages.");
-        meter.CreateObservableUpDownCounter("notifier.log.limit", logLimit, "By", "What may be kept of them (History:Recent:NodeBytes).");
+            "notifier.subscriber.behind", countBehind, "{subscriber}", "Subscribers that have not yet been sent a message that arrived more than a second ago.");
+        meter.CreateObservableUpDownCounter("notifier.log.usage", logBytes, "By", "Memory of recent messages.");
+        meter.CreateObservableUpDownCounter("notifier.log.limit", logLimit, "By", "Limit of the memory of recent messages (History:Recent:NodeBytes).");
     }
 
     public void OnGap(GapCode code) => gaps.Add(1, Gaps[(int)code]);

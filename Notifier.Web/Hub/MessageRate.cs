@@ -1,6 +1,6 @@
 namespace Notifier.Hub;
 
-/// <summary>How fast messages come, smoothed over about 10 s. Sampled once a second by the sweep; any thread may read it.</summary>
+/// <summary>Messages per second, smoothed over about 10 s. Sampled once a second by the sweep; any thread may read it.</summary>
 internal sealed class MessageRate
 {
     private const double Share = 0.1;

@@ -7,7 +7,7 @@ namespace Notifier.Hub;
 
 /// <summary>
 /// The names that are subscribed on this node, how many subscribers each has, and the limit of patterns. An unused name lingers before it is
-/// unsubscribed in Redis, so that a page reload finds it. Names under a cover share the cover's subscription. Thread-safe.
+/// unsubscribed in Redis, so that it is still there when a page is reloaded. Names under a cover share the cover's subscription. Thread-safe.
 /// </summary>
 internal sealed class NameEntries(
     RedisBackplane backplane, RedisSubscriptions redis, SubscriptionContext context, LimitsOptions limits, TimeProvider time)
@@ -27,7 +27,7 @@ internal sealed class NameEntries(
         }
     }
 
-    /// <summary>Lingering names included.</summary>
+    /// <summary>How many names are subscribed, including lingering ones.</summary>
     public int Names
     {
         get
@@ -56,7 +56,7 @@ internal sealed class NameEntries(
             return [.. entries.Values.Select(static entry => entry.Subscription.Statistics(entry.References))];
     }
 
-    /// <summary>How many names Redis delivers.</summary>
+    /// <summary>How many names Redis has confirmed.</summary>
     public int CountLive()
     {
         lock (gate)
@@ -67,10 +67,11 @@ internal sealed class NameEntries(
 
     /// <summary>Adds a reference to a name, and subscribes the name in Redis if it is new.</summary>
     /// <param name="name">The name.</param>
-    /// <param name="cover">The cover that contains it; null for none.</param>
-    /// <param name="address">The client's.</param>
+    /// <param name="cover">The cover that contains the name; null if there is none.</param>
+    /// <param name="address">The client's address.</param>
     /// <param name="join">
-    /// Called before the reference counts, and before a new name is subscribed in Redis: as soon as either can be seen, a backend may publish.
+    /// Adds the subscriber. Called before a new name is subscribed in Redis and before the reference is counted: as soon as a backend can see either, it may
+    /// publish.
     /// </param>
     /// <param name="entry">Null if the name is refused.</param>
     public NameRefusal? AcquireOrRefuse(Name name, Name? cover, ClientAddress address, Action<Subscription> join, out NameEntry? entry)
@@ -97,14 +98,14 @@ internal sealed class NameEntries(
             return refusal;
         if (entry is not null || !quota.IsFull)
             return null;
-        // A lingering pattern makes room.
+        // A lingering pattern is replaced.
         if (quota.Unused.FirstOrDefault(CanUnsubscribe) is not { } idle)
             return quota.Full();
         Expire(idle);
         return null;
     }
 
-    /// <summary>Whether Redis, or this process, would try the pattern for messages that it does not match.</summary>
+    /// <summary>Whether the pattern counts for the quota: Redis, or this process, has to match it against messages of other names.</summary>
     private bool CountsAsPattern(Name name, Name? cover) => name.Kind == NameKind.Pattern
         && (cover is null || covers.Find(cover.Value)?.CountAlike(RedisPattern.From(name)) >= PatternQuota.FreeUnderCover);
 
@@ -130,7 +131,7 @@ internal sealed class NameEntries(
     {
         lock (gate)
         {
-            // If Redis refused the name, the entry is gone, and the name may have a new one.
+            // If Redis has refused the name, the entry was removed, and the name may have a new one.
             if (!entries.TryGetValue(subscription.Name, out var entry) || entry.Subscription != subscription)
                 return;
             quota.Release(address, entry);
@@ -142,7 +143,7 @@ internal sealed class NameEntries(
         }
     }
 
-    /// <summary>Unsubscribes the names that have been unused for so long.</summary>
+    /// <summary>Unsubscribes the names that have been unused for at least that long.</summary>
     public void ExpireUnused(TimeSpan linger)
     {
         lock (gate)
@@ -152,7 +153,7 @@ internal sealed class NameEntries(
         }
     }
 
-    /// <summary>Redis does not allow the name: subscribers that come later make Redis check it again, or each name under it.</summary>
+    /// <summary>Redis does not allow a name or a cover: removes its entries. For later subscribers, Notifier subscribes the names again.</summary>
     public void Refuse(RedisSubscription refused)
     {
         lock (gate)
@@ -163,7 +164,7 @@ internal sealed class NameEntries(
         }
     }
 
-    // A name that Redis has not confirmed must not be unsubscribed: it lingers until Redis has.
+    // A name must not be unsubscribed before Redis has confirmed it (see RedisSubscription), so it lingers until then.
     private bool CanUnsubscribe(NameEntry entry) => backplane.IsSettled && entry.Redis.IsConfirmed;
 
     private void Expire(NameEntry entry)
@@ -187,7 +188,7 @@ internal sealed class NameEntries(
 /// <summary>A name that is subscribed on this node. Under the lock of <see cref="NameEntries"/>.</summary>
 /// <param name="subscription">The name's log and subscribers.</param>
 /// <param name="redis">The name's subscription in Redis, or that of its cover.</param>
-/// <param name="cover">The cover; null for none.</param>
+/// <param name="cover">The cover; null if there is none.</param>
 internal sealed class NameEntry(Subscription subscription, RedisSubscription redis, Cover? cover)
 {
     public Subscription Subscription => subscription;

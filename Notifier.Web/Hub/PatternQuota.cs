@@ -5,14 +5,14 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>
-/// Limits the patterns of this node, and of one address, that are tried for messages which they do not match: each makes every PUBLISH slower. Under the
-/// lock of <see cref="NameEntries"/>.
+/// Limits the patterns of this node, and of one address, that have to be matched against messages of other names, because each makes every PUBLISH slower.
+/// Under the lock of <see cref="NameEntries"/>.
 /// </summary>
 internal sealed class PatternQuota(LimitsOptions limits)
 {
     /// <summary>
-    /// So many patterns with the same literal prefix may be under a cover before one more counts. They are found by their prefix; with more of them,
-    /// trying each costs what it would cost in Redis.
+    /// How many patterns with the same literal prefix may be under a cover before one more counts. They are found by their prefix, and then each is matched:
+    /// beyond this number, that costs as much as in Redis.
     /// </summary>
     public const int FreeUnderCover = 100;
 
@@ -22,7 +22,7 @@ internal sealed class PatternQuota(LimitsOptions limits)
 
     public bool IsFull => counted.Count >= limits.DistinctPatterns;
 
-    /// <summary>Lingering patterns: they may make room for others.</summary>
+    /// <summary>Lingering patterns, which others may replace.</summary>
     public IEnumerable<NameEntry> Unused => counted.Where(entry => entry.References == 0);
 
     public NameRefusal Full() => NameRefusal.Overloaded(

@@ -3,27 +3,27 @@ using Notifier.Messages;
 
 namespace Notifier.Hub;
 
-/// <summary>Where a subscriber starts, as the journal says.</summary>
-/// <param name="Result">What the client learns about it.</param>
-/// <param name="After">The id of the last durable message that the client has; null if it starts with what comes.</param>
-/// <param name="Cursor">What precedes the log; null if the log has it.</param>
+/// <summary>Where a subscriber starts, according to the journal.</summary>
+/// <param name="Result">The result that the client is told.</param>
+/// <param name="After">The id of the last durable message that the client has; null if the client starts with new messages.</param>
+/// <param name="Cursor">The journal's messages that precede the log; null if the log has all.</param>
 internal readonly record struct RecoveryStart(RecoveryResult Result, long? After = null, ReplayCursor? Cursor = null);
 
 /// <summary>
-/// Finds where a subscriber resumes if its log does not know the client's position: it comes from another node, or from before a restart. The subscriber
-/// resumes from the log if that goes back so far, otherwise from the journal until that meets the log. Thread-safe.
+/// Finds where a subscriber resumes if its log does not know the client's position, which is from another node, or from before a restart. The subscriber
+/// resumes from the log if the log reaches back to the position; otherwise from the journal, up to the first message of the log. Thread-safe.
 /// </summary>
 internal sealed class Recovery(SubscriptionLog log, JournalFollower follower, JournalReader reader)
 {
-    /// <summary>Redis has confirmed the name. Completes when it is known where the log begins in the journal.</summary>
+    /// <summary>Called when Redis has confirmed the name. Completes when the follower knows where the log begins in the journal.</summary>
     public Task WhenReadyAsync()
     {
         follower.Begin();
         return follower.Ready;
     }
 
-    /// <param name="replay">What the client wants.</param>
-    /// <param name="code">Why the log does not have it.</param>
+    /// <param name="replay">The messages that the client wants.</param>
+    /// <param name="code">Why the log does not have them.</param>
     public async Task<RecoveryStart> FindStartAsync(ReplayRequest replay, string? code)
     {
         var given = replay.After is null ? null : JournalPosition.Parse(replay.After);
@@ -55,13 +55,13 @@ internal sealed class Recovery(SubscriptionLog log, JournalFollower follower, Jo
             : new(result);
     }
 
-    /// <summary>The page after a durable message. Null if Redis refuses, or if the journal has a new epoch.</summary>
+    /// <summary>The page after a durable message. Null if Redis answers with an error, or if the journal has a new epoch.</summary>
     public Task<JournalPage?> ReadAsync(long after) => AwaitFollowerAsync(reader.ReadAsync(log.Name, after));
 
     private async Task<JournalPage?> AwaitFollowerAsync(Task<JournalPage?> reading)
     {
         var page = await reading;
-        // The page's messages must not come a second time, from the log.
+        // The log must have the page's messages, or the client would receive them again from the log.
         if (page?.UpTo > follower.Followed)
             await follower.CatchUpAsync();
         return page?.Epoch == follower.Epoch ? page : null;

@@ -4,28 +4,28 @@ using Notifier.Messages;
 namespace Notifier.Hub;
 
 /// <summary>Which earlier messages a new subscriber wants.</summary>
-/// <param name="After">The position of the last message that the client has: those after it.</param>
-/// <param name="Last">The last so many. With a position: only if that position is unknown here.</param>
+/// <param name="After">All messages after this position, that of the last message that the client has.</param>
+/// <param name="Last">This many of the latest messages. If there is a position too, only if Notifier cannot resume from it.</param>
 internal readonly record struct ReplayRequest(string? After = null, int? Last = null);
 
 /// <summary>How a subscriber that wants earlier messages starts.</summary>
 /// <param name="Recovered">Whether all messages since its position follow; null if it gave none.</param>
-/// <param name="Code">Why not; see <see cref="Messages.Codes"/>.</param>
-/// <param name="NeedsJournal">Whether the log does not have them, and Redis may.</param>
+/// <param name="Code">Why messages are missing; see <see cref="Messages.Codes"/>.</param>
+/// <param name="NeedsJournal">Whether the log lacks messages that the journal may have.</param>
 internal readonly record struct RecoveryResult(bool? Recovered, string? Code = null, bool NeedsJournal = false);
 
 /// <summary>
-/// A subscriber's cursor in a page of the journal, before it goes on in a log that does not go back so far. Many subscribers share a page. Only for the
-/// connection's owner.
+/// A subscriber's cursor in a page of the journal, with messages that precede those of the log. Many subscribers share a page. Used by the connection's
+/// owner only.
 /// </summary>
 internal sealed class ReplayCursor(JournalPage page)
 {
-    /// <summary>Of one slice.</summary>
+    /// <summary>The most messages of one slice.</summary>
     private const int MaxMessages = 256;
 
     private int at;
 
-    /// <summary>The id of the durable message up to which all were sent.</summary>
+    /// <summary>The id up to which all durable messages were sent.</summary>
     public long SentUpTo => IsAtEnd ? page.UpTo : at == 0 ? page.After : page.Messages[at - 1].JournalId;
 
     public bool IsAtEnd => at == page.Messages.Length;

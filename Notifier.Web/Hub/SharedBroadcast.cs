@@ -10,7 +10,7 @@ namespace Notifier.Hub;
 /// </summary>
 internal sealed class SharedBroadcast : IDeliveryWork
 {
-    /// <summary>With fewer subscribers for each thread, help costs more than it gains.</summary>
+    /// <summary>With fewer subscribers for each thread, a helper costs more than it gains.</summary>
     private const int SubscribersForHelper = 512;
 
     [ThreadStatic]
@@ -20,7 +20,7 @@ internal sealed class SharedBroadcast : IDeliveryWork
     private int helping;
     private Exception? failure;
 
-    // What is shared, under the lock; null when nothing is.
+    // The broadcast that is shared now, under the lock; null if there is none.
     private ChunkedSet<Subscriber>? members;
     private Lock? membersGate;
     private FrameBatch batch;
@@ -29,7 +29,7 @@ internal sealed class SharedBroadcast : IDeliveryWork
 
     public static SharedBroadcast ForThisThread => forThisThread ??= new SharedBroadcast();
 
-    /// <summary>How many helpers are of use for so many subscribers.</summary>
+    /// <summary>How many helpers are useful for a number of subscribers.</summary>
     public static int HelpersFor(int subscribers) => (subscribers / SubscribersForHelper) - 1;
 
     /// <summary>Delivers a batch to all members. Called by the owner.</summary>
@@ -47,7 +47,7 @@ internal sealed class SharedBroadcast : IDeliveryWork
         {
             lock (gate)
                 (members, membersGate, batch) = (null, null, default);
-            // Each helper has one more chunk at most.
+            // Each helper still delivers at most one chunk.
             for (var spin = new SpinWait(); Volatile.Read(ref helping) > 0;)
                 spin.SpinOnce(sleep1Threshold: 100);
         }
@@ -55,7 +55,7 @@ internal sealed class SharedBroadcast : IDeliveryWork
             throw new InvalidOperationException("A helper thread failed.", failed);
     }
 
-    /// <summary>Called by a helper, perhaps late: it helps with the batch that is shared then, if any.</summary>
+    /// <summary>Called by a helper, perhaps late: it delivers the batch that is shared at that time, if any.</summary>
     void IDeliveryWork.Help()
     {
         lock (gate)

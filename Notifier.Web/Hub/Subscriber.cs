@@ -7,7 +7,7 @@ namespace Notifier.Hub;
 
 /// <summary>
 /// One connection's subscription to a name: a cursor into the name's log. There is no queue: a busy connection falls behind and catches up from the
-/// log, so a slow reader costs a number. The cursor belongs to the connection's owner.
+/// log, so a slow reader costs no memory. Only the connection's owner moves the cursor.
 /// </summary>
 /// <param name="connection">The connection.</param>
 /// <param name="subscription">The name.</param>
@@ -29,33 +29,33 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
 
     public Connection Connection => connection;
 
-    /// <summary>Whether messages are sent. If the format confirms names, no message precedes the confirmation. Only for the owner.</summary>
+    /// <summary>Whether messages are sent. If the format confirms names, no message precedes the confirmation. Used by the owner only.</summary>
     public bool HasBegun { get; private set; } = !connection.Format.Confirms;
 
-    /// <summary>Only for the owner.</summary>
+    /// <summary>Whether the subscriber has unsubscribed. Used by the owner only.</summary>
     public bool HasLeft { get; private set; }
 
     public override bool IsBehind => HasBegun && (replayCursor is null ? cursor < subscription.Head : !isWaiting);
 
-    /// <summary>Whether all messages before that number were sent, as far as can be seen without owning the connection.</summary>
+    /// <summary>Whether all messages before that number were sent. Any thread may call it, so the result may be out of date.</summary>
     public bool HasSentUpTo(long number) => !HasBegun || Volatile.Read(ref cursor) >= number;
 
     /// <summary>Why Redis does not allow the name; null while Redis allows it.</summary>
     public string? Refusal { get; private set; }
 
-    /// <summary>The last position that was sent, or where the subscriber started. Only for the owner.</summary>
+    /// <summary>The position of the last sent message, or the one where the subscriber started. Used by the owner only.</summary>
     public Position Position => replayCursor is null ? subscription.PositionAt(cursor - 1) : Position.InJournal(replayCursor.SentUpTo);
 
     /// <summary>How the subscriber starts.</summary>
     public RecoveryResult RecoveryResult { get; private set; }
 
     /// <summary>
-    /// Sets the cursor to the log's head, or where the client wants to start: the subscriber receives what comes from now on, also while its connection
-    /// is busy. Called before any other thread knows the subscriber; <see cref="Start"/> follows.
+    /// Sets the cursor to the log's head, or where the client wants to start: the subscriber receives all messages from now on, even while its connection
+    /// is busy. Called before any other thread knows the subscriber; <see cref="Start"/> must follow.
     /// </summary>
     public void Join(ReplayRequest replay = default) => RecoveryResult = subscription.Add(this, replay);
 
-    /// <summary>Makes the connection send what the subscriber has not received yet. Called once.</summary>
+    /// <summary>Adds the subscriber to its connection, which sends the messages after the cursor. Called once.</summary>
     public void Start()
     {
         if (RecoveryResult is { Recovered: { } isWhole, NeedsJournal: false })
@@ -74,13 +74,13 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
             replayCursor = start.Cursor;
             if (replayCursor is null && start.After is { } id && subscription.NumberAfter(id) is { } number)
                 cursor = number;
-            else if (replayCursor is null && start.After is { } trimmed)      // an empty page: the journal is read from there
+            else if (replayCursor is null && start.After is { } trimmed)      // an empty page makes the subscriber read the journal from there
                 replayCursor = new(new(JournalEpoch.None, trimmed, trimmed, IsWhole: true, IsLast: false, []));
         });
     }
 
     /// <summary>
-    /// The client has received the confirmation: what came since the subscriber joined follows, and what comes. Runs as the owner.
+    /// Called when the confirmation was sent: all messages since the subscriber joined follow. Runs as the owner.
     /// </summary>
     public void Begin()
     {
@@ -89,10 +89,10 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
             connection.CatchUp();
     }
 
-    /// <summary>Sets the cursor. Under the log's lock, so that no message comes between this and becoming one of its subscribers.</summary>
+    /// <summary>Sets the cursor. Under the log's lock, together with adding the subscriber, so that no message comes in between.</summary>
     public void SetCursor(long number) => cursor = number;
 
-    /// <summary>Leaves for good. A broadcast that still has the subscriber sees that when it owns the connection. Runs as the owner.</summary>
+    /// <summary>Unsubscribes. A broadcast that still has the subscriber checks <see cref="HasLeft"/> as the owner. Runs as the owner.</summary>
     public void Leave()
     {
         if (HasLeft)
@@ -131,8 +131,8 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     }
 
     /// <summary>
-    /// Sends one slice of what the log has after the cursor. If the log has moved past the cursor, the connection is too slow: the client learns how many
-    /// messages it has lost, and the cursor moves on; a format that cannot say so closes the connection.
+    /// Sends one slice of the log's messages after the cursor. If the log no longer has the message at the cursor, the connection was too slow. Then the client
+    /// is told how many messages it has lost, and the cursor moves to the next message. If the format cannot say that, the connection is closed.
     /// </summary>
     public override void CatchUp()
     {
@@ -171,7 +171,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
         connection.Post(() => Continue(page));
     }
 
-    /// <summary>Goes on with the next page, or with the log if there is none.</summary>
+    /// <summary>Continues with the next page, or with the log if there is none.</summary>
     private void Continue(JournalPage? page)
     {
         isWaiting = false;

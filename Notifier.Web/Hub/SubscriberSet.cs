@@ -8,7 +8,7 @@ internal struct SubscriberSet
 {
     private FormatGroup? first;
 
-    /// <summary>The first group, and through it all. May be read without the lock: groups are never removed.</summary>
+    /// <summary>The first group of a linked list. May be read without the lock, because groups are never removed.</summary>
     public FormatGroup? First => Volatile.Read(ref first);
 
     /// <summary>Under the lock.</summary>
@@ -17,7 +17,7 @@ internal struct SubscriberSet
     /// <summary>Under the lock.</summary>
     public void Remove(Subscriber subscriber) => GroupOf(subscriber.Connection.Format).Remove(subscriber);
 
-    /// <summary>Calls a function for each subscriber, perhaps twice for some. Not per message: it allocates.</summary>
+    /// <summary>Calls a function for each subscriber, perhaps twice for some. Not for use per message, because it allocates.</summary>
     /// <param name="gate">The subscription's lock.</param>
     /// <param name="action">Called without the lock.</param>
     public void ForEach(Lock gate, Action<Subscriber> action)
@@ -79,19 +79,19 @@ internal sealed class FormatGroup(WireFormat format, FormatGroup? next) : Chunke
     }
 }
 
-/// <summary>Where a thread copies subscribers to while it writes to them. One for each thread.</summary>
+/// <summary>The array to which a thread copies subscribers before it writes to them. One for each thread.</summary>
 internal static class SubscriberChunk
 {
     private const int Largest = 256;
     private const int Smallest = 8;
 
-    /// <summary>In bytes. Up to this size of a write, the system call takes most of the time.</summary>
+    /// <summary>In bytes. For a smaller write, the system call takes most of the time.</summary>
     private const int WriteSize = 8 * 1024;
 
     [ThreadStatic]
     private static Subscriber[]? forThisThread;
 
-    /// <summary>What one write of the batch costs, in small writes.</summary>
+    /// <summary>The cost of one write of the batch, as a number of small writes.</summary>
     public static int CostOf(in FrameBatch batch) => 1 + ((batch.Bytes.Length + batch.Payload.Length) / WriteSize);
 
     /// <summary>Room for so few subscribers that writing to all of them takes no longer than about half a millisecond.</summary>

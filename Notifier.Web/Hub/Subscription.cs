@@ -6,8 +6,8 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>
-/// The hub's single entry for a name, shared by all its subscribers: a log, and their cursors in it. Messages that were appended and not sent yet are
-/// in the log, too: sending them for the first time follows with a cursor of its own. Thread-safe.
+/// The hub's single entry for a name, shared by all its subscribers: a log, and their cursors in it. New messages are
+/// appended to the log first, and then sent: <see cref="UnsentMessages"/> is the cursor of that. Thread-safe.
 /// </summary>
 internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, IJournalSink
 {
@@ -77,7 +77,7 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
         due.Run();
     }
 
-    /// <summary>Whether all may be appended as they are. The rule is that of <see cref="Accept"/>.</summary>
+    /// <summary>Whether <see cref="Accept"/> would change nothing.</summary>
     private bool AreAcceptable(ReadOnlySpan<Message> messages)
     {
         foreach (ref readonly var message in messages)
@@ -149,7 +149,7 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
                 if (group.Count > 0)
                     Broadcast(batch, number, group, sent);
                 if (hasDiscarded)
-                    group.Broadcast(FrameBatch.Nothing(0), number, Gate, Context.Helpers, sent);      // subscribers that are behind find their loss
+                    group.Broadcast(FrameBatch.Nothing(0), number, Gate, Context.Helpers, sent);      // subscribers that are behind find the loss
             }
             Context.Metrics.Latency.Sample(Name, batch);
             took = Context.Time.GetElapsedTime(began);
@@ -157,7 +157,7 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
         }
         catch (Exception error)
         {
-            // An error in our own code, caused by one message, must not stop the name's messages.
+            // A bug in Notifier that one message triggers must not stop the name's messages.
             OnFailed(error, batch, began);
         }
         var bytes = 0L;
@@ -181,7 +181,7 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
 
     // ---- subscribers ---------------------------------------------------------------------------------------------------
 
-    /// <summary>Adds a subscriber: at the log's head, or where it wants to start, as far as the log knows that.</summary>
+    /// <summary>Adds a subscriber: at the log's head, or where it wants to start, if the log has that.</summary>
     public RecoveryResult Add(Subscriber subscriber, ReplayRequest replay)
     {
         var after = replay.After is null ? null : Identity.NumberOf(replay.After);
@@ -199,11 +199,11 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
             subscribers.Remove(subscriber);
     }
 
-    /// <summary>Completes with <paramref name="live"/>, when the subscriber's cursor is where it is to start.</summary>
+    /// <summary>Completes with the result of <paramref name="live"/>, once the subscriber's cursor is set.</summary>
     public Task<string?> RecoverAsync(Task<string?> live, Subscriber subscriber, ReplayRequest replay) =>
         recovery is null ? live : RecoverAsync(recovery, live, subscriber, replay);
 
-    /// <summary>The next page of the journal, for a subscriber whose log does not go back so far; null if there is none.</summary>
+    /// <summary>The next page of the journal, for a subscriber that is not in the log yet; null if there is none.</summary>
     public Task<JournalPage?> ReadPageAsync(long after) => recovery!.ReadAsync(after);
 
     public void OnReplayed(ReplaySource source, bool isWhole) => Context.OnReplayed(source, isWhole);
@@ -230,8 +230,8 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
     public NameStatistics Statistics(int subscribers) => new(Name, subscribers, Head - 1, rate.PerSecond);
 
     /// <summary>
-    /// How many subscribers have not been sent what came before the latest sweep. Later messages do not count: during a broadcast that would be all
-    /// subscribers.
+    /// How many subscribers have not been sent all messages from before the latest sweep. Later messages do not count: during a broadcast, all subscribers
+    /// would be behind.
     /// </summary>
     public int CountBehind()
     {

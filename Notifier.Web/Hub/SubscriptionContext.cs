@@ -32,7 +32,7 @@ internal sealed partial class SubscriptionContext(
 
     /// <summary>Whether a message may be delivered as it is.</summary>
     /// <param name="message">As Redis delivered it.</param>
-    /// <param name="hasFollower">Whether the name has a follower: then a journal's line before the payload does not count. The follower removes it, and limits the rest.</param>
+    /// <param name="hasFollower">Whether the name has a follower. Then messages with an envelope are acceptable, because the follower limits their payloads.</param>
     public bool IsAcceptable(in Message message, bool hasFollower) => message.Payload.Length <= limits.Value.PayloadBytes
         || (hasFollower && JournalEnvelope.Parse(message.Payload.Span) is not null);
 
@@ -45,10 +45,10 @@ internal sealed partial class SubscriptionContext(
         return Message.GapOf(GapCode.TooLarge) with { JournalId = message.JournalId };
     }
 
-    /// <summary>Messages came faster than they could be delivered.</summary>
+    /// <summary>Messages arrived faster than they could be delivered.</summary>
     public void ReportOverload(Name name, int dropped) => Log.Overload(logger, name, dropped);
 
-    /// <summary>Redis delivered a message that the pattern does not match by the rules by which grants are checked.</summary>
+    /// <summary>Redis delivered a message that the pattern does not match according to Notifier's rules.</summary>
     public void ReportMismatch(Name name) => Log.Mismatch(logger, name);
 
     /// <summary>An unexpected error during delivery.</summary>

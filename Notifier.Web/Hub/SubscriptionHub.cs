@@ -7,8 +7,8 @@ using Notifier.Redis;
 namespace Notifier.Hub;
 
 /// <summary>
-/// Subscribes connections to names. However many subscribers a name has on this node, it is subscribed in Redis once; after the last subscriber has
-/// left, it lingers before it is unsubscribed. Thread-safe.
+/// Subscribes connections to names. However many subscribers a name has on this node, it is subscribed in Redis once. After the last subscriber has
+/// left, the name lingers before it is unsubscribed. Thread-safe.
 /// </summary>
 internal sealed partial class SubscriptionHub
 {
@@ -43,13 +43,13 @@ internal sealed partial class SubscriptionHub
 
     // ---- subscribing -------------------------------------------------------------------------------------------------
 
-    /// <summary>Makes the connection a subscriber of the name: it receives what Redis delivers from now on. While Redis is away, that is later.</summary>
+    /// <summary>Makes the connection a subscriber of the name. While Redis is away, messages follow once it is back.</summary>
     /// <param name="connection">The connection; <see cref="Unsubscribe"/> must follow.</param>
     /// <param name="name">A name that the client may subscribe to.</param>
     /// <param name="refused">Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.</param>
     /// <param name="replay">Which earlier messages the client wants.</param>
     /// <param name="subscribed">The subscriber, and when the name is live, unless one more pattern would exceed a limit.</param>
-    /// <returns>Null, or why there is no subscriber.</returns>
+    /// <returns>The refusal; null if there is a subscriber.</returns>
     public NameRefusal? SubscribeOrRefuse(
         Connection connection, Name name, Action<Subscriber, string> refused, ReplayRequest replay, out ClientSubscription subscribed)
     {
@@ -83,12 +83,12 @@ internal sealed partial class SubscriptionHub
         entries.Release(subscriber.Subscription, subscriber.Connection.Address);
     }
 
-    /// <summary>A connection asked for a name and did not get it.</summary>
+    /// <summary>A name was refused to a connection.</summary>
     public void OnRefused(RefusalKind kind) => context.Metrics.OnRefused(kind);
 
     // ---- statistics --------------------------------------------------------------------------------------------------
 
-    /// <summary>How many names are subscribed, lingering ones included.</summary>
+    /// <summary>How many names are subscribed, including lingering ones.</summary>
     public int Names => entries.Names;
 
     /// <summary>How many subscribers the name has.</summary>
@@ -96,7 +96,7 @@ internal sealed partial class SubscriptionHub
 
     public List<NameStatistics> Statistics() => entries.Statistics();
 
-    /// <summary>How many subscribers have not been sent what came more than a second ago.</summary>
+    /// <summary>How many subscribers have not yet been sent a message that arrived more than a second ago.</summary>
     public int CountBehind() => entries.Subscriptions().Sum(static subscription => subscription.CountBehind());
 
     /// <summary>The size of all logs.</summary>
@@ -132,7 +132,7 @@ internal sealed partial class SubscriptionHub
             Log.LogsFull(logger, discarded);
     }
 
-    /// <summary>Redis reconnected. Each name that Redis has confirmed again has its gap; the others are subscribed again here.</summary>
+    /// <summary>Redis reconnected. Names that Redis has confirmed again have a gap; the others are subscribed again here.</summary>
     private void OnReconnected()
     {
         var live = entries.CountLive();
@@ -149,7 +149,7 @@ internal sealed partial class SubscriptionHub
         [LoggerMessage(6, LogLevel.Warning, "Recent messages exceed History:Recent:NodeBytes: those of {Names} names were discarded. (Logged at most once a minute.)")]
         public static partial void LogsFull(ILogger logger, int names);
 
-        [LoggerMessage(7, LogLevel.Warning, "{Count} patterns were refused since the previous line like this: {Reason}.")]
+        [LoggerMessage(7, LogLevel.Warning, "{Count} patterns were refused since the last such warning; the latest: {Reason}.")]
         public static partial void Full(ILogger logger, int count, string reason);
     }
 }
@@ -157,7 +157,7 @@ internal sealed partial class SubscriptionHub
 /// <summary>One name of a connection.</summary>
 /// <param name="Subscriber">The connection's subscriber.</param>
 /// <param name="Live">
-/// Completes when Redis has confirmed the name and it is known where the subscriber starts: with null, or with the reason if Redis refuses the name.
-/// Waits while Redis is away.
+/// Completes with null when Redis has confirmed the name and the subscriber's cursor is set, or with the reason if Redis refuses the name. Waits while
+/// Redis is away.
 /// </param>
 internal readonly record struct ClientSubscription(Subscriber Subscriber, Task<string?> Live);

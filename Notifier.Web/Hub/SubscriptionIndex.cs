@@ -6,7 +6,7 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>
-/// Finds the names that match a channel without trying each: channels by their text, patterns by their literal prefix, which ends before the first
+/// Finds the names that match a channel without testing each: channels by their text, patterns by their literal prefix, which ends before the first
 /// wildcard. The time depends on how many different lengths the prefixes have, and on how many patterns share a prefix of the channel. Not thread-safe.
 /// </summary>
 internal sealed class SubscriptionIndex : IEnumerable<Subscription>

@@ -5,8 +5,8 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>
-/// The messages of one name: what subscribers can still read, and what waits to be sent for the first time. Thread-safe, except for what says
-/// otherwise. The base of <see cref="Subscription"/> and not a part of it, so that a name needs no further object.
+/// The messages of one name: those that subscribers can still read, and among them those that wait to be sent for the first time. Thread-safe unless a
+/// member says otherwise. A base class of <see cref="Subscription"/> and not a part of it, so that a name needs no further object.
 /// </summary>
 internal abstract class SubscriptionLog
 {
@@ -32,13 +32,13 @@ internal abstract class SubscriptionLog
 
     protected SubscriptionContext Context { get; }
 
-    /// <summary>Guards the log and the subscribers. Not locked while framing, sending or logging.</summary>
+    /// <summary>Guards the log and the subscribers. Not locked while messages are encoded, sent or logged.</summary>
     protected Lock Gate { get; } = new();
 
-    /// <summary>The number of the next message. Read without the lock: a reader that sees an old number is woken later.</summary>
+    /// <summary>The number of the next message. Read without the lock: a subscriber that reads an old number is notified by the next broadcast.</summary>
     public long Head => Volatile.Read(ref head);
 
-    /// <summary>When the latest message or subscriber came: the names that were used least recently discard their messages first.</summary>
+    /// <summary>When the latest message or subscriber arrived: the names that were used least recently discard their messages first.</summary>
     public long UsedAt => Volatile.Read(ref usedAt);
 
     public long LogBytes
@@ -59,8 +59,8 @@ internal abstract class SubscriptionLog
     /// <param name="cursor">The number of the first message.</param>
     /// <param name="format">The subscriber's format.</param>
     /// <param name="frames">Receives the frames; they are valid until it is used again.</param>
-    /// <param name="room">For the messages meanwhile; its length limits their number.</param>
-    /// <param name="loss">The messages that the log no longer has; then there is no batch.</param>
+    /// <param name="room">A buffer for the messages; its length limits their number.</param>
+    /// <param name="loss">The messages that the log no longer has. If there are any, there is no batch.</param>
     public FrameBatch? ReadBatch(long cursor, WireFormat format, FrameBuffer frames, Span<Message> room, out Loss? loss)
     {
         int count;
@@ -84,7 +84,7 @@ internal abstract class SubscriptionLog
             return log.PositionAt(number);
     }
 
-    /// <summary>The number of the first durable message, or gap, after a durable message; null if the log does not go back so far.</summary>
+    /// <summary>The number of the first durable message, or gap, after a durable message; null if the log does not reach back to it.</summary>
     public long? NumberAfter(long journalId)
     {
         lock (Gate)
@@ -98,7 +98,7 @@ internal abstract class SubscriptionLog
             return log.JournalIdOfGap >= journalId;
     }
 
-    /// <summary>Finds where a new subscriber starts, as far as the log knows. Under the lock.</summary>
+    /// <summary>Finds where a new subscriber starts in the log. Under the lock.</summary>
     /// <param name="after">The number in the position that the subscriber gave; null if it gave none of this log.</param>
     /// <param name="replay">The messages that the subscriber wants.</param>
     /// <param name="hasJournal">Whether the journal may have what the log lacks.</param>
@@ -120,7 +120,7 @@ internal abstract class SubscriptionLog
 
     // ---- appending -----------------------------------------------------------------------------------------------------
 
-    /// <summary>From now on the log has every durable message after that one. Called once, before the first message.</summary>
+    /// <summary>The log will have every durable message after that one. Called once, before the first message.</summary>
     public void BeginAfter(long journalId)
     {
         lock (Gate)
@@ -128,7 +128,7 @@ internal abstract class SubscriptionLog
     }
 
     /// <summary>Appends messages. Called from any thread.</summary>
-    /// <returns>Whether the caller must have them broadcast; otherwise a thread does that already.</returns>
+    /// <returns>Whether the caller must broadcast them; otherwise another thread already does.</returns>
     protected bool TryAppend(ReadOnlySpan<Message> messages)
     {
         foreach (ref readonly var message in messages)
@@ -151,7 +151,7 @@ internal abstract class SubscriptionLog
         return isClaimed;
     }
 
-    /// <summary>So many messages were dropped before they were created.</summary>
+    /// <summary>Counts messages that were dropped before they were created.</summary>
     protected void CountDropped(int messages)
     {
         lock (Gate)
@@ -195,7 +195,7 @@ internal abstract class SubscriptionLog
         return hasMore;
     }
 
-    /// <summary>Some subscribers may have missed the batch that failed. A failed gap of this kind adds no further one: that would loop.</summary>
+    /// <summary>Some subscribers may have missed the batch that failed. If the batch is only such a gap, no further one is added, which would never end.</summary>
     protected void OnFailed(Exception error, ReadOnlySpan<Message> batch, long now)
     {
         if (batch is not ([] or [{ Gap: GapCode.Internal }]))

@@ -20,7 +20,10 @@ catch (Exception error) when (StartupFailure.Describe(error) is { } failure)
     return 1;
 }
 
-/// <summary>A table of contents. Each folder registers its services and maps its routes in its Setup.cs. A folder uses only those above it.</summary>
+/// <summary>
+/// Builds the server; read it as a table of contents. Each folder registers its services and maps its routes in its Setup.cs, and uses only folders that
+/// come earlier here.
+/// </summary>
 internal static class Server
 {
     /// <param name="args">Configuration, such as <c>--Redis:Configuration=localhost:6379</c>.</param>

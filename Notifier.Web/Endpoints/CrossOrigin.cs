@@ -3,7 +3,7 @@ using Notifier.Access.Origins;
 namespace Notifier.Endpoints;
 
 /// <summary>
-/// What pages of other origins may do, by the same rules as for WebSockets. Response headers tell the browser (Fetch Standard, 3.2, "HTTP CORS
+/// Allows requests from pages of other origins, by the same rules as for WebSockets, with the response headers of CORS (Fetch Standard, 3.2, "HTTP CORS
 /// protocol").
 /// </summary>
 internal static class CrossOrigin
@@ -11,7 +11,7 @@ internal static class CrossOrigin
     /// <summary>Long enough to avoid most preflights, short enough that a change of the configuration soon takes effect.</summary>
     private const string PreflightSeconds = "600";
 
-    /// <returns>Why the page may not send the request; null when it may, or when the request comes from no page.</returns>
+    /// <returns>Why the page may not send the request; null if it may, or if no page sends the request.</returns>
     public static string? Check(this OriginRules origins, HttpContext context)
     {
         var headers = context.Response.Headers;
@@ -27,7 +27,7 @@ internal static class CrossOrigin
         return null;
     }
 
-    /// <summary>Answers the request by which a browser asks whether a page may send another one.</summary>
+    /// <summary>Answers a preflight: the request by which a browser asks whether a page may send its own request.</summary>
     public static IResult Preflight(HttpContext context, OriginRules origins)
     {
         if (origins.Check(context) is { } refusal)

@@ -17,7 +17,7 @@ internal static class NamesInQuery
 
     /// <param name="query">The query.</param>
     /// <param name="names">The names, in their order.</param>
-    /// <param name="after">The values of <c>after=…</c>, in their order; the nth belongs to the nth name.</param>
+    /// <param name="after">The values of <c>after=…</c>, in their order. The nth belongs to the nth name.</param>
     /// <param name="last">The values of <c>last=…</c>, likewise.</param>
     public static bool TryRead(QueryString query, out List<Name> names, out List<string> after, out List<string> last)
     {

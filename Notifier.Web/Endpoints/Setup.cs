@@ -5,7 +5,7 @@ namespace Notifier.Endpoints;
 
 internal static class Setup
 {
-    /// <summary>A browser asks each time whether its copy of a file is still current, so that a new version is used at once.</summary>
+    /// <summary>Makes a browser ask each time whether its copy of a file is still current, so that a new version is used immediately.</summary>
     private static readonly StaticFileOptions Revalidate = new()
     {
         OnPrepareResponse = static file => file.Context.Response.Headers.CacheControl = "no-cache",

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Notifier.Endpoints;
 
 /// <summary>
-/// Spans of rare events: a handshake, a POST. There are none of a message's way to browsers, because there are millions. Without a listener
+/// Spans of rare events: a handshake, a POST. Deliveries have no spans, because there are millions of them. Without a listener
 /// (<c>OTEL_EXPORTER_OTLP_ENDPOINT</c>) there are no spans and no costs.
 /// </summary>
 internal static class Traces

@@ -4,8 +4,8 @@ using Notifier.Messages;
 namespace Notifier.Endpoints;
 
 /// <summary>
-/// The wire formats of WebSockets, selected by path and subprotocol. A new one is an entry here and its own files: its format, its session
-/// and its <see cref="WebSocketProtocol"/>. (Event streams are not here: <see cref="EventsEndpoint"/> is selected by its path alone.)
+/// The protocols of WebSockets, selected by path and subprotocol. A new one is an entry here and its own files: its format, its session and
+/// its <see cref="WebSocketProtocol"/>. (Event streams are not here: <see cref="EventsEndpoint"/> is selected by its path alone.)
 /// </summary>
 internal static class WebSocketProtocols
 {
@@ -36,7 +36,7 @@ internal sealed class WebSocketRoute(string path, WebSocketProtocol[] protocols)
         return unknown;
     }
 
-    /// <summary>The client offers only what this path does not have.</summary>
+    /// <summary>Rejects clients that offer only subprotocols that this path does not have.</summary>
     private sealed class UnknownSubprotocol(string known) : PlainTextProtocol
     {
         public override CloseReason? Rejection { get; } = CloseReason.Malformed($"unknown subprotocol; offer {known}");

@@ -6,19 +6,19 @@ namespace Notifier.Operations;
 /// </summary>
 internal static class LogSecrecy
 {
-    /// <param name="logging">All its rules are narrowed: those of each provider, those from code, and those that a reload adds.</param>
+    /// <param name="logging">All rules are restricted: those of each provider, those from code, and those that a reload adds.</param>
     public static void AddSecrecy(this ILoggingBuilder logging) => logging.Services.PostConfigure<LoggerFilterOptions>(static options =>
     {
-        // If no rule matches, the minimum level applies. As a rule it has the lowest priority, and is narrowed like the others.
+        // If no rule matches, the minimum level applies. Here it becomes a rule with the lowest priority, which is restricted too.
         options.Rules.Insert(0, new LoggerFilterRule(providerName: null, categoryName: null, options.MinLevel, filter: null));
         for (var i = 0; i < options.Rules.Count; i++)
-            options.Rules[i] = Narrowed(options.Rules[i]);
+            options.Rules[i] = Restrict(options.Rules[i]);
     });
 
     /// <summary>
-    /// Narrows each rule instead of adding one: an added rule would override stricter ones, and a more specific one would override it.
+    /// Restricts each rule instead of adding one: an added rule would override stricter ones, and a more specific one would override it.
     /// </summary>
-    private static LoggerFilterRule Narrowed(LoggerFilterRule rule) => new(
+    private static LoggerFilterRule Restrict(LoggerFilterRule rule) => new(
         rule.ProviderName,
         rule.CategoryName,
         rule.LogLevel,

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Notifier.Operations;
 
-/// <summary>How many files this process may open: each connection is one. .NET has already raised the soft limit to the hard one.</summary>
+/// <summary>How many files this process may open: each connection needs one. .NET has already raised the soft limit to the hard one.</summary>
 internal static class OpenFiles
 {
     private const string Line = "Max open files";
@@ -10,7 +10,7 @@ internal static class OpenFiles
     /// <summary>Files besides connections: libraries, Redis, the log, listeners.</summary>
     public const int Reserved = 300;
 
-    /// <summary>Null if there is no limit, or the system does not tell (it is not Linux).</summary>
+    /// <summary>Null if there is no limit, or if it is unknown because the system is not Linux.</summary>
     public static long? Limit
     {
         get

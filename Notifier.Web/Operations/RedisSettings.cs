@@ -14,7 +14,7 @@ internal static class RedisSettings
         return await ConnectionMultiplexer.ConnectAsync(own);
     }
 
-    /// <returns>The value; null if Redis does not tell it.</returns>
+    /// <returns>The value; null if Redis does not return it.</returns>
     public static async Task<string?> ReadAsync(IServer server, string key)
     {
         try
@@ -28,14 +28,14 @@ internal static class RedisSettings
         }
     }
 
-    /// <summary>Whether Redis writes nothing to disk; false if Redis does not tell.</summary>
+    /// <summary>Whether Redis writes nothing to disk; false if that is unknown.</summary>
     public static async Task<bool> IsPersistenceOffAsync(IServer server) =>
         await ReadAsync(server, "appendonly") == "no" && await ReadAsync(server, "save") is { Length: 0 };
 
     /// <param name="limits">Such as <c>normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60</c>.</param>
     /// <returns>
-    /// How many bytes may wait for a subscriber before Redis disconnects it: at once, and for some time. Zero is no limit. Null if the text is
-    /// invalid.
+    /// How many bytes may wait for a subscriber before Redis disconnects it: at any time (hard), and for longer than a period (soft). Zero is no
+    /// limit. Null if the text is invalid.
     /// </returns>
     public static (long Hard, long Soft)? ParsePubSubBuffer(string? limits)
     {

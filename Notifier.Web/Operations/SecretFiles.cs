@@ -4,8 +4,8 @@ using Notifier.Configuration;
 namespace Notifier.Operations;
 
 /// <summary>
-/// Reads secrets from files, as Docker, Kubernetes and systemd provide them, because a command line and an environment are easier to read for
-/// others. For each key here, the key with the suffix <c>File</c> names a file that contains the value.
+/// Reads secrets from files, as Docker, Kubernetes and systemd provide them, because other processes can read a command line or an
+/// environment more easily. For each key here, the key with the suffix <c>File</c> names a file that contains the value.
 /// </summary>
 internal static class SecretFiles
 {
@@ -59,7 +59,7 @@ internal static class SecretFiles
         }
     }
 
-    /// <summary>Does not ask for the length, because a pipe has none.</summary>
+    /// <summary>Does not read the length first, because a pipe has none.</summary>
     private static byte[] ReadBytes(string key, string path)
     {
         using var file = File.OpenRead(path);

@@ -17,7 +17,7 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
     private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Clients are told to reconnect at random times within so many seconds.</summary>
+    /// <summary>Seconds, within which clients are told to reconnect at random times.</summary>
     private const double ReconnectWithin = 5;
 
     private readonly ConnectionRegistry connections;
@@ -41,7 +41,7 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
         signals = [Watch(PosixSignal.SIGTERM), Watch(PosixSignal.SIGINT)];
     }
 
-    /// <summary>As configured; by default zero in Development, so that a developer does not wait for the own browser.</summary>
+    /// <summary>As configured; by default zero in Development, so that a developer does not wait.</summary>
     public static TimeSpan DrainPeriodOf(OperationsOptions options, IHostEnvironment environment) =>
         options.DrainPeriod ?? (environment.IsDevelopment() ? TimeSpan.Zero : TimeSpan.FromSeconds(10));
 
@@ -81,7 +81,7 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
         var closing = connections.Snapshot().Select(connection => (Connection: connection, Reason: GoingAway())).ToArray();
         if (closing.Length == 0 || period == TimeSpan.Zero)
             return;
-        // The host's limit uses the real clock, even if ours is a test's.
+        // The host's limit uses the system's clock, even if a test replaces Notifier's.
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(skipDrain.Token, hostLimit);
         Log.Draining(logger, closing.Length, period);
         foreach (var (connection, reason) in closing)

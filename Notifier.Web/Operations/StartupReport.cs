@@ -9,7 +9,7 @@ using Notifier.Redis;
 
 namespace Notifier.Operations;
 
-/// <summary>The first lines of the log: which version this is, which Redis is used, where the page is, and one command to try.</summary>
+/// <summary>Writes the first lines of the log: the version, which Redis is used, the address of the page, and one command to try.</summary>
 internal sealed partial class StartupReport(
     RedisBackplane backplane, RedisNames names, AnonymousAccess anonymous, IOptions<AccessOptions> access,
     IOptions<SubscriptionsOptions> subscriptions, IServer server, ILoggerFactory loggers) : IHostedLifecycleService
@@ -63,7 +63,7 @@ internal sealed partial class StartupReport(
             ? word
             : $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 
-    /// <summary>An address to click on: a server that listens on all interfaces is at localhost too.</summary>
+    /// <summary>An address to click on: for a server that listens on all interfaces, localhost.</summary>
     private static string Browsable(string address)
     {
         var binding = BindingAddress.Parse(address);

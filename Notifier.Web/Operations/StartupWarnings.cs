@@ -8,14 +8,14 @@ using StackExchange.Redis;
 namespace Notifier.Operations;
 
 /// <summary>
-/// Warns at start about settings that cause problems later: one line each, with the remedy. Not in Development, where they cause none. Redis' own
-/// settings are checked once Redis is connected.
+/// Warns at start about settings that cause problems later, each in one line with the remedy. Not in Development, where they cause none. Redis' own
+/// settings are checked once Notifier is connected to Redis.
 /// </summary>
 internal sealed partial class StartupWarnings(
     RedisBackplane backplane, DurableChannels durable, IOptions<LimitsOptions> limits, IOptions<ProxyOptions> proxies, IHostEnvironment environment,
     ILoggerFactory loggers) : StoppableService
 {
-    /// <summary>How many of the largest payloads should fit into Redis' output buffer for a node: at once, and for 60 s. The same as with the defaults.</summary>
+    /// <summary>How many of the largest payloads should fit into Redis' output buffer for a node, at any time and for 60 s: as many as with all defaults.</summary>
     private const int PayloadsAtOnce = 64;
 
     private const int PayloadsForLong = 16;

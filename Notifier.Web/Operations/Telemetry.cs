@@ -38,7 +38,7 @@ internal static class Telemetry
             telemetry.WithTracing(static traces => traces.AddSource(Traces.SourceName).AddOtlpExporter());
     }
 
-    /// <summary>Creates the meters and their listener. To be called before anything counts, because OpenTelemetry misses earlier values.</summary>
+    /// <summary>Creates the meters and their listener. To be called before any value is recorded, because OpenTelemetry misses earlier ones.</summary>
     public static void StartTelemetry(this WebApplication app)
     {
         var services = app.Services;

@@ -7,8 +7,8 @@ using Microsoft.Net.Http.Headers;
 namespace Notifier.Endpoints.Http;
 
 /// <summary>
-/// The JavaScript client, for pages of all origins: under its plain name, which is always the newest version, and under a name with a hash of its
-/// content, for Subresource Integrity. Read and compressed once, at the start.
+/// Serves the JavaScript client to pages of all origins: under its plain name, which is always the newest version, and under a name with a hash of its
+/// content, for Subresource Integrity. The files are read and compressed once, at the start.
 /// </summary>
 internal sealed class ClientScripts
 {
@@ -104,7 +104,7 @@ internal sealed partial class ClientJson : JsonSerializerContext;
 
 internal static class ClientRoute
 {
-    /// <summary>Before the static files, whose answers lack the headers for other origins.</summary>
+    /// <summary>Comes before the static files, whose responses lack the headers for other origins.</summary>
     public static void UseClientScripts(this IApplicationBuilder app)
     {
         var scripts = app.ApplicationServices.GetRequiredService<ClientScripts>();

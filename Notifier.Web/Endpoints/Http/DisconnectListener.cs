@@ -10,7 +10,7 @@ using StackExchange.Redis;
 
 namespace Notifier.Endpoints.Http;
 
-/// <summary>What to disconnect: one of the two.</summary>
+/// <summary>What to disconnect: either a subject or a connection.</summary>
 /// <param name="Sub">All connections of this subject.</param>
 /// <param name="Connection">The connection with this id, which its <c>welcome</c> contained.</param>
 internal sealed record DisconnectRequest(string? Sub = null, string? Connection = null)
@@ -26,8 +26,8 @@ internal sealed record DisconnectRequest(string? Sub = null, string? Connection 
 internal sealed partial class DisconnectJson : JsonSerializerContext;
 
 /// <summary>
-/// Carries out on all nodes what a backend requests from one: the request goes through Redis, on a channel that no browser can subscribe to or publish
-/// on. Only where there are API keys: without them there are no requests.
+/// Closes connections that a backend wants to disconnect, on all nodes: the node that gets the request publishes it in Redis, on a channel that no browser
+/// can subscribe to or publish on. Does nothing without API keys, because then there are no requests.
 /// </summary>
 internal sealed partial class DisconnectListener(
     RedisBackplane backplane, RedisNames names, ConnectionRegistry connections, RecentDisconnections recent, ApiKeys keys,
@@ -47,7 +47,7 @@ internal sealed partial class DisconnectListener(
         await SubscribeAsync().WaitAsync(stoppingToken);      // Redis may never be available
     }
 
-    /// <summary>Once for each multiplexer, which subscribes again by itself after each reconnect, even if the first attempt failed.</summary>
+    /// <summary>Subscribes once for each multiplexer, which subscribes again by itself after each reconnect, even if the first attempt failed.</summary>
     private async Task SubscribeAsync()
     {
         try
@@ -74,7 +74,7 @@ internal sealed partial class DisconnectListener(
             Log.Invalid(logger, Channel);
             return;
         }
-        // For callers in the middle of their handshake. A connection has no id before it is registered.
+        // For callers that are connecting now. (A connection has no id before it is registered.)
         if (request.Sub is not null)
             recent.Add(request.Sub);
         var count = 0;

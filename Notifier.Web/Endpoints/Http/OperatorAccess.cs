@@ -5,7 +5,7 @@ using Notifier.Access.Origins;
 
 namespace Notifier.Endpoints.Http;
 
-/// <summary>Routes for operators and backends, not for visitors.</summary>
+/// <summary>Protects routes that are for operators and backends, not for visitors.</summary>
 internal static class OperatorAccess
 {
     /// <summary>For a route that changes something: requires an API key in a header.</summary>
@@ -17,7 +17,7 @@ internal static class OperatorAccess
     /// </summary>
     public static RouteHandlerBuilder RequireOperator(this RouteHandlerBuilder route) => route.Guard(CheckAsync);
 
-    /// <summary>The same without a route handler. Null when access is allowed.</summary>
+    /// <summary>The same check for a route without a route handler. Null if access is allowed.</summary>
     public static async Task<AccessRefusal?> CheckAsync(HttpContext context) =>
         IsOperatorPort(context) || IsDeveloper(context) ? null : await RefusalAsync(context);
 

@@ -26,12 +26,12 @@ internal sealed class PublishEndpoint(
     private const int RetryAfterSeconds = 1;
     private const int MaxKeyCharacters = 128;
 
-    /// <summary>As the IETF draft "The Idempotency-Key HTTP Header Field" has it.</summary>
+    /// <summary>From the IETF draft "The Idempotency-Key HTTP Header Field".</summary>
     private const string KeyHeader = "Idempotency-Key";
 
     private int MaxBytes => limits.Value.PayloadBytes;
 
-    /// <summary>The payload is the body, of any content type.</summary>
+    /// <summary>Publishes the body, of any content type.</summary>
     public async Task<Results<Ok<PublishResponse>, ProblemHttpResult>> PublishAsync(HttpContext context)
     {
         if (origins.Check(context) is { } originRefusal)
@@ -53,7 +53,7 @@ internal sealed class PublishEndpoint(
         return failure is null ? TypedResults.Ok(PublishResponse.From(request, results[0])) : Failed(context, failure);
     }
 
-    /// <summary>Many messages, in order: none is published unless all may be.</summary>
+    /// <summary>Publishes many messages in order, or none if one is rejected.</summary>
     public async Task<Results<Ok<PublishResponse[]>, ProblemHttpResult>> PublishManyAsync(HttpContext context)
     {
         if (origins.Check(context) is { } originRefusal)
@@ -61,7 +61,7 @@ internal sealed class PublishEndpoint(
         var (caller, accessRefusal) = await authenticator.AuthenticateAsync(context);
         if ((accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unauthenticated)
             return unauthenticated.ToProblem(context);
-        // In JSON a byte may become six: \u0000.
+        // In JSON, a byte may need six: \u0000.
         if (await ReadAsync(context, 6L * MaxBytes) is not { } body)
             return TooLarge($"the body is larger than {6L * MaxBytes} bytes (six times Limits:PayloadBytes)");
         if (Parse(body, out var messages) is { } problem)
@@ -100,7 +100,7 @@ internal sealed class PublishEndpoint(
             : null;
     }
 
-    /// <summary>Only durable channels have keys: elsewhere Notifier cannot recognise a repetition.</summary>
+    /// <summary>A key requires a durable channel: elsewhere Notifier cannot recognise a repeated message.</summary>
     private ProblemHttpResult? CheckKey(string channel, string? key, string where = "")
     {
         if (key is null)
@@ -121,7 +121,7 @@ internal sealed class PublishEndpoint(
         }
         catch (JsonException error)
         {
-            // Not the library's own text, which contains the names of our types.
+            // Not the library's own text, which contains names of Notifier's types.
             return Problem(
                 StatusCodes.Status400BadRequest,
                 $"send [{{\"channel\":\"…\",\"data\":\"…\"}}, …] as JSON, with both strings once in each object: {error.Path ?? "$"} is invalid "

@@ -9,7 +9,7 @@ internal sealed class PublishMessage
     /// <summary>The channel.</summary>
     public required string Channel { get; init; }
 
-    /// <summary>The payload: a string. Make an object a string (<c>JSON.stringify</c>).</summary>
+    /// <summary>The payload, a string. Convert an object with <c>JSON.stringify</c>.</summary>
     public required string Data { get; init; }
 
     /// <summary>Of two messages of a durable channel with the same key within ten minutes, the second is not published.</summary>
@@ -21,7 +21,7 @@ internal sealed class PublishMessage
 /// <param name="RedisReceivers">
 /// How many clients of Redis received it: servers such as this one, not browsers. Null on a Cluster, and for a repeated message.
 /// </param>
-/// <param name="Position">Only of a durable channel: browsers can subscribe after it.</param>
+/// <param name="Position">Browsers can subscribe after it. Null if the channel is not durable.</param>
 /// <param name="IsRepeated">Whether a message with the same key was published before, so that this one was not.</param>
 internal sealed record PublishResponse(
     string Channel, long? RedisReceivers,

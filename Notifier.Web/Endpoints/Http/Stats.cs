@@ -6,10 +6,10 @@ namespace Notifier.Endpoints.Http;
 /// <param name="Version">The version of Notifier, and its commit.</param>
 /// <param name="UptimeSeconds">Seconds since the process started.</param>
 /// <param name="Connections">Open connections.</param>
-/// <param name="Names">Their names.</param>
+/// <param name="Names">The names that they are subscribed to.</param>
 /// <param name="TopTalkers">The names with the most messages a second, in descending order.</param>
 /// <param name="Delivered">What was sent since the process started.</param>
-/// <param name="Kept">The memory of recent messages.</param>
+/// <param name="Kept">The memory of recent messages, and its limit.</param>
 /// <param name="Redis">The connection to Redis.</param>
 internal sealed record Stats(
     string Version, long UptimeSeconds, ConnectionStats Connections, NameStats Names, IReadOnlyList<NameStat> TopTalkers, DeliveryStats Delivered,

@@ -8,7 +8,7 @@ using Notifier.Redis;
 
 namespace Notifier.Endpoints.Http;
 
-/// <summary><c>GET /stats</c>: the current state of this node, for people. Its past is in the metrics.</summary>
+/// <summary><c>GET /stats</c>: the current state of this node, for people. For its history see the metrics.</summary>
 internal sealed class StatsEndpoint(
     SubscriptionHub hub, ConnectionRegistry connections, RedisProbe probe, RedisMetrics redis, TimeProvider time)
 {
@@ -58,7 +58,7 @@ internal static class StatsRoute
     public static void MapStats(this WebApplication app)
     {
         app.Services.GetRequiredService<StatsEndpoint>();       // its uptime begins now
-        // For operators, like /metrics; the description has only the API that backends call.
+        // For operators, like /metrics. The description contains only the API for backends.
         app.MapGet("/stats", static (HttpRequest request, StatsEndpoint stats) => stats.Read(request)).RequireOperator().ExcludeFromDescription();
     }
 }

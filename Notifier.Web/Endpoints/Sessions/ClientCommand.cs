@@ -36,25 +36,25 @@ internal sealed class ClientCommand
             Replay = new(Text("after"), ReadLast());
         if (Type is "auth" && (Token = Text("token")) is null)
             Problem ??= "missing property: token";
-        properties.Clear();     // their memory belongs to the document
+        properties.Clear();     // their memory belongs to the document, which is disposed
     }
 
     /// <summary>What is wrong with the command, for people; null when it is valid.</summary>
     public string? Problem { get; private set; }
 
-    /// <summary>What to do.</summary>
+    /// <summary>The type of the command, which may be unknown.</summary>
     public string Type { get; } = "";
 
     /// <summary>Repeated in the answer, as the client wrote it.</summary>
     public JsonElement? Id { get; }
 
-    /// <summary>The channel or pattern, where the type has one.</summary>
+    /// <summary>The channel or pattern, if the type has one.</summary>
     public Name Name { get; }
 
     /// <summary>Which earlier messages to replay.</summary>
     public ReplayRequest Replay { get; }
 
-    /// <summary>A secret, where the type has one.</summary>
+    /// <summary>The token, a secret, if the type has one.</summary>
     public string? Token { get; }
 
     /// <returns>Null when it is not JSON.</returns>

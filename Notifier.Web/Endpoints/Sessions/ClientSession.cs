@@ -10,7 +10,7 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
 {
     private readonly RateLimit commands = new(limits.CommandsPerSecond, limits.CommandBurst);
 
-    /// <summary>The most bytes of a message from the client.</summary>
+    /// <summary>The limit of a message from the client, in bytes.</summary>
     public virtual int FrameBytes => limits.FrameBytes;
 
     /// <summary>Subscribes to the names of the address and of the configuration. Before <see cref="RunAsync"/>.</summary>
@@ -53,7 +53,7 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
     /// <summary>Completes when the next message may be read.</summary>
     protected virtual Task WhenReadyAsync() => Task.CompletedTask;
 
-    /// <summary>Completes when everything that the last message started has ended.</summary>
+    /// <summary>Completes when all work that the last message started has ended.</summary>
     protected virtual Task WhenDoneAsync() => Task.CompletedTask;
 
     /// <summary>Handles one text message. Never waits.</summary>

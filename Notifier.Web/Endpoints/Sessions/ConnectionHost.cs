@@ -46,7 +46,7 @@ internal sealed class ConnectionHost(
             _ = connection.CloseAsync(refusal.ToClose());
     }
 
-    /// <summary>Ends a connection's subscriptions and its registration. After the connection was retired.</summary>
+    /// <summary>Ends a connection's subscriptions and its registration. Called after the connection was retired.</summary>
     public void Remove(Connection connection, ClientSubscriptions subscriptions)
     {
         subscriptions.Clear();

@@ -15,8 +15,8 @@ using Notifier.Names;
 namespace Notifier.Endpoints.Sessions;
 
 /// <summary>
-/// <c>GET /events</c>: the same as <c>/ws</c>, where a network does not let WebSockets through. The connection is of the same kind, with the
-/// response body as its transport. docs/protocol.md is for those who write clients.
+/// <c>GET /events</c>: the same as <c>/ws</c>, for networks that block WebSockets. The connection is of the same kind, with the response body as
+/// its transport. docs/protocol.md describes the protocol for authors of clients.
 /// </summary>
 internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> logger)
 {
@@ -60,7 +60,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         }
     }
 
-    /// <summary>The client's mistake. EventSource does not retry after such a status, and should not.</summary>
+    /// <summary>The response to an invalid request. EventSource does not retry after such a status, and should not.</summary>
     private ProblemHttpResult? Refusal(HttpContext context, Grant grant, out List<RequestedName> names)
     {
         names = [];
@@ -77,7 +77,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             .. byDefault.Select(name => new RequestedName(name, default))];
         if (names.Count == 0)
             return TypedResults.Problem("missing name: write /events?channel=… or /events?pattern=…", statusCode: StatusCodes.Status400BadRequest);
-        // A browser sends it when it reconnects, so it is later than the position in the address.
+        // A browser sends this header when it reconnects, so it is later than the position in the address.
         if (names.Count == 1 && context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } lastId)
             names[0] = names[0] with { Replay = names[0].Replay with { After = lastId } };
         return null;
@@ -145,7 +145,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         var response = context.Response;
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-store";
-        response.Headers["X-Accel-Buffering"] = "no";      // or nginx holds the events back
+        response.Headers["X-Accel-Buffering"] = "no";      // or nginx would buffer the events
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         // Neither a slow reader nor a quiet client is an attack here; see Liveness.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)

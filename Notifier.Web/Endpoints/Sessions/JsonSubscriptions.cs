@@ -9,8 +9,8 @@ using Notifier.Names;
 namespace Notifier.Endpoints.Sessions;
 
 /// <summary>
-/// Subscribes a connection with a JSON format to names, and confirms or refuses each, with the id of the command. Called by the connection's receive
-/// loop alone.
+/// Subscribes a connection with a JSON format to names, and replies to each command with a confirmation or a refusal, and the command's id. Called by
+/// the connection's receive loop alone.
 /// </summary>
 internal sealed class JsonSubscriptions(Connection connection, JsonFormat format, ClientSubscriptions subscriptions, LimitsOptions limits) : IDisposable
 {
@@ -45,7 +45,7 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
             : Error(name, id, Codes.NotSubscribed, "this connection is not subscribed to the name"));
     }
 
-    /// <summary>Replaces the grant. The client is notified of each name that is no longer granted, and receives none of its messages afterwards.</summary>
+    /// <summary>Replaces the grant. Unsubscribes each name that is no longer granted, and notifies the client of it.</summary>
     public void Apply(Grant grant) => subscriptions.Apply(grant, subscriber =>
     {
         // Otherwise the client was notified before.

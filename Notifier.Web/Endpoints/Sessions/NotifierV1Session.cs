@@ -10,7 +10,7 @@ using Notifier.Names;
 
 namespace Notifier.Endpoints.Sessions;
 
-/// <summary>The subprotocol <c>notifier.v1</c>. Its clients have an id, and may authenticate within the connection.</summary>
+/// <summary>The subprotocol <c>notifier.v1</c>. Its connections have an id, and clients may authenticate within the connection.</summary>
 internal sealed class NotifierV1Protocol : WebSocketProtocol
 {
     private const int IdBytes = 12;
@@ -33,7 +33,7 @@ internal sealed class NotifierV1Protocol : WebSocketProtocol
 
 /// <summary>
 /// One connection that speaks <c>notifier.v1</c>: each text frame is a command, and each command gets an answer. Only a frame that is not
-/// JSON closes the connection. docs/protocol.md is for those who write clients.
+/// JSON closes the connection. docs/protocol.md describes the protocol for authors of clients.
 /// </summary>
 internal sealed class NotifierV1Session(Connection connection, ClientSubscriptions subscriptions, ConnectionHost host) : ClientSession(connection, host.Limits)
 {
@@ -102,7 +102,7 @@ internal sealed class NotifierV1Session(Connection connection, ClientSubscriptio
         }
     }
 
-    /// <summary>An invalid token changes nothing: the grant stays until its own end.</summary>
+    /// <summary>An invalid token changes nothing: the previous grant stays until it expires.</summary>
     private async Task AuthenticateAsync(string token, JsonElement? id)
     {
         var (caller, refusal) = await host.Authenticator.AuthenticateAsync(token);
@@ -124,7 +124,7 @@ internal sealed class NotifierV1Session(Connection connection, ClientSubscriptio
         }
         names.Apply(caller.Subscribe);
         names.Reply(new ServerObject { Type = ServerTypes.Authenticated, Id = id, In = host.Authenticator.SecondsLeft(caller) });
-        // An anonymous caller did not get those default names that need a token.
+        // An anonymous caller was not subscribed to default names that require a token.
         foreach (var name in wasAnonymous ? host.DefaultsFor(caller.Subscribe) : [])
         {
             if (!subscriptions.Contains(name))

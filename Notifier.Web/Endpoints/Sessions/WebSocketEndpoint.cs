@@ -8,7 +8,7 @@ using Notifier.Names;
 
 namespace Notifier.Endpoints.Sessions;
 
-/// <summary>WebSocket handshakes, and each connection until it ends. What is spoken is the <see cref="WebSocketProtocol"/>'s.</summary>
+/// <summary>Answers WebSocket handshakes, and serves each connection until it ends. A <see cref="WebSocketProtocol"/> handles what clients send.</summary>
 internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<WebSocketEndpoint> logger)
 {
     /// <summary>Answers one handshake, and serves the connection until it ends.</summary>
@@ -49,13 +49,13 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         try
         {
             handshake = await AuthenticateAsync(context, protocol);
-            // A client whose offers are all unknown gets the first one back: else a browser reports only 1006, and no reason.
+            // If all offered subprotocols are unknown, accept the first one: otherwise a browser reports only 1006, and no reason.
             socket = await context.WebSockets.AcceptWebSocketAsync(protocol.Subprotocol ?? (offered is [var first, ..] ? first : null));
             span?.SetTag("notifier.connection.transport", Transports.Names[(int)upgrade.Connection!.TransportKind])
                 .SetTag("notifier.close.code", handshake.Refusal?.Value.Code);
             span.End(context.Response.StatusCode);
         }
-        catch (Exception error)     // whatever it was, the place has to be given back
+        catch (Exception error)     // whatever it is, the connection must not stay admitted
         {
             span.End(StatusCodes.Status500InternalServerError);
             host.Admission.Leave(upgrade.Address);
@@ -67,7 +67,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         await upgrade.ServeAsync(socket, (bare, connection) => ServeAsync(bare, connection, handshake));
     }
 
-    /// <summary>One method to the end: each asynchronous method that waits for a connection costs memory for each connection.</summary>
+    /// <summary>Not split into several methods: each asynchronous method that waits until the connection ends costs memory per connection.</summary>
     private async Task ServeAsync(WebSocket socket, Connection connection, Handshake handshake)
     {
         var subscriptions = host.SubscriptionsOf(connection, handshake.Caller);
@@ -94,8 +94,8 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
     }
 
     /// <summary>
-    /// A mistake of the client is reported after accepting, because a browser reports a rejected handshake only as 1006. The origin comes
-    /// first: the cookies of a page that may not connect are not read.
+    /// An invalid request is refused after accepting, because a browser reports a rejected handshake only as 1006. The origin is checked
+    /// first, so that the cookies of a page that may not connect are not read.
     /// </summary>
     private async ValueTask<Handshake> AuthenticateAsync(HttpContext context, WebSocketProtocol protocol)
     {
@@ -108,7 +108,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         var (caller, refusal) = await host.Authenticator.AuthenticateAsync(context);
         if ((refusal ?? protocol.CheckCaller(host, caller!)) is { } refused)
             return Refuse(protocol, refused.ToClose());
-        // The default names that are not granted are left out; those in the address are refused with an error.
+        // Default names that are not granted are omitted. Names in the address that are not granted get an error.
         return new(protocol, caller!, [.. host.DefaultsFor(caller!.Subscribe), .. requested], null);
     }
 
@@ -123,9 +123,9 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
     }
 
     /// <summary>The result of a handshake. It stays in memory as long as the connection.</summary>
-    /// <param name="Protocol">What is spoken.</param>
+    /// <param name="Protocol">The selected protocol.</param>
     /// <param name="Caller">The caller.</param>
-    /// <param name="Names">What to subscribe to at once.</param>
+    /// <param name="Names">The names to subscribe to first.</param>
     /// <param name="Refusal">Why the connection is closed, or null. Boxed, because it is large and rare.</param>
     private readonly record struct Handshake(WebSocketProtocol Protocol, Caller Caller, IEnumerable<Name> Names, StrongBox<CloseReason>? Refusal);
 

@@ -65,7 +65,10 @@ internal sealed class RedisConnection
     /// Whether Redis answers on the subscription connection. The library opens that connection at its first use. If that were a subscription, the
     /// library would subscribe each waiting name twice, so a ping comes first.
     /// </summary>
-    public async Task<bool> TryPingAsync()
+    public Task<bool> TryPingAsync() => TryPingAsync(multiplexer, health);
+
+    /// <inheritdoc cref="TryPingAsync()"/>
+    public static async Task<bool> TryPingAsync(ConnectionMultiplexer multiplexer, RedisHealth health)
     {
         try
         {

@@ -77,8 +77,9 @@ internal sealed partial class RedisProbe(
         if (result == ProbeResult.Received)
         {
             backOff = TimeSpan.Zero;
-            // Whatever the library has reported, Redis accepts messages, and this node receives them.
-            backplane.Health.ReportBack();
+            // The library may have missed an event. A Redis that loads its data accepts messages too, but answers the ping with an error.
+            if (backplane.Health is { IsAway: true } or { AnswersWithErrors: true } && await RedisConnection.TryPingAsync(connection, backplane.Health))
+                backplane.Health.ReportBack();
         }
         else if (result == ProbeResult.NotAllowed)
             Log.NotAllowed(logger);

@@ -15,8 +15,8 @@ public sealed class HandshakeTests(RedisFixture fixture) : IClassFixture<RedisFi
     private RedisServer Redis => fixture.Redis;
 
     [Theory]
-    [InlineData(Listen.Plain, 3_000)]
-    [InlineData(Listen.Tls, 300)]
+    [InlineData(Listen.Plain, 1_000)]
+    [InlineData(Listen.Tls, 150)]
     public async Task The_handshake_answer_arrives_before_the_first_message_under_continuous_publishing(Listen listen, int handshakes)
     {
         var channel = $"handshake.{listen}";

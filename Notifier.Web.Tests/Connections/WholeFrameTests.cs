@@ -11,7 +11,7 @@ namespace Notifier.Tests.Connections;
 public sealed class WholeFrameTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int Clients = 100;
-    private const int Messages = 1_000;
+    private const int Messages = 400;
 
     private RedisServer Redis => fixture.Redis;
 

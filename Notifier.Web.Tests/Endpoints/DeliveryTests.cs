@@ -18,8 +18,8 @@ public sealed class DeliveryTests(RedisFixture fixture) : IClassFixture<RedisFix
     /// socket in ten reads nothing until the others have received everything, and then receives the same.
     /// </summary>
     [Theory]
-    [InlineData(Listen.Plain, 200, 20_000)]
-    [InlineData(Listen.Tls, 200, 4_000)]
+    [InlineData(Listen.Plain, 200, 6_000)]
+    [InlineData(Listen.Tls, 200, 2_000)]
     public async Task Two_hundred_clients_receive_each_message_once_and_in_order_under_load(Listen listen, int sockets, int messages)
     {
         var prefix = $"order.{listen}";

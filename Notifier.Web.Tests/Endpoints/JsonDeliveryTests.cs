@@ -90,7 +90,7 @@ public sealed class JsonDeliveryTests(RedisFixture fixture) : IClassFixture<Redi
     {
         var channel = $"json.large.{listen}.{bytes}";
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
-        var clients = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => JsonClient.ConnectAsync(app, receiveBuffer: 4096)));
+        var clients = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => JsonClient.ConnectAsync(app, receiveBuffer: 4096)));
         foreach (var client in clients)
             await client.SubscribeAsync("channel", channel);
 

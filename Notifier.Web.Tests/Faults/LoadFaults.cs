@@ -69,7 +69,7 @@ public abstract class LoadFaults(ITestOutputHelper output, bool isEmbedded) : IA
             ["Redis:Linger=00:00:00", "Limits:CommandsPerSecond=1000000", "Limits:CommandBurst=1000000"]);
         var leaks = new LeakCheck(app, redis);
         using var over = new CancellationTokenSource();
-        var sweeping = Task.Run(() =>
+        var sweeping = OwnThread.RunAsync(() =>
         {
             while (!over.IsCancellationRequested)
             {

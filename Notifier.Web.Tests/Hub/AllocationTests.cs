@@ -22,7 +22,7 @@ public sealed class AllocationTests
 
     private const int SmallPayload = 100;
 
-    private static readonly int[] Audiences = [1, 100, 10_000];
+    private static readonly int[] Audiences = [1, 100, 3_000];
 
     /// <summary>
     /// The number of subscribers, the messages in one pass, and the bytes of each. The largest payload is shared, not copied.

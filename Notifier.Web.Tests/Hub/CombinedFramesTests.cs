@@ -86,7 +86,7 @@ public sealed class CombinedFramesTests
             goOn.Wait(Eventually.Limit);
             return length;
         };
-        var pass = Task.Run(() => second.DeliverAndBroadcast(messages));
+        var pass = OwnThread.RunAsync(() => second.DeliverAndBroadcast(messages));
         await isHeldUp.Task.WaitAsync(Eventually.Limit);
         act();
         goOn.Set();

@@ -48,7 +48,7 @@ public sealed class CoverTests
         var clients = await SubscribeAsync(app, names);
         await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "the cover is subscribed");
 
-        const int Rounds = 500;
+        const int Rounds = 150;
         for (var round = 0; round < Rounds; round++)
         {
             for (var n = 0; n < 20; n++)

@@ -54,7 +54,7 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
             },
         };
         var audience = new SubscriberGroup([transport]);
-        var sending = Task.Run(() => audience.Subscription.DeliverAndBroadcast([Text("first")]));
+        var sending = OwnThread.RunAsync(() => audience.Subscription.DeliverAndBroadcast([Text("first")]));
         await stuck.WhenReachedAsync();
 
         var due = new List<IBroadcast>();
@@ -83,7 +83,7 @@ public sealed class DispatchTests(RedisFixture fixture) : IClassFixture<RedisFix
             },
         };
         var audience = new SubscriberGroup([transport]);
-        var sending = Task.Run(() => audience.Subscription.DeliverAndBroadcast([Text("1")]));
+        var sending = OwnThread.RunAsync(() => audience.Subscription.DeliverAndBroadcast([Text("1")]));
         await stuck.WhenReachedAsync();
 
         audience.Subscription.DeliverAndBroadcast([Text("2")]);

@@ -17,7 +17,7 @@ public sealed class HubModelTests
     [Fact]
     public async Task Every_connection_receives_all_messages_in_order_through_joins_leaves_and_stalls()
     {
-        for (var seed = 0; seed < 150; seed++)
+        for (var seed = 0; seed < 60; seed++)
         {
             var model = new HubModel(seed, names: 3, Roomy);
             Drive(model, new Random(seed), steps: 300);
@@ -30,14 +30,14 @@ public sealed class HubModelTests
     public async Task A_connection_that_falls_out_of_the_log_finishes_its_frame_and_is_closed_with_4508()
     {
         var tooSlow = 0;
-        for (var seed = 1000; seed < 1150; seed++)
+        for (var seed = 1000; seed < 1060; seed++)
         {
             var model = new HubModel(seed, names: 2, Tight);
             Drive(model, new Random(seed), steps: 300);
             await model.CheckAsync();
             tooSlow += model.Peers.Count(peer => peer.Connection.CloseRequested is { Code: 4508 });
         }
-        tooSlow.Should().BeGreaterThan(50, "the random histories must include slow readers");
+        tooSlow.Should().BeGreaterThan(20, "the random histories must include slow readers");
     }
 
     [Fact]
@@ -47,11 +47,11 @@ public sealed class HubModelTests
         {
             var model = new HubModel(seed, names: 3, Roomy);
             var peers = Enumerable.Range(0, 40).Select(_ => model.Connect()).ToArray();
-            var publishers = model.Names.Select((name, n) => Task.Run(() => Publish(name, new Random(seed + n), messages: 4000))).ToArray();
+            var publishers = model.Names.Select((name, n) => OwnThread.RunAsync(() => Publish(name, new Random(seed + n), messages: 800))).ToArray();
             var done = Task.WhenAll(publishers);
-            var churn = Task.Run(() => Churn(model, peers, new Random(seed), () => done.IsCompleted));
-            var gaps = Task.Run(() => NoteGaps(model, () => done.IsCompleted));
-            var stalls = Task.Run(() => ModelPeers.StallSome(Array.ConvertAll(peers, static peer => peer.Transport), new Random(seed), () => done.IsCompleted));
+            var churn = OwnThread.RunAsync(() => Churn(model, peers, new Random(seed), () => done.IsCompleted));
+            var gaps = OwnThread.RunAsync(() => NoteGaps(model, () => done.IsCompleted));
+            var stalls = OwnThread.RunAsync(() => ModelPeers.StallSome(Array.ConvertAll(peers, static peer => peer.Transport), new Random(seed), () => done.IsCompleted));
             await Task.WhenAll([done, churn, gaps, stalls]);
             await model.CheckAsync();
         }

@@ -28,7 +28,7 @@ public sealed class SharedBroadcastTests
         foreach (var transport in transports)
             SubscriberExtensions.Join(new Subscriber(SubscriberGroup.Connect(transport), subscription));
 
-        var passing = Task.Run(() =>
+        var passing = OwnThread.RunAsync(() =>
         {
             owner = Environment.CurrentManagedThreadId;
             subscription.DeliverAndBroadcast([Message.Create(null, "1"u8.ToArray())]);

@@ -12,7 +12,7 @@ namespace Notifier.Tests.Hub;
 /// </summary>
 public sealed class SubscriptionRaceTests(ITestOutputHelper output)
 {
-    private const int Operations = 10_000;
+    private const int Operations = 4_000;
 
     /// <summary>Names, each with a channel that it matches.</summary>
     private static readonly (string Name, string Channel)[] Names =
@@ -25,7 +25,7 @@ public sealed class SubscriptionRaceTests(ITestOutputHelper output)
     private int operations;
 
     [Fact]
-    public async Task Ten_thousand_racing_operations_leave_nothing_behind_and_every_name_still_delivers()
+    public async Task Thousands_of_racing_operations_leave_nothing_behind_and_every_name_still_delivers()
     {
         await using var redis = await RedisServer.StartAsync();
         await using var monitor = await RedisMonitor.StartAsync(redis);

@@ -16,7 +16,7 @@ public sealed class CallbackSecrecyTests
         await using var program = NotifierProcess.Start(
             "Production",
             [
-                "Redis:Embedded=true", $"Redis:EmbeddedPort={FreePort.Next()}", "Access:Callback:CacheFor=00:00:00",
+                "Redis:Embedded=true", $"Redis:EmbeddedPort={FreePort.Next()}", "Access:Callback:CacheFor=00:00:00", "Access:Callback:Timeout=00:00:20",
                 $"Access:Callback:Url={application.Address}/notifier?key={secrets.Plant("callback")}", .. PlantedSecrets.FullLogging,
             ]);
         await program.PrintsAsync("Try: ");

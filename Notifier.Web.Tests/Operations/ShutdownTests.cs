@@ -48,7 +48,7 @@ public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output
 
         exitCode.Should().Be(0, server.Output);
         sinceSignal.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5));
-        told.Max().Should().BeLessThan(TimeSpan.FromSeconds(1));
+        told.Max().Should().BeLessThan(TimeSpan.FromSeconds(3), "no client waits for those that stall");
         await enough.CancelAsync();
         await pouring;
         foreach (var client in readers.Concat(sleepers))

@@ -87,15 +87,15 @@ public sealed class MessagePathTests(ITestOutputHelper output)
 
     /// <summary>
     /// Redis limits the output buffer of a subscriber to 32 MiB, or 8 MiB for a minute. Redis closes a subscriber that reads too slowly,
-    /// and drops the messages that wait for it. 200,000 messages of 1 KiB are 200 MiB, in four seconds, to fifty browsers.
+    /// and drops the messages that wait for it. 100,000 messages of 1 KiB are 100 MiB, in two seconds, to 25 browsers.
     /// </summary>
     [Theory]
     [InlineData(RedisTransport.Direct)]
     [InlineData(RedisTransport.Stream)]
     public async Task A_flood_never_fills_the_output_buffer_that_redis_has_for_the_node(RedisTransport transport)
     {
-        const int messages = 200_000;
-        const int browsers = 50;
+        const int messages = 100_000;
+        const int browsers = 25;
         await using var redis = await RedisServer.StartAsync();
         await using var app = await StartAsync(redis, transport);
         var clients = new List<RawWebSocket>();

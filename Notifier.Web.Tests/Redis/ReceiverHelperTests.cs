@@ -15,7 +15,7 @@ public sealed class ReceiverHelperTests : RedisReceiverTest
         const int count = 64;
         Helpers = new DeliveryHelpers(4);
         var wasHelped = false;
-        using var goOn = new ManualResetEventSlim();
+        var goOn = new TaskCompletionSource();      // not an event, which the last helper could use after the test has disposed it
         var sinks = Enumerable.Range(0, count).Select(n => Attach(Name.Channel($"name.{n}"))).ToArray();
         foreach (var sink in sinks)
         {
@@ -24,10 +24,10 @@ public sealed class ReceiverHelperTests : RedisReceiverTest
             {
                 // The reading thread waits once, until a helper takes part.
                 if (broadcasting.Sent is not null)
-                    goOn.Wait(Eventually.Limit);
+                    goOn.Task.Wait(Eventually.Limit);
                 else
                     wasHelped = true;
-                goOn.Set();
+                goOn.TrySetResult();
                 Thread.Yield();
             };
         }

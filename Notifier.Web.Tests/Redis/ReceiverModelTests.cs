@@ -18,9 +18,9 @@ public sealed class ReceiverModelTests : RedisReceiverTest
                 Attach(subscription, $"{subscription.Name.Text}.{seed}");
             var connection = Connect(capacity: 16);
 
-            var writing = Task.Run(() => Write(model, connection, new Random(seed)));
-            var churn = Task.Run(() => model.Churn(new Random(seed), () => writing.IsCompleted));
-            var stalls = Task.Run(() => model.Stall(new Random(seed), () => writing.IsCompleted));
+            var writing = OwnThread.RunAsync(() => Write(model, connection, new Random(seed)));
+            var churn = OwnThread.RunAsync(() => model.Churn(new Random(seed), () => writing.IsCompleted));
+            var stalls = OwnThread.RunAsync(() => model.Stall(new Random(seed), () => writing.IsCompleted));
             await Task.WhenAll(writing, churn, stalls).WaitAsync(Eventually.Limit);
             (await connection.EndAsync()).Should().BeNull();
 

@@ -84,7 +84,7 @@ public sealed class ReceiverWatchdogTests : RedisReceiverTest
 
         connection.Send(Confirm("a"), Confirm("b"), Resp.Message("a", "1"));
         await stuck.WhenReachedAsync();
-        var watching = Task.Run(PassTime);
+        var watching = OwnThread.RunAsync(PassTime);
         connection.Send(Resp.Message("b", "1"));
 
         await Eventually.IsAsync(() => b.Received.Count == 1, "another thread goes on");

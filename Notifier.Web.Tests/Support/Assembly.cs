@@ -27,12 +27,12 @@ public sealed class LongestFirst : ITestCollectionOrderer
 }
 
 /// <summary>
-/// Many servers and clients share one thread pool here. It starts with one thread for each core and adds one or two a second, so a test
-/// that blocks a thread would delay the others. More threads than these would compete for the processors.
+/// Many servers and clients share one thread pool here. It starts with one thread for each core and adds one or two a second, so tests
+/// that block threads would delay the others until their timeouts pass. A blocked thread needs no processor.
 /// </summary>
 internal static class Threads
 {
-    private const int AtOnce = 8;
+    private const int AtOnce = 32;
 
     // A module initializer in a library would surprise its users, but only the test runner loads this assembly.
 #pragma warning disable CA2255

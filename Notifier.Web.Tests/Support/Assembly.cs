@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 
 // Nearly every test waits most of its time for Redis, a browser or a limit, so several classes run on each core.
 // Tests that need the machine or this process alone are in the collection RunsAlone, which xUnit runs afterwards.
-[assembly: CollectionBehavior(MaxParallelThreads = 5)]
+[assembly: CollectionBehavior(MaxParallelThreads = 6)]
 [assembly: TestCollectionOrderer("Notifier.Tests.Support.LongestFirst", "Notifier.Web.Tests")]
 
 namespace Notifier.Tests.Support;

@@ -13,8 +13,13 @@ namespace Notifier.Tests.Support;
 /// <summary>An OpenID Connect provider, as far as a verifier of its tokens sees it: its description and its public keys.</summary>
 internal sealed class OpenIdProvider : IAsyncDisposable
 {
+    /// <summary>The generation of a key takes a tenth of a second of processor time, so the providers share a few.</summary>
+    private static readonly Lazy<RSAParameters>[] Pairs = [.. Enumerable.Range(0, 6).Select(static _ => new Lazy<RSAParameters>(Generate))];
+
+    private static int used;
+
     private readonly WebApplication app;
-    private RSA key = RSA.Create(2048);
+    private RSA key = NextKey();
     private string keyId = "first";
     private int keysAsked;
     private int descriptionsAsked;
@@ -51,7 +56,7 @@ internal sealed class OpenIdProvider : IAsyncDisposable
     public void Rotate(string to)
     {
         key.Dispose();
-        (key, keyId) = (RSA.Create(2048), to);
+        (key, keyId) = (NextKey(), to);
     }
 
     /// <summary>A token of this provider for subject 42.</summary>
@@ -69,6 +74,15 @@ internal sealed class OpenIdProvider : IAsyncDisposable
         await app.StopAsync();
         await app.DisposeAsync();
         key.Dispose();
+    }
+
+    /// <summary>Another key than that of the five calls before.</summary>
+    private static RSA NextKey() => RSA.Create(Pairs[(uint)Interlocked.Increment(ref used) % Pairs.Length].Value);
+
+    private static RSAParameters Generate()
+    {
+        using var key = RSA.Create(2048);
+        return key.ExportParameters(includePrivateParameters: true);
     }
 
     private async Task Describe(HttpContext context)

@@ -4,7 +4,7 @@ namespace Notifier.Tests.Support;
 
 /// <summary>
 /// xUnit runs these tests one after the other, after all other tests. They are tests that another test could disturb for a second, which
-/// would be a fault of the machine and not of Notifier, and tests that measure shared state (the memory of this process, its thread pool).
+/// would be a fault of the machine and not of Notifier, and tests that measure shared state (the memory of this process, its thread pool, its pools of buffers).
 /// Redis closes a subscriber that gets no processor during a flood for half a second.
 /// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]

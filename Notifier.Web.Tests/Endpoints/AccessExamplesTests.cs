@@ -45,7 +45,7 @@ public sealed partial class AccessExamplesTests(RedisFixture fixture) : IClassFi
         }
         var close = await client.ReadUntilCloseAsync();
         close.CloseCode.Should().Be(4403);
-        close.CloseText.Should().Be(grants.Length == 0 ? answer["not allowed: ".Length..] : answer);
+        close.CloseText.Should().Be(answer);
         app.Hub.Names.Should().Be(0);
     }
 
@@ -58,6 +58,6 @@ public sealed partial class AccessExamplesTests(RedisFixture fixture) : IClassFi
         answers.Count(answer => answer != Allowed).Should().BeGreaterThan(5);
     }
 
-    [GeneratedRegex(@"^\| (?<granted>(`[^`]+` ?)+|\(nothing\)) ?\| `(?<asked>[^`]+)` \| (?<answer>(not )?allowed.*) \|$")]
+    [GeneratedRegex(@"^\| (?<granted>(`[^`]+` ?)+|\(nothing\)) ?\| `(?<asked>[^`]+)` \| (?<answer>allowed|not allowed: .+|nothing is open .+) \|$")]
     private static partial Regex Row();
 }

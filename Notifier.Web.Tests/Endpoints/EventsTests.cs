@@ -79,7 +79,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
 
         client.Response.StatusCode.Should().Be(HttpStatusCode.OK);
         answers.Should().BeEquivalentTo(
-            """{"type":"error","pattern":"events.*","code":"forbidden","message":"not allowed: events.* also covers events.other"}""",
+            """{"type":"error","pattern":"events.*","code":"forbidden","message":"not allowed: events.* also matches events.other"}""",
             """{"type":"subscribed","channel":"events.mine.1"}""",
             """{"type":"error","channel":"events.mine.a\nb","code":"malformed","message":"the channel has control characters in it"}""",
             """{"type":"error","channel":"__a","code":"forbidden","message":"the channel is reserved: names that begin with __ or notifier: never reach a browser"}""",

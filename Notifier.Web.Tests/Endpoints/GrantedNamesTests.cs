@@ -53,7 +53,7 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
         await using var allowed = await RawWebSocket.SubscribeAsync(app, "granted.news.*");
         await using var refused = await RawWebSocket.SubscribeAsync(app, "granted.*");
 
-        (await refused.ReadUntilCloseAsync()).CloseText.Should().Be("not allowed: granted.* also covers granted.other");
+        (await refused.ReadUntilCloseAsync()).CloseText.Should().Be("not allowed: granted.* also matches granted.other");
         await allowed.IsLiveAsync(Redis, "granted.news.today");
         app.Log.Lines.Should().NotContain(line => line.Level == LogLevel.Warning);
     }

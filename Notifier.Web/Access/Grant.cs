@@ -40,7 +40,7 @@ internal sealed class Grant(IEnumerable<Name> names, string whenEmpty = "nothing
             return null;
         return NameRefusal.Forbidden(containment.IsTooComplex
             ? $"not allowed: {Shown(requested.Text)} is too complex to compare with the grant; use a simpler one"
-            : $"not allowed: {Shown(requested.Text)} also covers {Shown(ReadableText.From(containment.CounterExample))}");
+            : $"not allowed: {Shown(requested.Text)} also matches {Shown(ReadableText.From(containment.CounterExample))}");
     }
 
     private static string Shown(string text) => ReadableText.Shorten(text, ShownBytes);

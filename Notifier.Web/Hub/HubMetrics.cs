@@ -11,8 +11,9 @@ internal sealed class HubMetrics
 {
     private const string ErrorType = "error.type";
 
+    /// <summary>In the order of the enum.</summary>
     private static readonly KeyValuePair<string, object?>[] Gaps =
-        [.. new[] { "none", "redis", "overload", "too_large", "internal", "trimmed", "reset" }.Select(static code => Tag("notifier.gap.code", code))];
+        [.. Enum.GetValues<GapCode>().Select(static code => Tag("notifier.gap.code", NameOf(code)))];
 
     private static readonly KeyValuePair<string, object?>[] Refusals =
         [.. new[] { "malformed", "forbidden", "overloaded" }.Select(static kind => Tag(ErrorType, kind))];
@@ -45,7 +46,7 @@ internal sealed class HubMetrics
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Durations });
         Latency = new(time ?? TimeProvider.System, took => latency.Record(took.TotalSeconds));
         // A counter that begins with its first event hides that event from queries for a change.
-        foreach (var tag in Gaps.AsSpan(1))
+        foreach (var tag in Gaps.AsSpan((int)GapCode.None + 1))
             gaps.Add(0, tag);
         foreach (var tag in Refusals)
             refusals.Add(0, tag);
@@ -87,6 +88,18 @@ internal sealed class HubMetrics
         batch.Record(count);
         duration.Record(took.TotalSeconds);
     }
+
+    /// <summary>Metrics have snake case, unlike the codes that clients receive.</summary>
+    private static string NameOf(GapCode code) => code switch
+    {
+        GapCode.None => "none",
+        GapCode.Redis => "redis",
+        GapCode.Overload => "overload",
+        GapCode.TooLarge => "too_large",
+        GapCode.Internal => "internal",
+        GapCode.Trimmed => "trimmed",
+        GapCode.Reset => "reset",
+    };
 
     private static KeyValuePair<string, object?> Tag(string key, string value) => new(key, value);
 }

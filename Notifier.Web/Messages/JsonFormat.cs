@@ -99,7 +99,8 @@ internal abstract class JsonFormat : WireFormat
             GapCode.TooLarge => "tooLarge"u8,
             GapCode.Trimmed => "trimmed"u8,
             GapCode.Reset => "reset"u8,
-            _ => "internal"u8,
+            GapCode.Internal => "internal"u8,
+            GapCode.None => throw new ArgumentOutOfRangeException(nameof(code), code, "A message is not a gap."),
         });
         into.Append("\""u8);
     }

@@ -88,10 +88,15 @@ public sealed class NodeFaults(ITestOutputHelper output)
         { PlainLosesNothing = true, EndsConnections = true },
         async trial =>
         {
-            trial.Token = static () => TestToken.Of(DateTimeOffset.UtcNow.AddSeconds(3), "faults.*", "kept.*");
+            static string Token(int seconds) => TestToken.Of(DateTimeOffset.UtcNow.AddSeconds(seconds), "faults.*", "kept.*");
+            trial.Token = static () => Token(3);
             // All tokens expire in the same second. Without the linger time, Notifier would drop the names and their messages before the clients reconnect.
-            await trial.BeginAsync(await RedisSetup.SingleAsync(), settings: [.. TestToken.Settings, "Redis:Linger=00:00:05"]);
+            await trial.BeginAsync(await RedisSetup.SingleAsync(), settings: [.. TestToken.Settings, "Redis:Linger=00:00:30"]);
             await RealTime.PassesAsync(TimeSpan.FromSeconds(12));
+            // The next tokens last. Otherwise the clients might be disconnected at the moment when the names in Redis are counted.
+            trial.Token = static () => Token(600);
+            var before = trial.Witnesses.Select(static witness => witness.Returns).ToArray();
+            await Eventually.IsAsync(() => trial.Witnesses.Zip(before).All(static pair => pair.First.Returns > pair.Second), "each client has a token that lasts");
             trial.FaultEnds();
             await trial.RecoverAsync();
             trial.Witnesses.Should().OnlyContain(static witness => witness.Returns >= 2);

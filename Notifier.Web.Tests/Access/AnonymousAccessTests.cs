@@ -23,7 +23,7 @@ public sealed class AnonymousAccessTests(RedisFixture fixture) : IClassFixture<R
             fixture.Redis.Configuration, settings: setting is null ? [$"environment={environment}"] : [$"environment={environment}", setting]);
         var access = app.Services.GetRequiredService<AnonymousAccess>();
 
-        var refusal = access.Publish.Check(Name.Channel("orders.42"));
+        var refusal = access.PublishGrant.Check(Name.Channel("orders.42"));
 
         (refusal is null).Should().Be(allowed);
         if (!allowed)
@@ -40,8 +40,8 @@ public sealed class AnonymousAccessTests(RedisFixture fixture) : IClassFixture<R
 
         var access = app.Services.GetRequiredService<AnonymousAccess>();
 
-        access.Subscribe.Check(Name.Channel("orders.42"))!.Message.Should().Contain("set Access:Anonymous:Subscribe");
-        access.Publish.Check(Name.Channel("orders.42")).Should().BeNull();
+        access.SubscribeGrant.Check(Name.Channel("orders.42"))!.Message.Should().Contain("set Access:Anonymous:Subscribe");
+        access.PublishGrant.Check(Name.Channel("orders.42")).Should().BeNull();
         Directory.Delete(Path.GetDirectoryName(settings)!, recursive: true);
     }
 }

@@ -32,12 +32,12 @@ public sealed class TokenAuthenticationTests : IDisposable
         var (caller, refusal) = await IdentifyAsync(Hmac, TestToken.Sign(payload));
 
         refusal.Should().BeNull();
-        (caller!.Subject, caller.Until).Should().Be(("42", Now.AddMinutes(5)));
-        caller.Subscribe.Check(Name.Channel("orders.42.items")).Should().BeNull();
-        caller.Subscribe.Check(Name.Channel("news")).Should().BeNull();
-        caller.Subscribe.Check(Name.Pattern("orders.*")).Should().NotBeNull();
-        caller.Subscribe.Check(Name.Channel("chat.42")).Should().NotBeNull();
-        caller.Publish.Check(Name.Channel("chat.42")).Should().BeNull();
+        (caller!.Subject, caller.ExpiresAt).Should().Be(("42", Now.AddMinutes(5)));
+        caller.SubscribeGrant.Check(Name.Channel("orders.42.items")).Should().BeNull();
+        caller.SubscribeGrant.Check(Name.Channel("news")).Should().BeNull();
+        caller.SubscribeGrant.Check(Name.Pattern("orders.*")).Should().NotBeNull();
+        caller.SubscribeGrant.Check(Name.Channel("chat.42")).Should().NotBeNull();
+        caller.PublishGrant.Check(Name.Channel("chat.42")).Should().BeNull();
     }
 
     [Theory]
@@ -76,7 +76,7 @@ public sealed class TokenAuthenticationTests : IDisposable
 
         var (caller, _) = await IdentifyAsync(Hmac, TestToken.Sign(payload));
 
-        caller!.Until.Should().Be(Now.AddSeconds(left));
+        caller!.ExpiresAt.Should().Be(Now.AddSeconds(left));
     }
 
     [Theory]
@@ -92,7 +92,7 @@ public sealed class TokenAuthenticationTests : IDisposable
 
         var (caller, refusal) = await IdentifyAsync(Hmac, TestToken.Sign(payload));
 
-        (caller?.Until?.ToUnixTimeSeconds(), refusal).Should().Be((end, null));
+        (caller?.ExpiresAt?.ToUnixTimeSeconds(), refusal).Should().Be((end, null));
     }
 
     [Fact]
@@ -206,10 +206,10 @@ public sealed class TokenAuthenticationTests : IDisposable
         var (caller, refusal) = await IdentifyAsync(options, TestToken.Sign(payload));
 
         refusal.Should().BeNull();
-        (caller!.Subscribe.Check(Name.Channel(channel)) is null).Should().Be(allowed);
-        caller.Subscribe.Check(Name.Pattern("user.*")).Should().NotBeNull();
-        caller.Subscribe.Check(Name.Pattern("inbox.*")).Should().NotBeNull("the value of a claim does not turn a channel into a pattern");
-        caller.Subscribe.Check(Name.Pattern("of.*")).Should().NotBeNull("the claim is missing");
+        (caller!.SubscribeGrant.Check(Name.Channel(channel)) is null).Should().Be(allowed);
+        caller.SubscribeGrant.Check(Name.Pattern("user.*")).Should().NotBeNull();
+        caller.SubscribeGrant.Check(Name.Pattern("inbox.*")).Should().NotBeNull("the value of a claim does not turn a channel into a pattern");
+        caller.SubscribeGrant.Check(Name.Pattern("of.*")).Should().NotBeNull("the claim is missing");
     }
 
     [Fact]
@@ -241,7 +241,7 @@ public sealed class TokenAuthenticationTests : IDisposable
         var (caller, refusal) = await IdentifyAsync(new TokenOptions { Secret = Hmac.Secret, Audience = Hmac.Audience }, signed);
 
         refusal.Should().BeNull();
-        caller!.Subscribe.Check(Name.Channel("user.42.orders")).Should().BeNull();
+        caller!.SubscribeGrant.Check(Name.Channel("user.42.orders")).Should().BeNull();
     }
 
     private Task<AuthenticationResult> IdentifyAsync(TokenOptions tokens, string token) => TestToken.IdentifyAsync(tokens, token, time);

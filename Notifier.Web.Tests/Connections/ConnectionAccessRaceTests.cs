@@ -79,7 +79,7 @@ public sealed class ConnectionAccessRaceTests
         connection.CloseRequested.Should().BeNull();
     }
 
-    private static Caller Until(DateTimeOffset end) => new(Grant.Everything, Grant.Everything) { Until = end };
+    private static Caller Until(DateTimeOffset end) => new(Grant.Everything, Grant.Everything) { ExpiresAt = end };
 
     private static Connection Open(Transport transport) => new(transport, NotifierV1.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
 }

@@ -40,11 +40,11 @@ public sealed class ConnectionCountersTests
     public void What_was_sent_is_added_once_and_an_older_figure_takes_nothing_away()
     {
         var counters = new ConnectionCounters();
-        Sent counted = default;
+        SentTotals counted = default;
 
-        foreach (var now in new Sent[] { new(2, 20), new(5, 50), new(3, 30), new(5, 60) })
+        foreach (var now in new SentTotals[] { new(2, 20), new(5, 50), new(3, 30), new(5, 60) })
             counters.Count(TransportKind.WebSocket, now, ref counted);
 
-        counters.Sent[(int)TransportKind.WebSocket].Should().Be(new Sent(5, 60));
+        counters.Sent[(int)TransportKind.WebSocket].Should().Be(new SentTotals(5, 60));
     }
 }

@@ -76,9 +76,9 @@ public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFi
     public void Compose_and_systemd_give_the_process_time_to_drain_and_enough_file_descriptors()
     {
         var drain = TimeSpan.Parse(Text(Service("notifier-1")["environment"]!["Operations__DrainPeriod"]), CultureInfo.InvariantCulture);
-        Seconds(Text(Service("notifier-1")["stop_grace_period"])).Should().BeGreaterThanOrEqualTo((int)(drain + Shutdown.Limit).TotalSeconds);
+        Seconds(Text(Service("notifier-1")["stop_grace_period"])).Should().BeGreaterThanOrEqualTo((int)(drain + Shutdown.StopTimeout).TotalSeconds);
         var unit = Deployed.Text("notifier.service");
-        Seconds(Setting(unit, "TimeoutStopSec")).Should().BeGreaterThanOrEqualTo((int)(TimeSpan.FromSeconds(10) + Shutdown.Limit).TotalSeconds);
+        Seconds(Setting(unit, "TimeoutStopSec")).Should().BeGreaterThanOrEqualTo((int)(TimeSpan.FromSeconds(10) + Shutdown.StopTimeout).TotalSeconds);
 
         var connections = new LimitsOptions().Connections;
         int.Parse(Text(Service("notifier-1")["ulimits"]!["nofile"]), CultureInfo.InvariantCulture).Should().BeGreaterThan(connections);

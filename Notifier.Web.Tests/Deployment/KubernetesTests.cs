@@ -79,7 +79,7 @@ public sealed class KubernetesTests(RedisFixture fixture) : IClassFixture<RedisF
         var drain = app.Services.GetRequiredService<IOptions<OperationsOptions>>().Value.DrainPeriod!.Value;
 
         var preStop = Number(Container["lifecycle"]!["preStop"]!["sleep"]!["seconds"]);
-        Number(Pod["terminationGracePeriodSeconds"]).Should().BeGreaterThanOrEqualTo((int)(preStop + (drain + Shutdown.Limit).TotalSeconds));
+        Number(Pod["terminationGracePeriodSeconds"]).Should().BeGreaterThanOrEqualTo((int)(preStop + (drain + Shutdown.StopTimeout).TotalSeconds));
         preStop.Should().BeGreaterThan(Number(Container["readinessProbe"]!["periodSeconds"]) * Number(Container["readinessProbe"]!["failureThreshold"]));
     }
 

@@ -39,14 +39,14 @@ public sealed partial class AccessExamplesTests(RedisFixture fixture) : IClassFi
 
         if (answer == Allowed)
         {
-            await Eventually.IsAsync(() => app.Hub.References(Name.Parse(asked)) == 1, "the name is subscribed");
+            await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Parse(asked)) == 1, "the name is subscribed");
             (await client.DrainAsync()).Should().BeEmpty("the connection is still open");
             return;
         }
         var close = await client.ReadUntilCloseAsync();
         close.CloseCode.Should().Be(4403);
         close.CloseText.Should().Be(answer);
-        app.Hub.Names.Should().Be(0);
+        app.Hub.NameCount.Should().Be(0);
     }
 
     [Fact]

@@ -142,7 +142,7 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
         await publishing;
 
         ofRevoked.Should().BeGreaterThan(Rounds, "the revoked names delivered messages while they were subscribed");
-        app.Hub.References(Name.Pattern("auth.go.*")).Should().BeLessThanOrEqualTo(1);
+        app.Hub.CountSubscribers(Name.Pattern("auth.go.*")).Should().BeLessThanOrEqualTo(1);
     }
 
     [Fact]
@@ -160,7 +160,7 @@ public sealed class AuthTests(RedisFixture fixture) : IClassFixture<RedisFixture
 
         ((string?)told["type"], (string?)told["code"]).Should().Be(("unsubscribed", "revoked"));
         ((int?)authenticated["id"], (int?)answer["id"], (string?)answer["code"]).Should().Be((2, 1, "cancelled"));
-        app.Hub.References(Name.Channel("auth.away")).Should().Be(0);
+        app.Hub.CountSubscribers(Name.Channel("auth.away")).Should().Be(0);
     }
 
     private Task<NotifierApp> StartAsync(params string[] settings) =>

@@ -58,7 +58,7 @@ public sealed class BadCommandTests(RedisFixture fixture) : IClassFixture<RedisF
         (await client.AskAsync(command)).Bare().Should().Be(answer);
 
         (await client.AskAsync("""{"type":"ping","id":1e400}""")).Bare().Should().Be("""{"type":"pong","id":1e400}""");
-        app.Hub.Names.Should().Be(0);
+        app.Hub.NameCount.Should().Be(0);
     }
 
     /// <summary>Later versions of the protocol may add properties.</summary>

@@ -48,7 +48,7 @@ public sealed class CallbackTests(RedisFixture fixture) : IClassFixture<RedisFix
         (close.CloseCode, close.CloseText).Should().Be((code, text));
         app.Log.Says($"the answer has status {status}").Should().Be(code == 4503);
         elsewhere.Asked.Should().BeEmpty("cookies follow no redirect");
-        app.Hub.Names.Should().Be(0);
+        app.Hub.NameCount.Should().Be(0);
     }
 
     [Theory]

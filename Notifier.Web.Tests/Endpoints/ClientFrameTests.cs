@@ -120,7 +120,7 @@ public sealed class ClientFrameTests(RedisFixture fixture) : IClassFixture<Redis
 
             (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(code);
             await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection has ended");
-            app.Hub.References(Name.Channel(name)).Should().Be(0);
+            app.Hub.CountSubscribers(Name.Channel(name)).Should().Be(0);
         }
     }
 

@@ -40,7 +40,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
         message.Bare().Should().Be("""{"type":"message","channel":"commands.one","data":"hello"}""");
         ((string?)message["position"]).Should().NotBeNull().And.NotBe((string?)subscribed["position"]);
         unsubscribed.Bare().Should().Be("""{"type":"unsubscribed","id":"two","channel":"commands.one"}""");
-        app.Hub.References(Name.Channel("commands.one")).Should().Be(0);
+        app.Hub.CountSubscribers(Name.Channel("commands.one")).Should().Be(0);
 
         await Redis.PublishAsync("commands.one", "nobody hears that");
         (await client.AskAsync("""{"type":"ping","id":3}""")).Bare().Should().Be("""{"type":"pong","id":3}""");
@@ -112,7 +112,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
         ((string?)second["position"]).Should().Be((string?)first["position"]);
         ((string?)(await client.ReadAsync())["data"]).Should().Be("once");
         (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
-        app.Hub.References(Name.Channel("commands.twice")).Should().Be(1);
+        app.Hub.CountSubscribers(Name.Channel("commands.twice")).Should().Be(1);
     }
 
     [Fact]
@@ -149,7 +149,7 @@ public sealed class CommandTests(RedisFixture fixture) : IClassFixture<RedisFixt
             ((int?)answer["id"], (string?)answer["type"]).Should().Be((n, n % 2 == 0 ? "subscribed" : "pong"));
         }
         await sending;
-        app.Hub.References(Name.Channel("commands.burst")).Should().Be(1);
+        app.Hub.CountSubscribers(Name.Channel("commands.burst")).Should().Be(1);
     }
 
     [Fact]

@@ -68,10 +68,10 @@ public sealed class ConnectionEndTests(RedisFixture fixture) : IClassFixture<Red
         }));
 
         await Eventually.IsAsync(() => app.Connections.Count == 0, "the connections have ended");
-        app.Hub.References(Name.Channel(channel)).Should().Be(0);
+        app.Hub.CountSubscribers(Name.Channel(channel)).Should().Be(0);
         await enough.CancelAsync();
         await pouring;
-        await Eventually.IsAsync(async () => app.Hub.Names == 0 && await Redis.SubscribersAsync(channel) == 0, "the name is unsubscribed");
+        await Eventually.IsAsync(async () => app.Hub.NameCount == 0 && await Redis.SubscribersAsync(channel) == 0, "the name is unsubscribed");
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed class ConnectionEndTests(RedisFixture fixture) : IClassFixture<Red
         aborted.Abort();
         second.Reset();
 
-        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("vanish.http2")) == 1, "two connections have ended");
+        await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Channel("vanish.http2")) == 1, "two connections have ended");
         app.Connections.Count.Should().Be(1);
         await Redis.PublishAsync("vanish.http2", "hello");
         (await left.ReadMessageAsync()).Text.Should().Be("hello");

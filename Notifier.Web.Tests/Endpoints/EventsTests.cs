@@ -191,7 +191,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         using var client = await EventClient.OpenAsync(app, "");
 
         (await client.NextBlockAsync()).Json.Bare().Should().Be("""{"type":"subscribed","channel":"events.default"}""");
-        app.Hub.Names.Should().Be(1);
+        app.Hub.NameCount.Should().Be(1);
     }
 
     [Fact]

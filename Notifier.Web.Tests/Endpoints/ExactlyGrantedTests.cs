@@ -67,7 +67,7 @@ public sealed partial class ExactlyGrantedTests(ITestOutputHelper output)
         var clients = await Task.WhenAll(names.Select(name => RawWebSocket.SubscribeAsync(app, name)));
         await Eventually.IsAsync(() => app.Connections.Count == Together, "all clients are connected");
         var allowed = names.Where(IsAllowed).Select(Name.Parse).ToList();
-        await Eventually.IsAsync(() => allowed.TrueForAll(name => app.Hub.References(name) == 1), "every allowed name is subscribed");
+        await Eventually.IsAsync(() => allowed.TrueForAll(name => app.Hub.CountSubscribers(name) == 1), "every allowed name is subscribed");
         await Eventually.IsAsync(
             async () => await redis.PatternsAsync() + (await redis.ChannelsAsync()).Length == allowed.Count, "and nothing else is subscribed");
 

@@ -137,7 +137,7 @@ internal sealed partial class ExampleSetup : IAsyncDisposable
 
     private async Task StopRedisAsync()
     {
-        hadNames = App.Hub.Names > 0;
+        hadNames = App.Hub.NameCount > 0;
         await redis.KillAsync();
         await Eventually.IsAsync(() => App.Log.Says("Redis does not answer"), "the server has noticed");
     }

@@ -128,7 +128,7 @@ public sealed class ExpiryTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         watch.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5));
         foreach (var client in clients)
             await client.SendCloseAsync(4401);
-        await Eventually.IsAsync(() => app.App.Hub.References(Name.Channel("expiry.thousand")) == 0, "no client is subscribed to the channel");
+        await Eventually.IsAsync(() => app.App.Hub.CountSubscribers(Name.Channel("expiry.thousand")) == 0, "no client is subscribed to the channel");
         await clients.DisposeAllAsync();
     }
 

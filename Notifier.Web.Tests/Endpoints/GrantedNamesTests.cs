@@ -30,7 +30,7 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
         }
         app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning).Which.Text.Should().StartWith(
             "No client may subscribe to anything: set Access:Anonymous:Subscribe, for example Access__Anonymous__Subscribe__0=notifications.*");
-        app.Hub.Names.Should().Be(0);
+        app.Hub.NameCount.Should().Be(0);
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
         await Redis.PublishAsync("granted.default", "open");
 
         (await client.ReadPastAsync("")).Should().Be("open");
-        app.Hub.References(Name.Pattern("granted.secret.*")).Should().Be(0);
+        app.Hub.CountSubscribers(Name.Pattern("granted.secret.*")).Should().Be(0);
         app.Log.Says("Clients are not subscribed to granted.secret.* of Subscriptions:Default, because Access:Anonymous:Subscribe does not allow it.").Should().BeTrue();
         app.Log.Says("Clients are not subscribed to granted.default").Should().BeFalse();
     }

@@ -33,10 +33,10 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         var close = (await client.ReadFrameAsync())!;
 
         (close.Opcode, close.CloseCode, close.CloseText).Should().Be((Frame.CloseOpcode, 4403, Refusal));
-        app.Hub.Names.Should().Be(0);
+        app.Hub.NameCount.Should().Be(0);
         await client.SendCloseAsync(4403);
         (await client.ReadFrameAsync()).Should().BeNull();
-        app.Hub.Names.Should().Be(0);
+        app.Hub.NameCount.Should().Be(0);
         app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning && line.Category == "Notifier.Access.Origins.OriginRules")
             .Which.Text.Should().Contain(Evil).And.Contain("Access:AllowedOrigins");
     }
@@ -53,7 +53,7 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         var close = await refused.ReadMessageAsync();
 
         (close.CloseCode, close.CloseText).Should().Be((4403, Refusal));
-        app.Hub.Names.Should().Be(0);
+        app.Hub.NameCount.Should().Be(0);
 
         using var allowed = await http2.ConnectAsync(
             app.WebSocketAddress(path + "?channel=origin.http2"), [("Origin", app.Address.GetLeftPart(UriPartial.Authority))]);
@@ -102,7 +102,7 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         var close = await client.ReadUntilCloseAsync();
 
         (close.CloseCode, close.CloseText).Should().Be((4403, reason));
-        app.Hub.Names.Should().Be(0);
+        app.Hub.NameCount.Should().Be(0);
         app.Log.Says("\u001b").Should().BeFalse();
     }
 
@@ -143,7 +143,7 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     private async Task IsServedAsync(NotifierApp app, RawWebSocket client, string channel)
     {
         await Redis.WhenChannelIsLiveAsync(app, channel);
-        app.Hub.References(Name.Channel(channel)).Should().Be(1);
+        app.Hub.CountSubscribers(Name.Channel(channel)).Should().Be(1);
         await Redis.PublishAsync(channel, "hello");
         (await client.ReadTextAsync()).Should().Be("hello");
     }

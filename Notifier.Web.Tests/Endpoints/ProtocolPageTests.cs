@@ -74,10 +74,10 @@ public sealed partial class ProtocolPageTests
     public void Every_code_is_explained_on_the_protocol_page_and_shown_if_an_example_can_provoke_it()
     {
         string[] gaps = [.. Enum.GetValues<GapCode>().Where(gap => gap != GapCode.None).Select(CodeOf)];
-        var codes = ConstantsOf<string>(typeof(Codes)).Union(gaps).ToList();
+        var codes = ConstantsOf<string>(typeof(ServerCodes)).Union(gaps).ToList();
 
         Page.Rows.Should().Contain(codes);
-        string[] notProvoked = [Codes.Internal, CodeOf(GapCode.Overload)];    // bugs of Notifier, and 100,000 waiting messages
+        string[] notProvoked = [ServerCodes.Internal, CodeOf(GapCode.Overload)];    // bugs of Notifier, and 100,000 waiting messages
         Shown(Code()).Should().BeEquivalentTo(codes.Except(notProvoked));
     }
 

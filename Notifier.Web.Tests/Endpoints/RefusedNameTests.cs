@@ -43,7 +43,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
             var close = await client.ReadUntilCloseAsync();
             (close.CloseCode, close.CloseText).Should().Be((code, text));
         }
-        app.Hub.Names.Should().Be(0);
+        app.Hub.NameCount.Should().Be(0);
     }
 
     [Theory]
@@ -59,7 +59,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
         var close = await client.ReadUntilCloseAsync();
 
         (close.CloseCode, close.CloseText).Should().Be((4400, "a name in the address is not UTF-8"));
-        app.Hub.Names.Should().Be(0);
+        app.Hub.NameCount.Should().Be(0);
     }
 
     [Theory]
@@ -70,7 +70,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
         var name = new string('l', letters) + rest;
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await RawWebSocket.SubscribeAsync(app, name);
-        await Eventually.IsAsync(() => app.Hub.References(Name.Parse(name)) == 1, "the name has a subscriber");
+        await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Parse(name)) == 1, "the name has a subscriber");
         await Eventually.IsAsync(async () => await Redis.PublishAsync(new string('l', letters), "hello") == 1, "the name is subscribed");
 
         (await client.ReadTextAsync()).Should().Be("hello");
@@ -90,7 +90,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
         }
         await client.SendAsync(Frame.PingOpcode, []);
         (await client.ReadFrameAsync())!.Opcode.Should().Be(Frame.PongOpcode, "Notifier read every name and rejected none");
-        app.Hub.Names.Should().Be(most);
+        app.Hub.NameCount.Should().Be(most);
 
         await client.SendTextAsync($"many.{most}{suffix}");
 
@@ -98,7 +98,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
         (close.CloseCode, close.CloseText).Should().Be((4403, text));
         await client.SendCloseAsync(1000);
         await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection has ended");
-        Enumerable.Range(0, most + 1).Sum(n => app.Hub.References(Name.Parse($"many.{n}{suffix}"))).Should().Be(0);
+        Enumerable.Range(0, most + 1).Sum(n => app.Hub.CountSubscribers(Name.Parse($"many.{n}{suffix}"))).Should().Be(0);
     }
 
     [Theory]

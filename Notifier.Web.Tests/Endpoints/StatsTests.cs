@@ -50,7 +50,7 @@ public sealed class StatsTests(RedisFixture fixture) : IDisposable, IClassFixtur
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=stats.a&channel=stats.b&channel=stats.c"));
-        await Eventually.IsAsync(() => app.Hub.Names == 3, "all three names are subscribed");
+        await Eventually.IsAsync(() => app.Hub.NameCount == 3, "all three names are subscribed");
 
         var stats = await StatsAsync(app, "?names=2");
 

@@ -37,7 +37,7 @@ public sealed class TokenPlacementTests(RedisFixture fixture) : IClassFixture<Re
         good.Socket.Handshake.Should().Contain("Sec-WebSocket-Protocol: notifier.v1\r\n".TrimEnd()).And.NotContain("bearer.");
         var close = await refused.ReadUntilCloseAsync();
         (close.CloseCode, close.CloseText).Should().Be((4401, "the token has expired"));
-        app.Hub.References(Notifier.Names.Name.Channel("arrival.bad")).Should().Be(0);
+        app.Hub.CountSubscribers(Notifier.Names.Name.Channel("arrival.bad")).Should().Be(0);
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class TokenPlacementTests(RedisFixture fixture) : IClassFixture<Re
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=arrival.none"), headers: $"Authorization: Bearer {Good}\r\n");
 
         (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(4401);
-        app.Hub.Names.Should().Be(0);
+        app.Hub.NameCount.Should().Be(0);
     }
 
     [Fact]

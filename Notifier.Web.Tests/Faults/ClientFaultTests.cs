@@ -30,7 +30,7 @@ public sealed class ClientFaultTests(ITestOutputHelper output) : ClientFaults(ou
             await client.SendRawAsync(how == "in half a frame" ? frame[..^3] : frame);
         }
         if (how != "in half a frame")
-            await Eventually.IsAsync(() => names.All(name => app.Hub.References(name) == each), "the hub has all names");
+            await Eventually.IsAsync(() => names.All(name => app.Hub.CountSubscribers(name) == each), "the hub has all names");
         foreach (var client in clients)
         {
             if (how == "closing")
@@ -38,7 +38,7 @@ public sealed class ClientFaultTests(ITestOutputHelper output) : ClientFaults(ou
             client.Abort();
         }
         await Eventually.IsAsync(() => app.Connections.Count == 0, "no client is connected");
-        names.Should().OnlyContain(name => app.Hub.References(name) == 0);
+        names.Should().OnlyContain(name => app.Hub.CountSubscribers(name) == 0);
 
         await redis.ThawAsync();
         await leaks.NothingIsLeftAsync();

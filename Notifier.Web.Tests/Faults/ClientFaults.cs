@@ -67,7 +67,7 @@ public abstract class ClientFaults(ITestOutputHelper output, bool isEmbedded) : 
         await app.AdvanceAsync(40, () => PublishInStepAsync("half.open", 1, 1, alive, first: next++));
 
         await app.WhenThereAreAsync(alive.Length);
-        await Eventually.IsAsync(() => app.App.Hub.References(Name.Channel("half.open")) == alive.Length, "their subscriptions are removed");
+        await Eventually.IsAsync(() => app.App.Hub.CountSubscribers(Name.Channel("half.open")) == alive.Length, "their subscriptions are removed");
         await leaks.RedisAndTheHubAgreeAsync(Name.Channel("half.open"));
         await clients.DisposeAllAsync();
         await app.WhenThereAreAsync(0);

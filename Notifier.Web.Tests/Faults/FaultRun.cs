@@ -176,8 +176,8 @@ internal sealed class FaultRun : IAsyncDisposable
             $"{Backend.Plain} {Nodes} {Backend.Kept} {Nodes} patterns 2", "Redis has each name once for each node");
         if (App is null)
             return;
-        App.Hub.Names.Should().Be(4);
-        App.Hub.References(Name.Channel(Backend.Plain)).Should().Be(2);
+        App.Hub.NameCount.Should().Be(4);
+        App.Hub.CountSubscribers(Name.Channel(Backend.Plain)).Should().Be(2);
         App.Connections.Count.Should().Be(witnesses.Count);
     }
 
@@ -192,7 +192,7 @@ internal sealed class FaultRun : IAsyncDisposable
                 () =>
                 {
                     App.Hub.Sweep();
-                    return App.Connections.Count == 0 && App.Hub.Names == 0;
+                    return App.Connections.Count == 0 && App.Hub.NameCount == 0;
                 },
                 "no connection and no name is left", Settles);
         await IsSubscribedAsync($"{Backend.Plain} 0 {Backend.Kept} 0 patterns 0", "nothing is left subscribed in Redis");

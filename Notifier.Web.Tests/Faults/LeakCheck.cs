@@ -17,11 +17,11 @@ internal sealed class LeakCheck(NotifierApp app, RedisServer redis)
     public async Task RedisAndTheHubAgreeAsync(params Name[] names)
     {
         await Eventually.IsAsync(
-            async () => await redis.PatternsAsync() == names.Count(name => name.Kind == NameKind.Pattern && app.Hub.References(name) > 0),
+            async () => await redis.PatternsAsync() == names.Count(name => name.Kind == NameKind.Pattern && app.Hub.CountSubscribers(name) > 0),
             "PUBSUB NUMPAT is what the hub has");
         foreach (var channel in names.Where(static name => name.Kind == NameKind.Channel))
         {
-            var expected = app.Hub.References(channel) > 0 ? 1 : 0;
+            var expected = app.Hub.CountSubscribers(channel) > 0 ? 1 : 0;
             await Eventually.IsAsync(async () => await redis.SubscribersAsync(channel.Text) == expected, $"PUBSUB NUMSUB {channel.Text} is {expected}");
         }
     }
@@ -34,7 +34,7 @@ internal sealed class LeakCheck(NotifierApp app, RedisServer redis)
             () =>
             {
                 app.Hub.Sweep();
-                return app.Hub.Names == 0;
+                return app.Hub.NameCount == 0;
             },
             "the hub has no name");
         await redis.IsEmptyAsync();

@@ -31,7 +31,7 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
             (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(broken.Code, app.Address.Scheme);
             await EndsAsync(client);
             await Eventually.IsAsync(() => app.Connections.Count == 0, "the connection is gone");
-            await Eventually.IsAsync(() => { app.Hub.Sweep(); return app.Hub.Names == 0; }, "its name is removed");
+            await Eventually.IsAsync(() => { app.Hub.Sweep(); return app.Hub.NameCount == 0; }, "its name is removed");
             await Eventually.IsAsync(async () => await servers.Redis.SubscribersAsync(name) == 0, "Redis has no subscriber of the name");
         }
         await using var echoed = await RawWebSocket.ConnectAsync(servers.Echo);
@@ -118,7 +118,7 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
 
             await SendAsync(client, how, bytes);
 
-            await Eventually.IsAsync(() => app.Hub.References(Name.Channel("odd.κόσμε")) == 1, "the name is subscribed");
+            await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Channel("odd.κόσμε")) == 1, "the name is subscribed");
         }
         await using var echoed = await RawWebSocket.ConnectAsync(servers.Echo);
         await SendAsync(echoed, how, bytes);

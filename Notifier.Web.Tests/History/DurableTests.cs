@@ -21,7 +21,7 @@ public sealed class DurableTests
         await using var client = await JsonClient.ConnectAsync(app);
         await using var plain = await RawWebSocket.SubscribeAsync(app, "durable.bare");
         await client.SubscribeAsync("channel", "durable.bare");
-        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("durable.bare")) == 2, "both clients are subscribed");
+        await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Channel("durable.bare")) == 2, "both clients are subscribed");
         await redis.Connection.PublishDurablyAsync("durable.bare", "\"hi\"\n");
 
         (await plain.ReadTextAsync()).Should().Be("\"hi\"\n");

@@ -95,7 +95,7 @@ public sealed class ResumingTests(RedisFixture fixture) : IClassFixture<RedisFix
             await PublishAsync("resume.lives", 0, 3);
             position = (string)(await before.ReadNumbersAsync(0, 3))["position"]!;
         }
-        await Eventually.IsAsync(() => app.Hub.Names == 0, "the name has left");
+        await Eventually.IsAsync(() => app.Hub.NameCount == 0, "the name has left");
         await using var keeper = await JsonClient.ConnectAsync(app);
         await keeper.SubscribeAsync("channel", "resume.lives");
         await PublishAsync("resume.lives", 0, 5);

@@ -82,18 +82,18 @@ public sealed class CoverTests
         await using var stays = await RawWebSocket.SubscribeAsync(app, "user.1.*");
         await using (var leaves = await RawWebSocket.SubscribeAsync(app, "user.2.*"))
         {
-            await Eventually.IsAsync(() => app.Hub.Names == 2, "both names have a subscriber");
+            await Eventually.IsAsync(() => app.Hub.NameCount == 2, "both names have a subscriber");
             await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "the cover is subscribed");
         }
         await Eventually.IsAsync(() => app.Connections.Count == 1, "one client has disconnected");
 
         time.Advance(TimeSpan.FromSeconds(30));
-        await Eventually.IsAsync(() => app.Hub.Names == 1, "its name was removed");
+        await Eventually.IsAsync(() => app.Hub.NameCount == 1, "its name was removed");
         await redis.PublishAsync("user.1.x", "still here");
         (await stays.ReadTextAsync()).Should().Be("still here");
         await using (var again = await RawWebSocket.SubscribeAsync(app, "user.2.*"))
         {
-            await Eventually.IsAsync(() => app.Hub.Names == 2, "the name has a subscriber again");
+            await Eventually.IsAsync(() => app.Hub.NameCount == 2, "the name has a subscriber again");
             await redis.PublishAsync("user.2.x", "back");
             (await again.ReadTextAsync()).Should().Be("back");
         }
@@ -102,7 +102,7 @@ public sealed class CoverTests
         await Eventually.IsAsync(() => app.Connections.Count == 0, "all clients have disconnected");
         (await redis.PatternsAsync()).Should().Be(1, "the cover lingers");
         time.Advance(TimeSpan.FromSeconds(30));
-        await Eventually.IsAsync(() => app.Hub.Names == 0, "the last name was removed");
+        await Eventually.IsAsync(() => app.Hub.NameCount == 0, "the last name was removed");
         await redis.IsEmptyAsync();
         (await monitor.CountAsync("PSUBSCRIBE", "user.*")).Should().Be(1);
         (await monitor.CountAsync("PUNSUBSCRIBE", "user.*")).Should().Be(1);
@@ -118,7 +118,7 @@ public sealed class CoverTests
         await using var redis = await RedisServer.CreateAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: Cover);
         var clients = await SubscribeAsync(app, "user.1.*", "user.1.inbox", "user.2.inbox", "user.*");
-        await Eventually.IsAsync(() => app.Hub.Names == 4, "all names have subscribers while Redis is away");
+        await Eventually.IsAsync(() => app.Hub.NameCount == 4, "all names have subscribers while Redis is away");
 
         await redis.StartHostAsync();
         await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "the cover is subscribed");
@@ -141,7 +141,7 @@ public sealed class CoverTests
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: Cover);
         using var gaps = new GapCount(app);
         var clients = await SubscribeAsync(app, "user.1.*", "user.1.inbox", "user.2.inbox");
-        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1 && app.Hub.Names == 3, "the cover is subscribed");
+        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1 && app.Hub.NameCount == 3, "the cover is subscribed");
 
         await redis.KillAsync();
         await redis.StartHostAsync();
@@ -169,7 +169,7 @@ public sealed class CoverTests
             (close.CloseCode, close.CloseText).Should().Be((4403, "Redis does not allow this name (its ACL)"));
         }
         await other.IsLiveAsync(redis, "news.x");
-        app.Hub.Names.Should().Be(1);
+        app.Hub.NameCount.Should().Be(1);
         app.Log.Says("Redis does not allow user.*").Should().BeTrue();
     }
 
@@ -179,7 +179,7 @@ public sealed class CoverTests
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration, settings: [Cover, "Redis:ChannelPrefix=shop_"]);
         var clients = await SubscribeAsync(app, "user.1.*", "user.1.inbox");
-        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1 && app.Hub.Names == 2, "the cover is subscribed");
+        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1 && app.Hub.NameCount == 2, "the cover is subscribed");
 
         await redis.PublishAsync("user.1.inbox", "outside");
         await redis.PublishAsync("shop_user.1.inbox", "inside");
@@ -195,7 +195,7 @@ public sealed class CoverTests
         foreach (var name in names)
             clients.Add(name, await RawWebSocket.SubscribeAsync(app, name));
         foreach (var name in names)
-            await Eventually.IsAsync(() => app.Hub.References(Name.Parse(name)) == 1, $"{name} has a subscriber");
+            await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Parse(name)) == 1, $"{name} has a subscriber");
         return clients;
     }
 

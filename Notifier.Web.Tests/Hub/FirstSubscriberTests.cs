@@ -26,13 +26,13 @@ public sealed class FirstSubscriberTests
         // arrive yet.
         var format = new SlowFormat(() =>
         {
-            if (app.Hub.References(Name.Channel("first")) > 0)
+            if (app.Hub.CountSubscribers(Name.Channel("first")) > 0)
                 SpinWait.SpinUntil(() => app.Hub.LogBytes > 0, Eventually.Limit);
         });
         var connection = Connect(transport, format);
 
         var publishing = Eventually.IsAsync(async () => await redis.PublishAsync("first", "hello") == 1, "the name is subscribed");
-        app.Hub.SubscribeOrRefuse(connection, Name.Channel("first"), static (_, _) => { }, default, out var subscribed).Should().BeNull();
+        app.Hub.TrySubscribe(connection, Name.Channel("first"), static (_, _) => { }, default, out var subscribed, out _).Should().BeTrue();
         await publishing;
 
         await Eventually.IsAsync(() => Encoding.UTF8.GetString(transport.Taken).Contains("hello", StringComparison.Ordinal), "the subscriber receives what Redis delivered");
@@ -49,20 +49,20 @@ public sealed class FirstSubscriberTests
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
         var (name, first, second) = (Name.Channel("second"), new ScriptedTransport(), new ScriptedTransport());
-        app.Hub.SubscribeOrRefuse(Connect(first, PlainText.Format), name, static (_, _) => { }, default, out _).Should().BeNull();
+        app.Hub.TrySubscribe(Connect(first, PlainText.Format), name, static (_, _) => { }, default, out _, out _).Should().BeTrue();
         await Eventually.IsAsync(async () => await redis.SubscribersAsync("second") == 1, "the name is subscribed");
         var format = new SlowFormat(() =>
         {
-            if (app.Hub.References(name) > 1)
+            if (app.Hub.CountSubscribers(name) > 1)
                 SpinWait.SpinUntil(() => first.Taken.Length > 0, Eventually.Limit);
         });
 
         var publishing = Task.Run(async () =>
         {
-            await Eventually.IsAsync(() => app.Hub.References(name) == 2, "the second subscriber counts");
+            await Eventually.IsAsync(() => app.Hub.CountSubscribers(name) == 2, "the second subscriber counts");
             await redis.PublishAsync("second", "hello");
         });
-        app.Hub.SubscribeOrRefuse(Connect(second, format), name, static (_, _) => { }, default, out _).Should().BeNull();
+        app.Hub.TrySubscribe(Connect(second, format), name, static (_, _) => { }, default, out _, out _).Should().BeTrue();
         await publishing;
 
         await Eventually.IsAsync(() => Encoding.UTF8.GetString(second.Taken).Contains("hello", StringComparison.Ordinal), "the second subscriber has received the message");

@@ -33,7 +33,7 @@ public sealed class JournalSequencerTests
     {
         Begin();
 
-        Judge(Second, 250, 0).Verdict.Should().Be(SequenceResult.Doubtful);
+        Judge(Second, 250, 0).Verdict.Should().Be(SequenceResult.UnknownEpoch);
         Judge(Second, 250, 0, isBeforeFetch: true).Should().Be((SequenceResult.Accepted, "notifier/1 epoch=secret-2 id=250 prev=0\n250", 120));
     }
 
@@ -60,7 +60,7 @@ public sealed class JournalSequencerTests
 
     private (SequenceResult Verdict, string Payload, long Id) Judge(JournalEpoch epoch, long id, long previous, bool isBeforeFetch = false)
     {
-        var message = Message.Create(null, Encoding.UTF8.GetBytes($"notifier/1 epoch={epoch.Text} id={id} prev={previous}\n{id}"));
+        var message = Message.Create(null, Encoding.UTF8.GetBytes($"notifier/1 epoch={epoch.Secret} id={id} prev={previous}\n{id}"));
         var result = sequence.Check(message, isBeforeFetch, out var accepted);
         return (result, Encoding.UTF8.GetString(accepted.Payload.Span), accepted.JournalId);
     }

@@ -23,11 +23,11 @@ public sealed class LingerTests
 
         time.Advance(TimeSpan.FromSeconds(29));
         app.Hub.Sweep();
-        app.Hub.Names.Should().Be(1);
+        app.Hub.NameCount.Should().Be(1);
         (await SubscribedAsync(redis)).Should().Be(1);
 
         time.Advance(TimeSpan.FromSeconds(1));      // runs the application's own sweep
-        await Eventually.IsAsync(() => app.Hub.Names == 0, "the name was removed");
+        await Eventually.IsAsync(() => app.Hub.NameCount == 0, "the name was removed");
         await redis.IsEmptyAsync();
     }
 
@@ -42,7 +42,7 @@ public sealed class LingerTests
         {
             await using (var page = await RawWebSocket.SubscribeAsync(app, "page"))
             {
-                await Eventually.IsAsync(async () => await redis.SubscribersAsync("page") == 1 && app.Hub.References(Name.Channel("page")) == 1, "the name is subscribed");
+                await Eventually.IsAsync(async () => await redis.SubscribersAsync("page") == 1 && app.Hub.CountSubscribers(Name.Channel("page")) == 1, "the name is subscribed");
                 await redis.PublishAsync("page", "hello");
                 (await page.ReadTextAsync()).Should().Be("hello");
             }
@@ -72,7 +72,7 @@ public sealed class LingerTests
             }
             await Eventually.IsAsync(() => app.Connections.Count == 0, "the page has disconnected");
             app.Hub.Sweep();
-            app.Hub.Names.Should().Be(0);
+            app.Hub.NameCount.Should().Be(0);
             await redis.IsEmptyAsync();
         }
 

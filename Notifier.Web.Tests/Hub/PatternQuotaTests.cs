@@ -39,12 +39,12 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:DistinctPatterns=1");
         await using (var early = await SubscribeAsync(app, "quota.early.*"))
             await early.IsLiveAsync(Redis, "quota.early.x");
-        await Eventually.IsAsync(() => app.Hub.References(Name.Pattern("quota.early.*")) == 0, "the pattern lingers");
+        await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Pattern("quota.early.*")) == 0, "the pattern lingers");
 
         await using var later = await SubscribeAsync(app, "quota.later.*");
 
         await later.IsLiveAsync(Redis, "quota.later.x");
-        app.Hub.Names.Should().Be(1);
+        app.Hub.NameCount.Should().Be(1);
     }
 
     [Fact]
@@ -52,11 +52,11 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [KnownProxy, "Limits:DistinctPatterns=40"]);
         var greedy = await ConnectAsync(app, "198.51.100.7", "quota.1.*", "quota.2.*");
-        await Eventually.IsAsync(() => app.Hub.Names == 2, "the address has used its share");
+        await Eventually.IsAsync(() => app.Hub.NameCount == 2, "the address has used its share");
 
         // The same pattern does not count again, even over another connection.
         await using var same = await ConnectAsync(app, "198.51.100.7", "quota.1.*");
-        await Eventually.IsAsync(() => app.Hub.References(Name.Pattern("quota.1.*")) == 2, "the pattern has two subscribers");
+        await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Pattern("quota.1.*")) == 2, "the pattern has two subscribers");
         await using var refused = await ConnectAsync(app, "198.51.100.7", "quota.3.*");
         var close = await refused.ReadUntilCloseAsync();
         (close.CloseCode, close.CloseText).Should().Be(
@@ -65,7 +65,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
         await other.IsLiveAsync(Redis, "quota.3.x");
 
         await greedy.DisposeAsync();
-        await Eventually.IsAsync(() => app.Hub.References(Name.Pattern("quota.2.*")) == 0, "one of its patterns has no subscriber");
+        await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Pattern("quota.2.*")) == 0, "one of its patterns has no subscriber");
         await using var again = await ConnectAsync(app, "198.51.100.7", "quota.4.*");
         await again.IsLiveAsync(Redis, "quota.4.x");
     }
@@ -90,7 +90,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
             Redis.Configuration, settings: ["Redis:Covers:0=quota.*", "Limits:DistinctPatterns=1", "Limits:PatternsPerConnection=128"]);
         await using var various = await SubscribeAllAsync(app, [.. Enumerable.Range(0, 110).Select(n => $"quota.{n}.*")]);
         await using var alike = await SubscribeAllAsync(app, [.. Enumerable.Range(0, 100).Select(n => $"quota.*{n}")]);
-        await Eventually.IsAsync(() => app.Hub.Names == 210, "all names have subscribers");
+        await Eventually.IsAsync(() => app.Hub.NameCount == 210, "all names have subscribers");
 
         await using var counts = await SubscribeAsync(app, "quota.*100");
         await using var refused = await RawWebSocket.SubscribeAsync(app, "quota.*101");
@@ -104,7 +104,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
     private static async Task<RawWebSocket> SubscribeAsync(NotifierApp app, string name, int owners = 1)
     {
         var client = await RawWebSocket.SubscribeAsync(app, name);
-        await Eventually.IsAsync(() => app.Hub.References(Name.Parse(name)) == owners, $"{name} has {owners} subscribers");
+        await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Parse(name)) == owners, $"{name} has {owners} subscribers");
         return client;
     }
 

@@ -18,7 +18,7 @@ public sealed class SharedNamesTests
         var clients = await Clients.ConnectAsync(app, 1000);
 
         await Task.WhenAll(clients.Select(client => client.SendTextAsync("crowd")));
-        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("crowd")) == 1000, "all clients have subscribed");
+        await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Channel("crowd")) == 1000, "all clients have subscribed");
         await Eventually.IsAsync(async () => await redis.SubscribersAsync("crowd") == 1, "the name is subscribed");
         (await redis.PublishAsync("crowd", "one")).Should().Be(1);
         (await redis.PublishAsync("crowd", "two")).Should().Be(1);
@@ -30,7 +30,7 @@ public sealed class SharedNamesTests
             (await client.DrainAsync()).Should().BeEmpty();
         }
         (await monitor.CountAsync("SUBSCRIBE", "crowd")).Should().Be(1);
-        app.Hub.Names.Should().Be(1);
+        app.Hub.NameCount.Should().Be(1);
         await clients.DisposeAllAsync();
     }
 
@@ -50,7 +50,7 @@ public sealed class SharedNamesTests
 
         (await client.ReadTextAsync()).Should().Be("once");
         (await client.DrainAsync()).Should().BeEmpty();
-        app.Hub.References(Name.Channel("twice")).Should().Be(1);
+        app.Hub.CountSubscribers(Name.Channel("twice")).Should().Be(1);
         (await monitor.CountAsync("SUBSCRIBE", "twice")).Should().Be(1);
     }
 
@@ -78,7 +78,7 @@ public sealed class SharedNamesTests
             redis.Configuration, settings: ["Subscriptions:Default:0=notifications", "Subscriptions:Default:1=alerts.*"]);
         await using var asks = await RawWebSocket.SubscribeAsync(app, "notifications");
         await using var silent = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
-        await Eventually.IsAsync(() => app.Hub.References(Name.Channel("notifications")) == 2 && app.Hub.References(Name.Pattern("alerts.*")) == 2, "both clients have subscribed to both names");
+        await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Channel("notifications")) == 2 && app.Hub.CountSubscribers(Name.Pattern("alerts.*")) == 2, "both clients have subscribed to both names");
         await Eventually.IsAsync(async () => await redis.SubscribersAsync("notifications") == 1 && await redis.PatternsAsync() == 1, "both names are subscribed");
 
         await redis.PublishAsync("notifications", "to all");

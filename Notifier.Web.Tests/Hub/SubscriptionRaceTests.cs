@@ -52,12 +52,12 @@ public sealed class SubscriptionRaceTests(ITestOutputHelper output)
         await over.CancelAsync();
         await sweeping;
         await Eventually.IsAsync(() => app.Connections.Count == 0, "all connections have ended");
-        Names.Should().OnlyContain(name => app.Hub.References(Name.Parse(name.Name)) == 0);
+        Names.Should().OnlyContain(name => app.Hub.CountSubscribers(Name.Parse(name.Name)) == 0);
         await Eventually.IsAsync(
             () =>
             {
                 app.Hub.Sweep();
-                return app.Hub.Names == 0;
+                return app.Hub.NameCount == 0;
             },
             "all names were removed");
         await redis.IsEmptyAsync();

@@ -74,7 +74,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
         {
             var clients = await Clients.ConnectAsync(app, 100);
             await Task.WhenAll(clients.Select(client => client.SendTextAsync("shared")));
-            await Eventually.IsAsync(() => app.Hub.References(Name.Channel("shared")) == 100, "all clients have subscribed");
+            await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Channel("shared")) == 100, "all clients have subscribed");
             await Eventually.IsAsync(async () => await Server.SubscriptionSubscriberCountAsync(RedisChannel.Literal("shared")) == 1, "the name is subscribed once");
             await PublishAsync("shared", $"visit {access}");
             foreach (var client in clients)
@@ -87,7 +87,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
             await Eventually.IsAsync(() => app.Connections.Count == 0, "all clients have disconnected");
             app.Hub.Sweep();
             await Eventually.IsAsync(async () => await Server.SubscriptionSubscriberCountAsync(RedisChannel.Literal("shared")) == 0, "the name is unsubscribed");
-            app.Hub.Names.Should().Be(0);
+            app.Hub.NameCount.Should().Be(0);
         }
     }
 

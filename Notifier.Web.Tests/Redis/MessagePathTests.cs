@@ -108,7 +108,7 @@ public sealed class MessagePathTests(ITestOutputHelper output)
         var since = Stopwatch.StartNew();
         await FloodAsync(redis, "flood", messages, new string('x', 1024));
         output.WriteLine($"{messages} messages of 1 KiB in {since.Elapsed.TotalSeconds:0.00} s.");
-        await redis.WhenChannelIsLiveAsync(app, "flood", app.Hub.References(Name.Channel("flood")));
+        await redis.WhenChannelIsLiveAsync(app, "flood", app.Hub.CountSubscribers(Name.Channel("flood")));
         await redis.PublishAsync("flood", "end");
         await Eventually.IsAsync(() => app.Hub.CountBehind() == 0, "every subscriber has caught up", TimeSpan.FromSeconds(60));
 

@@ -72,7 +72,7 @@ public sealed class ProbeTests(ITestOutputHelper output)
         (await plain.ReadPastAsync("before")).Should().Be("0");
         for (var n = 1; n < 100; n++)
             (await plain.ReadTextAsync()).Should().Be($"{n}");
-        app.Hub.References(Name.Channel("deaf.channel")).Should().Be(1);
+        app.Hub.CountSubscribers(Name.Channel("deaf.channel")).Should().Be(1);
         app.Log.Lines.Count(line => line.Text.Contains("it replaces its connection", StringComparison.Ordinal)).Should().Be(1);
         app.Log.Lines.Should().NotContain(line => line.Text.Contains("may still be subscribed", StringComparison.Ordinal));
     }

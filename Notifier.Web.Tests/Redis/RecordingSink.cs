@@ -77,7 +77,7 @@ internal sealed class RecordingSink(Name name, ConcurrentQueue<string> calls) : 
         Append([Message.GapOf(code)], due);
     }
 
-    public void Refuse(string reason) => calls.Enqueue($"refuse {name}");
+    public void OnDenied(string reason) => calls.Enqueue($"refuse {name}");
 
     private void Append(ReadOnlySpan<Message> messages, List<IBroadcast> due)
     {

@@ -26,7 +26,7 @@ public sealed class RedisAclTests
         close.CloseText.Should().Contain("Redis does not allow this name");
         await redis.PublishAsync("news.today", "hello");
         (await other.ReadTextAsync()).Should().Be("hello");
-        app.Hub.References(Name.Parse(refused)).Should().Be(0);
+        app.Hub.CountSubscribers(Name.Parse(refused)).Should().Be(0);
         (await redis.ChannelsAsync()).Should().BeEmpty();
         (await redis.PatternsAsync()).Should().Be(1);
         app.Log.Says($"Redis does not allow {refused}").Should().BeTrue();
@@ -46,7 +46,7 @@ public sealed class RedisAclTests
         }
 
         await Eventually.IsAsync(() => app.Connections.Count == 0, "all connections have ended");
-        app.Hub.Names.Should().Be(0);
+        app.Hub.NameCount.Should().Be(0);
         (await redis.ChannelsAsync()).Should().BeEmpty();
     }
 
@@ -81,6 +81,6 @@ public sealed class RedisAclTests
         await Eventually.IsAsync(async () => await redis.PublishAsync("weather", "sunny") == 1, "the other name is subscribed again");
         (await weather.ReadTextAsync()).Should().Be("sunny");
         (await redis.ChannelsAsync()).Should().Equal("weather");
-        app.Hub.Names.Should().Be(1);
+        app.Hub.NameCount.Should().Be(1);
     }
 }

@@ -130,7 +130,7 @@ public sealed class RedisReconnectTests(ITestOutputHelper output)
                 """{"type":"gap","channel":"return.loading","code":"redis"}""", """{"type":"message","channel":"return.loading","data":"meanwhile"}""");
             await Eventually.IsAsync(async () => await ReadinessAsync(http, app) == "Healthy\n", "the node is ready again");
             app.Log.Lines.Count(line => line.Text.Contains("LOADING", StringComparison.Ordinal)).Should().Be(1);
-            app.Hub.References(Name.Channel("return.loading")).Should().Be(1);
+            app.Hub.CountSubscribers(Name.Channel("return.loading")).Should().Be(1);
         }
         finally
         {

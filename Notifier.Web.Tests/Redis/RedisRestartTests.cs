@@ -74,7 +74,7 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
         await using var channel = await RawWebSocket.SubscribeAsync(app, "meanwhile");
         await using var pattern = await RawWebSocket.SubscribeAsync(app, "mean*");
         await Eventually.IsAsync(
-            () => app.Hub.References(Name.Channel("meanwhile")) + app.Hub.References(Name.Pattern("mean*")) == 2 && app.Log.Says("Redis does not answer"),
+            () => app.Hub.CountSubscribers(Name.Channel("meanwhile")) + app.Hub.CountSubscribers(Name.Pattern("mean*")) == 2 && app.Log.Says("Redis does not answer"),
             "both names have subscribers, and Redis is away");
 
         await redis.StartHostAsync();
@@ -139,7 +139,7 @@ public sealed class RedisRestartTests(ITestOutputHelper output)
                 () =>
                 {
                     app.Hub.Sweep();
-                    return starting.IsCompleted && app.Hub.Names == 0;
+                    return starting.IsCompleted && app.Hub.NameCount == 0;
                 },
                 "all names were removed");
             await starting;

@@ -175,6 +175,6 @@ public sealed class RedisSubscriptionTests
         {
         }
 
-        public void Refuse(string reason) => Refused();
+        public void OnDenied(string reason) => Refused();
     }
 }

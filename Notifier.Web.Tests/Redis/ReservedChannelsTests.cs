@@ -66,7 +66,7 @@ public sealed class ReservedChannelsTests
 
             close.CloseCode.Should().Be(4403);
             close.CloseText.Should().Contain("reserved");
-            app.Hub.Names.Should().Be(0);
+            app.Hub.NameCount.Should().Be(0);
         }
     }
 }

@@ -12,7 +12,7 @@ internal static class Subscribed
     /// <summary>Waits until this many connections are subscribed to the channel, and Redis has the subscription.</summary>
     public static async Task WhenChannelIsLiveAsync(this RedisServer redis, NotifierApp app, string channel, int subscribers = 1)
     {
-        await Eventually.IsAsync(() => app.Hub.References(Name.Channel(channel)) == subscribers, $"{subscribers} connections are subscribed to {channel}");
+        await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Channel(channel)) == subscribers, $"{subscribers} connections are subscribed to {channel}");
         await Eventually.IsAsync(async () => await redis.SubscribersAsync(channel) == 1, $"{channel} is subscribed");
     }
 
@@ -22,7 +22,7 @@ internal static class Subscribed
     /// </summary>
     public static async Task WhenPatternIsLiveAsync(this RedisServer redis, NotifierApp app, string pattern, string channel, int subscribers = 1)
     {
-        await Eventually.IsAsync(() => app.Hub.References(Name.Pattern(pattern)) == subscribers, $"{subscribers} connections are subscribed to {pattern}");
+        await Eventually.IsAsync(() => app.Hub.CountSubscribers(Name.Pattern(pattern)) == subscribers, $"{subscribers} connections are subscribed to {pattern}");
         await Eventually.IsAsync(async () => await redis.PublishAsync(channel, Probe) >= 1, $"{pattern} is subscribed");
     }
 

@@ -59,7 +59,7 @@ internal sealed class AccessValidator(NameRules rules, IConfiguration configurat
         var errors = new OptionErrors()
             .Names(configuration, "Access:Anonymous:Subscribe", options.Anonymous.Subscribe, rules)
             .Names(configuration, "Access:Anonymous:Publish", options.Anonymous.Publish, rules)
-            .List(configuration, "Access:AllowedOrigins")
+            .RequireList(configuration, "Access:AllowedOrigins")
             .Tokens(configuration, options.Tokens, rules)
             .Keys(configuration, options.ApiKeys, rules)
             .Range("Access:OperatorPort", options.OperatorPort ?? 1, 1, ushort.MaxValue)
@@ -78,7 +78,7 @@ internal sealed class AccessValidator(NameRules rules, IConfiguration configurat
 /// Where cookies authenticate, the origins must be restricted: a browser sends its cookies with a connection that any page opens, so a
 /// hostile page could receive the visitor's messages.
 /// </summary>
-internal static class CookieRules
+internal static class CookieValidation
 {
     public static OptionErrors Cookies(this OptionErrors errors, AccessOptions options)
     {

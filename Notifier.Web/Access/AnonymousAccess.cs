@@ -8,9 +8,9 @@ internal sealed class AnonymousAccess(IOptions<AccessOptions> options, IHostEnvi
 {
     public const string SubscribeKey = "Access:Anonymous:Subscribe";
 
-    public Grant Subscribe { get; } = Parse(options.Value.Anonymous.Subscribe, environment, WhenEmpty(options.Value, SubscribeKey));
+    public Grant SubscribeGrant { get; } = Parse(options.Value.Anonymous.Subscribe, environment, WhenEmpty(options.Value, SubscribeKey));
 
-    public Grant Publish { get; } = Parse(options.Value.Anonymous.Publish, environment, WhenEmpty(options.Value, "Access:Anonymous:Publish"));
+    public Grant PublishGrant { get; } = Parse(options.Value.Anonymous.Publish, environment, WhenEmpty(options.Value, "Access:Anonymous:Publish"));
 
     /// <summary>Whether everything is open only because this is Development.</summary>
     public bool IsOpenByDefault => environment.IsDevelopment() && options.Value.Anonymous.Subscribe is null;

@@ -24,7 +24,7 @@ public sealed class ApiKeyOptions
 }
 
 /// <summary>Validates <c>Access:ApiKeys</c>. No message contains a secret.</summary>
-internal static class ApiKeyRules
+internal static class ApiKeyValidation
 {
     private const int MinSecretBytes = 16;
 

@@ -13,7 +13,7 @@ internal sealed class Authenticator(
     TimeProvider time)
 {
     /// <summary>The caller without credentials.</summary>
-    public Caller Anonymous { get; } = new(anonymous.Subscribe, anonymous.Publish) { IsAnonymous = true };
+    public Caller Anonymous { get; } = new(anonymous.SubscribeGrant, anonymous.PublishGrant) { IsAnonymous = true };
 
     /// <summary>Whether a client may send a token after it has connected (<c>auth</c>).</summary>
     public bool AcceptsTokens => tokens.IsEnabled;
@@ -47,7 +47,7 @@ internal sealed class Authenticator(
     public AccessRefusal? CheckDisconnected(Caller caller) => disconnections.Check(caller);
 
     /// <summary>Whole seconds until the caller's access expires; null if it does not.</summary>
-    public int? SecondsLeft(Caller caller) => caller.Until is { } until ? (int)Math.Min((until - time.GetUtcNow()).TotalSeconds, int.MaxValue) : null;
+    public int? SecondsLeft(Caller caller) => caller.ExpiresAt is { } until ? (int)Math.Min((until - time.GetUtcNow()).TotalSeconds, int.MaxValue) : null;
 
     /// <summary>For single HTTP requests, which cannot authenticate later: a refusal if the caller has to send credentials.</summary>
     /// <param name="caller">Who sends the request.</param>

@@ -1,9 +1,9 @@
 namespace Notifier.Access;
 
 /// <summary>Who sends a request or owns a connection: what the caller may do, and until when. Immutable.</summary>
-/// <param name="Subscribe">The names that the caller may subscribe to.</param>
-/// <param name="Publish">The names that the caller may publish on.</param>
-internal sealed record Caller(Grant Subscribe, Grant Publish)
+/// <param name="SubscribeGrant">The names that the caller may subscribe to.</param>
+/// <param name="PublishGrant">The names that the caller may publish on.</param>
+internal sealed record Caller(Grant SubscribeGrant, Grant PublishGrant)
 {
     /// <summary>How many names a token or the application may grant at most: each costs time whenever a pattern is checked.</summary>
     public const int MaxNames = 100;
@@ -12,7 +12,7 @@ internal sealed record Caller(Grant Subscribe, Grant Publish)
     public string? Subject { get; init; }
 
     /// <summary>When the access expires; null if it does not.</summary>
-    public DateTimeOffset? Until { get; init; }
+    public DateTimeOffset? ExpiresAt { get; init; }
 
     /// <summary><see cref="RecentDisconnections.Count"/> when authentication began. Means nothing without a <see cref="Subject"/>.</summary>
     public long DisconnectionsBefore { get; init; }

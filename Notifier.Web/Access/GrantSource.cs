@@ -23,7 +23,7 @@ internal static class GrantSources
         GrantSource.Tokens => access.Tokens.IsEnabled,
     };
 
-    /// <summary>The setting because of which the source reads the cookies of browsers; null if it reads none. See <see cref="CookieRules"/>.</summary>
+    /// <summary>The setting because of which the source reads the cookies of browsers; null if it reads none. See <see cref="CookieValidation"/>.</summary>
     public static string? CookieSetting(this GrantSource source, AccessOptions access) => source switch
     {
         GrantSource.ApiKeys => null,

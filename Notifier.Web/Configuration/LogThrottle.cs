@@ -7,20 +7,20 @@ internal sealed class LogThrottle(TimeProvider time)
 
     private readonly Lock gate = new();
     private long? last;
-    private int count;
+    private int unlogged;
 
     /// <summary>Counts an event.</summary>
-    /// <param name="since">The number of events since the last logged one, including this one.</param>
+    /// <param name="count">The number of events since the last logged one, including this one.</param>
     /// <returns>Whether to log this event.</returns>
-    public bool IsDue(out int since)
+    public bool ShouldLog(out int count)
     {
         lock (gate)
         {
-            since = ++count;
+            count = ++unlogged;
             if (last is { } before && time.GetElapsedTime(before) < Interval)
                 return false;
             last = time.GetTimestamp();
-            count = 0;
+            unlogged = 0;
             return true;
         }
     }

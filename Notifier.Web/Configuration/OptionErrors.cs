@@ -32,7 +32,7 @@ internal sealed class OptionErrors
     }
 
     /// <summary>Reports a single value where a list is expected. The entries of a list have keys of their own, and binding ignores the value silently.</summary>
-    public OptionErrors List(IConfiguration configuration, string key) => Must(
+    public OptionErrors RequireList(IConfiguration configuration, string key) => Must(
         string.IsNullOrEmpty(configuration[key]), $"{key} is \"{configuration[key]}\"; set a list instead, whose first entry is {key}:0.");
 
     public ValidateOptionsResult ToResult() => errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);

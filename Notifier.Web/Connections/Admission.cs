@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Options;
 using Notifier.Access.Origins;
 using Notifier.Configuration;
@@ -82,15 +83,16 @@ internal sealed partial class Admission : IDisposable
     public ClientAddress AddressOf(HttpContext context) =>
         perAddress is not null && context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address) : default;
 
-    /// <returns>Null when the client is admitted, until <see cref="Leave"/>.</returns>
-    public AdmissionRefusal? EnterOrRefuse(ClientAddress address)
+    /// <summary>Admits the client, until <see cref="Leave"/>, or refuses it.</summary>
+    public bool TryEnter(ClientAddress address, [NotNullWhen(false)] out AdmissionRefusal? refusal)
     {
-        var refusal = CheckDrain() ?? CheckMemory() ?? CheckRate() ?? CheckRoom(address);
-        if (refusal is not null)
-            Interlocked.Increment(ref refused[(int)refusal.Reason]);
-        if (refusal is not null && refusals.IsDue(out var since))
-            Log.Refused(logger, since, refusal.Text);
-        return refusal;
+        refusal = CheckDrain() ?? CheckMemory() ?? CheckRate() ?? CheckRoom(address);
+        if (refusal is null)
+            return true;
+        Interlocked.Increment(ref refused[(int)refusal.Reason]);
+        if (refusals.ShouldLog(out var count))
+            Log.Refused(logger, count, refusal.Text);
+        return false;
     }
 
     public void Leave(ClientAddress address)
@@ -104,7 +106,7 @@ internal sealed partial class Admission : IDisposable
     }
 
     /// <summary>Admits no more connections: the process ends.</summary>
-    public void Drain() => isDraining = true;
+    public void StopAccepting() => isDraining = true;
 
     /// <summary>How many connections were not admitted, for each of <see cref="AdmissionReasons.Names"/>.</summary>
     public long[] Refusals => [.. refused];

@@ -21,7 +21,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     int IChunkedSetMember.Place { get; set; }
 
     /// <summary>For the liveness sweep.</summary>
-    public Pulse Pulse;
+    public LivenessState LivenessState;
 
     /// <summary>The second of each ping interval in which the ping is sent. Set by the registry.</summary>
     public int PingTurn { get; set; }
@@ -30,7 +30,7 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     public int Reads { get; private set; }
 
     /// <summary>How much of <see cref="ConnectionOutput.Sent"/> the node's counters contain. They change it under their lock.</summary>
-    public Sent Counted;
+    public SentTotals Counted;
 
     /// <summary>The client's address, for limits per address; unknown if there are none. Set before other threads know the connection.</summary>
     public ClientAddress Address { get; init; }

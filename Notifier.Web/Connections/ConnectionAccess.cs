@@ -16,25 +16,25 @@ namespace Notifier.Connections;
 internal sealed class ConnectionAccess(Caller caller, string? id = null)
 {
     /// <summary>How long a client may take to authenticate, where anonymous access grants nothing.</summary>
-    public static readonly TimeSpan TokenLimit = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan TokenTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>A client is notified this long before its access ends.</summary>
     public static readonly TimeSpan NoticePeriod = TimeSpan.FromSeconds(60);
 
-    private Lease lease = new(caller, caller.Until);
+    private Lease lease = new(caller, caller.ExpiresAt);
 
     public string? Id => id;
 
     public Caller Caller => Volatile.Read(ref lease).Caller;
 
-    /// <summary>Requires the client to authenticate within <see cref="TokenLimit"/>. Called before other threads know the object.</summary>
-    public void AwaitToken(DateTimeOffset now) => lease = new(caller, now + TokenLimit) { IsWaiting = true };
+    /// <summary>Requires the client to authenticate within <see cref="TokenTimeout"/>. Called before other threads know the object.</summary>
+    public void AwaitToken(DateTimeOffset now) => lease = new(caller, now + TokenTimeout) { IsWaiting = true };
 
     /// <summary>Replaces the caller, and the time at which access ends.</summary>
     /// <returns>False if access has ended first: the connection is being closed.</returns>
     public bool TryRenew(Caller to)
     {
-        var renewed = new Lease(to, to.Until);
+        var renewed = new Lease(to, to.ExpiresAt);
         while (true)
         {
             var current = Volatile.Read(ref lease);
@@ -52,7 +52,7 @@ internal sealed class ConnectionAccess(Caller caller, string? id = null)
         if (current.Until is not { } until || current.HasEnded)
             return default;
         if (now >= until)
-            return TryReplace(current, current.Ended()) ? new(current.IsWaiting ? CloseReason.NoToken(TokenLimit) : CloseReason.Expired) : default;
+            return TryReplace(current, current.Ended()) ? new(current.IsWaiting ? CloseReason.NoToken(TokenTimeout) : CloseReason.Expired) : default;
         if (current.IsNotified || current.IsWaiting || now < until - NoticePeriod)
             return default;
         var notified = current.Notified();
@@ -71,7 +71,7 @@ internal sealed class ConnectionAccess(Caller caller, string? id = null)
 
         public DateTimeOffset? Until => until;
 
-        /// <summary>Whether the client still has to authenticate: <see cref="Until"/> is the end of <see cref="TokenLimit"/>, not of a token.</summary>
+        /// <summary>Whether the client still has to authenticate: <see cref="Until"/> is the end of <see cref="TokenTimeout"/>, not of a token.</summary>
         public bool IsWaiting { get; init; }
 
         public bool IsNotified { get; private init; }

@@ -28,7 +28,7 @@ internal sealed class ConnectionCounters
     private readonly Lock gate = new();
     private readonly int[] open = new int[Transports.Names.Length];
     private readonly long[] opened = new long[Transports.Names.Length];
-    private readonly Sent[] sent = new Sent[Transports.Names.Length];
+    private readonly SentTotals[] sent = new SentTotals[Transports.Names.Length];
     private readonly long[] closes = new long[Codes.Length];
 
     public int[] Open => Copy(open);
@@ -39,7 +39,7 @@ internal sealed class ConnectionCounters
     public long[] Closes => Copy(closes);
 
     /// <summary>What connections were sent, as of the last <see cref="Count"/> of each.</summary>
-    public Sent[] Sent => Copy(sent);
+    public SentTotals[] Sent => Copy(sent);
 
     public void Add(TransportKind transport)
     {
@@ -62,17 +62,17 @@ internal sealed class ConnectionCounters
 
     /// <summary>Adds what a connection was sent since it was last counted.</summary>
     /// <param name="transport">The connection's transport.</param>
-    /// <param name="now">What the connection was sent in all.</param>
+    /// <param name="latest">What the connection was sent in all.</param>
     /// <param name="counted">How much of that was already added. Changed under the lock.</param>
-    public void Count(TransportKind transport, Sent now, ref Sent counted)
+    public void Count(TransportKind transport, SentTotals latest, ref SentTotals counted)
     {
         lock (gate)
         {
             // Another thread may have counted later figures meanwhile.
-            now = new(Math.Max(now.Messages, counted.Messages), Math.Max(now.Bytes, counted.Bytes));
+            latest = new(Math.Max(latest.Messages, counted.Messages), Math.Max(latest.Bytes, counted.Bytes));
             ref var sum = ref sent[(int)transport];
-            sum = new(sum.Messages + now.Messages - counted.Messages, sum.Bytes + now.Bytes - counted.Bytes);
-            counted = now;
+            sum = new(sum.Messages + latest.Messages - counted.Messages, sum.Bytes + latest.Bytes - counted.Bytes);
+            counted = latest;
         }
     }
 

@@ -19,7 +19,7 @@ internal abstract class ConnectionOutput(Transport transport, WireFormat format)
     public TransportKind TransportKind => transport is SocketTransport ? TransportKind.WebSocket : format is EventStream ? TransportKind.EventStream : TransportKind.WebSocketStream;
 
     /// <summary>What the connection was sent. Any thread may read it.</summary>
-    public Sent Sent => writer.Sent;
+    public SentTotals Sent => writer.Sent;
 
     /// <summary>Whether the close frame was sent. Nothing follows it.</summary>
     protected bool IsClosed => sources.AreClosed;

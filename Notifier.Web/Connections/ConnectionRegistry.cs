@@ -73,7 +73,7 @@ internal sealed class ConnectionRegistry
     }
 
     /// <returns>What all connections were sent until now, by transport, including those that have ended.</returns>
-    public Sent[] CountSent()
+    public SentTotals[] CountSent()
     {
         ForEach(CountSent);
         return Counters.Sent;

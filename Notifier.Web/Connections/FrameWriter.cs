@@ -20,7 +20,7 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
     private long bytes;
 
     /// <summary>What was written since the beginning. Any thread may read it.</summary>
-    public Sent Sent => new(Volatile.Read(ref messages), Volatile.Read(ref bytes));
+    public SentTotals Sent => new(Volatile.Read(ref messages), Volatile.Read(ref bytes));
 
     /// <summary>Whether no frame is unfinished and the transport accepts the next one.</summary>
     public bool IsReady => rest.IsEmpty && sharedRest.IsEmpty && transport.IsReady;
@@ -110,4 +110,4 @@ internal sealed class FrameWriter(Transport transport, WireFormat format)
 /// <summary>What a connection was sent.</summary>
 /// <param name="Messages">Messages, and gaps where the format has a frame for them.</param>
 /// <param name="Bytes">Bytes of all frames.</param>
-internal readonly record struct Sent(long Messages, long Bytes);
+internal readonly record struct SentTotals(long Messages, long Bytes);

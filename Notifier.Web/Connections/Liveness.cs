@@ -10,11 +10,11 @@ namespace Notifier.Connections;
 /// </summary>
 internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvider time, ILogger<Liveness> logger) : StoppableService
 {
-    public static readonly TimeSpan PingEvery = TimeSpan.FromSeconds(25);
-    public static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(35);
-    public static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan PingInterval = TimeSpan.FromSeconds(25);
+    public static readonly TimeSpan SilenceTimeout = TimeSpan.FromSeconds(35);
+    public static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(1);
 
     private int sweeps;
 
@@ -41,22 +41,22 @@ internal sealed partial class Liveness(ConnectionRegistry connections, TimeProvi
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(SweepEvery, time);
+        using var timer = new PeriodicTimer(SweepInterval, time);
         for (long second = 0; await timer.WaitForNextTickAsync(stoppingToken); second++)
             Sweep(second);
     }
 
     private void Sweep(long second)
     {
-        var turns = (int)(PingEvery / SweepEvery);
+        var turns = (int)(PingInterval / SweepInterval);
         var now = time.GetUtcNow();
         connections.ForEach(connection =>
         {
             if (connection.Access is { } access)
                 Enforce(connection, access, now);
-            if (connection.ClosingFor > CloseLimit)
+            if (connection.ClosingFor > CloseTimeout)
                 Abort(connection, "the peer did not receive the close frame");
-            else if (connection.Pulse.Sample(connection.Reads, connection.Transport) * SweepEvery > SilenceLimit)
+            else if (connection.LivenessState.Sample(connection.Reads, connection.Transport) * SweepInterval > SilenceTimeout)
                 Abort(connection, "the peer neither sent nor acknowledged a byte");
             else if (second % turns == connection.PingTurn % turns)
                 connection.SendPing();

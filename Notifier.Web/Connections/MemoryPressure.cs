@@ -5,7 +5,7 @@ namespace Notifier.Connections;
 /// <param name="time">The clock.</param>
 internal sealed class MemoryPressure(double share, TimeProvider time)
 {
-    private static readonly TimeSpan SampleEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SampleInterval = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
     private long? sampledAt;
@@ -17,7 +17,7 @@ internal sealed class MemoryPressure(double share, TimeProvider time)
         {
             lock (gate)
             {
-                if (sampledAt is { } at && time.GetElapsedTime(at) < SampleEvery)
+                if (sampledAt is { } at && time.GetElapsedTime(at) < SampleInterval)
                     return isHigh;
                 sampledAt = time.GetTimestamp();
                 isHigh = Environment.WorkingSet > share * GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Notifier.Access;
 using Notifier.Configuration;
 using Notifier.Connections;
@@ -25,27 +26,24 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
 
     /// <summary>Subscribes the connection to a name that it is not subscribed to.</summary>
     /// <param name="name">Any name.</param>
-    /// <param name="refused">Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.</param>
-    /// <param name="replay">Which earlier messages the client wants.</param>
-    /// <param name="added">The subscription, unless the name is refused.</param>
-    /// <returns>The refusal; null if the connection is subscribed from now on.</returns>
-    public NameRefusal? AddOrRefuse(Name name, Action<Subscriber, string> refused, ReplayRequest replay, out ClientSubscription added)
+    /// <param name="onDenied">Called, from any thread, with the reason when Redis does not allow the name, now or later; perhaps twice.</param>
+    /// <param name="request">Which earlier messages the client wants.</param>
+    /// <param name="added">The subscription.</param>
+    /// <param name="refusal">Why the name is refused.</param>
+    public bool TryAdd(
+        Name name, Action<Subscriber, string> onDenied, RecoveryRequest request, out ClientSubscription added, [NotNullWhen(false)] out NameRefusal? refusal)
     {
         added = default;
-        if ((rules.Check(name) ?? grant.Check(name) ?? CheckLimits(name)) is { } refusal)
-            return Refuse(refusal);
-        if (hub.SubscribeOrRefuse(connection, name, refused, replay, out added) is { } full)
-            return Refuse(full);
+        refusal = rules.Check(name) ?? grant.Check(name) ?? CheckLimits(name);
+        if (refusal is not null || !hub.TrySubscribe(connection, name, onDenied, request, out added, out refusal))
+        {
+            hub.OnRefused(refusal.Kind);
+            return false;
+        }
         subscriptions.Add(name, added);
         if (name.Kind == NameKind.Pattern)
             patterns++;
-        return null;
-    }
-
-    private NameRefusal Refuse(NameRefusal refusal)
-    {
-        hub.OnRefused(refusal.Kind);
-        return refusal;
+        return true;
     }
 
     /// <summary>Unsubscribes a name, then calls <paramref name="then"/>, as the owner. False if the connection is not subscribed to it.</summary>
@@ -67,10 +65,10 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
     /// Changes the grant: unsubscribes every name that the new one does not allow, and calls <paramref name="revoked"/> for it, as the owner, so that no
     /// message of the name follows.
     /// </summary>
-    public void Apply(Grant now, Action<Subscriber> revoked)
+    public void Apply(Grant current, Action<Subscriber> revoked)
     {
-        grant = now;
-        foreach (var name in subscriptions.Keys.Where(name => now.Check(name) is not null).ToList())
+        grant = current;
+        foreach (var name in subscriptions.Keys.Where(name => current.Check(name) is not null).ToList())
             TryRemove(name, revoked);
     }
 

@@ -66,10 +66,10 @@ internal sealed class Cover(Name name, SubscriptionContext context) : IMessageSi
             subscription.OnGap(code, due);
     }
 
-    public void Refuse(string reason)
+    public void OnDenied(string reason)
     {
         foreach (var subscription in Subscriptions())
-            subscription.Refuse(reason);
+            subscription.OnDenied(reason);
     }
 
     private List<Subscription> Subscriptions()

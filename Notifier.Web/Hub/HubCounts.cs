@@ -3,9 +3,9 @@ using Notifier.Names;
 namespace Notifier.Hub;
 
 /// <summary>The size of the hub.</summary>
-/// <param name="Names">Names that are subscribed, including lingering ones.</param>
-/// <param name="Subscribers">The subscribers of all names, added up.</param>
-internal readonly record struct HubCounts(int Names, int Subscribers);
+/// <param name="NameCount">Names that are subscribed, including lingering ones.</param>
+/// <param name="SubscriberCount">The subscribers of all names, added up.</param>
+internal readonly record struct HubCounts(int NameCount, int SubscriberCount);
 
 /// <summary>Statistics of a name on this node.</summary>
 /// <param name="Name">The name.</param>

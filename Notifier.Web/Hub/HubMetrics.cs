@@ -60,8 +60,8 @@ internal sealed class HubMetrics
     /// <summary>Adds the metrics that are read when they are collected.</summary>
     public void Observe(Func<HubCounts> counts, Func<int> countBehind, Func<long> logBytes, Func<long> logLimit)
     {
-        meter.CreateObservableUpDownCounter("notifier.name.count", () => counts().Names, "{name}", "Names that are subscribed, including lingering ones.");
-        meter.CreateObservableUpDownCounter("notifier.subscriber.count", () => counts().Subscribers, "{subscriber}", "Names of all connections, added up.");
+        meter.CreateObservableUpDownCounter("notifier.name.count", () => counts().NameCount, "{name}", "Names that are subscribed, including lingering ones.");
+        meter.CreateObservableUpDownCounter("notifier.subscriber.count", () => counts().SubscriberCount, "{subscriber}", "Names of all connections, added up.");
         meter.CreateObservableUpDownCounter(
             "notifier.subscriber.behind", countBehind, "{subscriber}", "Subscribers that have not yet been sent a message that arrived more than a second ago.");
         meter.CreateObservableUpDownCounter("notifier.log.usage", logBytes, "By", "Memory of recent messages.");

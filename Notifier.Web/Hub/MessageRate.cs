@@ -13,10 +13,10 @@ internal sealed class MessageRate
 
     public double PerSecond => Volatile.Read(ref perSecond);
 
-    public void Sample(long now)
+    public void Sample(long currentHead)
     {
         if (head > 0)
-            Volatile.Write(ref perSecond, perSecond + (Share * (now - head - perSecond)));
-        Volatile.Write(ref head, now);
+            Volatile.Write(ref perSecond, perSecond + (Share * (currentHead - head - perSecond)));
+        Volatile.Write(ref head, currentHead);
     }
 }

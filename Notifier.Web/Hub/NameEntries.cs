@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Notifier.Configuration;
 using Notifier.Connections;
 using Notifier.Names;
@@ -23,12 +24,12 @@ internal sealed class NameEntries(
         get
         {
             lock (gate)
-                return new(entries.Count, entries.Values.Sum(static entry => entry.References));
+                return new(entries.Count, entries.Values.Sum(static entry => entry.SubscriberCount));
         }
     }
 
     /// <summary>How many names are subscribed, including lingering ones.</summary>
-    public int Names
+    public int NameCount
     {
         get
         {
@@ -38,10 +39,10 @@ internal sealed class NameEntries(
     }
 
     /// <summary>How many subscribers the name has.</summary>
-    public int References(Name name)
+    public int CountSubscribers(Name name)
     {
         lock (gate)
-            return entries.TryGetValue(name, out var entry) ? entry.References : 0;
+            return entries.TryGetValue(name, out var entry) ? entry.SubscriberCount : 0;
     }
 
     public List<Subscription> Subscriptions()
@@ -53,7 +54,7 @@ internal sealed class NameEntries(
     public List<NameStatistics> Statistics()
     {
         lock (gate)
-            return [.. entries.Values.Select(static entry => entry.Subscription.Statistics(entry.References))];
+            return [.. entries.Values.Select(static entry => entry.Subscription.Statistics(entry.SubscriberCount))];
     }
 
     /// <summary>How many names Redis has confirmed.</summary>
@@ -65,30 +66,34 @@ internal sealed class NameEntries(
 
     // ---- subscribing ---------------------------------------------------------------------------------------------------
 
-    /// <summary>Adds a reference to a name, and subscribes the name in Redis if it is new.</summary>
+    /// <summary>Counts one more subscriber of a name, and subscribes the name in Redis if it is new.</summary>
     /// <param name="name">The name.</param>
     /// <param name="cover">The cover that contains the name; null if there is none.</param>
     /// <param name="address">The client's address.</param>
     /// <param name="join">
-    /// Adds the subscriber. Called before a new name is subscribed in Redis and before the reference is counted: as soon as a backend can see either, it may
+    /// Adds the subscriber. Called before a new name is subscribed in Redis and before the subscriber is counted: as soon as a backend can see either, it may
     /// publish.
     /// </param>
-    /// <param name="entry">Null if the name is refused.</param>
-    public NameRefusal? AcquireOrRefuse(Name name, Name? cover, ClientAddress address, Action<Subscription> join, out NameEntry? entry)
+    /// <param name="entry">The name's entry.</param>
+    /// <param name="refusal">Why the name is refused.</param>
+    public bool TryAcquire(
+        Name name, Name? cover, ClientAddress address, Action<Subscription> join,
+        [NotNullWhen(true)] out NameEntry? entry, [NotNullWhen(false)] out NameRefusal? refusal)
     {
         lock (gate)
         {
             var counts = entries.TryGetValue(name, out entry) ? quota.Contains(entry) : CountsAsPattern(name, cover);
-            if (counts && CheckPatterns(address, entry) is { } full)
-                return full;
+            refusal = counts ? CheckPatterns(address, entry) : null;
+            if (refusal is not null)
+                return false;
             if (entry is null)
                 entry = Open(name, cover, counts, join);
             else
                 join(entry.Subscription);
-            if (++entry.References == 1)
+            if (++entry.SubscriberCount == 1)
                 unused.Remove(entry);
             quota.Acquire(address, entry);
-            return null;
+            return true;
         }
     }
 
@@ -126,7 +131,7 @@ internal sealed class NameEntries(
 
     // ---- unsubscribing -------------------------------------------------------------------------------------------------
 
-    /// <summary>Removes a reference. The name lingers if it was the last one.</summary>
+    /// <summary>Counts one subscriber less. The name lingers if it was the last one.</summary>
     public void Release(Subscription subscription, ClientAddress address)
     {
         lock (gate)
@@ -135,7 +140,7 @@ internal sealed class NameEntries(
             if (!entries.TryGetValue(subscription.Name, out var entry) || entry.Subscription != subscription)
                 return;
             quota.Release(address, entry);
-            if (--entry.References == 0)
+            if (--entry.SubscriberCount == 0)
             {
                 entry.UnusedSince = time.GetTimestamp();
                 unused.Add(entry);
@@ -154,7 +159,7 @@ internal sealed class NameEntries(
     }
 
     /// <summary>Redis does not allow a name or a cover: removes its entries. For later subscribers, Notifier subscribes the names again.</summary>
-    public void Refuse(RedisSubscription refused)
+    public void OnDenied(RedisSubscription refused)
     {
         lock (gate)
         {
@@ -198,7 +203,7 @@ internal sealed class NameEntry(Subscription subscription, RedisSubscription red
     public Cover? Cover => cover;
 
     /// <summary>How many subscribers the name has.</summary>
-    public int References { get; set; }
+    public int SubscriberCount { get; set; }
 
     /// <summary>When the last subscriber left.</summary>
     public long UnusedSince { get; set; }

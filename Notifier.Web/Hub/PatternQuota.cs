@@ -23,7 +23,7 @@ internal sealed class PatternQuota(LimitsOptions limits)
     public bool IsFull => counted.Count >= limits.DistinctPatterns;
 
     /// <summary>Lingering patterns, which others may replace.</summary>
-    public IEnumerable<NameEntry> Unused => counted.Where(entry => entry.References == 0);
+    public IEnumerable<NameEntry> Unused => counted.Where(entry => entry.SubscriberCount == 0);
 
     public NameRefusal Full() => NameRefusal.Overloaded(
         $"limit of {limits.DistinctPatterns} pattern{(limits.DistinctPatterns == 1 ? "" : "s")} per server reached (Limits:DistinctPatterns); "

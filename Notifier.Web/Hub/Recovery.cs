@@ -7,7 +7,7 @@ namespace Notifier.Hub;
 /// <param name="Result">The result that the client is told.</param>
 /// <param name="After">The id of the last durable message that the client has; null if the client starts with new messages.</param>
 /// <param name="Cursor">The journal's messages that precede the log; null if the log has all.</param>
-internal readonly record struct RecoveryStart(RecoveryResult Result, long? After = null, ReplayCursor? Cursor = null);
+internal readonly record struct RecoveryStart(RecoveryResult Result, long? After = null, RecoveryCursor? Cursor = null);
 
 /// <summary>
 /// Finds where a subscriber resumes if its log does not know the client's position, which is from another node, or from before a restart. The subscriber
@@ -22,35 +22,35 @@ internal sealed class Recovery(SubscriptionLog log, JournalFollower follower, Jo
         return follower.Ready;
     }
 
-    /// <param name="replay">The messages that the client wants.</param>
+    /// <param name="request">The messages that the client wants.</param>
     /// <param name="code">Why the log does not have them.</param>
-    public async Task<RecoveryStart> FindStartAsync(ReplayRequest replay, string? code)
+    public async Task<RecoveryStart> FindStartAsync(RecoveryRequest request, string? code)
     {
-        var given = replay.After is null ? null : JournalPosition.Parse(replay.After);
-        if (replay.After is null)
+        var given = request.After is null ? null : JournalPosition.Parse(request.After);
+        if (request.After is null)
             code = null;
         else if (given is not null)
-            code = Codes.Reset;
+            code = ServerCodes.Reset;
         if (given is { } position && await IsKnownAsync(position))
         {
             // No other node has messages that are not durable.
-            code = follower.IsDurable ? null : Codes.Elsewhere;
+            code = follower.IsDurable ? null : ServerCodes.Elsewhere;
             if (log.NumberAfter(position.Id) is not null)
             {
                 if (log.HasGapAfter(position.Id))
-                    code ??= Codes.Gap;
+                    code ??= ServerCodes.Gap;
                 return new(new(code is null, code), position.Id);
             }
             if (await ReadAsync(position.Id) is { } page)
             {
                 if (!page.IsWhole)
-                    code = Codes.Trimmed;
+                    code = ServerCodes.Trimmed;
                 return new(new(code is null, code), position.Id, new(page));
             }
-            code = Codes.Unavailable;
+            code = ServerCodes.Unavailable;
         }
-        var result = new RecoveryResult(replay.After is null ? null : false, code);
-        return replay.Last is { } last && await AwaitFollowerAsync(reader.ReadLastAsync(log.Name, last)) is { } latest
+        var result = new RecoveryResult(request.After is null ? null : false, code);
+        return request.Last is { } last && await AwaitFollowerAsync(reader.ReadLastAsync(log.Name, last)) is { } latest
             ? new(result, latest.After, new(latest))
             : new(result);
     }
@@ -70,8 +70,8 @@ internal sealed class Recovery(SubscriptionLog log, JournalFollower follower, Jo
     private async Task<bool> IsKnownAsync(JournalPosition position)
     {
         // The position may be that of another channel, newer than what has arrived here, or of an epoch that this node does not know yet.
-        if (position.Mark != follower.Epoch.Mark || position.Id > follower.Followed)
+        if (position.EpochId != follower.Epoch.PublicId || position.Id > follower.Followed)
             await follower.CatchUpAsync();
-        return position.Mark == follower.Epoch.Mark && follower.Epoch.Contains(position.Id) && position.Id <= follower.Followed;
+        return position.EpochId == follower.Epoch.PublicId && follower.Epoch.Contains(position.Id) && position.Id <= follower.Followed;
     }
 }

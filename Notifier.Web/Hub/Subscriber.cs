@@ -11,14 +11,14 @@ namespace Notifier.Hub;
 /// </summary>
 /// <param name="connection">The connection.</param>
 /// <param name="subscription">The name.</param>
-/// <param name="refused">Called, from any thread, with the reason when Redis does not allow the name, or no longer.</param>
-internal sealed class Subscriber(Connection connection, Subscription subscription, Action<Subscriber, string>? refused = null) : FrameSource, IChunkedSetMember
+/// <param name="onDenied">Called, from any thread, with the reason when Redis does not allow the name, or no longer.</param>
+internal sealed class Subscriber(Connection connection, Subscription subscription, Action<Subscriber, string>? onDenied = null) : FrameSource, IChunkedSetMember
 {
     /// <summary>The number of the next message to send.</summary>
     private long cursor;
 
     /// <summary>The place in the journal's messages that precede the log; null once the subscriber reads from the log.</summary>
-    private ReplayCursor? replayCursor;
+    private RecoveryCursor? recoveryCursor;
 
     /// <summary>The journal's next page is being read.</summary>
     private bool isWaiting;
@@ -35,7 +35,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     /// <summary>Whether the subscriber has unsubscribed. Used by the owner only.</summary>
     public bool HasLeft { get; private set; }
 
-    public override bool IsBehind => HasBegun && (replayCursor is null ? cursor < subscription.Head : !isWaiting);
+    public override bool IsBehind => HasBegun && (recoveryCursor is null ? cursor < subscription.Head : !isWaiting);
 
     /// <summary>Whether all messages before that number were sent. Any thread may call it, so the result may be out of date.</summary>
     public bool HasSentUpTo(long number) => !HasBegun || Volatile.Read(ref cursor) >= number;
@@ -44,7 +44,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     public string? Refusal { get; private set; }
 
     /// <summary>The position of the last sent message, or the one where the subscriber started. Used by the owner only.</summary>
-    public Position Position => replayCursor is null ? subscription.PositionAt(cursor - 1) : Position.InJournal(replayCursor.SentUpTo);
+    public Position Position => recoveryCursor is null ? subscription.PositionAt(cursor - 1) : Position.InJournal(recoveryCursor.SentUpTo);
 
     /// <summary>How the subscriber starts.</summary>
     public RecoveryResult RecoveryResult { get; private set; }
@@ -53,13 +53,13 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     /// Sets the cursor to the log's head, or where the client wants to start: the subscriber receives all messages from now on, even while its connection
     /// is busy. Called before any other thread knows the subscriber; <see cref="Start"/> must follow.
     /// </summary>
-    public void Join(ReplayRequest replay = default) => RecoveryResult = subscription.Add(this, replay);
+    public void Join(RecoveryRequest request = default) => RecoveryResult = subscription.Add(this, request);
 
     /// <summary>Adds the subscriber to its connection, which sends the messages after the cursor. Called once.</summary>
     public void Start()
     {
         if (RecoveryResult is { Recovered: { } isWhole, NeedsJournal: false })
-            subscription.OnReplayed(ReplaySource.Recent, isWhole);
+            subscription.OnRecovered(RecoverySource.Recent, isWhole);
         connection.Post(AddToConnection);
     }
 
@@ -68,14 +68,14 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     {
         RecoveryResult = start.Result;
         if (start.Result.Recovered is { } isWhole)
-            subscription.OnReplayed(ReplaySource.Durable, isWhole);
+            subscription.OnRecovered(RecoverySource.Durable, isWhole);
         connection.Post(() =>
         {
-            replayCursor = start.Cursor;
-            if (replayCursor is null && start.After is { } id && subscription.NumberAfter(id) is { } number)
+            recoveryCursor = start.Cursor;
+            if (recoveryCursor is null && start.After is { } id && subscription.NumberAfter(id) is { } number)
                 cursor = number;
-            else if (replayCursor is null && start.After is { } trimmed)      // an empty page makes the subscriber read the journal from there
-                replayCursor = new(new(JournalEpoch.None, trimmed, trimmed, IsWhole: true, IsLast: false, []));
+            else if (recoveryCursor is null && start.After is { } trimmed)      // an empty page makes the subscriber read the journal from there
+                recoveryCursor = new(new(JournalEpoch.None, trimmed, trimmed, IsWhole: true, IsLast: false, []));
         });
     }
 
@@ -118,7 +118,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
         }
         try
         {
-            if (cursor == from && HasBegun && !HasLeft && replayCursor is null)
+            if (cursor == from && HasBegun && !HasLeft && recoveryCursor is null)
                 cursor += connection.Write(batch, this);
             if (cursor < to && IsBehind)
                 connection.CatchUp();   // runs once the connection is released
@@ -137,8 +137,8 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     public override void CatchUp()
     {
         var buffers = DispatchBuffers.ForThisThread;
-        if (replayCursor is not null)
-            CatchUpFromJournal(replayCursor);
+        if (recoveryCursor is not null)
+            CatchUpFromJournal(recoveryCursor);
         else if (subscription.ReadBatch(cursor, connection.Format, buffers.Frames, buffers.Messages, out var loss) is { } slice)
             cursor += connection.Write(slice);
         else if (loss is not null && TrySendLoss(loss.Messages, new(loss.Next - 1)))
@@ -148,16 +148,16 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     }
 
     public override FrameBatch Next() =>
-        replayCursor is null ? DispatchBuffers.ForThisThread.Cache.Get(subscription, connection.Format, cursor) : FrameBatch.Nothing(0);
+        recoveryCursor is null ? DispatchBuffers.ForThisThread.Cache.Get(subscription, connection.Format, cursor) : FrameBatch.Nothing(0);
 
     public override void Advance(int messages) => cursor += messages;
 
-    private void CatchUpFromJournal(ReplayCursor journal)
+    private void CatchUpFromJournal(RecoveryCursor journal)
     {
         if (!journal.IsAtEnd)
             journal.Advance(connection.Write(journal.ReadBatch(connection.Format, subscription.Identity, DispatchBuffers.ForThisThread.Frames)));
         else if (subscription.NumberAfter(journal.SentUpTo) is { } number)
-            (cursor, replayCursor) = (number, null);
+            (cursor, recoveryCursor) = (number, null);
         else
         {
             isWaiting = true;
@@ -175,7 +175,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     private void Continue(JournalPage? page)
     {
         isWaiting = false;
-        replayCursor = page is null ? null : new(page);
+        recoveryCursor = page is null ? null : new(page);
         if (page is not { IsWhole: true })
             TrySendLoss(null, Position);
         if (IsBehind)
@@ -191,10 +191,10 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     }
 
     /// <summary>Called from any thread; perhaps twice.</summary>
-    public void Refuse(string reason)
+    public void OnDenied(string reason)
     {
         Refusal = reason;
-        refused?.Invoke(this, reason);
+        onDenied?.Invoke(this, reason);
     }
 
     private void AddToConnection()

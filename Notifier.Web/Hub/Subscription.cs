@@ -21,10 +21,10 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
     public Subscription(Name name, SubscriptionContext context) : base(name, context)
     {
         Pattern = name.Kind == NameKind.Pattern ? RedisPattern.Parse(name.Text) : null;
-        if (context.Journal is { } journal && journal.Journal.Channels.MayContainAny(name))
+        if (context.JournalReader is { } reader && reader.Journal.Channels.MayContainAny(name))
         {
-            follower = new(this, journal);
-            recovery = new(this, follower, journal);
+            follower = new(this, reader);
+            recovery = new(this, follower, reader);
         }
     }
 
@@ -67,7 +67,7 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
     }
 
     /// <summary>Redis does not allow the name, or no longer. Called from any thread.</summary>
-    public void Refuse(string reason) => subscribers.ForEach(Gate, subscriber => subscriber.Refuse(reason));
+    public void OnDenied(string reason) => subscribers.ForEach(Gate, subscriber => subscriber.OnDenied(reason));
 
     /// <summary>Delivers messages and broadcasts them in this thread, which must not be one that receives from Redis.</summary>
     public void DeliverAndBroadcast(ReadOnlySpan<Message> messages)
@@ -100,7 +100,7 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
             if (message.Gap == GapCode.None && Pattern is not null && !Pattern.Matches(message.Channel.Span))
                 Context.ReportMismatch(Name);
             else
-                accepted.Add(Context.IsAcceptable(message, follower is not null) ? message : Context.Limit(Name, message));
+                accepted.Add(Context.IsAcceptable(message, follower is not null) ? message : Context.ReplaceIfTooLarge(Name, message));
         }
         return [.. accepted];
     }
@@ -124,9 +124,9 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
         due.Run();
     }
 
-    void IJournalSink.OnEpoch(JournalEpoch epoch) => Identity.Journal = epoch;
+    void IJournalSink.OnEpoch(JournalEpoch epoch) => Identity.JournalEpoch = epoch;
 
-    Message IJournalSink.Limit(in Message message) => Context.Limit(Name, message);
+    Message IJournalSink.ReplaceIfTooLarge(in Message message) => Context.ReplaceIfTooLarge(Name, message);
 
     void IJournalSink.OnOverload(int dropped) => Context.ReportOverload(Name, dropped);
 
@@ -182,12 +182,12 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
     // ---- subscribers ---------------------------------------------------------------------------------------------------
 
     /// <summary>Adds a subscriber: at the log's head, or where it wants to start, if the log has that.</summary>
-    public RecoveryResult Add(Subscriber subscriber, ReplayRequest replay)
+    public RecoveryResult Add(Subscriber subscriber, RecoveryRequest request)
     {
-        var after = replay.After is null ? null : Identity.NumberOf(replay.After);
+        var after = request.After is null ? null : Identity.NumberOf(request.After);
         lock (Gate)
         {
-            subscriber.SetCursor(FindStart(after, replay, follower is not null, out var result));
+            subscriber.SetCursor(FindStart(after, request, follower is not null, out var result));
             subscribers.Add(subscriber);
             return result;
         }
@@ -200,21 +200,21 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
     }
 
     /// <summary>Completes with the result of <paramref name="live"/>, once the subscriber's cursor is set.</summary>
-    public Task<string?> RecoverAsync(Task<string?> live, Subscriber subscriber, ReplayRequest replay) =>
-        recovery is null ? live : RecoverAsync(recovery, live, subscriber, replay);
+    public Task<string?> RecoverAsync(Task<string?> live, Subscriber subscriber, RecoveryRequest request) =>
+        recovery is null ? live : RecoverAsync(recovery, live, subscriber, request);
 
     /// <summary>The next page of the journal, for a subscriber that is not in the log yet; null if there is none.</summary>
     public Task<JournalPage?> ReadPageAsync(long after) => recovery!.ReadAsync(after);
 
-    public void OnReplayed(ReplaySource source, bool isWhole) => Context.OnReplayed(source, isWhole);
+    public void OnRecovered(RecoverySource source, bool isWhole) => Context.OnRecovered(source, isWhole);
 
-    private static async Task<string?> RecoverAsync(Recovery recovery, Task<string?> live, Subscriber subscriber, ReplayRequest replay)
+    private static async Task<string?> RecoverAsync(Recovery recovery, Task<string?> live, Subscriber subscriber, RecoveryRequest request)
     {
         if (await live is { } refusal)
             return refusal;
         await recovery.WhenReadyAsync();
         if (subscriber.RecoveryResult is { NeedsJournal: true, Code: var code })
-            subscriber.Recover(await recovery.FindStartAsync(replay, code));
+            subscriber.Recover(await recovery.FindStartAsync(request, code));
         return null;
     }
 

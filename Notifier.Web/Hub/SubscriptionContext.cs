@@ -10,7 +10,7 @@ namespace Notifier.Hub;
 /// <summary>What all subscriptions of a node share: limits, the journal, metrics, and log lines.</summary>
 internal sealed partial class SubscriptionContext(
     IOptions<RecentOptions> recent, IOptions<LimitsOptions> limits, HubMetrics metrics, TimeProvider time,
-    ILogger<SubscriptionContext> logger, JournalReader? journal = null, HistoryMetrics? history = null, DeliveryHelpers? helpers = null)
+    ILogger<SubscriptionContext> logger, JournalReader? journalReader = null, HistoryMetrics? history = null, DeliveryHelpers? helpers = null)
 {
     public RecentOptions Recent { get; } = recent.Value;
 
@@ -18,7 +18,7 @@ internal sealed partial class SubscriptionContext(
     public LogBudget Budget { get; } = new(recent.Value.NodeBytes);
 
     /// <summary>The journal, for names with durable channels; null if there are none.</summary>
-    public JournalReader? Journal { get; } = journal is { Journal.Channels.Any: true } ? journal : null;
+    public JournalReader? JournalReader { get; } = journalReader is { Journal.Channels.Any: true } ? journalReader : null;
 
     public HubMetrics Metrics => metrics;
 
@@ -26,7 +26,7 @@ internal sealed partial class SubscriptionContext(
     public DeliveryHelpers Helpers { get; } = helpers ?? DeliveryHelpers.None;
 
     /// <summary>A subscriber that gave a position has started.</summary>
-    public void OnReplayed(ReplaySource source, bool isWhole) => history?.OnReplayed(source, isWhole);
+    public void OnRecovered(RecoverySource source, bool isWhole) => history?.OnRecovered(source, isWhole);
 
     public TimeProvider Time => time;
 
@@ -37,7 +37,7 @@ internal sealed partial class SubscriptionContext(
         || (hasFollower && JournalEnvelope.Parse(message.Payload.Span) is not null);
 
     /// <summary>The message, or a gap in its place if the message is too large.</summary>
-    public Message Limit(Name name, Message message)
+    public Message ReplaceIfTooLarge(Name name, Message message)
     {
         if (message.Payload.Length <= limits.Value.PayloadBytes)
             return message;

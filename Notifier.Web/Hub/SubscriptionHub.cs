@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Options;
 using Notifier.Configuration;
 using Notifier.Connections;
@@ -38,7 +39,7 @@ internal sealed partial class SubscriptionHub
         context.Budget.Exceeded = MakeRoom;
         context.Metrics.Observe(() => entries.Counts, CountBehind, () => LogBytes, () => LogLimit);
         backplane.Restored += OnReconnected;
-        redis.Refused += entries.Refuse;
+        redis.Denied += entries.OnDenied;
     }
 
     // ---- subscribing -------------------------------------------------------------------------------------------------
@@ -46,32 +47,34 @@ internal sealed partial class SubscriptionHub
     /// <summary>Makes the connection a subscriber of the name. While Redis is away, messages follow once it is back.</summary>
     /// <param name="connection">The connection; <see cref="Unsubscribe"/> must follow.</param>
     /// <param name="name">A name that the client may subscribe to.</param>
-    /// <param name="refused">Called, from any thread, with the reason when Redis refuses the name, now or later; perhaps twice.</param>
-    /// <param name="replay">Which earlier messages the client wants.</param>
-    /// <param name="subscribed">The subscriber, and when the name is live, unless one more pattern would exceed a limit.</param>
-    /// <returns>The refusal; null if there is a subscriber.</returns>
-    public NameRefusal? SubscribeOrRefuse(
-        Connection connection, Name name, Action<Subscriber, string> refused, ReplayRequest replay, out ClientSubscription subscribed)
+    /// <param name="onDenied">Called, from any thread, with the reason when Redis does not allow the name, now or later; perhaps twice.</param>
+    /// <param name="request">Which earlier messages the client wants.</param>
+    /// <param name="subscribed">The subscriber, and when the name is live.</param>
+    /// <param name="refusal">Why there is no subscriber: one more pattern would exceed a limit.</param>
+    public bool TrySubscribe(
+        Connection connection, Name name, Action<Subscriber, string> onDenied, RecoveryRequest request, out ClientSubscription subscribed,
+        [NotNullWhen(false)] out NameRefusal? refusal)
     {
         subscribed = default;
         Subscriber? subscriber = null;
-        if (entries.AcquireOrRefuse(name, covers.Find(name), connection.Address, subscription => subscriber = Join(subscription), out var entry) is { } refusal)
+        if (!entries.TryAcquire(
+            name, covers.Find(name), connection.Address, subscription => subscriber = Join(subscription), out var entry, out refusal))
         {
-            if (refusals.IsDue(out var count))
+            if (refusals.ShouldLog(out var count))
                 Log.Full(logger, count, refusal.Message);
-            return refusal;
+            return false;
         }
         subscriber!.Start();
         // Redis may have refused the name after earlier subscribers were notified and before the entry was removed.
-        if (entry!.Redis.Refusal is { } reason)
-            subscriber.Refuse(reason);
-        subscribed = new(subscriber, entry.Subscription.RecoverAsync(entry.Redis.Live, subscriber, replay));
-        return null;
+        if (entry.Redis.Refusal is { } reason)
+            subscriber.OnDenied(reason);
+        subscribed = new(subscriber, entry.Subscription.RecoverAsync(entry.Redis.Live, subscriber, request));
+        return true;
 
         Subscriber Join(Subscription subscription)
         {
-            var joining = new Subscriber(connection, subscription, refused);
-            joining.Join(replay);
+            var joining = new Subscriber(connection, subscription, onDenied);
+            joining.Join(request);
             return joining;
         }
     }
@@ -89,10 +92,10 @@ internal sealed partial class SubscriptionHub
     // ---- statistics --------------------------------------------------------------------------------------------------
 
     /// <summary>How many names are subscribed, including lingering ones.</summary>
-    public int Names => entries.Names;
+    public int NameCount => entries.NameCount;
 
     /// <summary>How many subscribers the name has.</summary>
-    public int References(Name name) => entries.References(name);
+    public int CountSubscribers(Name name) => entries.CountSubscribers(name);
 
     public List<NameStatistics> Statistics() => entries.Statistics();
 
@@ -128,7 +131,7 @@ internal sealed partial class SubscriptionHub
             subscription.Discard();
             discarded++;
         }
-        if (full.IsDue(out _))
+        if (full.ShouldLog(out _))
             Log.LogsFull(logger, discarded);
     }
 

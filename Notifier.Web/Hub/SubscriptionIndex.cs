@@ -11,8 +11,8 @@ namespace Notifier.Hub;
 /// </summary>
 internal sealed class SubscriptionIndex : IEnumerable<Subscription>
 {
-    private readonly Dictionary<byte[], Subscription> channels = new(ByteStrings.Comparer);
-    private readonly Dictionary<byte[], List<Subscription>> patterns = new(ByteStrings.Comparer);
+    private readonly Dictionary<byte[], Subscription> channels = new(ByteArrayComparer.Instance);
+    private readonly Dictionary<byte[], List<Subscription>> patterns = new(ByteArrayComparer.Instance);
 
     /// <summary>The lengths of the prefixes in use, and how many prefixes have each.</summary>
     private readonly SortedList<int, int> lengths = [];

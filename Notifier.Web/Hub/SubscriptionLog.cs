@@ -100,21 +100,21 @@ internal abstract class SubscriptionLog
 
     /// <summary>Finds where a new subscriber starts in the log. Under the lock.</summary>
     /// <param name="after">The number in the position that the subscriber gave; null if it gave none of this log.</param>
-    /// <param name="replay">The messages that the subscriber wants.</param>
+    /// <param name="request">The messages that the subscriber wants.</param>
     /// <param name="hasJournal">Whether the journal may have what the log lacks.</param>
     /// <param name="result">How the subscriber starts.</param>
     /// <returns>The subscriber's cursor.</returns>
-    protected long FindStart(long? after, ReplayRequest replay, bool hasJournal, out RecoveryResult result)
+    protected long FindStart(long? after, RecoveryRequest request, bool hasJournal, out RecoveryResult result)
     {
         log.TrimByAge();
         usedAt = Context.Time.GetTimestamp();
         var isKnown = after < log.Next;
-        var start = isKnown ? Math.Max(after!.Value + 1, log.First) : replay.Last is { } last ? log.NumberOfLast(last) : log.Next;
+        var start = isKnown ? Math.Max(after!.Value + 1, log.First) : request.Last is { } last ? log.NumberOfLast(last) : log.Next;
         // A gap stands for messages that this node does not have.
-        var problem = replay.After is null ? null : !isKnown ? Codes.Elsewhere : start > after + 1 ? Codes.Trimmed : log.LastGap >= start ? Codes.Gap : null;
+        var problem = request.After is null ? null : !isKnown ? ServerCodes.Elsewhere : start > after + 1 ? ServerCodes.Trimmed : log.LastGap >= start ? ServerCodes.Gap : null;
         var needsJournal = hasJournal
-            && (problem is Codes.Elsewhere or Codes.Trimmed || (replay is { After: null, Last: { } wanted } && log.Next - start < wanted));
-        result = new(replay.After is null ? null : problem is null, problem, needsJournal);
+            && (problem is ServerCodes.Elsewhere or ServerCodes.Trimmed || (request is { After: null, Last: { } wanted } && log.Next - start < wanted));
+        result = new(request.After is null ? null : problem is null, problem, needsJournal);
         return needsJournal ? log.Next : start;
     }
 

@@ -53,7 +53,7 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
         new(CloseCode.GoingAway, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"retryAfter={retryAfter:0.00}"), Math.Round(retryAfter, 2));
 
     /// <summary>The code as a word, for transports without close frames.</summary>
-    public string Name => Code is { } code && Enum.IsDefined((CloseCode)code) ? NameOf((CloseCode)code) : Codes.Internal;
+    public string Name => Code is { } code && Enum.IsDefined((CloseCode)code) ? NameOf((CloseCode)code) : ServerCodes.Internal;
 
     /// <summary>The whole close frame, unmasked, ready for the socket.</summary>
     public byte[] ToFrame()
@@ -73,14 +73,14 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
 
     private static string NameOf(CloseCode code) => code switch
     {
-        CloseCode.Malformed => Codes.Malformed,
-        CloseCode.Unauthorized => Codes.Unauthorized,
-        CloseCode.NotAllowed => Codes.Forbidden,
-        CloseCode.Overloaded => Codes.Overloaded,
-        CloseCode.TooSlow => Codes.Slow,
-        CloseCode.Internal => Codes.Internal,
+        CloseCode.Malformed => ServerCodes.Malformed,
+        CloseCode.Unauthorized => ServerCodes.Unauthorized,
+        CloseCode.NotAllowed => ServerCodes.Forbidden,
+        CloseCode.Overloaded => ServerCodes.Overloaded,
+        CloseCode.TooSlow => ServerCodes.Slow,
+        CloseCode.Internal => ServerCodes.Internal,
         // Only WebSockets have these: an event stream receives no commands, and announces a shutdown with its own words.
-        CloseCode.FrameTooBig or CloseCode.NoToken or CloseCode.TooManyCommands or CloseCode.GoingAway => Codes.Internal,
+        CloseCode.FrameTooBig or CloseCode.NoToken or CloseCode.TooManyCommands or CloseCode.GoingAway => ServerCodes.Internal,
     };
 
     /// <summary>The length of the longest prefix of at most <paramref name="limit"/> bytes that does not end inside a character.</summary>

@@ -33,7 +33,7 @@ internal interface IMessageSink
     void OnGap(GapCode code, List<IBroadcast> due);
 
     /// <summary>Redis does not allow the name, or no longer does: notifies all subscribers. Called from any thread.</summary>
-    void Refuse(string reason);
+    void OnDenied(string reason);
 }
 
 /// <summary>The result of one broadcast.</summary>

@@ -2,14 +2,14 @@ using System.Globalization;
 
 namespace Notifier.Messages;
 
-/// <summary>The durable part of a position: <c>~mark.id</c>, valid on all nodes.</summary>
-/// <param name="Mark">The mark of the journal's epoch.</param>
+/// <summary>The durable part of a position: <c>~epoch.id</c>, valid on all nodes.</summary>
+/// <param name="EpochId">The public id of the journal's epoch.</param>
 /// <param name="Id">The journal's id of the last message.</param>
-internal readonly record struct JournalPosition(string Mark, long Id)
+internal readonly record struct JournalPosition(string EpochId, long Id)
 {
     public const char Sign = '~';
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Sign}{Mark}.{Id}");
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Sign}{EpochId}.{Id}");
 
     /// <returns>Null if the position has no durable part.</returns>
     public static JournalPosition? Parse(string position)

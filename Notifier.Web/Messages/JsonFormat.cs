@@ -32,7 +32,7 @@ internal abstract class JsonFormat : WireFormat
     }
 
     public override byte[] Lost(SubscriptionIdentity source, long? lost, Position last) =>
-        Frame(ServerObject.For(ServerTypes.Gap, source.Name) with { Code = Codes.Slow, Lost = lost }, source, last);
+        Frame(ServerObject.For(ServerTypes.Gap, source.Name) with { Code = ServerCodes.Slow, Lost = lost }, source, last);
 
     public override byte[] Expiring(int seconds) => Frame(new ServerObject { Type = ServerTypes.Expiring, In = seconds });
 

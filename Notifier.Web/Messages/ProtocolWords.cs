@@ -23,7 +23,7 @@ internal static class ServerTypes
 /// The values of <c>code</c>, besides those of a gap (<see cref="GapCode"/>). For programs: a code never changes its meaning. docs/protocol.md
 /// describes each.
 /// </summary>
-internal static class Codes
+internal static class ServerCodes
 {
     /// <summary>The command is invalid: a property is missing or has the wrong type.</summary>
     public const string Invalid = "invalid";

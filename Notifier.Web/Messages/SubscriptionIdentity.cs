@@ -16,7 +16,7 @@ internal sealed class SubscriptionIdentity(Name name)
     private byte[]? label;
     private byte[]? epochText;
     private LargeFrame? latestLarge;
-    private MarkedJournal? journal;
+    private EncodedJournalEpoch? journalEpoch;
 
     public Name Name => name;
 
@@ -24,10 +24,10 @@ internal sealed class SubscriptionIdentity(Name name)
     public ReadOnlySpan<byte> Label => label ??= MakeLabel();
 
     /// <summary>The journal's epoch; null if the name is not durable. Set by the thread that follows the journal.</summary>
-    public JournalEpoch? Journal
+    public JournalEpoch? JournalEpoch
     {
-        get => Volatile.Read(ref journal)?.Epoch;
-        set => Volatile.Write(ref journal, value is null ? null : new MarkedJournal(value, Encoding.ASCII.GetBytes(value.Mark)));
+        get => Volatile.Read(ref journalEpoch)?.Epoch;
+        set => Volatile.Write(ref journalEpoch, value is null ? null : new EncodedJournalEpoch(value, Encoding.ASCII.GetBytes(value.PublicId)));
     }
 
     /// <summary>The position as clients get it: opaque to them.</summary>
@@ -60,10 +60,10 @@ internal sealed class SubscriptionIdentity(Name name)
             into.Append("."u8);
             into.Append(position.Number);
         }
-        if (position.JournalId == 0 || Volatile.Read(ref journal) is not { } kept || !kept.Epoch.Contains(position.JournalId))
+        if (position.JournalId == 0 || Volatile.Read(ref journalEpoch) is not { } kept || !kept.Epoch.Contains(position.JournalId))
             return;
         into.Append([(byte)JournalPosition.Sign]);
-        into.Append(kept.Mark);
+        into.Append(kept.PublicId);
         into.Append("."u8);
         into.Append(position.JournalId);
     }
@@ -88,7 +88,7 @@ internal sealed class SubscriptionIdentity(Name name)
         return text.Written.ToArray();
     }
 
-    private sealed record MarkedJournal(JournalEpoch Epoch, byte[] Mark);
+    private sealed record EncodedJournalEpoch(JournalEpoch Epoch, byte[] PublicId);
 
     private sealed record LargeFrame(WireFormat Format, Position Position, WeakReference<byte[]> Frame);
 }

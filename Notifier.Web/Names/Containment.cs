@@ -45,11 +45,11 @@ internal readonly record struct Containment(bool Holds, byte[]? CounterExample)
             for (var count = 1; count <= requested.Length; count++)
             {
                 var first = requested[^count];
-                var now = granted[token].IsStar
+                var isCovered = granted[token].IsStar
                     ? covered[count] || covered[count - 1]
                     : before && !first.IsStar && first.Accepts.IsWithin(granted[token].Accepts);
                 before = covered[count];
-                covered[count] = now;
+                covered[count] = isCovered;
             }
         }
         return covered[requested.Length];

@@ -11,7 +11,7 @@ internal static class Setup
         SecretFiles.Read(builder.Configuration);
         // The host logs a failed start as an error with a stack trace, which StartupFailure replaces. Later fatal errors are critical.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
-        builder.Logging.AddSecrecy();
+        builder.Logging.AddRequestLogFilter();
     }
 
     public static void AddOperations(this WebApplicationBuilder builder)
@@ -20,7 +20,7 @@ internal static class Setup
         services.AddOptions<OperationsOptions>().BindConfiguration("Operations").ValidateOnStart();
         services.AddSingleton<IValidateOptions<OperationsOptions>, OperationsValidator>();
         services.AddOptions<HostOptions>().Configure<IOptions<OperationsOptions>, IHostEnvironment>(static (host, operations, environment) =>
-            host.ShutdownTimeout = Shutdown.DrainPeriodOf(operations.Value, environment) + Shutdown.Limit);
+            host.ShutdownTimeout = Shutdown.DrainPeriodOf(operations.Value, environment) + Shutdown.StopTimeout);
         services.AddHostedService<Shutdown>();
         services.AddHostedService<StartupReport>();
         services.AddSingleton<StartupWarnings>();

@@ -12,9 +12,9 @@ namespace Notifier.Operations;
 internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
 {
     /// <summary>How long everything may take to stop, after the drain period.</summary>
-    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Seconds, within which clients are told to reconnect at random times.</summary>
@@ -47,12 +47,12 @@ internal sealed partial class Shutdown : IHostedLifecycleService, IDisposable
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        admission.Drain();
+        admission.StopAccepting();
         await DrainAsync(cancellationToken);
         var closed = connections.CloseAllAsync(GoingAway);
         try
         {
-            await closed.WaitAsync(CloseLimit, time, cancellationToken);
+            await closed.WaitAsync(CloseTimeout, time, cancellationToken);
         }
         catch (Exception error) when (error is TimeoutException or OperationCanceledException)
         {

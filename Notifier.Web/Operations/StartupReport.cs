@@ -52,9 +52,9 @@ internal sealed partial class StartupReport(
     {
         if (anonymous.IsOpenByDefault)
             Log.Open(logger);
-        else if (anonymous.Subscribe.IsEmpty && !anonymous.CanAuthenticate)
+        else if (anonymous.SubscribeGrant.IsEmpty && !anonymous.CanAuthenticate)
             Log.Closed(logger);
-        foreach (var name in subscriptions.Value.Default.Where(name => !anonymous.CanAuthenticate && anonymous.Subscribe.Check(Name.Parse(name)) is not null))
+        foreach (var name in subscriptions.Value.Default.Where(name => !anonymous.CanAuthenticate && anonymous.SubscribeGrant.Check(Name.Parse(name)) is not null))
             Log.Skipped(logger, name);
     }
 

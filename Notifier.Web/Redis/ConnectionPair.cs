@@ -5,14 +5,14 @@ namespace Notifier.Redis;
 /// <summary>The two connections in use. They are the same, except on a Cluster. Null until the first attempt to connect has ended. Thread-safe.</summary>
 internal sealed class ConnectionPair
 {
-    private ConnectionMultiplexer? listening;
+    private ConnectionMultiplexer? subscription;
     private ConnectionMultiplexer? commands;
 
     /// <summary>The connection that receives messages.</summary>
-    public ConnectionMultiplexer? Listening
+    public ConnectionMultiplexer? SubscriptionConnection
     {
-        get => Volatile.Read(ref listening);
-        set => Volatile.Write(ref listening, value);
+        get => Volatile.Read(ref subscription);
+        set => Volatile.Write(ref subscription, value);
     }
 
     /// <summary>The connection for commands. On a Cluster it knows all servers.</summary>
@@ -28,10 +28,10 @@ internal sealed class ConnectionPair
     /// <summary>Closes both. The backplane closes a connection that it sets afterwards, because it checks whether the process stops.</summary>
     public async Task EndAsync()
     {
-        var (oldListening, oldCommands) = (Interlocked.Exchange(ref listening, null), Interlocked.Exchange(ref commands, null));
-        if (oldListening is not null)
-            await oldListening.EndAsync();
-        if (oldCommands is not null && oldCommands != oldListening)
+        var (oldSubscription, oldCommands) = (Interlocked.Exchange(ref subscription, null), Interlocked.Exchange(ref commands, null));
+        if (oldSubscription is not null)
+            await oldSubscription.EndAsync();
+        if (oldCommands is not null && oldCommands != oldSubscription)
             await oldCommands.EndAsync();
     }
 }

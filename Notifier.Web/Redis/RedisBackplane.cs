@@ -53,7 +53,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     public CancellationToken Stopping => stopping.Token;
 
     /// <summary>The connection that receives messages; null until the first attempt to connect has ended.</summary>
-    public ConnectionMultiplexer? Listening => connections.Listening;
+    public ConnectionMultiplexer? SubscriptionConnection => connections.SubscriptionConnection;
 
     /// <summary>The connection for commands; null while Redis is away.</summary>
     public ConnectionMultiplexer? ConnectedCommands => connections.ConnectedCommands;
@@ -62,7 +62,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     public ConfigurationOptions Options => topology!.Current.Options;
 
     /// <summary>Whether a connection listens. False while Redis is known to be a Cluster, but not yet which of its servers to listen to.</summary>
-    public bool IsListening => topology is { Current.IsListening: true };
+    public bool HasSubscriptionConnection => topology is { Current.HasSubscriptionConnection: true };
 
     /// <summary>Whether Redis counts only the receivers of one of its servers.</summary>
     public bool IsCluster => topology is { Current.IsCluster: true };
@@ -93,7 +93,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     public async Task<ISubscriber> SubscriberAsync()
     {
         await connecting.Task.WaitAsync(Stopping);
-        return Listening!.GetSubscriber();
+        return SubscriptionConnection!.GetSubscriber();
     }
 
     /// <summary>
@@ -126,13 +126,13 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
         await replacing.WaitAsync(Stopping);
         try
         {
-            if (replaced != Listening)
+            if (replaced != SubscriptionConnection)
                 return;
             var known = topology!.Current;
             var fresh = await known.OpenAsync(replaced);
             var connection = Observe(fresh);
             var answers = await connection.TryPingAsync();
-            if (known.HasSeparateListener && !answers)
+            if (known.HasSeparateSubscriptionConnection && !answers)
             {
                 await fresh.EndAsync();
                 throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "A server does not answer.");
@@ -140,9 +140,9 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
             OnRestoring();
             // Silence the old one before the new one has any name: no message arrives twice, and each gap precedes the new messages.
             connector.Silence(replaced);
-            if (!known.HasSeparateListener)
+            if (!known.HasSeparateSubscriptionConnection)
                 connections.Commands = fresh;
-            connections.Listening = fresh;
+            connections.SubscriptionConnection = fresh;
             if (answers)
                 Health.ReportBack();
             else
@@ -163,13 +163,13 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     {
         Health.ReportAway(Location!.Description);
         // Another connection has replaced this one meanwhile.
-        if (lost != Listening)
+        if (lost != SubscriptionConnection)
             Health.ReportBack();
     }
 
     void IConnectionObserver.OnAnswered(bool isSubscription, bool wasLost)
     {
-        if (!IsListening)
+        if (!HasSubscriptionConnection)
             return;     // Redis was away at start, so Notifier did not know that this is a Cluster
         Health.ReportBack();
         if (isSubscription)
@@ -187,7 +187,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
         Restored?.Invoke();
     }
 
-    private RedisConnection Observe(ConnectionMultiplexer multiplexer) => new(this, multiplexer, connections, Health, time, Stopping);
+    private RedisConnectionMonitor Observe(ConnectionMultiplexer multiplexer) => new(this, multiplexer, connections, Health, time, Stopping);
 
     private async Task ConnectAsync()
     {
@@ -215,13 +215,13 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     {
         var connection = Observe(multiplexer);
         connections.Commands = multiplexer;
-        connections.Listening = multiplexer;
+        connections.SubscriptionConnection = multiplexer;
         if (multiplexer.IsConnected)
             Log.Connected(logger, Location!.Description);
         else
             Health.ReportAway(Location!.Description);
         var answers = await connection.TryPingAsync();
-        if (!IsListening)
+        if (!HasSubscriptionConnection)
             await topology!.Current.BeginAsync(multiplexer);
         else if (!answers && multiplexer.IsConnected && Health.AnswersWithErrors)
         {

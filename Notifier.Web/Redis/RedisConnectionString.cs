@@ -19,7 +19,7 @@ internal static class RedisConnectionString
 
     private const string Example = "for example localhost:6379,user=...,password=...,ssl=true";
 
-    private static readonly TimeSpan RetryEvery = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
 
     /// <exception cref="StartupException">The text is not a valid connection string.</exception>
     public static ConfigurationOptions Parse(string text)
@@ -36,8 +36,8 @@ internal static class RedisConnectionString
         options.AbortOnConnectFail = false;
         // Any publisher could make every client of the library reconfigure itself through this channel.
         options.ConfigurationChannel = "";
-        options.HeartbeatInterval = RetryEvery;
-        options.ReconnectRetryPolicy = new LinearRetry((int)RetryEvery.TotalMilliseconds);
+        options.HeartbeatInterval = RetryInterval;
+        options.ReconnectRetryPolicy = new LinearRetry((int)RetryInterval.TotalMilliseconds);
         // Two connections: when Redis disconnects a subscriber that reads too slowly, the connection for commands survives.
         options.Protocol = RedisProtocol.Resp2;
         options.ClientName ??= "notifier";

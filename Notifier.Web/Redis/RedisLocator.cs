@@ -27,7 +27,7 @@ internal sealed class RedisLocation(ConfigurationOptions options, string descrip
 /// <summary>Decides which Redis to use, and starts the embedded one if there is no other.</summary>
 internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironment environment, ILoggerFactory loggers) : IDisposable
 {
-    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(2);
 
     private EmbeddedRedis? embedded;
 
@@ -79,7 +79,7 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
     private static async Task<Answer> PingAsync(int port, CancellationToken stopping)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        limit.CancelAfter(AnswerLimit);
+        limit.CancelAfter(AnswerTimeout);
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         try
         {

@@ -52,8 +52,8 @@ internal sealed class RedisMetrics
         "notifier.redis.status",
         () =>
         {
-            var now = (int)state();
-            return States.Select((name, n) => new Measurement<int>(n == now ? 1 : 0, new KeyValuePair<string, object?>("notifier.redis.state", name)));
+            var current = (int)state();
+            return States.Select((name, n) => new Measurement<int>(n == current ? 1 : 0, new KeyValuePair<string, object?>("notifier.redis.state", name)));
         },
         "{connection}", "1 for the state that the connection to Redis is in, 0 for all others.");
 

@@ -35,11 +35,11 @@ internal sealed partial class RedisProbe(
     RedisBackplane backplane, RedisSubscriptions subscriptions, RedisMetrics metrics, TimeProvider time, ILogger<RedisProbe> logger)
     : StoppableService, IMessageSink
 {
-    public static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
-    public static readonly TimeSpan EchoWithin = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan EchoTimeout = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan ConfirmedWithin = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan ConfirmationTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(1);
 
     private readonly Name channel = Name.Channel($"notifier:probe:{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12))}");
@@ -62,7 +62,7 @@ internal sealed partial class RedisProbe(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Every, time);
+        using var timer = new PeriodicTimer(Interval, time);
         do
             await CheckAsync().WaitAsync(stoppingToken);     // Redis may never come
         while (result != ProbeResult.NotAllowed && await timer.WaitForNextTickAsync(stoppingToken));
@@ -72,19 +72,19 @@ internal sealed partial class RedisProbe(
     {
         await backplane.SubscriberAsync();      // waits for a connection
         var before = result;
-        var connection = backplane.Listening!;
+        var connection = backplane.SubscriptionConnection!;
         result = await ProbeAsync(connection);
         if (result == ProbeResult.Received)
         {
             backOff = TimeSpan.Zero;
             // The library may have missed an event. A Redis that loads its data accepts messages too, but answers the ping with an error.
-            if (backplane.Health is { IsAway: true } or { AnswersWithErrors: true } && await RedisConnection.TryPingAsync(connection, backplane.Health))
+            if (backplane.Health is { IsAway: true } or { AnswersWithErrors: true } && await RedisConnectionMonitor.TryPingAsync(connection, backplane.Health))
                 backplane.Health.ReportBack();
         }
         else if (result == ProbeResult.NotAllowed)
             Log.NotAllowed(logger);
         else if (result == ProbeResult.Deaf && await TryReplaceAsync(connection))
-            result = await ProbeAsync(backplane.Listening!);
+            result = await ProbeAsync(backplane.SubscriptionConnection!);
         if (before == ProbeResult.Deaf && result == ProbeResult.Received)
             Log.ReceivesAgain(logger);
     }
@@ -105,7 +105,7 @@ internal sealed partial class RedisProbe(
             await (backplane.ConnectedCommands ?? connection).GetSubscriber().PublishAsync(redis, sent);
             if (isLate)
                 return ProbeResult.Deaf;    // Redis answers, but not on that connection
-            await received.Task.WaitAsync(EchoWithin, time, backplane.Stopping);
+            await received.Task.WaitAsync(EchoTimeout, time, backplane.Stopping);
             return ProbeResult.Received;
         }
         catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))
@@ -127,9 +127,9 @@ internal sealed partial class RedisProbe(
     private async Task<bool> IsSubscribedAsync(RedisSubscription own)
     {
         var since = time.GetTimestamp();
-        await Task.WhenAny(own.Live, Task.Delay(ConfirmedWithin, time, backplane.Stopping));
-        while (!own.IsConfirmed && own.Refusal is null && time.GetElapsedTime(since) < ConfirmedWithin)
-            await Task.Delay(PollEvery, time, backplane.Stopping);
+        await Task.WhenAny(own.Live, Task.Delay(ConfirmationTimeout, time, backplane.Stopping));
+        while (!own.IsConfirmed && own.Refusal is null && time.GetElapsedTime(since) < ConfirmationTimeout)
+            await Task.Delay(PollInterval, time, backplane.Stopping);
         return own.IsConfirmed;
     }
 
@@ -149,7 +149,7 @@ internal sealed partial class RedisProbe(
         // A lost probe has no echo.
     }
 
-    void IMessageSink.Refuse(string reason)
+    void IMessageSink.OnDenied(string reason)
     {
         // See ProbeResult.NotAllowed.
     }
@@ -169,7 +169,7 @@ internal sealed partial class RedisProbe(
             Log.NotReplaced(logger, error.Message);
         }
         replacedAt = time.GetTimestamp();
-        backOff = backOff == TimeSpan.Zero ? Every : backOff * 2 < LongestBackOff ? backOff * 2 : LongestBackOff;
+        backOff = backOff == TimeSpan.Zero ? Interval : backOff * 2 < LongestBackOff ? backOff * 2 : LongestBackOff;
         return true;
     }
 

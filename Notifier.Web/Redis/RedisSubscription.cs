@@ -156,7 +156,7 @@ internal sealed partial class RedisSubscription(
         lock (gate)
         {
             var isWanted = sink is not null;
-            if (subscribedOn is not null && subscribedOn != backplane.Listening)
+            if (subscribedOn is not null && subscribedOn != backplane.SubscriptionConnection)
                 subscribedOn = null;     // the name was lost with its connection
             isWorking = refusal is null && (isWanted ? !name.IsConfirmed : subscribedOn is not null);
             unsubscribes = isWorking && !isWanted && name.IsConfirmed;
@@ -177,7 +177,7 @@ internal sealed partial class RedisSubscription(
         try
         {
             // While Redis is away each attempt would wait until it times out.
-            if (subscriber.IsConnected(channel) && backplane.IsListening)
+            if (subscriber.IsConnected(channel) && backplane.HasSubscriptionConnection)
             {
                 subscribedOn = subscriber.Multiplexer;
                 await subscriber.SubscribeAsync(channel, NoHandler);
@@ -211,7 +211,7 @@ internal sealed partial class RedisSubscription(
         Log.Refused(logger, channel);
         await subscriber.UnsubscribeAsync(channel);     // or the library would subscribe it again whenever Redis returns
         subscribedOn = null;
-        owner.Refuse(this);
+        owner.OnDenied(this);
     }
 
     private async Task UnsubscribeAsync()

@@ -14,7 +14,7 @@ internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames re
     private readonly Dictionary<RedisChannel, RedisSubscription> all = [];
 
     /// <summary>Redis does not allow a name, or no longer. Raised before the sink is notified.</summary>
-    public event Action<RedisSubscription>? Refused;
+    public event Action<RedisSubscription>? Denied;
 
     /// <summary>Subscribes the sink's name. Messages arrive once <see cref="RedisSubscription.Live"/> has completed.</summary>
     public RedisSubscription Subscribe(IMessageSink sink) => Subscribe(sink, redisNames.ToRedis(sink.Name));
@@ -55,8 +55,8 @@ internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames re
         }
     }
 
-    /// <summary>Called by a worker whose name Redis refuses. A later subscriber asks Redis again.</summary>
-    public void Refuse(RedisSubscription subscription)
+    /// <summary>Called by a worker whose name Redis does not allow. A later subscriber asks Redis again.</summary>
+    public void OnDenied(RedisSubscription subscription)
     {
         IMessageSink? removed;
         lock (gate)
@@ -66,8 +66,8 @@ internal sealed class RedisSubscriptions(RedisBackplane backplane, RedisNames re
         }
         if (removed is not null)
         {
-            Refused?.Invoke(subscription);
-            removed.Refuse(NotAllowed);
+            Denied?.Invoke(subscription);
+            removed.OnDenied(NotAllowed);
         }
         subscription.EndRefusal();
     }

@@ -112,7 +112,7 @@ internal sealed partial class CallbackAuthentication : IDisposable
     /// <summary>Logs the reason, which the client does not get.</summary>
     private AuthenticationResult OnFailure(string reason)
     {
-        if (failures.IsDue(out var count))
+        if (failures.ShouldLog(out var count))
             Log.Failed(logger, count, reason);
         return AccessRefusal.Unavailable("the application cannot identify you at the moment; try again");
     }

@@ -50,7 +50,7 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
             ? entry.DisconnectionsBefore == disconnections.Count
             : entry.Answer.IsCompletedSuccessfully
                 && entry.Answer.Result is { Refusal: not { Kind: AccessRefusalKind.Unavailable } } known
-                && !(known.Caller is { } caller && (caller.Until <= time.GetUtcNow() || disconnections.Check(caller) is not null)));
+                && !(known.Caller is { } caller && (caller.ExpiresAt <= time.GetUtcNow() || disconnections.Check(caller) is not null)));
 
     private readonly record struct Entry(Task<AuthenticationResult> Answer, long SentAt, long DisconnectionsBefore);
 }

@@ -23,7 +23,7 @@ public sealed class CallbackOptions
 }
 
 /// <summary>Validates <c>Access:Callback</c>.</summary>
-internal static class CallbackRules
+internal static class CallbackValidation
 {
     private const string Key = "Access:Callback";
 

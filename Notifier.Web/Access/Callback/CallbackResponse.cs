@@ -37,7 +37,7 @@ internal static class CallbackResponse
         return new Caller(new Grant(subscribe, GrantsNothing), new Grant(publish, GrantsNothing))
         {
             Subject = Subject(answer),
-            Until = now.AddSeconds(seconds),
+            ExpiresAt = now.AddSeconds(seconds),
         };
 
         string? Names(string key, List<Name> names) =>

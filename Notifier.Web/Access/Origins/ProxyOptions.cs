@@ -28,8 +28,8 @@ internal sealed class ProxyValidator(IConfiguration configuration) : IValidateOp
     public ValidateOptionsResult Validate(string? name, ProxyOptions options)
     {
         var errors = new OptionErrors()
-            .List(configuration, "ForwardedHeaders:KnownProxies")
-            .List(configuration, "ForwardedHeaders:KnownNetworks");
+            .RequireList(configuration, "ForwardedHeaders:KnownProxies")
+            .RequireList(configuration, "ForwardedHeaders:KnownNetworks");
         for (var i = 0; i < options.KnownProxies.Length; i++)
         {
             errors.Must(

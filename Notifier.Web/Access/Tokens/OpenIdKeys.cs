@@ -20,7 +20,7 @@ internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider t
     /// <summary>Short, because a connecting client waits for it.</summary>
     public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan RefreshEvery = TimeSpan.FromHours(1);
+    private static readonly TimeSpan RefreshInterval = TimeSpan.FromHours(1);
 
     /// <summary>Limits how often invented key ids cause a request. New keys are found within this time.</summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(30);
@@ -75,7 +75,7 @@ internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider t
         lock (gate)
         {
             refreshing = null;
-            refreshAt = time.GetUtcNow() + (answer is null ? RetryAfter : RefreshEvery);
+            refreshAt = time.GetUtcNow() + (answer is null ? RetryAfter : RefreshInterval);
             // Without an answer, the previous keys stay valid.
             return current = answer ?? current;
         }
@@ -107,7 +107,7 @@ internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider t
 
     private TokenValidationParameters? OnFailure(string reason)
     {
-        if (failures.IsDue(out var count))
+        if (failures.ShouldLog(out var count))
             Log.Unreachable(logger, count, reason.TrimEnd('.'));
         return null;
     }

@@ -77,7 +77,7 @@ internal sealed class TokenAuthentication
         return new Caller(new Grant(toSubscribe, GrantsNothing), new Grant(toPublish, GrantsNothing))
         {
             Subject = Text(claims.RootElement, "sub") is { Length: > 0 } subject ? subject : null,
-            Until = end > time.GetUtcNow() ? end : end + TokenOptions.ClockSkew,
+            ExpiresAt = end > time.GetUtcNow() ? end : end + TokenOptions.ClockSkew,
             DisconnectionsBefore = disconnectionsBefore,
         };
     }

@@ -27,7 +27,7 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
         if (ChannelInPath.Read(context, Prefix) is not { } channel)
             return Problem(StatusCodes.Status400BadRequest, "invalid address: write /history/ and then the channel, in UTF-8 and percent-encoded");
         var name = Name.Channel(channel);
-        if ((rules.Check(name) ?? caller!.Subscribe.Check(name)) is { } refusal)
+        if ((rules.Check(name) ?? caller!.SubscribeGrant.Check(name)) is { } refusal)
             return Problem(refusal.Kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden, refusal.Message);
         if (!journal.Channels.ContainsAll(name))
             return Problem(StatusCodes.Status404NotFound, "the channel is not durable: it is not in History:Durable:Channels");
@@ -53,7 +53,7 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
         try
         {
             var head = await journal.ReadHeadAsync();
-            return TypedResults.Ok(new JournalHeadPosition(new JournalPosition(head.Epoch.Mark, head.Id).ToString()));
+            return TypedResults.Ok(new JournalHeadPosition(new JournalPosition(head.Epoch.PublicId, head.Id).ToString()));
         }
         catch (Exception error) when (Journal.IsFault(error))
         {
@@ -74,7 +74,7 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
         if (origins.Check(context) is { } originRefusal)
             return (null, CrossOrigin.Refusal(originRefusal));
         var (caller, accessRefusal) = await authenticator.AuthenticateAsync(context);
-        return (caller, (accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.Subscribe))?.ToProblem(context));
+        return (caller, (accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.SubscribeGrant))?.ToProblem(context));
     }
 
     private static bool TryReadLimit(string? text, out int limit)

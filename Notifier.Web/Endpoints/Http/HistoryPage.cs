@@ -21,7 +21,7 @@ internal sealed record HistoryPage(
 {
     public static HistoryPage From(JournalPage page, bool? recovered) => new(
         [.. page.Messages.Where(static message => message.Gap == GapCode.None).Select(message => HistoryMessage.From(message, page.Epoch))],
-        new JournalPosition(page.Epoch.Mark, page.UpTo).ToString(), recovered, HasMore: !page.IsLast);
+        new JournalPosition(page.Epoch.PublicId, page.UpTo).ToString(), recovered, HasMore: !page.IsLast);
 }
 
 /// <summary>A stored message.</summary>
@@ -38,7 +38,7 @@ internal sealed record HistoryMessage(
         message.IsText ? Encoding.UTF8.GetString(message.Payload.Span) : null,
         message.IsText ? null : Convert.ToBase64String(message.Payload.Span),
         DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(message.JournalId),       // an id is a time
-        new JournalPosition(epoch.Mark, message.JournalId).ToString());
+        new JournalPosition(epoch.PublicId, message.JournalId).ToString());
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

@@ -37,11 +37,11 @@ internal sealed class PublishEndpoint(
         if (origins.Check(context) is { } originRefusal)
             return CrossOrigin.Refusal(originRefusal);
         var (caller, accessRefusal) = await authenticator.AuthenticateAsync(context);
-        if ((accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unauthenticated)
+        if ((accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.PublishGrant)) is { } unauthenticated)
             return unauthenticated.ToProblem(context);
         if (ChannelInPath.Read(context, Prefix) is not { } channel)
             return Problem(StatusCodes.Status400BadRequest, "invalid address: write /publish/ and then the channel, in UTF-8 and percent-encoded");
-        if (Check(caller!.Publish, channel) is { } refusal)
+        if (Check(caller!.PublishGrant, channel) is { } refusal)
             return refusal;
         var key = context.Request.Headers[KeyHeader] is { Count: > 0 } keys ? keys.ToString() : null;
         if (CheckKey(channel, key) is { } keyProblem)
@@ -59,7 +59,7 @@ internal sealed class PublishEndpoint(
         if (origins.Check(context) is { } originRefusal)
             return CrossOrigin.Refusal(originRefusal);
         var (caller, accessRefusal) = await authenticator.AuthenticateAsync(context);
-        if ((accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.Publish)) is { } unauthenticated)
+        if ((accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.PublishGrant)) is { } unauthenticated)
             return unauthenticated.ToProblem(context);
         // In JSON, a byte may need six: \u0000.
         if (await ReadAsync(context, 6L * MaxBytes) is not { } body)
@@ -68,7 +68,7 @@ internal sealed class PublishEndpoint(
             return problem;
         foreach (var (message, n) in messages.Select(static (message, n) => (message, n)))
         {
-            if (Check(caller!.Publish, message.Channel, $"message {n}: ") is { } refusal)
+            if (Check(caller!.PublishGrant, message.Channel, $"message {n}: ") is { } refusal)
                 return refusal;
             if (Encoding.UTF8.GetByteCount(message.Data) > MaxBytes)
                 return TooLarge($"message {n}: the payload is larger than {MaxBytes} bytes (Limits:PayloadBytes)");

@@ -12,7 +12,7 @@ namespace Notifier.Endpoints.Http;
 /// <param name="Kept">The memory of recent messages, and its limit.</param>
 /// <param name="Redis">The connection to Redis.</param>
 internal sealed record Stats(
-    string Version, long UptimeSeconds, ConnectionStats Connections, NameStats Names, IReadOnlyList<NameStat> TopTalkers, DeliveryStats Delivered,
+    string Version, long UptimeSeconds, ConnectionStats Connections, NameTotals Names, IReadOnlyList<TopName> TopTalkers, DeliveryStats Delivered,
     KeptStats Kept, RedisStats Redis);
 
 /// <param name="Total">All connections.</param>
@@ -23,14 +23,14 @@ internal sealed record ConnectionStats(int Total, IReadOnlyDictionary<string, in
 /// <param name="Subscribers">The subscribers of all names, added up.</param>
 /// <param name="Behind">How many of these have not yet been sent a message that arrived more than a second ago.</param>
 /// <param name="Largest">The names with the most subscribers, as many as the request asks for (<c>?names=</c>).</param>
-internal sealed record NameStats(int Total, int Subscribers, int Behind, IReadOnlyList<NameStat> Largest);
+internal sealed record NameTotals(int Total, int Subscribers, int Behind, IReadOnlyList<TopName> Largest);
 
 /// <param name="Channel">The name, if it is a channel.</param>
 /// <param name="Pattern">The name, if it is a pattern.</param>
 /// <param name="Subscribers">How many connections are subscribed to it.</param>
-/// <param name="Messages">How many messages arrived since Notifier subscribed to it.</param>
-/// <param name="MessagesPerSecond">Smoothed over about 10 s.</param>
-internal sealed record NameStat(
+/// <param name="Messages">How many messages and gaps arrived since Notifier subscribed to it.</param>
+/// <param name="MessagesPerSecond">The same per second, smoothed over about 10 s.</param>
+internal sealed record TopName(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Channel,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Pattern,
     int Subscribers, long Messages, double MessagesPerSecond);

@@ -44,10 +44,10 @@ internal sealed class StatsEndpoint(
             new(RedisMetrics.States[(int)probe.State], redis.LastProbe?.TotalMilliseconds));
     }
 
-    private static List<NameStat> Top(IEnumerable<NameStatistics> names, int limit, Func<NameStatistics, double> by) =>
+    private static List<TopName> Top(IEnumerable<NameStatistics> names, int limit, Func<NameStatistics, double> by) =>
         [.. names.OrderByDescending(by).ThenByDescending(static name => name.Messages).Take(limit).Select(Stat)];
 
-    private static NameStat Stat(NameStatistics name) => new(
+    private static TopName Stat(NameStatistics name) => new(
         name.Name.Kind == NameKind.Channel ? name.Name.Text : null,
         name.Name.Kind == NameKind.Pattern ? name.Name.Text : null,
         name.Subscribers, name.Messages, Math.Round(name.PerSecond, 2));

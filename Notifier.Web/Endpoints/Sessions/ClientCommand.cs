@@ -33,7 +33,7 @@ internal sealed class ClientCommand
         if (Type is "subscribe" or "unsubscribe")
             Name = ReadName();
         if (Type is "subscribe")
-            Replay = new(Text("after"), ReadLast());
+            Recovery = new(Text("after"), ReadLast());
         if (Type is "auth" && (Token = Text("token")) is null)
             Problem ??= "missing property: token";
         properties.Clear();     // their memory belongs to the document, which is disposed
@@ -52,7 +52,7 @@ internal sealed class ClientCommand
     public Name Name { get; }
 
     /// <summary>Which earlier messages to replay.</summary>
-    public ReplayRequest Replay { get; }
+    public RecoveryRequest Recovery { get; }
 
     /// <summary>The token, a secret, if the type has one.</summary>
     public string? Token { get; }

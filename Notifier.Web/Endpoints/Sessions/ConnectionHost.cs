@@ -35,7 +35,7 @@ internal sealed class ConnectionHost(
     public IEnumerable<Name> DefaultsFor(Grant grant) => defaults.Where(name => grant.Check(name) is null);
 
     /// <summary>The subscriptions of a new connection: none yet.</summary>
-    public ClientSubscriptions SubscriptionsOf(Connection connection, Caller caller) => new(connection, caller.Subscribe, hub, rules, limits.Value);
+    public ClientSubscriptions SubscriptionsOf(Connection connection, Caller caller) => new(connection, caller.SubscribeGrant, hub, rules, limits.Value);
 
     /// <summary>Registers a connection, and closes it when its caller was disconnected meanwhile. <see cref="Remove"/> must follow, also after an error.</summary>
     public void Add(Connection connection, Caller caller, ConnectionAccess? access)

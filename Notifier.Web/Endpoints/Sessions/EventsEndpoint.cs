@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Connections.Features;
@@ -34,18 +35,18 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             await ComeBackAsync(context, AccessRefusalExtensions.RetryAfterSeconds, accessRefusal.Message);
             return;
         }
-        if ((accessRefusal ?? host.Authenticator.RequireAuthentication(caller!, caller!.Subscribe)) is { } unauthenticated)
+        if ((accessRefusal ?? host.Authenticator.RequireAuthentication(caller!, caller!.SubscribeGrant)) is { } unauthenticated)
         {
             await unauthenticated.ToProblem(context).ExecuteAsync(context);
             return;
         }
-        if (Refusal(context, caller!.Subscribe, out var names) is { } refusal)
+        if (!TryReadNames(context.Request, caller!.SubscribeGrant, out var names, out var problem))
         {
-            await refusal.ExecuteAsync(context);
+            await problem.ExecuteAsync(context);
             return;
         }
         var address = host.Admission.AddressOf(context);
-        if (host.Admission.EnterOrRefuse(address) is { } full)
+        if (!host.Admission.TryEnter(address, out var full))
         {
             await ComeBackAsync(context, full.RetryAfter, full.Text);
             return;
@@ -60,28 +61,41 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         }
     }
 
-    /// <summary>The response to an invalid request. EventSource does not retry after such a status, and should not.</summary>
-    private ProblemHttpResult? Refusal(HttpContext context, Grant grant, out List<RequestedName> names)
+    /// <summary>Reads the names, and the messages that the client wants of each.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="grant">The caller's grant.</param>
+    /// <param name="names">The names to subscribe to.</param>
+    /// <param name="problem">The response to an invalid request. EventSource does not retry after such a status, and should not.</param>
+    private bool TryReadNames(HttpRequest request, Grant grant, out List<RequestedName> names, [NotNullWhen(false)] out ProblemHttpResult? problem)
     {
         names = [];
-        if (!NamesInQuery.TryRead(context.Request.QueryString, out var requested, out var after, out var last))
-            return TypedResults.Problem(NamesInQuery.NotUtf8, statusCode: StatusCodes.Status400BadRequest);
-        if (last.Exists(static count => count.Length > 0 && !TryReadCount(count, out _)))
-            return TypedResults.Problem("last must be a number of messages, 0 or more", statusCode: StatusCodes.Status400BadRequest);
-        if (RefusalOfAll(requested, grant) is { } refused)
-            return TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind));
+        if (!NamesInQuery.TryRead(request.QueryString, out var requested, out var after, out var last))
+            problem = BadRequest(NamesInQuery.NotUtf8);
+        else if (last.Exists(static count => count.Length > 0 && !TryReadCount(count, out _)))
+            problem = BadRequest("last must be a number of messages, 0 or more");
+        else
+            problem = RefusalOfAll(requested, grant) is { } refused ? TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind)) : null;
+        if (problem is not null)
+            return false;
         var byDefault = host.DefaultsFor(grant).Where(name => !requested.Contains(name));
         // The nth "after" and the nth "last" belong to the nth name of the address. Of a repeated name only the first counts.
         names = [
-            .. requested.Select((name, n) => new RequestedName(name, new ReplayRequest(Nth(after, n), TryReadCount(Nth(last, n), out var count) ? count : null))).DistinctBy(one => one.Name),
+            .. requested
+                .Select((name, n) => new RequestedName(name, new RecoveryRequest(Nth(after, n), TryReadCount(Nth(last, n), out var count) ? count : null)))
+                .DistinctBy(one => one.Name),
             .. byDefault.Select(name => new RequestedName(name, default))];
         if (names.Count == 0)
-            return TypedResults.Problem("missing name: write /events?channel=… or /events?pattern=…", statusCode: StatusCodes.Status400BadRequest);
+        {
+            problem = BadRequest("missing name: write /events?channel=… or /events?pattern=…");
+            return false;
+        }
         // A browser sends this header when it reconnects, so it is later than the position in the address.
-        if (names.Count == 1 && context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } lastId)
-            names[0] = names[0] with { Replay = names[0].Replay with { After = lastId } };
-        return null;
+        if (names.Count == 1 && request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } lastId)
+            names[0] = names[0] with { Recovery = names[0].Recovery with { After = lastId } };
+        return true;
     }
+
+    private static ProblemHttpResult BadRequest(string text) => TypedResults.Problem(text, statusCode: StatusCodes.Status400BadRequest);
 
     private static string? Nth(List<string> values, int n) => n < values.Count && values[n].Length > 0 ? values[n] : null;
 
@@ -110,7 +124,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
     private static Task ComeBackAsync(HttpContext context, int retryAfter, string text)
     {
         BeginStream(context);
-        var error = EventStream.Format.Frame(new ServerObject { Type = ServerTypes.Error, Code = Codes.Overloaded, Message = text });
+        var error = EventStream.Format.Frame(new ServerObject { Type = ServerTypes.Error, Code = ServerCodes.Overloaded, Message = text });
         return context.Response.WriteAsync(
             string.Create(CultureInfo.InvariantCulture, $"retry: {retryAfter * 1000}\n{Encoding.UTF8.GetString(error)}"));
     }
@@ -129,8 +143,8 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         {
             host.Add(connection, caller, caller.IsAnonymous ? null : new ConnectionAccess(caller));
             connection.Post(() => connection.Send(format.KeepAlive));
-            foreach (var (name, replay) in names)
-                confirmed.Subscribe(name, replay: replay);
+            foreach (var (name, request) in names)
+                confirmed.Subscribe(name, request: request);
             await Task.WhenAny(connection.Closed, EndOf(context));
         }
         finally
@@ -159,7 +173,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         return end.Task;
     }
 
-    private readonly record struct RequestedName(Name Name, ReplayRequest Replay);
+    private readonly record struct RequestedName(Name Name, RecoveryRequest Recovery);
 }
 
 internal static class EventsRoute

@@ -23,17 +23,18 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
     public void Reply(ServerObject answer) => Replies.Add(() => connection.Send(format.Frame(answer)));
 
     /// <summary>Subscribes to a name. While Redis is unavailable, the reply waits for it.</summary>
-    public void Subscribe(Name name, JsonElement? id = null, ReplayRequest replay = default)
+    public void Subscribe(Name name, JsonElement? id = null, RecoveryRequest request = default)
     {
         var isSubscribed = subscriptions.TryGet(name, out var subscription);
         if (isSubscribed && subscription.Subscriber.Refusal is not null)
             isSubscribed = !subscriptions.TryRemove(name, static _ => { });
-        if (!isSubscribed && subscriptions.AddOrRefuse(name, OnRevoked, replay, out subscription) is { } refusal)
-            Reply(Error(name, id, CodeOf(refusal), refusal.Message));
-        else if (isSubscribed)
-            Confirm(name, subscription, id, replay.After is null ? new(null) : new(false, Codes.AlreadySubscribed));      // the position stays where it is, so nothing is recovered
-        else
+        // The position of a subscribed name stays where it is, so nothing is recovered.
+        if (isSubscribed)
+            Confirm(name, subscription, id, request.After is null ? new(null) : new(false, ServerCodes.AlreadySubscribed));
+        else if (subscriptions.TryAdd(name, OnDeniedByRedis, request, out subscription, out var refusal))
             Confirm(name, subscription, id, null);
+        else
+            Reply(Error(name, id, CodeOf(refusal), refusal.Message));
     }
 
     public void Unsubscribe(Name name, JsonElement? id)
@@ -42,7 +43,7 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
         var isRemoved = subscriptions.TryRemove(name, static _ => { });
         Reply(isSubscribed && isRemoved
             ? ServerObject.For(ServerTypes.Unsubscribed, name) with { Id = id }
-            : Error(name, id, Codes.NotSubscribed, "this connection is not subscribed to the name"));
+            : Error(name, id, ServerCodes.NotSubscribed, "this connection is not subscribed to the name"));
     }
 
     /// <summary>Replaces the grant. Unsubscribes each name that is no longer granted, and notifies the client of it.</summary>
@@ -52,7 +53,7 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
         if (subscriber.Refusal is null)
         {
             var notice = ServerObject.For(ServerTypes.Unsubscribed, subscriber.Subscription.Name);
-            connection.Send(format.Frame(notice with { Code = Codes.Revoked, Message = "the new token does not grant the name" }));
+            connection.Send(format.Frame(notice with { Code = ServerCodes.Revoked, Message = "the new token does not grant the name" }));
         }
     });
 
@@ -69,7 +70,7 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
         else if (unconfirmed < limits.NamesPerConnection * 2)
             _ = ConfirmAsync(name, subscription, id, recovery);
         else
-            Reply(Error(name, id, Codes.Overloaded, "Redis is unavailable, and too many commands wait for it; try again later"));
+            Reply(Error(name, id, ServerCodes.Overloaded, "Redis is unavailable, and too many commands wait for it; try again later"));
     }
 
     private async Task ConfirmAsync(Name name, ClientSubscription subscription, JsonElement? id, RecoveryResult? recovery)
@@ -95,9 +96,9 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
     {
         var subscriber = subscription.Subscriber;
         if ((refusal ?? subscriber.Refusal) is { } reason)
-            connection.Send(format.Frame(Error(name, id, Codes.Forbidden, reason)));
+            connection.Send(format.Frame(Error(name, id, ServerCodes.Forbidden, reason)));
         else if (subscriber.HasLeft)
-            connection.Send(format.Frame(Error(name, id, Codes.Cancelled, "the client unsubscribed before Redis confirmed the subscription")));
+            connection.Send(format.Frame(Error(name, id, ServerCodes.Cancelled, "the client unsubscribed before Redis confirmed the subscription")));
         else
         {
             var (recovered, code, _) = recovery ?? subscriber.RecoveryResult;
@@ -107,12 +108,12 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
         }
     }
 
-    /// <summary>Redis refuses a name. Before the confirmation, the refusal is the reply to the command.</summary>
-    private void OnRevoked(Subscriber subscriber, string reason) => connection.Post(() =>
+    /// <summary>Redis does not allow a name, or no longer. Before the confirmation, the reply to the command says so.</summary>
+    private void OnDeniedByRedis(Subscriber subscriber, string reason) => connection.Post(() =>
     {
         if (!subscriber.HasBegun || subscriber.HasLeft)
             return;
-        var notice = ServerObject.For(ServerTypes.Unsubscribed, subscriber.Subscription.Name) with { Code = Codes.Forbidden, Message = reason };
+        var notice = ServerObject.For(ServerTypes.Unsubscribed, subscriber.Subscription.Name) with { Code = ServerCodes.Forbidden, Message = reason };
         connection.Send(format.Frame(notice));
         subscriber.Leave();
     });
@@ -122,8 +123,8 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
 
     private static string CodeOf(NameRefusal refusal) => refusal.Kind switch
     {
-        RefusalKind.Malformed => Codes.Malformed,
-        RefusalKind.Overloaded => Codes.Overloaded,
-        _ => Codes.Forbidden,
+        RefusalKind.Malformed => ServerCodes.Malformed,
+        RefusalKind.Overloaded => ServerCodes.Overloaded,
+        _ => ServerCodes.Forbidden,
     };
 }

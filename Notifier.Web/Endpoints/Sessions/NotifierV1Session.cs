@@ -22,7 +22,7 @@ internal sealed class NotifierV1Protocol : WebSocketProtocol
     public override ConnectionAccess AccessFor(ConnectionHost host, Caller caller)
     {
         var access = new ConnectionAccess(caller, Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(IdBytes)));
-        if (caller.IsAnonymous && caller.Subscribe.IsEmpty && host.Authenticator.AcceptsTokens)
+        if (caller.IsAnonymous && caller.SubscribeGrant.IsEmpty && host.Authenticator.AcceptsTokens)
             access.AwaitToken(host.Time.GetUtcNow());
         return access;
     }
@@ -72,7 +72,7 @@ internal sealed class NotifierV1Session(Connection connection, ClientSubscriptio
         if (ClientCommand.Parse(text) is not { } command)
             Close(CloseReason.Malformed("a frame is not JSON; send commands such as {\"type\":\"ping\"}"));
         else if (command.Problem is { } problem)
-            names.Reply(Error(command.Id, Codes.Invalid, problem));
+            names.Reply(Error(command.Id, ServerCodes.Invalid, problem));
         else
             Execute(command);
     }
@@ -82,7 +82,7 @@ internal sealed class NotifierV1Session(Connection connection, ClientSubscriptio
         switch (command.Type)
         {
             case "subscribe":
-                names.Subscribe(command.Name, command.Id, command.Replay);
+                names.Subscribe(command.Name, command.Id, command.Recovery);
                 break;
             case "unsubscribe":
                 names.Unsubscribe(command.Name, command.Id);
@@ -94,10 +94,10 @@ internal sealed class NotifierV1Session(Connection connection, ClientSubscriptio
                 authenticating = AuthenticateAsync(command.Token!, command.Id);
                 break;
             case "auth":
-                names.Reply(Error(command.Id, Codes.Unsupported, "this server does not accept tokens"));
+                names.Reply(Error(command.Id, ServerCodes.Unsupported, "this server does not accept tokens"));
                 break;
             default:
-                names.Reply(Error(command.Id, Codes.UnknownType, "unknown type: send subscribe, unsubscribe, auth or ping"));
+                names.Reply(Error(command.Id, ServerCodes.UnknownType, "unknown type: send subscribe, unsubscribe, auth or ping"));
                 break;
         }
     }
@@ -107,7 +107,7 @@ internal sealed class NotifierV1Session(Connection connection, ClientSubscriptio
     {
         var (caller, refusal) = await host.Authenticator.AuthenticateAsync(token);
         if (refusal is not null)
-            names.Reply(Error(id, refusal.Kind == AccessRefusalKind.Unavailable ? Codes.Unavailable : Codes.Unauthorized, refusal.Message));
+            names.Reply(Error(id, refusal.Kind == AccessRefusalKind.Unavailable ? ServerCodes.Unavailable : ServerCodes.Unauthorized, refusal.Message));
         else
             ChangeCaller(caller!, id);
     }
@@ -122,10 +122,10 @@ internal sealed class NotifierV1Session(Connection connection, ClientSubscriptio
             Close(refusal.ToClose());
             return;
         }
-        names.Apply(caller.Subscribe);
+        names.Apply(caller.SubscribeGrant);
         names.Reply(new ServerObject { Type = ServerTypes.Authenticated, Id = id, In = host.Authenticator.SecondsLeft(caller) });
         // An anonymous caller was not subscribed to default names that require a token.
-        foreach (var name in wasAnonymous ? host.DefaultsFor(caller.Subscribe) : [])
+        foreach (var name in wasAnonymous ? host.DefaultsFor(caller.SubscribeGrant) : [])
         {
             if (!subscriptions.Contains(name))
                 names.Subscribe(name);
@@ -136,7 +136,7 @@ internal sealed class NotifierV1Session(Connection connection, ClientSubscriptio
     {
         Type = ServerTypes.Welcome,
         Connection = access.Id,
-        KeepAlive = (int)Liveness.PingEvery.TotalSeconds,
+        KeepAlive = (int)Liveness.PingInterval.TotalSeconds,
         Limits = new(
             limits.FrameBytes, limits.NamesPerConnection, limits.PatternsPerConnection, limits.NameBytes, limits.PatternBytes,
             limits.PatternStars, limits.CommandsPerSecond, limits.CommandBurst, limits.PayloadBytes),

@@ -14,7 +14,7 @@ internal class PlainTextProtocol : WebSocketProtocol
 
     public override WireFormat Format => PlainText.Format;
 
-    public override AccessRefusal? CheckCaller(ConnectionHost host, Caller caller) => host.Authenticator.RequireAuthentication(caller, caller.Subscribe);
+    public override AccessRefusal? CheckCaller(ConnectionHost host, Caller caller) => host.Authenticator.RequireAuthentication(caller, caller.SubscribeGrant);
 
     public override ClientSession Open(ConnectionHost host, Connection connection, ClientSubscriptions subscriptions) =>
         new PlainTextSession(connection, subscriptions, host.Limits);
@@ -42,7 +42,7 @@ internal sealed class PlainTextSession(Connection connection, ClientSubscription
     {
         if (connection.CloseRequested is not null || subscriptions.Contains(name))
             return;
-        if (subscriptions.AddOrRefuse(name, (_, reason) => Close(CloseReason.NotAllowed(reason)), default, out _) is { } refusal)
+        if (!subscriptions.TryAdd(name, (_, reason) => Close(CloseReason.NotAllowed(reason)), default, out _, out var refusal))
             Close(ReasonOf(refusal));
     }
 

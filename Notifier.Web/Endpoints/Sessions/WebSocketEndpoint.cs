@@ -30,7 +30,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
                 "Notifier's WebSockets need Kestrel, the web server of ASP.NET Core.\n");
         }
         upgrade.Address = host.Admission.AddressOf(context);
-        if (host.Admission.EnterOrRefuse(upgrade.Address) is { } refusal)
+        if (!host.Admission.TryEnter(upgrade.Address, out var refusal))
         {
             context.Response.Headers.RetryAfter = refusal.RetryAfter.ToString(CultureInfo.InvariantCulture);
             return ExplainAsync(context.Response, refusal.Status, $"{refusal.Text}; try again after {refusal.RetryAfter} s.\n");
@@ -109,7 +109,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         if ((refusal ?? protocol.CheckCaller(host, caller!)) is { } refused)
             return Refuse(protocol, refused.ToClose());
         // Default names that are not granted are omitted. Names in the address that are not granted get an error.
-        return new(protocol, caller!, [.. host.DefaultsFor(caller!.Subscribe), .. requested], null);
+        return new(protocol, caller!, [.. host.DefaultsFor(caller!.SubscribeGrant), .. requested], null);
     }
 
     private Handshake Refuse(WebSocketProtocol protocol, CloseReason reason) =>

@@ -15,7 +15,7 @@ internal interface IJournalSink
     void BeginAfter(long journalId);
 
     /// <summary>The message, or a gap in its place if the message is too large.</summary>
-    Message Limit(in Message message);
+    Message ReplaceIfTooLarge(in Message message);
 
     /// <summary>Appends messages.</summary>
     /// <param name="messages">As subscribers receive them.</param>

@@ -50,7 +50,7 @@ internal sealed class Journal(
             [
                 Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)),
                 durable.Value.Messages, (long)durable.Value.Age.TotalSeconds,
-                latest?.Epoch.Text ?? "", latest?.Id.ToString(CultureInfo.InvariantCulture) ?? "", latest is null ? "" : InRedis(Encoding.UTF8.GetString(latest.Channel.Span)),
+                latest?.Epoch.Secret ?? "", latest?.Id.ToString(CultureInfo.InvariantCulture) ?? "", latest is null ? "" : InRedis(Encoding.UTF8.GetString(latest.Channel.Span)),
             ]))!;
         return new(new((string)found[0]!, (string)found[1]!, (long)found[2]), (long)found[3], (long)found[4]);
     }

@@ -12,11 +12,11 @@ namespace Notifier.History.Durable;
 internal readonly struct JournalFetch(IJournalSink sink, JournalReader reader, JournalSequencer sequence)
 {
     /// <summary>Appends every durable message that the log lacks, page by page.</summary>
-    /// <param name="isDoubt">No message is known to be missing: nothing is fetched unless the journal's epoch has changed.</param>
-    public async Task RunAsync(bool isDoubt)
+    /// <param name="isOnlyEpochUnknown">No message is known to be missing: nothing is fetched unless the journal's epoch has changed.</param>
+    public async Task RunAsync(bool isOnlyEpochUnknown)
     {
-        if (isDoubt && (await reader.ReadHeadAsync())?.Epoch == sequence.Epoch)
-            return;     // the doubtful envelope is forged
+        if (isOnlyEpochUnknown && (await reader.ReadHeadAsync())?.Epoch == sequence.Epoch)
+            return;     // the envelope with the unknown epoch is forged
         while (true)
         {
             if (await reader.ReadAsync(sink.Name, sequence.Followed) is not { } page)
@@ -43,11 +43,11 @@ internal readonly struct JournalFetch(IJournalSink sink, JournalReader reader, J
         }
     }
 
-    public void ChangeEpoch(JournalEpoch now)
+    public void ChangeEpoch(JournalEpoch next)
     {
-        sequence.ChangeEpoch(now);
+        sequence.ChangeEpoch(next);
         sequence.OnAppended();
-        sink.OnEpoch(now);
+        sink.OnEpoch(next);
     }
 
     private void AppendGap(GapCode code) => sink.AppendAndBroadcast([Message.GapOf(code) with { JournalId = sequence.Followed }]);

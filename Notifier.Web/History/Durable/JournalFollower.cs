@@ -24,8 +24,8 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
     private TaskCompletionSource? requested;
     private bool isFetchDue;
 
-    /// <summary>No message is known to be missing: the fetch only has to find out whether an envelope is genuine.</summary>
-    private bool isOnlyDoubt;
+    /// <summary>No message is known to be missing: the fetch only has to find out whether an envelope with an unknown epoch is genuine.</summary>
+    private bool isOnlyEpochUnknown;
 
     /// <summary>A worker is active. Initially true, so that no thread becomes one before <see cref="Begin"/>.</summary>
     private bool isBusy = true;
@@ -77,7 +77,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
             {
                 sink.OnOverload(waiting.Count);
                 waiting.Drop();
-                (isFetchDue, isOnlyDoubt) = (true, false);
+                (isFetchDue, isOnlyEpochUnknown) = (true, false);
             }
             waiting.Add(messages);
             if (isBusy)
@@ -92,7 +92,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
     {
         lock (gate)
         {
-            (isFetchDue, isOnlyDoubt) = (true, false);
+            (isFetchDue, isOnlyEpochUnknown) = (true, false);
             // Without a journal, nothing can be fetched.
             if (!IsDurable || code == GapCode.Internal || (ready.Task.IsCompleted && sequence.Epoch == JournalEpoch.None))
                 waiting.AddGap(code);
@@ -109,7 +109,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         Task fetched;
         lock (gate)
         {
-            (isFetchDue, isOnlyDoubt) = (true, false);
+            (isFetchDue, isOnlyEpochUnknown) = (true, false);
             fetched = (requested ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             if (isBusy)
                 return fetched;
@@ -161,7 +161,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
                 lock (gate)
                 {
                     waiting.PutBackGap(GapCode.Internal);
-                    (isFetchDue, isOnlyDoubt) = (true, false);
+                    (isFetchDue, isOnlyEpochUnknown) = (true, false);
                 }
             }
         }
@@ -175,10 +175,10 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         for (; done < working.Count; done++)
         {
             result = sequence.Check(working[done], isBeforeFetch: done < beforeFetch, out var message);
-            if (result is SequenceResult.Missing or SequenceResult.Doubtful)
+            if (result is SequenceResult.Missing or SequenceResult.UnknownEpoch)
                 break;
             if (result == SequenceResult.Accepted)
-                accepted.Add(sink.Limit(message));
+                accepted.Add(sink.ReplaceIfTooLarge(message));
         }
         beforeFetch = Math.Max(0, beforeFetch - done);
         if (accepted.Count > 0)
@@ -192,7 +192,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
             lock (gate)
             {
                 waiting.PutBack(CollectionsMarshal.AsSpan(working)[done..]);
-                isOnlyDoubt = result == SequenceResult.Doubtful && !isFetchDue;
+                isOnlyEpochUnknown = result == SequenceResult.UnknownEpoch && !isFetchDue;
                 isFetchDue = true;
             }
         }
@@ -204,17 +204,17 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         // Never in a thread that receives from Redis: a cached page would be sent in the middle of another name's broadcast.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         TaskCompletionSource? fetched;
-        bool isDoubt;
+        bool wasOnlyEpochUnknown;
         lock (gate)
         {
-            (isDoubt, isOnlyDoubt, isFetchDue) = (isOnlyDoubt, false, false);
+            (wasOnlyEpochUnknown, isOnlyEpochUnknown, isFetchDue) = (isOnlyEpochUnknown, false, false);
             (fetched, requested) = (requested, null);
             waiting.OnFetch();
         }
         try
         {
             if (sequence.Epoch != JournalEpoch.None)
-                await Fetch.RunAsync(isDoubt);
+                await Fetch.RunAsync(wasOnlyEpochUnknown);
             else if (await reader.ReadHeadAsync() is { } head)
                 StartAt(head);
         }

@@ -18,7 +18,7 @@ internal readonly record struct JournalHead(JournalEpoch Epoch, long Id, long No
 internal sealed record JournalPage(JournalEpoch Epoch, long After, long UpTo, bool IsWhole, bool IsLast, Message[] Messages)
 {
     /// <summary>Whether a position belongs to this epoch of the journal, and is not after the page.</summary>
-    public bool Contains(JournalPosition position) => position.Mark == Epoch.Mark && Epoch.Contains(position.Id) && position.Id <= UpTo;
+    public bool Contains(JournalPosition position) => position.EpochId == Epoch.PublicId && Epoch.Contains(position.Id) && position.Id <= UpTo;
 }
 
 /// <summary>A durable message that this node has delivered.</summary>

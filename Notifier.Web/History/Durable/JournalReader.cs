@@ -14,7 +14,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     /// How long to retry while Redis cannot be written to. It may be a former primary that has restarted and lacks messages: after about 10 s, the Sentinels
     /// make it a replica of the new primary. Meanwhile the affected names deliver nothing.
     /// </summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan NotWritableTimeout = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<(Name Name, long After), Lazy<Task<JournalPage?>>> reading = [];
     private readonly LogThrottle refusals = new(time);
@@ -43,9 +43,9 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     /// <returns>Null if Redis answers with a permanent error.</returns>
     public Task<JournalPage?> ReadLastAsync(Name name, int count) => TryAsync(async () => (JournalPage?)await journal.ReadLastAsync(name, count));
 
-    private Task<JournalPage?> TryAsync(Func<Task<JournalPage?>> read) => TryAsync(read, Patience);
+    private Task<JournalPage?> TryAsync(Func<Task<JournalPage?>> read) => TryAsync(read, NotWritableTimeout);
 
-    private async Task<T?> TryAsync<T>(Func<Task<T?>> read, TimeSpan patience)
+    private async Task<T?> TryAsync<T>(Func<Task<T?>> read, TimeSpan timeout)
     {
         long? refusedSince = null;
         while (true)
@@ -60,10 +60,10 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
                 var code = Journal.CodeOf(error);
                 // Counts from the first such error, because Redis may have been away long before.
                 refusedSince = CannotBeWritten(code) ? refusedSince ?? time.GetTimestamp() : null;
-                var isTransient = code is null || IsTransient(code) || (refusedSince is { } since && time.GetElapsedTime(since) < patience);
+                var isTransient = code is null || IsTransient(code) || (refusedSince is { } since && time.GetElapsedTime(since) < timeout);
                 if (!isTransient)
                 {
-                    if (refusals.IsDue(out _))
+                    if (refusals.ShouldLog(out _))
                         Log.Refused(logger, error.Message);
                     return default;
                 }

@@ -17,7 +17,7 @@ internal enum SequenceResult
     Missing,
 
     /// <summary>Its envelope has an unknown epoch, which may be new or forged: the journal must be read.</summary>
-    Doubtful,
+    UnknownEpoch,
 }
 
 /// <summary>
@@ -55,7 +55,7 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
         var mayHaveEnvelope = message.Gap == GapCode.None && (message.Channel.IsEmpty || channels.Contains(message.Channel.Span));
         if (!mayHaveEnvelope || JournalEnvelope.Parse(message.Payload.Span) is not { } envelope)
             return SequenceResult.Accepted;
-        if (envelope.Epoch == former.Text)
+        if (envelope.Epoch == former.Secret)
         {
             // The message was published, but the journal no longer keeps it.
             if (envelope.Id <= formerFollowed)
@@ -63,8 +63,8 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
             accepted = message.WithoutBeginning(envelope.Length) with { JournalId = Followed };
             return SequenceResult.Accepted;
         }
-        if (envelope.Epoch != epoch.Text)
-            return isBeforeFetch ? SequenceResult.Accepted : SequenceResult.Doubtful;
+        if (envelope.Epoch != epoch.Secret)
+            return isBeforeFetch ? SequenceResult.Accepted : SequenceResult.UnknownEpoch;
         if (envelope.Id <= Followed)
             return SequenceResult.Repeated;
         if (envelope.Previous > Followed && !(skipsMissing && isBeforeFetch))
@@ -92,7 +92,7 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     {
         foreach (ref readonly var message in waiting)
         {
-            if (JournalEnvelope.Parse(message.Payload.Span) is { } envelope && envelope.Epoch == epoch.Text)
+            if (JournalEnvelope.Parse(message.Payload.Span) is { } envelope && envelope.Epoch == epoch.Secret)
                 id = Math.Min(id, envelope.Id - 1);
         }
         Followed = id;
@@ -106,11 +106,11 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     }
 
     /// <summary>A new epoch of the journal has begun.</summary>
-    public void ChangeEpoch(JournalEpoch now)
+    public void ChangeEpoch(JournalEpoch next)
     {
         (former, formerFollowed) = (epoch, Followed);
-        Volatile.Write(ref epoch, now);
-        Followed = now.Since - 1;
+        Volatile.Write(ref epoch, next);
+        Followed = next.Since - 1;
     }
 
     /// <summary>The missing messages cannot be fetched. (Others that are found missing later may be.)</summary>

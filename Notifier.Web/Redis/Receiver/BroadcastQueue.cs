@@ -17,7 +17,7 @@ internal sealed class BroadcastQueue(DeliveryHelpers helpers, AnswerPause pause)
 
     /// <summary>Ends a delivery and queues its broadcasts. If the thread was replaced meanwhile, it runs them itself.</summary>
     /// <returns>False when another thread reads.</returns>
-    public bool TryLeave(ReaderThread reader)
+    public bool TryEndDelivery(ReaderThread reader)
     {
         if (reader.TryLeave())
         {

@@ -147,7 +147,7 @@ internal sealed partial class FrameRouter(
             OnFailed(reader, name, error);
         }
         messages.Clear();
-        return broadcasts.TryLeave(reader);
+        return broadcasts.TryEndDelivery(reader);
     }
 
     private bool Confirm(ReaderThread reader, SubscribedName name, RespKind kind)
@@ -164,7 +164,7 @@ internal sealed partial class FrameRouter(
         {
             Log.Failed(logger, error);
         }
-        return broadcasts.TryLeave(reader);
+        return broadcasts.TryEndDelivery(reader);
     }
 
     private void OnFailed(ReaderThread reader, SubscribedName name, Exception error)

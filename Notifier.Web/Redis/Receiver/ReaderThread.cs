@@ -61,9 +61,9 @@ internal sealed class ReaderThread
     /// <summary>Takes a sample. True when the thread has made no progress in the last two samples.</summary>
     public bool IsStuck()
     {
-        var now = Volatile.Read(ref progress);
-        stuckSamples = now == lastProgress && Volatile.Read(ref state) == Delivering ? stuckSamples + 1 : 0;
-        lastProgress = now;
+        var current = Volatile.Read(ref progress);
+        stuckSamples = current == lastProgress && Volatile.Read(ref state) == Delivering ? stuckSamples + 1 : 0;
+        lastProgress = current;
         return stuckSamples >= 2;
     }
 

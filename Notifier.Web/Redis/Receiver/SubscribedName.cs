@@ -15,7 +15,7 @@ namespace Notifier.Redis.Receiver;
 internal sealed class SubscribedName(byte[] bytes, bool isPattern)
 {
     /// <summary>How long to wait for another thread's delivery, which takes microseconds.</summary>
-    private static readonly TimeSpan DeliveredWithin = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan DeliveryTimeout = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Locked while the sink is called.</summary>
     private readonly Lock delivering = new();
@@ -125,7 +125,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     /// <summary>Waits briefly for the other thread. If that thread is stuck, the call is skipped and counted.</summary>
     private bool TryEnter()
     {
-        if (delivering.TryEnter(Volatile.Read(ref skipped) > 0 ? TimeSpan.Zero : DeliveredWithin))
+        if (delivering.TryEnter(Volatile.Read(ref skipped) > 0 ? TimeSpan.Zero : DeliveryTimeout))
             return true;
         Interlocked.Increment(ref skipped);
         return false;
@@ -154,8 +154,8 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
 internal sealed class SubscribedNames
 {
     private readonly Lock gate = new();
-    private readonly Dictionary<byte[], SubscribedName> channels = new(ByteStrings.Comparer);
-    private readonly Dictionary<byte[], SubscribedName> patterns = new(ByteStrings.Comparer);
+    private readonly Dictionary<byte[], SubscribedName> channels = new(ByteArrayComparer.Instance);
+    private readonly Dictionary<byte[], SubscribedName> patterns = new(ByteArrayComparer.Instance);
 
     public void Add(SubscribedName name)
     {

@@ -10,14 +10,14 @@ namespace Notifier.Redis.Topology;
 /// </summary>
 internal sealed partial class ClusterTopology(TopologyContext context) : IRedisTopology
 {
-    private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
 
     private readonly ConnectionPair connections = context.Connections;
     private bool isReported;
 
-    public bool HasSeparateListener => true;
+    public bool HasSeparateSubscriptionConnection => true;
 
-    public bool IsListening => connections.Listening is { } listening && listening != connections.Commands;
+    public bool HasSubscriptionConnection => connections.SubscriptionConnection is { } current && current != connections.Commands;
 
     public bool IsCluster => true;
 
@@ -56,12 +56,12 @@ internal sealed partial class ClusterTopology(TopologyContext context) : IRedisT
         {
             try
             {
-                if (connections.Listening is { } listening)
+                if (connections.SubscriptionConnection is { } current)
                 {
-                    var isAway = listening != connections.Commands && !listening.GetSubscriber().IsConnected();
+                    var isAway = current != connections.Commands && !current.GetSubscriber().IsConnected();
                     missed = isAway ? missed + 1 : 0;
-                    if (!IsListening || missed > 1)
-                        await TryReplaceAsync(listening);
+                    if (!HasSubscriptionConnection || missed > 1)
+                        await TryReplaceAsync(current);
                 }
             }
             catch (ObjectDisposedException)
@@ -73,7 +73,7 @@ internal sealed partial class ClusterTopology(TopologyContext context) : IRedisT
                 // A bug in Notifier must not end the watch: after the next loss, the node would receive nothing.
                 Log.Failed(context.Logger, error);
             }
-            await Task.Delay(CheckEvery, context.Time, context.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(CheckInterval, context.Time, context.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -6,10 +6,10 @@ namespace Notifier.Redis.Topology;
 internal interface IRedisTopology : IAsyncDisposable
 {
     /// <summary>Whether the connection that listens differs from the one for commands. If not, replacing it replaces both.</summary>
-    bool HasSeparateListener { get; }
+    bool HasSeparateSubscriptionConnection { get; }
 
     /// <summary>Whether a connection listens. On a Cluster the first connection is for commands only.</summary>
-    bool IsListening { get; }
+    bool HasSubscriptionConnection { get; }
 
     /// <summary>Whether a server counts only the receivers that are connected to it.</summary>
     bool IsCluster { get; }

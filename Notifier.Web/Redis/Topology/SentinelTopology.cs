@@ -11,10 +11,10 @@ namespace Notifier.Redis.Topology;
 /// </summary>
 internal sealed partial class SentinelTopology(TopologyContext context) : IRedisTopology
 {
-    private static readonly TimeSpan CheckEvery = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How long to wait for the other Sentinels once one has answered: another may hang, like a primary on the same machine.</summary>
-    private static readonly TimeSpan OthersWithin = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan OtherSentinelsTimeout = TimeSpan.FromMilliseconds(500);
 
     private readonly ConnectionPair connections = context.Connections;
     private readonly ConfigurationOptions options = context.Location.Options;
@@ -24,9 +24,9 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
     /// <summary>The epoch of the latest failover that this node knows.</summary>
     private long latestEpoch;
 
-    public bool HasSeparateListener => false;
+    public bool HasSeparateSubscriptionConnection => false;
 
-    public bool IsListening => connections.Listening is not null;
+    public bool HasSubscriptionConnection => connections.SubscriptionConnection is not null;
 
     public bool IsCluster => false;
 
@@ -42,10 +42,10 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
         {
             primary = await FindAsync();
         }
-        catch (RedisConnectionException) when (connections.Listening is not null)
+        catch (RedisConnectionException) when (connections.SubscriptionConnection is not null)
         {
             // A deaf connection is replaced even if no Sentinel answers.
-            primary = connections.Listening.GetEndPoints()[0];
+            primary = connections.SubscriptionConnection.GetEndPoints()[0];
         }
         return await context.ConnectAsync(SingleServerOptions.For(options, primary));
     }
@@ -56,14 +56,14 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
         var isPrimaryUnknown = false;
         while (!context.Stopping.IsCancellationRequested)
         {
-            await Task.Delay(CheckEvery, context.Time, context.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(CheckInterval, context.Time, context.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             try
             {
                 var primary = await FindAsync();
                 if (isPrimaryUnknown)
                     Log.AnswerAgain(context.Logger);
                 isPrimaryUnknown = false;
-                if (connections.Listening is not { } current || current.GetEndPoints().Contains(primary))
+                if (connections.SubscriptionConnection is not { } current || current.GetEndPoints().Contains(primary))
                     continue;
                 Log.Moves(context.Logger);
                 await context.ReplaceAsync(current);
@@ -90,7 +90,7 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
         refusal = null;
         var answers = sentinels.GetServers().Where(static server => server.IsConnected).Select(AskAsync).ToArray();
         var all = Task.WhenAll(answers);
-        await Task.WhenAny(all, Task.Delay(OthersWithin, context.Time, context.Stopping));
+        await Task.WhenAny(all, Task.Delay(OtherSentinelsTimeout, context.Time, context.Stopping));
         var (epoch, primary) = Latest();
         if (primary is null || epoch < latestEpoch)
         {

@@ -5,11 +5,11 @@ namespace Notifier.Redis.Topology;
 /// <summary>One server, to which the library reconnects by itself. Also used until it is known whether Redis is a Cluster.</summary>
 internal sealed class SingleServer(TopologyContext context) : IRedisTopology
 {
-    private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
 
-    public bool HasSeparateListener => false;
+    public bool HasSeparateSubscriptionConnection => false;
 
-    public bool IsListening => context.Connections.Listening is not null;
+    public bool HasSubscriptionConnection => context.Connections.SubscriptionConnection is not null;
 
     public bool IsCluster => false;
 
@@ -21,6 +21,6 @@ internal sealed class SingleServer(TopologyContext context) : IRedisTopology
     public async Task WatchAsync()
     {
         while (!context.Stopping.IsCancellationRequested && context.Connections.ConnectedCommands is null)
-            await Task.Delay(CheckEvery, context.Time, context.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(CheckInterval, context.Time, context.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }

@@ -22,13 +22,13 @@ internal interface IConnectionObserver
 /// <summary>
 /// Interprets what the library reports about one of its connections, and notifies the observer while that connection is the one that receives messages.
 /// </summary>
-internal sealed class RedisConnection
+internal sealed class RedisConnectionMonitor
 {
     /// <summary>The pause between two attempts.</summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The library's own limit is 2 s. This one is needed where the library forgets a ping.</summary>
-    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(10);
 
     private static readonly EndPoint NoEndPoint = new IPEndPoint(0, 0);
 
@@ -46,7 +46,7 @@ internal sealed class RedisConnection
     private int isAwaiting;
 
     /// <summary>Begins to observe the connection. Created before its first ping, so that no event is missed.</summary>
-    public RedisConnection(
+    public RedisConnectionMonitor(
         IConnectionObserver observer, ConnectionMultiplexer multiplexer, ConnectionPair inUse, RedisHealth health, TimeProvider time, CancellationToken stopping)
     {
         this.observer = observer;
@@ -59,7 +59,7 @@ internal sealed class RedisConnection
         multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(restored.EndPoint ?? NoEndPoint, restored.ConnectionType);
     }
 
-    private bool IsInUse => multiplexer == inUse.Listening && !stopping.IsCancellationRequested;
+    private bool IsInUse => multiplexer == inUse.SubscriptionConnection && !stopping.IsCancellationRequested;
 
     /// <summary>
     /// Whether Redis answers on the subscription connection. The library opens that connection at its first use. If that were a subscription, the
@@ -72,7 +72,7 @@ internal sealed class RedisConnection
     {
         try
         {
-            await multiplexer.GetSubscriber().PingAsync().WaitAsync(AnswerWithin);
+            await multiplexer.GetSubscriber().PingAsync().WaitAsync(AnswerTimeout);
             return true;
         }
         catch (RedisServerException error) when (error.Message.StartsWith("NOPERM", StringComparison.Ordinal))

@@ -5,7 +5,7 @@ namespace Notifier.Connections;
 /// Silence is counted in samples, not by the clock. Otherwise all peers would seem silent after this process was paused (a snapshot, a
 /// debugger, SIGSTOP), because their bytes are not read yet.
 /// </remarks>
-internal struct Pulse
+internal struct LivenessState
 {
     /// <summary>
     /// Only each third sample of a silent peer reads how much the peer has acknowledged: that is a system call, and most peers answer a ping
@@ -19,14 +19,14 @@ internal struct Pulse
     private int silentSamples;
 
     /// <summary>Samples a connection. Called by the sweep alone.</summary>
-    /// <param name="readsNow">The connection's count of reads from the peer.</param>
+    /// <param name="currentReads">The connection's count of reads from the peer.</param>
     /// <param name="transport">The connection's transport.</param>
     /// <returns>In how many successive samples the peer neither sent nor acknowledged a byte. A slow reader that still reads is alive.</returns>
-    public int Sample(int readsNow, Transport transport)
+    public int Sample(int currentReads, Transport transport)
     {
-        if (reads != readsNow)
+        if (reads != currentReads)
         {
-            reads = readsNow;
+            reads = currentReads;
             return silentSamples = 0;
         }
         if (silentSamples++ % SamplesBetweenQueries != 0)

@@ -4,10 +4,10 @@ namespace Notifier.Operations;
 /// Keeps ASP.NET Core from logging requests, because they contain tokens. No configuration can override it, so that an operator who logs
 /// everything to find a fault does not record secrets.
 /// </summary>
-internal static class LogSecrecy
+internal static class RequestLogFilter
 {
     /// <param name="logging">All rules are restricted: those of each provider, those from code, and those that a reload adds.</param>
-    public static void AddSecrecy(this ILoggingBuilder logging) => logging.Services.PostConfigure<LoggerFilterOptions>(static options =>
+    public static void AddRequestLogFilter(this ILoggingBuilder logging) => logging.Services.PostConfigure<LoggerFilterOptions>(static options =>
     {
         // If no rule matches, the minimum level applies. Here it becomes a rule with the lowest priority, which is restricted too.
         options.Rules.Insert(0, new LoggerFilterRule(providerName: null, categoryName: null, options.MinLevel, filter: null));

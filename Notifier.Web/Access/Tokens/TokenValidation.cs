@@ -5,7 +5,7 @@ using Notifier.Names;
 namespace Notifier.Access.Tokens;
 
 /// <summary>Validates <c>Access:Tokens</c>.</summary>
-internal static class TokenRules
+internal static class TokenValidation
 {
     private const string Key = "Access:Tokens";
     private const int MinSecretBytes = 32;    // RFC 7518, 3.2
@@ -15,7 +15,7 @@ internal static class TokenRules
         string[] set = [
             .. new[] { ("Secret", tokens.Secret), ("PublicKeyFile", tokens.PublicKeyFile), ("JwksFile", tokens.JwksFile), ("Authority", tokens.Authority) }
                 .Where(static source => source.Item2.Length > 0).Select(static source => $"{Key}:{source.Item1}")];
-        errors.List(configuration, $"{Key}:Algorithms")
+        errors.RequireList(configuration, $"{Key}:Algorithms")
             .Must(set.Length <= 1, $"{string.Join(" and ", set)} are both set; keep only one of them.")
             .Must(set.Length > 0 || !HasOtherSettings(tokens), $"{Key} has no key to verify tokens with: set {Key}:Secret, :PublicKeyFile, :JwksFile or :Authority.")
             .Must(
@@ -53,7 +53,7 @@ internal static class TokenRules
 
     private static OptionErrors Templates(this OptionErrors errors, IConfiguration configuration, string key, string?[] templates, NameRules rules)
     {
-        errors.List(configuration, key);
+        errors.RequireList(configuration, key);
         errors.Must(templates.Length <= Caller.MaxNames, $"{key} has {templates.Length} names; {Caller.MaxNames} are allowed.");
         for (var i = 0; i < templates.Length; i++)
             errors.Must(NameTemplate.Parse(templates[i] ?? "", rules, out var error) is not null, $"{key}:{i} is \"{templates[i]}\": {error}.");

@@ -6,9 +6,9 @@ namespace Notifier.Messages;
 /// Compares byte strings by content, for dictionaries that are searched by a span. The hash has a random seed per process, so that
 /// clients cannot choose names that collide.
 /// </summary>
-internal sealed class ByteStrings : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
+internal sealed class ByteArrayComparer : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
 {
-    public static ByteStrings Comparer { get; } = new();
+    public static ByteArrayComparer Instance { get; } = new();
 
     public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
 

@@ -21,8 +21,8 @@ catch (Exception error) when (StartupFailure.Describe(error) is { } failure)
 }
 
 /// <summary>
-/// Builds the server; read it as a table of contents. Each folder registers its services and maps its routes in its Setup.cs, and uses only folders that
-/// come earlier here.
+/// Builds the server; read it as a table of contents. Each folder registers its services and maps its routes in its Setup.cs. Services are registered in the
+/// order of the folders: a folder uses only those before it. Only the log, which belongs to Operations, is set up first.
 /// </summary>
 internal static class Server
 {
@@ -37,7 +37,7 @@ internal static class Server
             ContentRootPath = AppContext.BaseDirectory,
             WebRootPath = "wwwroot-demo",
         });
-        builder.AddLogAndSecrets();
+        builder.AddLog();
         builder.AddConfiguration();
         builder.AddNames();
         builder.AddAccess();

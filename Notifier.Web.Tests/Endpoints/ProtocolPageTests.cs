@@ -2,7 +2,6 @@ using System.Reflection;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using FluentAssertions;
-using Notifier.Endpoints;
 using Notifier.Endpoints.Sessions;
 using Notifier.Messages;
 using Notifier.Names;

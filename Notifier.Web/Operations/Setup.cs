@@ -4,11 +4,10 @@ namespace Notifier.Operations;
 
 internal static class Setup
 {
-    /// <summary>Sets up the log and reads secret files. To be called before anything else reads the configuration.</summary>
-    public static void AddLogAndSecrets(this WebApplicationBuilder builder)
+    /// <summary>Sets up the log. To be called before anything else reads the configuration.</summary>
+    public static void AddLog(this WebApplicationBuilder builder)
     {
         builder.AddLogFormat();
-        SecretFiles.Read(builder.Configuration);
         // The host logs a failed start as an error with a stack trace, which StartupFailure replaces. Later fatal errors are critical.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Logging.AddRequestLogFilter();

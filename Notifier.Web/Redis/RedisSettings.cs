@@ -1,7 +1,7 @@
 using System.Globalization;
 using StackExchange.Redis;
 
-namespace Notifier.Operations;
+namespace Notifier.Redis;
 
 /// <summary>Reads the configuration of a Redis, if it allows <c>CONFIG</c>: most managed services disable it, and an ACL may forbid it.</summary>
 internal static class RedisSettings

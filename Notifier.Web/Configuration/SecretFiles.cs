@@ -1,7 +1,6 @@
 using System.Text;
-using Notifier.Configuration;
 
-namespace Notifier.Operations;
+namespace Notifier.Configuration;
 
 /// <summary>
 /// Reads secrets from files, as Docker, Kubernetes and systemd provide them, because other processes can read a command line or an

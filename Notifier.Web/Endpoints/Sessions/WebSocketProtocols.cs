@@ -1,7 +1,6 @@
-using Notifier.Endpoints.Sessions;
 using Notifier.Messages;
 
-namespace Notifier.Endpoints;
+namespace Notifier.Endpoints.Sessions;
 
 /// <summary>
 /// The protocols of WebSockets, selected by path and subprotocol. A new one is an entry here and its own files: its format, its session and

@@ -4,12 +4,12 @@
 
   // In ms:
   const SHORTEST = 500, LONGEST = 20_000; // the ceilings of the back-off
-  const OPENING = 10_000; // until we are welcome
-  const SILENCE = 35_000; // it says something every 25 s
-  const CHECK = 5_000; // for an answer when network or page come back
-  const LASTED = 5_000; // or a server accepts, and closes at once
+  const OPENING = 10_000; // until the welcome
+  const SILENCE = 35_000; // the server pings every 25 s
+  const CHECK = 5_000; // for an answer when the network or page is back
+  const LASTED = 5_000; // a shorter connection counts as a failure
 
-  const FAILED = {}; // no token
+  const FAILED = {}; // in place of a token
   const script = globalThis.document?.currentScript;
   const now = () => performance.now();
 
@@ -28,7 +28,7 @@
     };
   }
 
-  // EventSource sends no token and tells no status.
+  // Uses fetch: EventSource cannot send a token or report a status.
   function overEvents(base, on, token, names, positions) {
     const stop = new AbortController(), url = new URL("events", base), asked = [...names.keys()];
     for (const [key, { last }] of names) {
@@ -59,18 +59,18 @@
     return { asked, close: () => stop.abort() };
   }
 
-  // One connection, and what is wanted on it.
+  // One connection, and the names wanted on it.
   class Connection {
-    #base; #receive; #positions; #names; #source; #token;
-    #asked = new Map(); // keys asked for on this line, and with which id
-    #attempt; #line; #isOpen; #isWelcome; #began; #heard; #isSilent; #watchdog; #retry; #told; #state;
-    #refused = new Set(); #failures = 0; #blocked = 0; #renewed = false; #id = 0; #gone = new AbortController();
+    #base; #receive; #positions; #names; #tokenSource; #token;
+    #requested = new Map(); // by key: the id of the subscribe command
+    #attempt; #transport; #isOpen; #isWelcome; #began; #lastFrameAt; #isSilent; #watchdog; #retry; #retryAfter; #state;
+    #refused = new Set(); #failures = 0; #blocked = 0; #isRenewed = false; #id = 0; #closing = new AbortController();
 
     constructor(base, token, receive, positions, names) {
       [this.#base, this.#receive, this.#positions, this.#names] = [base, receive, positions, names];
-      if (typeof token === "function") this.#source = token;
+      if (typeof token === "function") this.#tokenSource = token;
       else this.#token = Promise.resolve(token);
-      const { signal } = this.#gone;
+      const { signal } = this.#closing;
       globalThis.addEventListener("online", () => this.#check(true), { signal });
       globalThis.addEventListener("offline", () => this.#check(false), { signal });
       globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.#check(true), { signal });
@@ -79,34 +79,34 @@
     // Once, however many names change in a moment.
     changed(released) {
       this.#positions.delete(released);
-      queueMicrotask(() => !this.#gone.signal.aborted && (this.#attempt || !this.#names.size ? this.#sync() : this.connect()));
+      queueMicrotask(() => !this.#closing.signal.aborted && (this.#attempt || !this.#names.size ? this.#sync() : this.connect()));
     }
 
     send(command) {
-      if (this.#isOpen) this.#line.send?.(command);
+      if (this.#isOpen) this.#transport.send?.(command);
     }
 
     close() {
-      this.#gone.abort();
-      this.#leave();
-      this.#become("closed");
+      this.#closing.abort();
+      this.#disconnect();
+      this.#setState("closed");
     }
 
     async connect() {
-      if (this.#gone.signal.aborted) return;
-      this.#leave();
+      if (this.#closing.signal.aborted) return;
+      this.#disconnect();
       const attempt = this.#attempt = {};
-      const ours = react => (...args) => this.#attempt === attempt && react(...args); // not an older line's
-      if (this.#state !== "waiting") this.#become("connecting");
-      this.#began = this.#heard = now();
+      const ours = react => (...args) => this.#attempt === attempt && react(...args); // ignores older attempts
+      if (this.#state !== "waiting") this.#setState("connecting");
+      this.#began = this.#lastFrameAt = now();
       this.#watch(OPENING);
       const token = await this.#getToken();
       if (this.#attempt !== attempt) return;
       if (token === FAILED) return this.#end();
       try {
-        this.#line = (this.#blocked < 2 ? overWebSocket : overEvents)(this.#base, {
+        this.#transport = (this.#blocked < 2 ? overWebSocket : overEvents)(this.#base, {
           open: ours(() => this.#opened(token)),
-          frame: ours(frame => this.#take(frame)),
+          frame: ours(frame => this.#handle(frame)),
           end: ours((code, reason, retryAfter) => this.#end(code, reason, retryAfter)),
         }, token, this.#names, this.#positions);
       } catch (error) {
@@ -116,111 +116,111 @@
 
     #opened(token) {
       this.#isOpen = true;
-      if (this.#line.asked) {
-        for (const key of this.#line.asked) this.#asked.set(key);
-        this.#take({ type: "welcome" });
+      if (this.#transport.asked) {
+        for (const key of this.#transport.asked) this.#requested.set(key);
+        this.#handle({ type: "welcome" });
       } else if (token) this.send({ type: "auth", token });
       this.#sync();
     }
 
     #sync() {
       if (!this.#isOpen) return;
-      const dropped = [...this.#asked.keys()].filter(key => !this.#names.has(key));
-      const added = [...this.#names.keys()].filter(key => !this.#asked.has(key));
-      if (!this.#line.send) return dropped.length + added.length && (this.#names.size ? this.connect() : this.#leave());
+      const dropped = [...this.#requested.keys()].filter(key => !this.#names.has(key));
+      const added = [...this.#names.keys()].filter(key => !this.#requested.has(key));
+      if (!this.#transport.send) return dropped.length + added.length && (this.#names.size ? this.connect() : this.#disconnect());
       for (const key of dropped) {
-        this.#asked.delete(key);
+        this.#requested.delete(key);
         this.send({ type: "unsubscribe", ...JSON.parse(key) });
       }
       for (const key of added) {
-        this.#asked.set(key, ++this.#id);
+        this.#requested.set(key, ++this.#id);
         const after = this.#positions.get(key);
         this.send({ type: "subscribe", ...JSON.parse(key), id: this.#id, after, last: after ? undefined : this.#names.get(key).last });
       }
     }
 
-    #take(frame) {
+    #handle(frame) {
       const key = keyOf(frame), { type, code } = frame;
-      this.#heard = now();
+      this.#lastFrameAt = now();
       this.#isSilent = false;
       if (type === "ping") return;
       if (type === "welcome") {
         this.#isWelcome = true;
-        this.#become("connected");
+        this.#setState("connected");
       } else if (type === "closing") {
-        this.#told = frame.retryAfter;
+        this.#retryAfter = frame.retryAfter;
       } else if (type === "expiring") {
         this.#renew();
       } else if (type === "subscribed" || type === "error" && key !== "{}") {
-        if (frame.id !== this.#asked.get(key)) return; // taken back since
+        if (frame.id !== this.#requested.get(key)) return; // unsubscribed since
         if (type === "error") this.#refused.add(key);
-        if (code === "overloaded") setTimeout(() => this.#askAgain([key]), SHORTEST + Math.random() * LONGEST);
+        if (code === "overloaded") setTimeout(() => this.#retryRefused([key]), SHORTEST + Math.random() * LONGEST);
       } else if (type === "unsubscribed") {
-        if (!code || !this.#asked.has(key)) return; // our own wish
+        if (!code || !this.#requested.has(key)) return; // the page unsubscribed
         this.#refused.add(key);
       }
-      if (frame.position && !this.#names.has(key)) return; // given up
+      if (frame.position && !this.#names.has(key)) return; // unsubscribed
       this.#receive(frame);
     }
 
-    // 44xx: not again unchanged. 46xx: when told. All else: with back-off.
-    async #end(code, reason, retryAfter = /retryAfter=([\d.]+)/.exec(reason)?.[1] ?? this.#told) {
-      const didNotOpen = this.#line?.send && !this.#isWelcome && !(code >= 4000);
-      if (this.#isWelcome && now() - this.#began > LASTED) this.#failures = this.#renewed = 0;
-      this.#leave();
+    // 44xx: no retry. 46xx: after the given time. Others: with back-off.
+    async #end(code, reason, retryAfter = /retryAfter=([\d.]+)/.exec(reason)?.[1] ?? this.#retryAfter) {
+      const didNotOpen = this.#transport?.send && !this.#isWelcome && !(code >= 4000);
+      if (this.#isWelcome && now() - this.#began > LASTED) this.#failures = this.#isRenewed = 0;
+      this.#disconnect();
       const attempt = this.#attempt = {};
-      if (code === 4401 && !this.#renewed && this.#source) {
-        this.#renewed = true;
+      if (code === 4401 && !this.#isRenewed && this.#tokenSource) {
+        this.#isRenewed = true;
         this.#token = undefined;
         return this.connect();
       }
       const isRefused = /^44/.test(code);
-      this.#become(isRefused ? "refused" : "waiting");
+      this.#setState(isRefused ? "refused" : "waiting");
       if (isRefused) return this.#receive({ type: "error", code, message: reason });
-      // Event streams do not help a server that is overloaded.
+      // Event streams do not help if the server is not ready.
       if (didNotOpen) {
         const url = new URL("healthz/ready", this.#base);
         const { ok } = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(CHECK) }).catch(() => ({}));
         if (this.#attempt !== attempt) return;
         this.#blocked = ok ? this.#blocked + 1 : 0;
       }
-      this.#told = +retryAfter;
+      this.#retryAfter = +retryAfter;
       const ceiling = Math.min(LONGEST, SHORTEST * 2 ** this.#failures++);
-      this.#retry = setTimeout(() => this.connect(), this.#told > 0 ? this.#told * 1000 : Math.random() * ceiling);
+      this.#retry = setTimeout(() => this.connect(), this.#retryAfter > 0 ? this.#retryAfter * 1000 : Math.random() * ceiling);
     }
 
-    #leave() {
-      this.#attempt = this.#isOpen = this.#isWelcome = this.#told = undefined;
-      this.#line?.close();
-      this.#line = undefined;
-      this.#asked.clear();
+    #disconnect() {
+      this.#attempt = this.#isOpen = this.#isWelcome = this.#retryAfter = undefined;
+      this.#transport?.close();
+      this.#transport = undefined;
+      this.#requested.clear();
       this.#refused.clear();
       clearTimeout(this.#watchdog);
       clearTimeout(this.#retry);
       this.#retry = undefined;
     }
 
-    // A timer for each frame would cost too much.
-    #watch(limit, from = this.#heard) {
+    // One timer, because one for each frame would cost too much.
+    #watch(limit, from = this.#lastFrameAt) {
       clearTimeout(this.#watchdog);
       this.#isSilent = true;
       this.#watchdog = setTimeout(() => this.#isSilent ? this.#end() : this.#watch(SILENCE), limit - (now() - from));
     }
 
-    // Network or page came or went: is it still connected, and why wait longer?
+    // When the network or page changes: tests the connection, or ends the wait.
     #check(isBack) {
-      if (this.#isWelcome && this.#line.send) {
+      if (this.#isWelcome && this.#transport.send) {
         this.send({ type: "ping" });
         this.#watch(CHECK, now());
-      } else if (isBack && this.#retry && !(this.#told > 0)) {
-        this.#blocked = 0; // another network, perhaps
+      } else if (isBack && this.#retry && !(this.#retryAfter > 0)) {
+        this.#blocked = 0; // perhaps another network
         this.connect();
       }
     }
 
-    // Kept: a server that restarts is not to make every page ask for one.
+    // Kept, so that a server restart does not make every page request a token.
     async #getToken() {
-      const token = this.#token ??= (async () => this.#source())();
+      const token = this.#token ??= (async () => this.#tokenSource())();
       try {
         return await token;
       } catch (error) {
@@ -231,64 +231,64 @@
     }
 
     async #renew() {
-      if (!this.#source) return;
+      if (!this.#tokenSource) return;
       const attempt = this.#attempt;
       this.#token = undefined;
       const token = await this.#getToken();
-      if (token === FAILED || this.#attempt !== attempt) return; // 4401 will ask once more
-      if (!this.#line.send) return this.connect();
+      if (token === FAILED || this.#attempt !== attempt) return; // 4401 requests it again
+      if (!this.#transport.send) return this.connect();
       this.send({ type: "auth", token });
-      this.#askAgain(this.#refused); // it may allow more
+      this.#retryRefused(this.#refused); // the token may allow them
     }
 
-    #askAgain(keys) {
-      for (const key of keys) if (this.#refused.delete(key)) this.#asked.delete(key);
+    #retryRefused(keys) {
+      for (const key of keys) if (this.#refused.delete(key)) this.#requested.delete(key);
       this.#sync();
     }
 
-    #become(state) {
+    #setState(state) {
       this.#receive({ type: "state", state: this.#state = state });
     }
   }
 
-  // Of all tabs, the one that has the lock connects, and passes on what comes; the others tell it their names. When it ends, the
-  // next has the lock, and goes on where each was read to.
+  // The leader is the tab that has the lock: it connects, and forwards frames to the others, which send it their names. When it
+  // closes, the next tab has the lock, and resumes from the positions.
   class SharedConnection {
-    #id = crypto.randomUUID(); #lock; #tabs; #leader; #isKnown; #receive; #names; #stop = new AbortController();
-    #positions; // of all tabs, for who leads next
-    #held = new Map(); // the leader's: the names of each tab
-    #all = new Map(); // the leader's: the names of all, by their key
-    #said = new Map(); // the leader's: what tabs that come later need to hear
+    #id = crypto.randomUUID(); #lock; #tabs; #leader; #joinStage; #receive; #names; #stop = new AbortController();
+    #positions; // of all tabs, for the next leader
+    #namesByTab = new Map(); // the leader's: the names of each tab
+    #allNames = new Map(); // the leader's: the names of all tabs, by key
+    #lastFrames = new Map(); // the leader's: frames for new tabs, by key
 
     constructor(base, token, receive, positions, names) {
       [this.#lock, this.#receive, this.#positions, this.#names] = [`notifier ${base}`, receive, positions, names];
       this.#tabs = new BroadcastChannel(this.#lock);
-      this.#tabs.onmessage = ({ data }) => this.#heard(data);
+      this.#tabs.onmessage = ({ data }) => this.#onMessage(data);
       const { signal } = this.#stop, life = new Promise(resolve => signal.onabort = resolve);
-      // By it the leader knows that this tab lives.
+      // When the leader gets this lock too, the tab is closed.
       navigator.locks.request(this.#lock + this.#id, () => {
-        this.#isKnown = 1;
-        this.#tell();
+        this.#joinStage = 1; // has its lock
+        this.#announce();
         return life;
       });
       navigator.locks.request(this.#lock, { signal }, () => {
-        this.#leader = new Connection(base, token, frame => this.#pass(frame), positions, this.#all);
-        this.#tell();
+        this.#leader = new Connection(base, token, frame => this.#broadcast(frame), positions, this.#allNames);
+        this.#announce();
         this.#post({ isNew: true });
         return life;
-      }).catch(() => {}); // closed before
+      }).catch(() => {}); // closed while waiting
     }
 
     changed() {
-      queueMicrotask(() => this.#tell());
+      queueMicrotask(() => this.#announce());
     }
 
     send(command) {
-      this.#ask("send", command);
+      this.#callLeader("send", command);
     }
 
     connect() {
-      this.#ask("connect");
+      this.#callLeader("connect");
     }
 
     close() {
@@ -298,50 +298,50 @@
       this.#tabs.close();
     }
 
-    #ask(method, argument) {
+    #callLeader(method, argument) {
       this.#leader ? this.#leader[method](argument) : this.#post({ method, argument });
     }
 
-    // All: nothing is lost with a leader.
-    #tell() {
+    // All names, so that a new leader knows them.
+    #announce() {
       const names = [...this.#names].map(([key, { last }]) => ({ key, last, position: this.#positions.get(key) }));
-      if (this.#leader) this.#holds(this.#id, names);
-      else if (this.#isKnown) this.#post({ tab: this.#id, names });
+      if (this.#leader) this.#setNames(this.#id, names);
+      else if (this.#joinStage) this.#post({ tab: this.#id, names });
     }
 
-    #heard({ isNew, tab, names, method, argument, frame, forget }) {
-      if (tab === this.#id) this.#isKnown = 2; // before, some may be missing
-      if (frame) return (tab ? tab === this.#id : this.#isKnown > 1) && this.#receive(frame);
+    #onMessage({ isNew, tab, names, method, argument, frame, forget }) {
+      if (tab === this.#id) this.#joinStage = 2; // the leader knows it; until then, frames may be missing
+      if (frame) return (tab ? tab === this.#id : this.#joinStage > 1) && this.#receive(frame);
       if (forget) this.#positions.delete(forget);
-      else if (isNew) this.#tell();
+      else if (isNew) this.#announce();
       else if (!this.#leader) return;
-      else if (method) this.#ask(method, argument);
+      else if (method) this.#callLeader(method, argument);
       else {
-        const before = this.#held.get(tab);
+        const before = this.#namesByTab.get(tab);
         if (!before) {
-          navigator.locks.request(this.#lock + tab, () => this.#holds(tab, []));
-          this.#post({ tab, frame: this.#said.get("{}") });
+          navigator.locks.request(this.#lock + tab, () => this.#setNames(tab, []));
+          this.#post({ tab, frame: this.#lastFrames.get("{}") });
         }
         for (const { key, position } of names) {
-          const known = this.#positions.get(key), said = this.#said.get(key);
+          const known = this.#positions.get(key), last = this.#lastFrames.get(key);
           if (!known && position) this.#positions.set(key, position);
-          // If not, messages have passed it by.
-          const frame = { ...said, position: known, recovered: before || !position ? undefined : position === known };
-          if (said && !before?.some(name => name.key === key)) this.#post({ tab, frame });
+          // If the positions differ, the tab missed messages.
+          const frame = { ...last, position: known, recovered: before || !position ? undefined : position === known };
+          if (last && !before?.some(name => name.key === key)) this.#post({ tab, frame });
         }
-        this.#holds(tab, names);
+        this.#setNames(tab, names);
       }
     }
 
-    #holds(tab, names) {
-      this.#held.set(tab, names);
-      const before = [...this.#all.keys()];
-      this.#all.clear();
-      for (const name of [...this.#held.values()].flat()) if (!this.#all.has(name.key)) this.#all.set(name.key, name);
+    #setNames(tab, names) {
+      this.#namesByTab.set(tab, names);
+      const before = [...this.#allNames.keys()];
+      this.#allNames.clear();
+      for (const name of [...this.#namesByTab.values()].flat()) if (!this.#allNames.has(name.key)) this.#allNames.set(name.key, name);
       for (const forget of before) {
-        if (this.#all.has(forget)) continue;
+        if (this.#allNames.has(forget)) continue;
         this.#post({ forget });
-        this.#said.delete(forget);
+        this.#lastFrames.delete(forget);
         this.#positions.delete(forget);
       }
       this.#leader.changed();
@@ -351,17 +351,17 @@
       if (!this.#stop.signal.aborted) this.#tabs.postMessage(message);
     }
 
-    #pass(frame) {
+    #broadcast(frame) {
       this.#post({ frame });
-      if (frame.type === "subscribed" || frame.type === "state") this.#said.set(keyOf(frame), frame);
+      if (frame.type === "subscribed" || frame.type === "state") this.#lastFrames.set(keyOf(frame), frame);
       this.#receive(frame);
     }
   }
 
   class Notifier extends EventTarget {
     #link;
-    #names = new Map(); // by key: listeners, how many of the last they want, positions seen
-    #positions = new Map(); // by key: how far it was read
+    #names = new Map(); // by key: listeners, how many latest messages they want, positions seen
+    #positions = new Map(); // by key: of the last message
 
     constructor(url = script?.src ?? location.href, { token, shared, persist, signal } = {}) {
       super();
@@ -445,7 +445,7 @@
       const message = {
         channel: channel ?? new TextDecoder().decode(bytesOf(channelBase64)),
         pattern,
-        data: data ?? bytesOf(base64), // bytes that are no text
+        data: data ?? bytesOf(base64), // bytes that are not text
         json: () => JSON.parse(message.data),
         position,
       };
@@ -462,12 +462,12 @@
   globalThis.Notifier = Notifier;
 
   // For <script data-pattern="..." data-toast>, or an element in the page.
-  const look = () => {
+  const loadElements = () => {
     const isUsed = script.dataset.pattern ?? script.dataset.channel ?? document.querySelector("notifier-list, notifier-toasts");
     if (isUsed === null || customElements.get("notifier-list")) return;
     const elements = Object.assign(document.createElement("script"), { src: new URL("notifier-elements.js", script.src) });
     Object.assign(elements.dataset, script.dataset);
     document.head.append(elements);
   };
-  if (script) document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", look) : look();
+  if (script) document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", loadElements) : loadElements();
 })();

@@ -76,7 +76,7 @@ public sealed class RedisStateFaults(ITestOutputHelper output)
             var server = operators.GetServers().Single();
             await server.ExecuteAsync("CONFIG", "SET", "requirepass", "another");
             await server.ExecuteAsync("CLIENT", "KILL", "USER", "default");
-            await Eventually.IsAsync(() => trial.App!.Log.Says("Redis refuses to let Notifier in"), "the log says why");
+            await Eventually.IsAsync(() => trial.App!.Log.Says("Redis authentication failed"), "the log says why");
             (await trial.App!.IsReadyAsync()).Should().BeFalse();
             await RealTime.PassesAsync(TimeSpan.FromSeconds(2));
             await server.ExecuteAsync("CONFIG", "SET", "requirepass", "");

@@ -170,7 +170,7 @@ public sealed class CoverTests
         }
         await other.IsLiveAsync(redis, "news.x");
         app.Hub.NameCount.Should().Be(1);
-        app.Log.Says("Redis does not allow user.*").Should().BeTrue();
+        app.Log.Says("The Redis ACL of this user does not allow user.*").Should().BeTrue();
     }
 
     [Fact]

@@ -34,12 +34,12 @@ public sealed class HealthTests : IDisposable
         await redis.StartHostAsync("opensesame");
         await using var app = await NotifierApp.StartAsync($"{redis.Configuration},password=wrong");
 
-        await Eventually.IsAsync(() => app.Log.Says("Redis refuses to let Notifier in"), "Notifier logs it");
+        await Eventually.IsAsync(() => app.Log.Says("Redis authentication failed"), "Notifier logs it");
         (await GetAsync(app, "ready")).Should().Be((503, "Unhealthy: Redis answers with an error (the log says which)\n"));
         await redis.Server.ExecuteAsync("CONFIG", "SET", "requirepass", "wrong");
         await Eventually.IsAsync(async () => (await GetAsync(app, "ready")).Status == 200, "Notifier connects after the password is corrected");
 
-        app.Log.Lines.Count(line => line.Text.Contains("Redis refuses to let Notifier in", StringComparison.Ordinal)).Should().Be(1);
+        app.Log.Lines.Count(line => line.Text.Contains("Redis authentication failed", StringComparison.Ordinal)).Should().Be(1);
     }
 
     [Fact]

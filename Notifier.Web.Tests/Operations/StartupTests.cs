@@ -14,7 +14,7 @@ public sealed class StartupTests
         await using var program = NotifierProcess.Start("Development", $"Redis:EmbeddedPort={redis.Port}");
         await program.PrintsAsync("Try: ");
 
-        program.Output.Should().Contain($"Redis: the one that answers at 127.0.0.1:{redis.Port}")
+        program.Output.Should().Contain($"Redis: 127.0.0.1:{redis.Port}")
             .And.Contain("Page: http://127.0.0.1:")
             .And.Contain($"Try: redis-cli -p {redis.Port} publish notifications.new-user");
         await Eventually.IsAsync(
@@ -45,9 +45,9 @@ public sealed class StartupTests
         await program.PrintsAsync("Redis is back");
         await using var wrong = NotifierProcess.Start(
             "Production", $"Redis:Configuration={redis.Configuration},password=wr0ng", "Logging:LogLevel:Default=Trace");
-        await wrong.PrintsAsync("Redis refuses");
+        await wrong.PrintsAsync("Redis authentication failed");
 
-        program.Output.Should().Contain("Redis: the one in Redis:Configuration")
+        program.Output.Should().Contain("Redis: see Redis:Configuration")
             .And.Contain($"Try: redis-cli -p {redis.Port} --user default --askpass publish")
             .And.NotContain(password);
         wrong.Output.Should().Contain("check the user and the password in Redis:Configuration").And.NotContain("wr0ng");

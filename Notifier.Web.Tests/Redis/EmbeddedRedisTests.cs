@@ -99,7 +99,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
 
         app.Log.Lines.Where(line => line.Level >= LogLevel.Information).Select(line => line.Text.Trim()).Should().Equal(
             $"Notifier {ProductVersion.Text}",
-            $"Redis: an embedded one (Microsoft.Garnet) at 127.0.0.1:{port}; for more than a small site set Redis:Configuration",
+            $"Redis: embedded, 127.0.0.1:{port}",
             $"Page: {app.Address}",
             $"Try: redis-cli -p {port} publish notifications.new-user \"Mathias signed up\"",
             "All clients may subscribe to everything, because this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.");

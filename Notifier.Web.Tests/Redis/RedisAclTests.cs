@@ -29,7 +29,7 @@ public sealed class RedisAclTests
         app.Hub.CountSubscribers(Name.Parse(refused)).Should().Be(0);
         (await redis.ChannelsAsync()).Should().BeEmpty();
         (await redis.PatternsAsync()).Should().Be(1);
-        app.Log.Says($"Redis does not allow {refused}").Should().BeTrue();
+        app.Log.Says($"The Redis ACL of this user does not allow {refused}").Should().BeTrue();
     }
 
     [Fact]

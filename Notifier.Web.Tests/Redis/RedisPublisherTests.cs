@@ -24,7 +24,7 @@ public sealed class RedisPublisherTests
         await redis.KillAsync();
         // At first the library may not have noticed, and queues the messages until they time out.
         var racing = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => app.PostAsync("/publish/away.a", "early")));
-        await Eventually.IsAsync(async () => (await app.PostAsync("/publish/away.a", "early")).Detail.StartsWith("Redis is away", StringComparison.Ordinal), "Notifier has noticed");
+        await Eventually.IsAsync(async () => (await app.PostAsync("/publish/away.a", "early")).Detail.StartsWith("Redis is unavailable", StringComparison.Ordinal), "Notifier has noticed");
         var since = Stopwatch.StartNew();
         var answer = await app.PostAsync("/publish/away.a", "late");
         since.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(1));
@@ -32,7 +32,7 @@ public sealed class RedisPublisherTests
 
         racing.Should().OnlyContain(early => early.Status == 503 && early.RetryAfter == TimeSpan.FromSeconds(1));
         (answer.Status, answer.ContentType, answer.RetryAfter).Should().Be((503, "application/problem+json", TimeSpan.FromSeconds(1)));
-        answer.Detail.Should().Be("Redis is away: nothing was published; try again");
+        answer.Detail.Should().Be("Redis is unavailable: nothing was published; try again");
         (many.Status, (int?)many.Json["published"]).Should().Be((503, 0));
 
         await redis.StartHostAsync();

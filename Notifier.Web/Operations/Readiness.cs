@@ -14,7 +14,7 @@ internal sealed class Readiness(RedisBackplane backplane, RedisProbe probe, Admi
     private string? Problem()
     {
         if (admission.IsDraining)
-            return "going away";
+            return "shutting down";
         if (backplane.ConnectedCommands is null || backplane.Health.IsAway)
             return backplane.Health.AnswersWithErrors ? "Redis answers with an error (the log says which)" : "Redis does not answer";
         return probe.Result switch

@@ -99,8 +99,8 @@ internal sealed partial class StartupWarnings(
             + "history. Run on Redis: CONFIG SET appendonly yes (and set appendonly yes in redis.conf).")]
         public static partial void NothingKept(ILogger logger);
 
-        [LoggerMessage(12, LogLevel.Warning, "Redis disconnects this node when {Hard} bytes wait for it, or {Soft} for long (0: no limit); a few payloads as large as "
-            + "Limits:PayloadBytes reach that. Run on Redis: CONFIG SET client-output-buffer-limit \"pubsub {NeededHard} {NeededSoft} 60\" (and set it in redis.conf).")]
+        [LoggerMessage(12, LogLevel.Warning, "Redis disconnects this node when {Hard} bytes wait for it, or {Soft} bytes for longer than its soft limit allows (0: no "
+            + "limit); a few payloads as large as Limits:PayloadBytes reach that. Run on Redis: CONFIG SET client-output-buffer-limit \"pubsub {NeededHard} {NeededSoft} 60\" (and set it in redis.conf).")]
         public static partial void SmallBuffer(ILogger logger, long hard, long soft, long neededHard, long neededSoft);
 
         [LoggerMessage(13, LogLevel.Debug, "The configuration of Redis was checked.")]

@@ -87,7 +87,7 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
         [LoggerMessage(7, LogLevel.Information, "Redis is back: all names are subscribed again.")]
         public static partial void Back(ILogger logger);
 
-        [LoggerMessage(8, LogLevel.Error, "Redis refuses to let Notifier in: check the user and the password in Redis:Configuration.")]
+        [LoggerMessage(8, LogLevel.Error, "Redis authentication failed: check the user and the password in Redis:Configuration.")]
         public static partial void Refused(ILogger logger);
 
         [LoggerMessage(9, LogLevel.Error, "Redis answers with an error; Notifier keeps trying. Redis says: {Answer}")]

@@ -44,7 +44,7 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
     {
         var redis = options.Value;
         if (redis.Configuration.Length > 0)
-            return new RedisLocation(RedisConnectionString.Parse(redis.Configuration), "the one in Redis:Configuration");
+            return new RedisLocation(RedisConnectionString.Parse(redis.Configuration), "see Redis:Configuration");
         if (!environment.IsDevelopment() && !redis.Embedded)
             throw new StartupException(
                 "Redis:Configuration is empty. Set it to a StackExchange.Redis connection string, for example "
@@ -55,7 +55,7 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
         switch (await PingAsync(port, stopping))
         {
             case Answer.Redis:
-                return new RedisLocation(RedisConnectionString.Parse(address), $"the one that answers at {address}");
+                return new RedisLocation(RedisConnectionString.Parse(address), address);
             case Answer.WantsPassword:
                 throw new StartupException(
                     $"The Redis at {address} requires a password. Set Redis:Configuration, for example "
@@ -67,7 +67,7 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
                 embedded = EmbeddedRedis.Start(port, loggers);
                 return new RedisLocation(
                     RedisConnectionString.Parse(address),
-                    $"an embedded one (Microsoft.Garnet) at {address}; for more than a small site set Redis:Configuration")
+                    $"embedded, {address}")
                 {
                     IsEmbedded = true,
                 };

@@ -37,7 +37,7 @@ internal sealed partial class RedisPublisher(RedisBackplane backplane, RedisName
     public async Task<(List<T> Answers, PublishFailure? Failure)> SendAsync<T>(IEnumerable<Func<ConnectionMultiplexer, Task<T>>> commands)
     {
         if (backplane.ConnectedCommands is not { } redis)
-            return ([], new("Redis is away: nothing was published; try again", IsPermanent: false));
+            return ([], new("Redis is unavailable: nothing was published; try again", IsPermanent: false));
         // Awaited at once, so that the exception of a connection that is just being replaced counts as a reply, too.
         var replies = commands.Select(async send => await send(redis)).ToList();
         var answers = new List<T>();

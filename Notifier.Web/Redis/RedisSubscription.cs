@@ -138,6 +138,7 @@ internal sealed partial class RedisSubscription(
         }
         catch (Exception) when (backplane.Stopping.IsCancellationRequested)
         {
+            // The process ends: connections are closed, so any exception may follow.
             live.TrySetCanceled();
         }
         catch (Exception error)
@@ -234,7 +235,7 @@ internal sealed partial class RedisSubscription(
 
     private static partial class Log
     {
-        [LoggerMessage(16, LogLevel.Warning, "Redis does not allow {Name}: its ACL does not permit this user the channel.")]
+        [LoggerMessage(16, LogLevel.Warning, "The Redis ACL of this user does not allow {Name}.")]
         public static partial void Refused(ILogger logger, RedisChannel name);
 
         [LoggerMessage(17, LogLevel.Warning, "{Name} is not subscribed yet; Notifier keeps trying: {Error}")]

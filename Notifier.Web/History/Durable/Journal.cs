@@ -52,7 +52,8 @@ internal sealed class Journal(
                 durable.Value.Messages, (long)durable.Value.Age.TotalSeconds,
                 latest?.Epoch.Secret ?? "", latest?.Id.ToString(CultureInfo.InvariantCulture) ?? "", latest is null ? "" : InRedis(Encoding.UTF8.GetString(latest.Channel.Span)),
             ]))!;
-        return new(new((string)found[0]!, (string)found[1]!, (long)found[2]), (long)found[3], (long)found[4]);
+        var (secret, publicId, since, id, now) = ((string)found[0]!, (string)found[1]!, (long)found[2], (long)found[3], (long)found[4]);
+        return new(new(secret, publicId, since), id, now);
     }
 
     /// <summary>The messages of a name after an id, up to the limits of a page.</summary>
@@ -118,10 +119,10 @@ internal sealed class Journal(
     {
         var found = (RedisResult[])(await redis.ScriptEvaluateAsync(
             JournalScripts.Messages, [JournalScripts.State], [channel, after, limit, recent.Value.Bytes, last ? 1 : 0]))!;
-        var entries = (byte[][])found[2]!;
+        var (latest, hasMore, entries) = ((string?)found[0], (int)found[1] == 1, (byte[][])found[2]!);
         if (last)
             Array.Reverse(entries);
-        return ChannelPage.Parse(label, (string?)found[0], hasMore: (int)found[1] == 1 && !last, entries, limits.Value.PayloadBytes);
+        return ChannelPage.Parse(label, latest, hasMore && !last, entries, limits.Value.PayloadBytes);
     }
 
     private IEnumerable<(RedisValue InRedis, byte[] Channel)> Matching(Name name, RedisValue[] active)
@@ -137,5 +138,5 @@ internal sealed class Journal(
     private string InRedis(string channel) => names.ToRedis(Name.Channel(channel)).ToString();
 
     private IDatabase Database => backplane.ConnectedCommands?.GetDatabase()
-        ?? throw new RedisException("Redis is away");
+        ?? throw new RedisException("Redis is unavailable");
 }

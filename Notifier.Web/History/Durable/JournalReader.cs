@@ -75,12 +75,12 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     /// <summary>Whether the error ends by itself: Redis starts, or another server becomes the primary.</summary>
     private static bool IsTransient(string code) => code is "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY";
 
-    /// <summary>Whether Redis refuses to write the new epoch that it needs, because it lacks messages or a journal.</summary>
+    /// <summary>Whether Redis cannot write. Reading writes a new epoch if Redis has lost messages or has no journal.</summary>
     private static bool CannotBeWritten(string? code) => code is "READONLY" or "NOREPLICAS" or "OOM" or "MISCONF";
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Error, "Durable history does not work: Redis refuses to read it: {Error} (Logged at most once a minute.)")]
+        [LoggerMessage(1, LogLevel.Error, "Durable history cannot be read; Redis replied: {Error} (Logged at most once a minute.)")]
         public static partial void Refused(ILogger logger, string error);
     }
 }

@@ -79,7 +79,9 @@ internal sealed partial class Admission : IDisposable
         refusals = new LogThrottle(time);
     }
 
-    /// <summary>The address whose limit applies to the client; unknown if a proxy that thousands of clients share may have it.</summary>
+    /// <summary>
+    /// The address whose limit applies to the client. Unknown if there is no such limit: the address may be that of a proxy that thousands of clients share.
+    /// </summary>
     public ClientAddress AddressOf(HttpContext context) =>
         perAddress is not null && context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address) : default;
 

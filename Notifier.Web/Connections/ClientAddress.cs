@@ -22,7 +22,7 @@ internal readonly record struct ClientAddress
 
     public static ClientAddress From(IPAddress address)
     {
-        // A dual-stack socket reports an IPv4 client so.
+        // A dual-stack socket reports the address of an IPv4 client as IPv4 mapped to IPv6.
         if (address.IsIPv4MappedToIPv6)
             address = address.MapToIPv4();
         Span<byte> bytes = stackalloc byte[16];

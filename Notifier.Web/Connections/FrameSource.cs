@@ -10,12 +10,12 @@ internal abstract class FrameSource
     /// <summary>Whether the source has frames that were not sent yet.</summary>
     public abstract bool IsBehind { get; }
 
-    /// <summary>Sends one slice of them.</summary>
+    /// <summary>Sends some of the frames that were not sent yet.</summary>
     public abstract void CatchUp();
 
     /// <summary>
-    /// The next small frames, to be sent with those of another source; empty if there are none, or if the next frame cannot be sent so. Valid
-    /// until this thread calls it again.
+    /// The next small frames, to be sent with those of another source; empty if there are none, or if the next frame must be sent alone. Valid
+    /// until this thread calls the method again.
     /// </summary>
     public virtual FrameBatch Next() => FrameBatch.Nothing(0);
 

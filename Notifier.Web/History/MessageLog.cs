@@ -35,7 +35,7 @@ internal sealed class MessageLog(RecentOptions bounds, TimeProvider time, LogBud
     public long LastGap { get; private set; }
 
     /// <summary>
-    /// The journal's id after which the log has all durable messages, and none up to it. Zero if there is no journal.
+    /// The log has all durable messages with a higher id, and none with this id or a lower one. Zero if there is no journal.
     /// </summary>
     public long JournalIdBefore { get; set; }
 

@@ -47,7 +47,7 @@ internal struct UnsentMessages
     /// <summary>Appends messages, up to the limits.</summary>
     /// <param name="messages">The next ones.</param>
     /// <param name="now">Of the log's clock.</param>
-    /// <returns>How many were dropped before, if a gap for them has just been appended; otherwise zero.</returns>
+    /// <returns>If this call has appended the gap for earlier dropped messages: how many were dropped. Otherwise zero.</returns>
     public int Append(ReadOnlySpan<Message> messages, long now)
     {
         var lost = TryAppendGap(now);

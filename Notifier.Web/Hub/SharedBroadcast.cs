@@ -70,6 +70,7 @@ internal sealed class SharedBroadcast : IDeliveryWork
         }
         catch (Exception error)
         {
+            // The owner reports it. In a thread of the pool, an exception would end the process.
             failure = error;
         }
         Interlocked.Decrement(ref helping);

@@ -167,6 +167,7 @@ internal abstract class SubscriptionLog
         }
         catch (Exception error)
         {
+            // Loggers and metric listeners are foreign code. Their failure must not stop the broadcast.
             OnFailed(error, [], 0);
         }
     }
@@ -195,7 +196,7 @@ internal abstract class SubscriptionLog
         return hasMore;
     }
 
-    /// <summary>Some subscribers may have missed the batch that failed. If the batch is only such a gap, no further one is added, which would never end.</summary>
+    /// <summary>Appends a gap, because some subscribers may have missed the failed batch. Not if the batch was itself such a gap: that would never end.</summary>
     protected void OnFailed(Exception error, ReadOnlySpan<Message> batch, long now)
     {
         if (batch is not ([] or [{ Gap: GapCode.Internal }]))

@@ -1,6 +1,9 @@
 namespace Notifier.Messages;
 
-/// <summary>Collects the broadcasts that a delivery leaves to its thread, if that thread does not receive from Redis. One per delivery; the list is reused.</summary>
+/// <summary>
+/// Collects the broadcasts that a delivery causes, and runs them in the delivering thread. Not for threads that receive from Redis: those queue broadcasts.
+/// One per delivery; the list is reused.
+/// </summary>
 internal readonly ref struct DueBroadcasts()
 {
     [ThreadStatic]

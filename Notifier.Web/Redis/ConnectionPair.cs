@@ -8,7 +8,7 @@ internal sealed class ConnectionPair
     private ConnectionMultiplexer? subscription;
     private ConnectionMultiplexer? commands;
 
-    /// <summary>The connection that receives messages.</summary>
+    /// <summary>The subscription connection, which receives messages.</summary>
     public ConnectionMultiplexer? SubscriptionConnection
     {
         get => Volatile.Read(ref subscription);

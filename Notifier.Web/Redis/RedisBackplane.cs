@@ -52,7 +52,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     /// <summary>Cancelled when the process ends.</summary>
     public CancellationToken Stopping => stopping.Token;
 
-    /// <summary>The connection that receives messages; null until the first attempt to connect has ended.</summary>
+    /// <summary>The subscription connection, which receives messages; null until the first attempt to connect has ended.</summary>
     public ConnectionMultiplexer? SubscriptionConnection => connections.SubscriptionConnection;
 
     /// <summary>The connection for commands; null while Redis is away.</summary>
@@ -61,7 +61,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     /// <summary>The options for a further connection. Behind Sentinels these are of the current primary.</summary>
     public ConfigurationOptions Options => topology!.Current.Options;
 
-    /// <summary>Whether a connection listens. False while Redis is known to be a Cluster, but not yet which of its servers to listen to.</summary>
+    /// <summary>Whether there is a subscription connection. On a Cluster, false until one of its servers was selected for it.</summary>
     public bool HasSubscriptionConnection => topology is { Current.HasSubscriptionConnection: true };
 
     /// <summary>Whether Redis counts only the receivers of one of its servers.</summary>
@@ -110,16 +110,16 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     }
 
     /// <summary>
-    /// False while Redis is away, and for a second after its return. In that second the library subscribes each name more than once, from several threads: a
-    /// name that Notifier unsubscribes then would be subscribed again, and stay so.
+    /// False while Redis is unavailable, and for a second after Redis is back. In that second the library subscribes each name more than once, from several
+    /// threads. If Notifier unsubscribed a name then, the library could subscribe the name again afterwards, and Redis would keep the subscription.
     /// </summary>
     public bool IsSettled => !Health.IsAway && time.GetElapsedTime(Volatile.Read(ref restoredAt)) >= SettledAfter;
 
     /// <summary>
-    /// Replaces the connection that receives messages, because it no longer receives them, or its server is lost. All names are subscribed on the new one, and
+    /// Replaces the subscription connection, because it no longer receives messages, or its server is lost. All names are subscribed on the new one, and
     /// each has a gap in its log. Does nothing if the connection was already replaced.
     /// </summary>
-    /// <param name="replaced">The connection that has received messages until now.</param>
+    /// <param name="replaced">The subscription connection until now.</param>
     /// <param name="wasDeaf">Whether the connection seemed healthy but received nothing; for the metrics.</param>
     public async Task ReplaceAsync(ConnectionMultiplexer replaced, bool wasDeaf)
     {

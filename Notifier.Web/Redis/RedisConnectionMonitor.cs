@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
-/// <summary>Receives the events of the connection that listens. Called from any thread.</summary>
+/// <summary>Receives the events of the subscription connection. Called from any thread.</summary>
 internal interface IConnectionObserver
 {
     /// <summary>The connection was lost.</summary>
@@ -14,13 +14,13 @@ internal interface IConnectionObserver
     void OnRestoring();
 
     /// <summary>Redis answers.</summary>
-    /// <param name="isSubscription">Whether this is the subscription connection, and not the interactive one.</param>
+    /// <param name="isSubscription">Whether the event is about the multiplexer's connection for subscriptions, and not about its interactive one.</param>
     /// <param name="wasLost">False when the library connects for the first time, which it reports too.</param>
     void OnAnswered(bool isSubscription, bool wasLost);
 }
 
 /// <summary>
-/// Interprets what the library reports about one of its connections, and notifies the observer while that connection is the one that receives messages.
+/// Interprets what the library reports about one multiplexer, and notifies the observer while that multiplexer is the subscription connection.
 /// </summary>
 internal sealed class RedisConnectionMonitor
 {

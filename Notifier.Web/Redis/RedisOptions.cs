@@ -34,15 +34,16 @@ public sealed class RedisOptions
     public TimeSpan Linger { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// Patterns that are subscribed in Redis in place of all names that they contain, which are matched in this process. Useful for
-    /// grants such as <c>user.42.*</c>, one for each caller: with the cover <c>user.*</c> they cost Redis one pattern, and without it
-    /// each makes every PUBLISH slower. The node receives everything that a cover matches, so a wide cover costs CPU. Default none.
+    /// Patterns that Notifier subscribes in Redis in place of all names that they contain. Notifier itself then matches each message against those
+    /// names. Useful if each caller has a grant of its own, such as <c>user.42.*</c>: with the cover <c>user.*</c>, Redis has one pattern; without it,
+    /// Redis has one for each caller, and each makes every PUBLISH slower. A node receives all messages that a cover matches, so a wide cover costs
+    /// CPU. Default none.
     /// </summary>
     public string[] Covers { get; set; } = [];
 
     /// <summary>
     /// How messages are read from Redis. <see cref="RedisTransport.Direct"/>, the default, uses an experimental interface of StackExchange.Redis;
-    /// <see cref="RedisTransport.Stream"/> on a stable one, and is slower. Both deliver the same. Choose <c>Stream</c> if <c>Direct</c> causes trouble,
+    /// <see cref="RedisTransport.Stream"/> uses a stable one, and is slower. Both deliver the same. Choose <c>Stream</c> if <c>Direct</c> causes trouble,
     /// and report that.
     /// </summary>
     public RedisTransport Transport { get; set; } = RedisTransport.Direct;
@@ -57,7 +58,10 @@ public sealed class RedisOptions
 /// <summary>How messages are read from the subscription connection.</summary>
 public enum RedisTransport
 {
-    /// <summary>Notifier owns the socket, and forwards the library's bytes to it. The fastest way, through an interface that the library calls experimental.</summary>
+    /// <summary>
+    /// Notifier owns the socket, and forwards the library's bytes to the library. The fastest way, but the library calls the interface that it needs
+    /// experimental.
+    /// </summary>
     Direct,
 
     /// <summary>
@@ -90,7 +94,7 @@ internal sealed class RedisValidator(NameRules rules, IConfiguration configurati
         return errors.ToResult();
     }
 
-    /// <summary>Whether the prefix is reserved, or becomes so with what follows it.</summary>
+    /// <summary>Whether the prefix is reserved, or a channel behind it can complete a reserved prefix.</summary>
     private static bool BeginsLikeReserved(string prefix) => prefix.Length > 0
         && (NameRules.IsReserved(Encoding.UTF8.GetBytes(prefix))
             || "__".StartsWith(prefix, StringComparison.Ordinal)

@@ -28,8 +28,8 @@ public sealed class TokenOptions
     public string[] Algorithms { get; set; } = [];
 
     /// <summary>
-    /// Names that each token grants besides its claim <c>subscribe</c>. <c>{sub}</c> stands for the value of the claim <c>sub</c>, and so for
-    /// any claim. If a token lacks the claim, the entry grants nothing. At most 100.
+    /// Names that each token grants besides its claim <c>subscribe</c>. <c>{sub}</c> stands for the value of the claim <c>sub</c>; any
+    /// other claim can be named in the same way. If a token lacks the claim, the entry grants nothing. At most 100.
     /// </summary>
     public string[] Subscribe { get; set; } = [];
 

@@ -13,8 +13,8 @@ internal static class TokenValidation
     public static OptionErrors Tokens(this OptionErrors errors, IConfiguration configuration, TokenOptions tokens, NameRules rules)
     {
         string[] set = [
-            .. new[] { ("Secret", tokens.Secret), ("PublicKeyFile", tokens.PublicKeyFile), ("JwksFile", tokens.JwksFile), ("Authority", tokens.Authority) }
-                .Where(static source => source.Item2.Length > 0).Select(static source => $"{Key}:{source.Item1}")];
+            .. new (string Setting, string Value)[] { ("Secret", tokens.Secret), ("PublicKeyFile", tokens.PublicKeyFile), ("JwksFile", tokens.JwksFile), ("Authority", tokens.Authority) }
+                .Where(static source => source.Value.Length > 0).Select(static source => $"{Key}:{source.Setting}")];
         errors.RequireList(configuration, $"{Key}:Algorithms")
             .Must(set.Length <= 1, $"{string.Join(" and ", set)} are both set; keep only one of them.")
             .Must(set.Length > 0 || !HasOtherSettings(tokens), $"{Key} has no key to verify tokens with: set {Key}:Secret, :PublicKeyFile, :JwksFile or :Authority.")

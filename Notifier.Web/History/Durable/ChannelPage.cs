@@ -38,7 +38,7 @@ internal sealed record ChannelPage(Message[] Messages, bool HasMore, long? Lates
 
     /// <summary>Whether Redis has dropped no message after an id.</summary>
     /// <param name="after">The id.</param>
-    /// <param name="oldest">Redis may have dropped messages with a lower id because of their age, and then no id shows that.</param>
+    /// <param name="oldest">Redis may have dropped messages with a lower id because of their age, without a trace in the remaining messages.</param>
     public bool IsWholeAfter(long after, long oldest)
     {
         if (Messages.Length == 0)

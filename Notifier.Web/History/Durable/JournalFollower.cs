@@ -226,6 +226,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         }
         catch (Exception error)
         {
+            // A bug must not end the follower: without a gap, the name would deliver nothing more.
             sink.OnFailure(error);
             sequence.SkipMissing();
             lock (gate)

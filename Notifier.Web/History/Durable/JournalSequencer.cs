@@ -31,11 +31,13 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     private SeenMessage? latest;
     private long appended;
 
-    /// <summary>The previous epoch: messages that Redis delivered in it may still wait.</summary>
+    /// <summary>The previous epoch: messages that Redis delivered during that epoch may still wait.</summary>
     private JournalEpoch former = JournalEpoch.None;
     private long formerFollowed;
 
-    /// <summary>Missing messages could not be fetched: the next durable message that came before that fetch is accepted without its predecessor.</summary>
+    /// <summary>
+    /// The latest fetch did not return the missing messages. The next durable message that came before that fetch is accepted without its predecessor.
+    /// </summary>
     private bool skipsMissing;
 
     public JournalEpoch Epoch => Volatile.Read(ref epoch);
@@ -113,6 +115,6 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
         Followed = next.Since - 1;
     }
 
-    /// <summary>The missing messages cannot be fetched. (Others that are found missing later may be.)</summary>
+    /// <summary>The missing messages cannot be fetched. (A later fetch, of other missing messages, may succeed.)</summary>
     public void SkipMissing() => skipsMissing = true;
 }

@@ -36,7 +36,7 @@ internal sealed class Publisher(RedisPublisher redis, RedisNames names, DurableC
     {
         var answer = (RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(
             JournalScripts.Publish, [JournalScripts.State], [names.ToRedis(Name.Channel(request.Channel)).ToString(), request.Payload, request.Key ?? ""]))!;
-        var isRepeated = (int)answer[2] == 1;
-        return new(isRepeated ? null : long.Parse((string)answer[1]!, CultureInfo.InvariantCulture), (string)answer[0]!, isRepeated);
+        var (position, receivers, isRepeated) = ((string)answer[0]!, (string)answer[1]!, (int)answer[2] == 1);
+        return new(isRepeated ? null : long.Parse(receivers, CultureInfo.InvariantCulture), position, isRepeated);
     };
 }

@@ -162,6 +162,7 @@ internal sealed partial class FrameRouter(
         }
         catch (Exception error)
         {
+            // A bug in Notifier must not stop the messages of all names.
             Log.Failed(logger, error);
         }
         return broadcasts.TryEndDelivery(reader);
@@ -176,6 +177,7 @@ internal sealed partial class FrameRouter(
         }
         catch (Exception another)
         {
+            // The logger, or the sink again: the thread must go on reading.
             Log.Failed(logger, another);
         }
     }

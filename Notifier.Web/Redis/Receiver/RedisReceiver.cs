@@ -77,6 +77,7 @@ internal sealed partial class RedisReceiver : IDisposable
         {
             if (reader.IsReplaced)
                 return;     // another thread has the connection
+            // Whatever it is, the connection ends in order, and the library opens another.
             router.Fail(error);
         }
         finally

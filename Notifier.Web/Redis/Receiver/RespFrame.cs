@@ -34,6 +34,14 @@ internal readonly ref struct RespFrame
     /// <summary>The limit of a string. It is Redis' own default (<c>proto-max-bulk-len</c>).</summary>
     private const int MaxBytes = 512 * 1024 * 1024;
 
+    // How frames begin, after the sign of an array or a push.
+    private static ReadOnlySpan<byte> MessageHeader => "3\r\n$7\r\nmessage\r\n"u8;
+    private static ReadOnlySpan<byte> PatternMessageHeader => "4\r\n$8\r\npmessage\r\n"u8;
+    private static ReadOnlySpan<byte> SubscribeHeader => "3\r\n$9\r\nsubscribe\r\n"u8;
+    private static ReadOnlySpan<byte> PatternSubscribeHeader => "3\r\n$10\r\npsubscribe\r\n"u8;
+    private static ReadOnlySpan<byte> UnsubscribeHeader => "3\r\n$11\r\nunsubscribe\r\n"u8;
+    private static ReadOnlySpan<byte> PatternUnsubscribeHeader => "3\r\n$12\r\npunsubscribe\r\n"u8;
+
     private RespFrame(RespKind kind, int length, bool isPattern, ReadOnlySpan<byte> name, ReadOnlySpan<byte> channel = default, ReadOnlySpan<byte> payload = default)
     {
         Kind = kind;
@@ -70,10 +78,10 @@ internal readonly ref struct RespFrame
         if (bytes[0] is (byte)'*' or (byte)'>' && bytes.Length > 4)
         {
             var rest = bytes[1..];
-            if (rest.StartsWith("3\r\n$7\r\nmessage\r\n"u8))
-                return TryReadMessage(bytes, 17, out frame);
-            if (rest.StartsWith("4\r\n$8\r\npmessage\r\n"u8))
-                return TryReadPatternMessage(bytes, 18, out frame);
+            if (rest.StartsWith(MessageHeader))
+                return TryReadMessage(bytes, 1 + MessageHeader.Length, out frame);
+            if (rest.StartsWith(PatternMessageHeader))
+                return TryReadPatternMessage(bytes, 1 + PatternMessageHeader.Length, out frame);
             // Notifier does not subscribe sharded channels (smessage) yet.
         }
         return TryReadOther(bytes, out frame);
@@ -115,14 +123,14 @@ internal readonly ref struct RespFrame
         if (bytes[0] is (byte)'*' or (byte)'>')
         {
             var rest = bytes[1..];
-            if (rest.StartsWith("3\r\n$9\r\nsubscribe\r\n"u8))
-                return ParseConfirmation(RespKind.Subscribed, bytes, 19, isPattern: false);
-            if (rest.StartsWith("3\r\n$10\r\npsubscribe\r\n"u8))
-                return ParseConfirmation(RespKind.Subscribed, bytes, 21, isPattern: true);
-            if (rest.StartsWith("3\r\n$11\r\nunsubscribe\r\n"u8))
-                return ParseConfirmation(RespKind.Unsubscribed, bytes, 22, isPattern: false);
-            if (rest.StartsWith("3\r\n$12\r\npunsubscribe\r\n"u8))
-                return ParseConfirmation(RespKind.Unsubscribed, bytes, 23, isPattern: true);
+            if (rest.StartsWith(SubscribeHeader))
+                return ParseConfirmation(RespKind.Subscribed, bytes, 1 + SubscribeHeader.Length, isPattern: false);
+            if (rest.StartsWith(PatternSubscribeHeader))
+                return ParseConfirmation(RespKind.Subscribed, bytes, 1 + PatternSubscribeHeader.Length, isPattern: true);
+            if (rest.StartsWith(UnsubscribeHeader))
+                return ParseConfirmation(RespKind.Unsubscribed, bytes, 1 + UnsubscribeHeader.Length, isPattern: false);
+            if (rest.StartsWith(PatternUnsubscribeHeader))
+                return ParseConfirmation(RespKind.Unsubscribed, bytes, 1 + PatternUnsubscribeHeader.Length, isPattern: true);
         }
         return new(RespKind.Other, bytes.Length, isPattern: false, default);
     }

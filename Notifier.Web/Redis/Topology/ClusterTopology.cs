@@ -86,6 +86,7 @@ internal sealed partial class ClusterTopology(TopologyContext context) : IRedisT
         }
         catch (Exception error)
         {
+            // Opening a connection fails in many ways (Redis, sockets, TLS). The next check tries again.
             context.Health.ReportAway(context.Location.Description);
             // If Redis has said what is wrong, that is logged already.
             if (!context.Stopping.IsCancellationRequested && !context.Health.AnswersWithErrors && !isReported)

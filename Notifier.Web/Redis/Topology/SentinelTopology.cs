@@ -70,6 +70,7 @@ internal sealed partial class SentinelTopology(TopologyContext context) : IRedis
             }
             catch (Exception error)
             {
+                // Whatever it is, the watch must go on: after the next failover, the node would stay with the former primary.
                 if (!isPrimaryUnknown && !context.Stopping.IsCancellationRequested)
                     Log.PrimaryUnknown(context.Logger, error.Message);
                 isPrimaryUnknown = true;

@@ -28,7 +28,7 @@
     };
   }
 
-  // Uses fetch: EventSource cannot send a token or report a status.
+  // fetch, because EventSource sends no token and reports no status.
   function overEvents(base, on, token, names, positions) {
     const stop = new AbortController(), url = new URL("events", base), asked = [...names.keys()];
     for (const [key, { last }] of names) {
@@ -200,25 +200,25 @@
       this.#retry = undefined;
     }
 
-    // One timer, because one for each frame would cost too much.
+    // One timer, because one for each frame costs too much.
     #watch(limit, from = this.#lastFrameAt) {
       clearTimeout(this.#watchdog);
       this.#isSilent = true;
       this.#watchdog = setTimeout(() => this.#isSilent ? this.#end() : this.#watch(SILENCE), limit - (now() - from));
     }
 
-    // When the network or page changes: tests the connection, or ends the wait.
+    // The network or page changed: tests the connection, or ends the wait.
     #check(isBack) {
       if (this.#isWelcome && this.#transport.send) {
         this.send({ type: "ping" });
         this.#watch(CHECK, now());
       } else if (isBack && this.#retry && !(this.#retryAfter > 0)) {
-        this.#blocked = 0; // perhaps another network
+        this.#blocked = 0; // another network
         this.connect();
       }
     }
 
-    // Kept, so that a server restart does not make every page request a token.
+    // Kept, so that not every page requests one after a restart.
     async #getToken() {
       const token = this.#token ??= (async () => this.#tokenSource())();
       try {
@@ -265,7 +265,7 @@
       this.#tabs = new BroadcastChannel(this.#lock);
       this.#tabs.onmessage = ({ data }) => this.#onMessage(data);
       const { signal } = this.#stop, life = new Promise(resolve => signal.onabort = resolve);
-      // When the leader gets this lock too, the tab is closed.
+      // The leader gets this lock when the tab closes.
       navigator.locks.request(this.#lock + this.#id, () => {
         this.#joinStage = 1; // has its lock
         this.#announce();
@@ -310,7 +310,7 @@
     }
 
     #onMessage({ isNew, tab, names, method, argument, frame, forget }) {
-      if (tab === this.#id) this.#joinStage = 2; // the leader knows it; until then, frames may be missing
+      if (tab === this.#id) this.#joinStage = 2; // the leader knows it
       if (frame) return (tab ? tab === this.#id : this.#joinStage > 1) && this.#receive(frame);
       if (forget) this.#positions.delete(forget);
       else if (isNew) this.#announce();

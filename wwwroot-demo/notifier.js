@@ -6,7 +6,7 @@
   const SHORTEST = 500, LONGEST = 20_000; // the ceilings of the back-off
   const OPENING = 10_000; // until the welcome
   const SILENCE = 35_000; // the server pings every 25 s
-  const CHECK = 5_000; // for an answer when the network or page is back
+  const CHECK = 5_000; // for an answer when network or page are back
   const LASTED = 5_000; // a shorter connection counts as a failure
 
   const FAILED = {}; // in place of a token
@@ -28,7 +28,7 @@
     };
   }
 
-  // fetch, because EventSource sends no token and reports no status.
+  // EventSource cannot send a token or report a status.
   function overEvents(base, on, token, names, positions) {
     const stop = new AbortController(), url = new URL("events", base), asked = [...names.keys()];
     for (const [key, { last }] of names) {
@@ -200,25 +200,25 @@
       this.#retry = undefined;
     }
 
-    // One timer, because one for each frame costs too much.
+    // A timer for each frame would cost too much.
     #watch(limit, from = this.#lastFrameAt) {
       clearTimeout(this.#watchdog);
       this.#isSilent = true;
       this.#watchdog = setTimeout(() => this.#isSilent ? this.#end() : this.#watch(SILENCE), limit - (now() - from));
     }
 
-    // The network or page changed: tests the connection, or ends the wait.
+    // When the network or page changes: tests the connection, or ends the wait.
     #check(isBack) {
       if (this.#isWelcome && this.#transport.send) {
         this.send({ type: "ping" });
         this.#watch(CHECK, now());
       } else if (isBack && this.#retry && !(this.#retryAfter > 0)) {
-        this.#blocked = 0; // another network
+        this.#blocked = 0; // perhaps another network
         this.connect();
       }
     }
 
-    // Kept, so that not every page requests one after a restart.
+    // Kept: otherwise, after a restart, every page would request a token.
     async #getToken() {
       const token = this.#token ??= (async () => this.#tokenSource())();
       try {
@@ -251,8 +251,8 @@
     }
   }
 
-  // The leader is the tab that has the lock: it connects, and forwards frames to the others, which send it their names. When it
-  // closes, the next tab has the lock, and resumes from the positions.
+  // The tab that has the lock, the leader, connects, and forwards frames to the others, which send it their names. When it closes,
+  // the next has the lock, and resumes from the positions.
   class SharedConnection {
     #id = crypto.randomUUID(); #lock; #tabs; #leader; #joinStage; #receive; #names; #stop = new AbortController();
     #positions; // of all tabs, for the next leader
@@ -265,9 +265,9 @@
       this.#tabs = new BroadcastChannel(this.#lock);
       this.#tabs.onmessage = ({ data }) => this.#onMessage(data);
       const { signal } = this.#stop, life = new Promise(resolve => signal.onabort = resolve);
-      // The leader gets this lock when the tab closes.
+      // When the leader gets this lock too, the tab is closed.
       navigator.locks.request(this.#lock + this.#id, () => {
-        this.#joinStage = 1; // has its lock
+        this.#joinStage = 1;
         this.#announce();
         return life;
       });
@@ -302,7 +302,7 @@
       this.#leader ? this.#leader[method](argument) : this.#post({ method, argument });
     }
 
-    // All names, so that a new leader knows them.
+    // All names: a leader may be new.
     #announce() {
       const names = [...this.#names].map(([key, { last }]) => ({ key, last, position: this.#positions.get(key) }));
       if (this.#leader) this.#setNames(this.#id, names);
@@ -310,7 +310,7 @@
     }
 
     #onMessage({ isNew, tab, names, method, argument, frame, forget }) {
-      if (tab === this.#id) this.#joinStage = 2; // the leader knows it
+      if (tab === this.#id) this.#joinStage = 2; // until then, frames may be missing
       if (frame) return (tab ? tab === this.#id : this.#joinStage > 1) && this.#receive(frame);
       if (forget) this.#positions.delete(forget);
       else if (isNew) this.#announce();
@@ -325,7 +325,7 @@
         for (const { key, position } of names) {
           const known = this.#positions.get(key), last = this.#lastFrames.get(key);
           if (!known && position) this.#positions.set(key, position);
-          // If the positions differ, the tab missed messages.
+          // If they differ, the tab missed messages.
           const frame = { ...last, position: known, recovered: before || !position ? undefined : position === known };
           if (last && !before?.some(name => name.key === key)) this.#post({ tab, frame });
         }

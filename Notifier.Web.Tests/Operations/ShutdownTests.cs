@@ -9,7 +9,6 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Operations;
 
 /// <summary>A deployment stops the real process with SIGTERM while many messages arrive.</summary>
-[Collection(RunsAlone.Name)]
 public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
     private const int Clients = 150;

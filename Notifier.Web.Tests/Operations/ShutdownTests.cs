@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.WebSockets;
 using FluentAssertions;
+using Notifier.Operations;
 using Notifier.Tests.Support;
 using StackExchange.Redis;
 using Xunit;
@@ -12,6 +13,9 @@ namespace Notifier.Tests.Operations;
 public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
     private const int Clients = 150;
+
+    /// <summary>Twice <see cref="Shutdown.StopTimeout"/>, because a busy machine also needs time to end a process.</summary>
+    private static readonly TimeSpan ExitTimeout = 2 * Shutdown.StopTimeout;
 
     /// <summary>Prevents a close as "too slow" before the shutdown.</summary>
     private const string LargeLog = "History:Recent:Bytes=100000000";
@@ -42,11 +46,11 @@ public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output
         var closing = readers.Select(client => CloseAsync(client, sinceSignal)).ToList();
         server.Terminate();
         var told = await Task.WhenAll(closing);
-        var exitCode = await server.WaitForExitAsync(TimeSpan.FromSeconds(5));
+        var exitCode = await server.WaitForExitAsync(ExitTimeout);
         output.WriteLine($"{listen}, {stalled} stalled: all told after {told.Max().TotalMilliseconds:0} ms, exit after {sinceSignal.Elapsed.TotalMilliseconds:0} ms.");
 
         exitCode.Should().Be(0, server.Output);
-        sinceSignal.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5));
+        sinceSignal.Elapsed.Should().BeLessThan(ExitTimeout);
         told.Max().Should().BeLessThan(TimeSpan.FromSeconds(3), "no client waits for those that stall");
         await enough.CancelAsync();
         await pouring;
@@ -77,8 +81,8 @@ public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output
             await client.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "", CancellationToken.None);
         }));
 
-        (await server.WaitForExitAsync(TimeSpan.FromSeconds(5))).Should().Be(0, server.Output);
-        sinceSignal.Elapsed.Should().BeLessThan(TimeSpan.FromSeconds(5));
+        (await server.WaitForExitAsync(ExitTimeout)).Should().Be(0, server.Output);
+        sinceSignal.Elapsed.Should().BeLessThan(ExitTimeout);
         await enough.CancelAsync();
         await pouring;
     }
@@ -93,7 +97,7 @@ public sealed class ShutdownTests(RedisFixture fixture, ITestOutputHelper output
 
         server.Terminate();
 
-        (await server.WaitForExitAsync(TimeSpan.FromSeconds(5))).Should().Be(0, server.Output);
+        (await server.WaitForExitAsync(ExitTimeout)).Should().Be(0, server.Output);
     }
 
     /// <summary>Reads until the close, answers it, and checks that the connection ends without a reset.</summary>

@@ -91,8 +91,6 @@ public sealed class RedisReconnectTests(ITestOutputHelper output)
 
         output.WriteLine($"Delivered again after {string.Join(", ", took.Select(one => $"{one.TotalMilliseconds:0} ms"))}.");
         took.Min().Should().BeLessThan(TimeSpan.FromSeconds(0.5));
-        (Count(app, "Redis does not answer"), Count(app, "Redis is back"))
-            .Should().Be((3, 3), "each loss and each return is logged once: {0}", string.Join('\n', app.Log.Lines.Select(static line => line.Text)));
     }
 
     private static int Count(NotifierApp app, string text) => app.Log.Lines.Count(line => line.Text.Contains(text, StringComparison.Ordinal));

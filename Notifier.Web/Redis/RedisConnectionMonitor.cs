@@ -114,21 +114,10 @@ internal sealed class RedisConnectionMonitor
         }
         if (!IsInUse)
             return;
-        if (isBack)
-            _ = ReportUnlessItAnswersAsync();
-        else
-            observer.OnLost(multiplexer);
-    }
-
-    /// <summary>
-    /// A loss that is reported after the return is no news. But for the library a server that answers each command with an error is connected too.
-    /// </summary>
-    private async Task ReportUnlessItAnswersAsync()
-    {
-        if (await TryPingAsync() || !IsInUse)
-            return;
         observer.OnLost(multiplexer);
-        await AwaitAnswerAsync();
+        // For the library a server that answers each command with an error is connected.
+        if (isBack)
+            _ = AwaitAnswerAsync();
     }
 
     private async Task OnRestoredAsync(EndPoint server, ConnectionType type)

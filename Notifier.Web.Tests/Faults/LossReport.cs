@@ -64,7 +64,7 @@ internal sealed record LossReport(int Lost, int Untold, int Repeated, int Reorde
         LatestGap = told > LatestGap ? told.Value : LatestGap,
     };
 
-    /// <summary>The time from the message behind the lost ones to the next gap; null if there is none.</summary>
+    /// <summary>The time from the message behind the lost ones to the next gap, or null.</summary>
     private static TimeSpan? NextGap(IReadOnlyList<Heard> heard, int from, long since)
     {
         for (var i = from; i < heard.Count; i++)

@@ -9,7 +9,7 @@ namespace Notifier.Tests.Hub;
 /// A message allocates memory once, when Redis delivers it, and nothing for each subscriber. Otherwise a busy name would load the garbage
 /// collector in proportion to its subscribers.
 /// </summary>
-[Collection(RunsAlone.Name)]      // a collection of garbage empties the pools of buffers, which are then allocated anew
+[Collection(RunsAlone.Name)]      // a garbage collection empties the buffer pools, and the next broadcast allocates
 public sealed class AllocationTests
 {
     /// <summary>Enough messages to fill the log and to grow the buffers of this thread.</summary>

@@ -1,5 +1,6 @@
 using FluentAssertions;
 using Notifier.Configuration;
+using Notifier.Tests.Support;
 using Xunit;
 
 namespace Notifier.Tests.Operations;
@@ -14,7 +15,7 @@ public sealed class StoppableServiceTests
     [Fact]
     public async Task A_service_that_is_cancelled_before_it_begins_ends_without_an_error()
     {
-        using var service = new TestService(static stopping => Task.Delay(Timeout.InfiniteTimeSpan, stopping));
+        using var service = new TestService(Never.AnswersAsync);
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
 
@@ -26,7 +27,7 @@ public sealed class StoppableServiceTests
     [Fact]
     public async Task A_service_that_is_cancelled_while_it_waits_ends_without_an_error()
     {
-        using var service = new TestService(static stopping => Task.Delay(Timeout.InfiniteTimeSpan, stopping));
+        using var service = new TestService(Never.AnswersAsync);
         await service.StartAsync(CancellationToken.None);
 
         await service.StopAsync(CancellationToken.None);

@@ -8,7 +8,7 @@ internal sealed record Caller(Grant SubscribeGrant, Grant PublishGrant)
     /// <summary>How many names a token or the application may grant at most: each costs time whenever a pattern is checked.</summary>
     public const int MaxNames = 100;
 
-    /// <summary>The caller's id, as the token or the application gives it (<c>sub</c>); null if there is none.</summary>
+    /// <summary>The caller's id, as the token or the application gives it (<c>sub</c>), or null.</summary>
     public string? Subject { get; init; }
 
     /// <summary>When the access expires; null if it does not.</summary>

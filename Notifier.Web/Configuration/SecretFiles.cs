@@ -58,7 +58,7 @@ internal static class SecretFiles
         }
     }
 
-    /// <summary>Does not read the length first, because a pipe has none.</summary>
+    /// <summary>Does not read the length first, because a pipe has no length.</summary>
     private static byte[] ReadBytes(string key, string path)
     {
         using var file = File.OpenRead(path);

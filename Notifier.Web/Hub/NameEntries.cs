@@ -68,7 +68,7 @@ internal sealed class NameEntries(
 
     /// <summary>Counts one more subscriber of a name, and subscribes the name in Redis if it is new.</summary>
     /// <param name="name">The name.</param>
-    /// <param name="cover">The cover that contains the name; null if there is none.</param>
+    /// <param name="cover">The cover that contains the name, or null.</param>
     /// <param name="address">The client's address.</param>
     /// <param name="join">
     /// Adds the subscriber. Called before a new name is subscribed in Redis and before the subscriber is counted: as soon as a backend can see either, it may
@@ -193,7 +193,7 @@ internal sealed class NameEntries(
 /// <summary>A name that is subscribed on this node. Under the lock of <see cref="NameEntries"/>.</summary>
 /// <param name="subscription">The name's log and subscribers.</param>
 /// <param name="redis">The name's subscription in Redis, or that of its cover.</param>
-/// <param name="cover">The cover; null if there is none.</param>
+/// <param name="cover">The cover, or null.</param>
 internal sealed class NameEntry(Subscription subscription, RedisSubscription redis, Cover? cover)
 {
     public Subscription Subscription => subscription;

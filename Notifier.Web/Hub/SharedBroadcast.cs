@@ -20,7 +20,7 @@ internal sealed class SharedBroadcast : IDeliveryWork
     private int helping;
     private Exception? failure;
 
-    // The broadcast that is shared now, under the lock; null if there is none.
+    // The broadcast that is shared now, under the lock, or null.
     private ChunkedSet<Subscriber>? members;
     private Lock? membersGate;
     private FrameBatch batch;

@@ -171,7 +171,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
         connection.Post(() => Continue(page));
     }
 
-    /// <summary>Continues with the next page, or with the log if there is none.</summary>
+    /// <summary>Continues with the next page, or with the log after the last page.</summary>
     private void Continue(JournalPage? page)
     {
         isWaiting = false;

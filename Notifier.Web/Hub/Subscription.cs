@@ -203,7 +203,7 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
     public Task<string?> RecoverAsync(Task<string?> live, Subscriber subscriber, RecoveryRequest request) =>
         recovery is null ? live : RecoverAsync(recovery, live, subscriber, request);
 
-    /// <summary>The next page of the journal, for a subscriber that is not in the log yet; null if there is none.</summary>
+    /// <summary>The next page of the journal, for a subscriber that is not in the log yet, or null.</summary>
     public Task<JournalPage?> ReadPageAsync(long after) => recovery!.ReadAsync(after);
 
     public void OnRecovered(RecoverySource source, bool isWhole) => Context.OnRecovered(source, isWhole);

@@ -12,7 +12,7 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
     private readonly Lock gate = new();
     private readonly Dictionary<string, Entry> entries = [];
 
-    /// <summary>Returns the kept answer, or the one that another caller waits for. If there is none, sends a request.</summary>
+    /// <summary>Returns the kept answer, or the one that another caller waits for. Otherwise sends a request.</summary>
     public Task<AuthenticationResult> GetAsync(string key, Func<Task<AuthenticationResult>> send)
     {
         if (keepFor == TimeSpan.Zero)

@@ -15,7 +15,7 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
 {
     private readonly Socket socket;
 
-    /// <summary>The TLS or tunnel stream on top of the socket; null if there is none.</summary>
+    /// <summary>The TLS or tunnel stream on top of the socket, or null.</summary>
     private readonly Stream? stream;
 
     private readonly Lock gate = new();
@@ -26,7 +26,7 @@ internal sealed class RedisSocket : IThreadPoolWorkItem
     private volatile bool isClosed;
 
     /// <param name="socket">Connected.</param>
-    /// <param name="stream">The TLS or tunnel stream on top of it; null if there is none.</param>
+    /// <param name="stream">The TLS or tunnel stream on top of it, or null.</param>
     public RedisSocket(Socket socket, Stream? stream = null)
     {
         this.socket = socket;

@@ -23,7 +23,7 @@ internal sealed class SubscribedName(byte[] bytes, bool isPattern)
     /// <summary>Guards the fields below. Never locked during a call to a sink.</summary>
     private readonly Lock gate = new();
     private IMessageSink? sink;
-    /// <summary>The connection whose messages count; null if there is none.</summary>
+    /// <summary>The connection whose messages count, or null.</summary>
     private ConnectionLifetime? confirmedOn;
     private bool wasConfirmed;
 

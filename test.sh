@@ -21,12 +21,10 @@ while [ $# -gt 0 ]; do
     shift
 done
 chosen="Faults!=long"
-settings=()
 if [ -n "$faults" ]; then
     chosen="FullyQualifiedName~Notifier.Tests.Faults"
     # One after the other: times are the fault's own then, and so is what happens to the memory.
     export NOTIFIER_FAULTS_ALONE=yes
-    settings=(-- xUnit.ParallelizeTestCollections=false)
 fi
 if [ -n "$filter" ]; then chosen="($filter)&($chosen)"; fi
 
@@ -39,9 +37,9 @@ built=$SECONDS
 results=TestResults
 rm -rf "$results"
 mkdir "$results"
-export NOTIFIER_FAULTS_ROWS="$PWD/$results/faults.tsv"
+export NOTIFIER_FAULTS_ROWS="$PWD/$results/faults.tsv" NOTIFIER_ABUSE_ROWS="$PWD/$results/abuse.tsv"
 status=0
-dotnet test --no-build -c Release --logger "console;verbosity=normal" --logger trx --results-directory "$results" --filter "$chosen" "${rest[@]}" "${settings[@]}" \
+dotnet test --no-build -c Release --logger "console;verbosity=normal" --logger trx --results-directory "$results" --filter "$chosen" "${rest[@]}" \
     || status=$?
 
 # The sum of one of the results' counters.

@@ -18,6 +18,9 @@ internal static class FaultSuite
     /// <summary>The duration of <see cref="CombinedFaults"/>.</summary>
     public static TimeSpan Everything => TimeSpan.FromMinutes(Setting("NOTIFIER_FAULTS_MINUTES") ?? 30);
 
+    /// <summary>Whether the fault suite has the process to itself, one test after the other (<c>./test.sh --faults</c>).</summary>
+    public static bool RunsAlone { get; } = Environment.GetEnvironmentVariable("NOTIFIER_FAULTS_ALONE") is not null;
+
     private static int Repeat => Setting("NOTIFIER_FAULTS_REPEAT") ?? 1;
 
     private static int? Setting(string name) =>

@@ -6,16 +6,14 @@ namespace Notifier.Tests.Faults;
 /// <summary>
 /// What a test can tell of this process, the node and its clients together, only if no other test runs beside it: the memory is back within 20 % of what it was
 /// before the fault, and no task failed unobserved, of a library either. It checks nothing unless the fault suite has the process to itself
-/// (<c>./test.sh --faults</c>).
+/// (<see cref="FaultSuite.RunsAlone"/>).
 /// </summary>
 internal sealed class ProcessCheck
 {
     private const double Allowed = 1.2;
 
-    private static readonly bool IsAlone = Environment.GetEnvironmentVariable("NOTIFIER_FAULTS_ALONE") is not null;
-
-    private readonly long before = IsAlone ? Bytes : 0;
-    private readonly int failures = IsAlone ? UnobservedFailures.All().Count : 0;
+    private readonly long before = FaultSuite.RunsAlone ? Bytes : 0;
+    private readonly int failures = FaultSuite.RunsAlone ? UnobservedFailures.All().Count : 0;
 
     private static long Bytes
     {
@@ -29,7 +27,7 @@ internal sealed class ProcessCheck
     /// <returns>For the row of the fault.</returns>
     public string Check()
     {
-        if (!IsAlone)
+        if (!FaultSuite.RunsAlone)
             return "";
         UnobservedFailures.All().Skip(failures).Should().BeEmpty("each task that fails is observed");
         // Memory that the collector could return is not growth.

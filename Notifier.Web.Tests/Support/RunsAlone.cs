@@ -3,8 +3,8 @@ using Xunit;
 namespace Notifier.Tests.Support;
 
 /// <summary>
-/// xUnit runs these tests one after the other, after all other tests. They are tests that another test could disturb for a second, which
-/// would be a fault of the machine and not of Notifier, and tests that measure shared state (the memory of this process, its thread pool, its pools of buffers).
+/// These tests run one after the other, after all other tests (see <see cref="LongestFirst"/>). Another test could disturb them for a second, which
+/// would be a fault of the machine and not of Notifier, or they measure shared state (the memory of this process, its thread pool, its pools of buffers).
 /// Redis closes a subscriber that gets no processor during a flood for half a second.
 /// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
@@ -13,7 +13,7 @@ public sealed class RunsAlone
     public const string Name = "Runs alone";
 }
 
-/// <summary>Tests that check what the whole run has left behind: xUnit runs them after all others (see <see cref="LongestFirst"/>).</summary>
+/// <summary>Tests that check what the whole run has left behind: they run after all others (see <see cref="LongestFirst"/>).</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class RunsLast
 {

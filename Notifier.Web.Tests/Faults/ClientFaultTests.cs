@@ -7,7 +7,6 @@ using Xunit.Abstractions;
 namespace Notifier.Tests.Faults;
 
 /// <summary>On Redis, which can hang.</summary>
-[Collection(RunsAlone.Name)]
 public sealed class ClientFaultTests(ITestOutputHelper output) : ClientFaults(output, isEmbedded: false)
 {
     /// <summary>Redis hangs, so each client disconnects before Redis confirms its subscribe.</summary>
@@ -50,5 +49,4 @@ public sealed class ClientFaultTests(ITestOutputHelper output) : ClientFaults(ou
 }
 
 /// <summary>On the Redis inside Notifier.</summary>
-[Collection(RunsAlone.Name)]
 public sealed class EmbeddedClientFaultTests(ITestOutputHelper output) : ClientFaults(output, isEmbedded: true);

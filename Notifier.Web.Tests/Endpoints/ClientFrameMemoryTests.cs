@@ -22,7 +22,7 @@ public sealed class ClientFrameMemoryTests(RedisFixture fixture) : IClassFixture
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
         var fragments = Enumerable.Repeat(RawWebSocket.Masked(Continuation, new byte[length], final: false), FrameBytes + 2).SelectMany(bytes => bytes).ToArray();
-        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var before = await LiveMemory.SettledAsync();
 
         await client.SendAsync(Frame.TextOpcode, new byte[length], final: false);
         await client.SendRawAsync(fragments);
@@ -30,7 +30,7 @@ public sealed class ClientFrameMemoryTests(RedisFixture fixture) : IClassFixture
         for (var n = 0; n < 3; n++)
             await client.SendRawAsync(fragments);
 
-        (GC.GetTotalMemory(forceFullCollection: true) - before).Should().BeLessThan(2 * 1024 * 1024);
+        (LiveMemory.Now() - before).Should().BeLessThan(2 * 1024 * 1024);
         await ClientFrameTests.EndsInPeaceAsync(app, client);
     }
 
@@ -42,13 +42,13 @@ public sealed class ClientFrameMemoryTests(RedisFixture fixture) : IClassFixture
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
         await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
         var letters = Enumerable.Repeat((byte)'a', 1024 * 1024).ToArray();
-        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var before = await LiveMemory.SettledAsync();
 
         await client.SendRawAsync([0x81, 0xFF, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         for (var n = 0; n < 16; n++)
             await client.SendRawAsync(letters);
 
         (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(4413);
-        (GC.GetTotalMemory(forceFullCollection: true) - before).Should().BeLessThan(2 * 1024 * 1024);
+        (LiveMemory.Now() - before).Should().BeLessThan(2 * 1024 * 1024);
     }
 }

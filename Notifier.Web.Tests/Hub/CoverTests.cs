@@ -87,8 +87,7 @@ public sealed class CoverTests
         }
         await Eventually.IsAsync(() => app.Connections.Count == 1, "one client has disconnected");
 
-        time.Advance(TimeSpan.FromSeconds(30));
-        await Eventually.IsAsync(() => app.Hub.NameCount == 1, "its name was removed");
+        await app.WhenNamesExpireAsync(time, TimeSpan.FromSeconds(30), left: 1);
         await redis.PublishAsync("user.1.x", "still here");
         (await stays.ReadTextAsync()).Should().Be("still here");
         await using (var again = await RawWebSocket.SubscribeAsync(app, "user.2.*"))
@@ -101,8 +100,7 @@ public sealed class CoverTests
         await stays.DisposeAsync();
         await Eventually.IsAsync(() => app.Connections.Count == 0, "all clients have disconnected");
         (await redis.PatternsAsync()).Should().Be(1, "the cover lingers");
-        time.Advance(TimeSpan.FromSeconds(30));
-        await Eventually.IsAsync(() => app.Hub.NameCount == 0, "the last name was removed");
+        await app.WhenNamesExpireAsync(time, TimeSpan.FromSeconds(30), left: 0);
         await redis.IsEmptyAsync();
         (await monitor.CountAsync("PSUBSCRIBE", "user.*")).Should().Be(1);
         (await monitor.CountAsync("PUNSUBSCRIBE", "user.*")).Should().Be(1);

@@ -26,8 +26,7 @@ public sealed class LingerTests
         app.Hub.NameCount.Should().Be(1);
         (await SubscribedAsync(redis)).Should().Be(1);
 
-        time.Advance(TimeSpan.FromSeconds(1));      // runs the application's own sweep
-        await Eventually.IsAsync(() => app.Hub.NameCount == 0, "the name was removed");
+        await app.WhenNamesExpireAsync(time, TimeSpan.FromSeconds(1), left: 0);      // by the application's own sweep
         await redis.IsEmptyAsync();
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Notifier.History.Durable;
 using Notifier.Redis.Embedded;
@@ -56,6 +57,10 @@ internal sealed class DurableRedis : IAsyncDisposable
 
 internal static class DurablePublishing
 {
+    /// <summary>Waits until the node has the journal's end. A node creates the journal.</summary>
+    public static async Task<JournalHead> WhenJournalExistsAsync(this NotifierApp app) =>
+        (await app.Services.GetRequiredService<JournalReader>().ReadHeadAsync()) ?? throw new InvalidOperationException("Redis answers with an error");
+
     /// <summary>Publishes durably with the script, as a backend does.</summary>
     /// <returns>The message's position.</returns>
     public static async Task<string> PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, RedisValue payload, string key = "") =>

@@ -122,3 +122,23 @@ internal sealed class SweptApp : IAsyncDisposable
         public override long GetTimestamp() => base.GetTimestamp() + (long)(Paused.TotalSeconds * TimestampFrequency);
     }
 }
+
+internal static class NameExpiry
+{
+    private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Lets that time pass, and then further sweeps, until so many names are left: a sweep leaves a name that Redis has not confirmed yet.
+    /// </summary>
+    public static Task WhenNamesExpireAsync(this NotifierApp app, FakeTimeProvider time, TimeSpan linger, int left)
+    {
+        time.Advance(linger - Sweep);
+        return Eventually.IsAsync(
+            () =>
+            {
+                time.Advance(Sweep);
+                return app.Hub.NameCount == left;
+            },
+            $"{left} names are left");
+    }
+}

@@ -46,10 +46,19 @@ public sealed class LimitsOptions
 
     /// <summary>
     /// Different patterns that a node may subscribe to in Redis. Each makes every PUBLISH slower. Those under <c>Redis:Covers</c> do not count.
-    /// One IP address may use a twentieth of them (<see cref="ConnectionsPerAddress"/> says when addresses count). 1 to 100,000; default
-    /// 1,000.
+    /// One IP address may use a twentieth of them, or half if the address may be that of a proxy (<see cref="ConnectionsPerAddress"/>). 1 to 100,000;
+    /// default 1,000.
     /// </summary>
     public int DistinctPatterns { get; set; } = 1_000;
+
+    /// <summary>
+    /// Names without subscribers that linger (<c>Redis:Linger</c>). Of more, those that were used least recently are unsubscribed at once. One IP address may
+    /// use a twentieth of them, or half if the address may be that of a proxy. 0 to 10,000,000; default 10,000.
+    /// </summary>
+    public int LingeringNames { get; set; } = 10_000;
+
+    /// <summary>How many of the latest messages of a name a client may request (<c>last</c>); of more, it gets this many. 0 to 1,000,000; default 1,000.</summary>
+    public int LastMessages { get; set; } = 1_000;
 
     /// <summary>Bytes of a channel's name. 1 to 4,096; default 255.</summary>
     public int NameBytes { get; set; } = 255;
@@ -87,6 +96,8 @@ internal sealed class LimitsValidator : IValidateOptions<LimitsOptions>
         .Range("Limits:NamesPerConnection", options.NamesPerConnection, 1, 10_000)
         .Range("Limits:PatternsPerConnection", options.PatternsPerConnection, 0, 10_000)
         .Range("Limits:DistinctPatterns", options.DistinctPatterns, 1, 100_000)
+        .Range("Limits:LingeringNames", options.LingeringNames, 0, 10_000_000)
+        .Range("Limits:LastMessages", options.LastMessages, 0, 1_000_000)
         .Range("Limits:NameBytes", options.NameBytes, 1, 4096)
         .Range("Limits:PatternBytes", options.PatternBytes, 1, 4096)
         .Range("Limits:PatternStars", options.PatternStars, 0, 16)

@@ -79,11 +79,9 @@ internal sealed partial class Admission : IDisposable
         refusals = new LogThrottle(time);
     }
 
-    /// <summary>
-    /// The address whose limit applies to the client. Unknown if there is no such limit: the address may be that of a proxy that thousands of clients share.
-    /// </summary>
+    /// <summary>The address whose limits apply to the client.</summary>
     public ClientAddress AddressOf(HttpContext context) =>
-        perAddress is not null && context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address) : default;
+        context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address, mayBeProxy: perAddress is null) : default;
 
     /// <summary>Admits the client, until <see cref="Leave"/>, or refuses it.</summary>
     public bool TryEnter(ClientAddress address, [NotNullWhen(false)] out AdmissionRefusal? refusal)
@@ -102,7 +100,7 @@ internal sealed partial class Admission : IDisposable
         lock (gate)
         {
             connections--;
-            if (!address.IsUnknown && --addresses[address] == 0)
+            if (perAddress is not null && !address.IsUnknown && --addresses[address] == 0)
                 addresses.Remove(address);
         }
     }
@@ -133,7 +131,7 @@ internal sealed partial class Admission : IDisposable
         {
             if (connections >= limits.Connections)
                 return Busy(AdmissionReason.Connections, $"this server has reached its limit of {limits.Connections} connections (Limits:Connections)");
-            if (!address.IsUnknown)
+            if (perAddress is not null && !address.IsUnknown)
             {
                 var ofAddress = addresses.GetValueOrDefault(address);
                 if (ofAddress >= perAddress)

@@ -12,15 +12,27 @@ internal readonly record struct ClientAddress
     private readonly ulong bits;
     private readonly AddressFamily family;
 
-    private ClientAddress(AddressFamily family, ulong bits)
+    private ClientAddress(AddressFamily family, ulong bits, bool mayBeProxy)
     {
         this.family = family;
         this.bits = bits;
+        MayBeProxy = mayBeProxy;
     }
 
     public bool IsUnknown => family == AddressFamily.Unspecified;
 
-    public static ClientAddress From(IPAddress address)
+    /// <summary>Whether it may be the address of a proxy, and all clients share it: no proxies are configured (<c>ForwardedHeaders</c>).</summary>
+    public bool MayBeProxy { get; }
+
+    /// <summary>
+    /// How much of a node's resource the address may use: a twentieth, or half if it may be that of a proxy, so that one client without a proxy never uses
+    /// all of it.
+    /// </summary>
+    public int ShareOf(int total) => IsUnknown ? total : Math.Max(1, total / (MayBeProxy ? 2 : 20));
+
+    /// <param name="address">The address from which the connection, or according to a known proxy the request, came.</param>
+    /// <param name="mayBeProxy">See <see cref="MayBeProxy"/>.</param>
+    public static ClientAddress From(IPAddress address, bool mayBeProxy = false)
     {
         // A dual-stack socket reports the address of an IPv4 client as IPv4 mapped to IPv6.
         if (address.IsIPv4MappedToIPv6)
@@ -29,6 +41,6 @@ internal readonly record struct ClientAddress
         address.TryWriteBytes(bytes, out var length);
         return new(address.AddressFamily, length == 4
             ? System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes)
-            : System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(bytes));
+            : System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(bytes), mayBeProxy);
     }
 }

@@ -32,11 +32,14 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     /// <summary>How much of <see cref="ConnectionOutput.Sent"/> the node's counters contain. They change it under their lock.</summary>
     public SentTotals Counted;
 
-    /// <summary>The client's address, for limits per address; unknown if there are none. Set before other threads know the connection.</summary>
+    /// <summary>The client's address, for limits per address. Set before other threads know the connection.</summary>
     public ClientAddress Address { get; init; }
 
     /// <summary>The caller, and until when access lasts; null for an anonymous caller that cannot change. Set before other threads know the connection.</summary>
     public ConnectionAccess? Access { get; set; }
+
+    /// <summary>Whose share of the node the connection uses: the subject's, else the address', else its own.</summary>
+    public object Owner => (object?)Access?.Caller.Subject ?? (Address.IsUnknown || Address.MayBeProxy ? this : Address);
 
     /// <summary>Why Notifier closes the connection, or null. Set once, by the first request.</summary>
     public CloseReason? CloseRequested => end.Reason;

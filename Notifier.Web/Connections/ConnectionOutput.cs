@@ -11,6 +11,9 @@ internal abstract class ConnectionOutput(Transport transport, WireFormat format)
     private readonly FrameWriter writer = new(transport, format);
     private FrameSources sources;
 
+    /// <summary>The source that may keep stored messages in memory.</summary>
+    private FrameSource? replaying;
+
     public Transport Transport => transport;
 
     public WireFormat Format => format;
@@ -43,6 +46,18 @@ internal abstract class ConnectionOutput(Transport transport, WireFormat format)
     public void AddSource(FrameSource source) => sources.Add(source);
 
     public void RemoveSource(FrameSource source) => sources.Remove(source);
+
+    /// <summary>
+    /// Lets a source keep a page of stored messages in memory, one source at a time, until <see cref="TryEndReplay"/>. Any thread may call it.
+    /// </summary>
+    public bool TryBeginReplay(FrameSource source) => Interlocked.CompareExchange(ref replaying, source, null) is var current && (current is null || current == source);
+
+    /// <summary>Whether a source other than this one keeps a page.</summary>
+    public bool IsAnotherReplaying(FrameSource source) => Volatile.Read(ref replaying) is { } current && current != source;
+
+    /// <summary>The source needs no more pages. Any thread may call it.</summary>
+    /// <returns>Whether another source may have waited for that.</returns>
+    public bool TryEndReplay(FrameSource source) => Interlocked.CompareExchange(ref replaying, null, source) == source;
 
     /// <summary>Sends a frame that is not a message, while the transport is ready.</summary>
     public void Send(byte[] frame)

@@ -34,6 +34,8 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
         Name name, Action<Subscriber, string> onDenied, RecoveryRequest request, out ClientSubscription added, [NotNullWhen(false)] out NameRefusal? refusal)
     {
         added = default;
+        if (request.Last > limits.LastMessages)
+            request = request with { Last = limits.LastMessages };
         refusal = rules.Check(name) ?? grant.Check(name) ?? CheckLimits(name);
         if (refusal is not null || !hub.TrySubscribe(connection, name, onDenied, request, out added, out refusal))
         {

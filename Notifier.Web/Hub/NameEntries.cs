@@ -15,7 +15,7 @@ internal sealed class NameEntries(
 {
     private readonly Lock gate = new();
     private readonly Dictionary<Name, NameEntry> entries = [];
-    private readonly HashSet<NameEntry> unused = [];
+    private readonly UnusedNames unused = new(limits.LingeringNames);
     private readonly LiveCovers covers = new(redis, context);
     private readonly PatternQuota quota = new(limits);
 
@@ -99,14 +99,15 @@ internal sealed class NameEntries(
 
     private NameRefusal? CheckPatterns(ClientAddress address, NameEntry? entry)
     {
+        var needsRoom = entry is null && quota.IsFull;
+        // A lingering pattern is replaced.
+        var idle = needsRoom ? quota.Unused.FirstOrDefault(CanUnsubscribe) : null;
+        if (needsRoom && idle is null)
+            return quota.Full();
         if (quota.CheckShare(address, entry) is { } refusal)
             return refusal;
-        if (entry is not null || !quota.IsFull)
-            return null;
-        // A lingering pattern is replaced.
-        if (quota.Unused.FirstOrDefault(CanUnsubscribe) is not { } idle)
-            return quota.Full();
-        Expire(idle);
+        if (idle is not null)
+            Expire(idle);
         return null;
     }
 
@@ -140,11 +141,12 @@ internal sealed class NameEntries(
             if (!entries.TryGetValue(subscription.Name, out var entry) || entry.Subscription != subscription)
                 return;
             quota.Release(address, entry);
-            if (--entry.SubscriberCount == 0)
-            {
-                entry.UnusedSince = time.GetTimestamp();
-                unused.Add(entry);
-            }
+            if (--entry.SubscriberCount > 0)
+                return;
+            entry.UnusedSince = time.GetTimestamp();
+            // Without a limit, a client could fill the memory with names that it no longer uses.
+            if (unused.Add(entry, address).FirstOrDefault(CanUnsubscribe) is { } excess)
+                Expire(excess);
         }
     }
 
@@ -153,7 +155,7 @@ internal sealed class NameEntries(
     {
         lock (gate)
         {
-            foreach (var entry in unused.Where(entry => CanUnsubscribe(entry) && time.GetElapsedTime(entry.UnusedSince) >= linger).ToList())
+            foreach (var entry in unused.All.Where(entry => CanUnsubscribe(entry) && time.GetElapsedTime(entry.UnusedSince) >= linger).ToList())
                 Expire(entry);
         }
     }
@@ -207,4 +209,7 @@ internal sealed class NameEntry(Subscription subscription, RedisSubscription red
 
     /// <summary>When the last subscriber left.</summary>
     public long UnusedSince { get; set; }
+
+    /// <summary>The address of the last subscriber, while the name is unused.</summary>
+    public ClientAddress UsedBy { get; set; }
 }

@@ -18,7 +18,6 @@ internal sealed class PatternQuota(LimitsOptions limits)
 
     private readonly HashSet<NameEntry> counted = [];
     private readonly Dictionary<ClientAddress, Dictionary<NameEntry, int>> shares = [];
-    private readonly int largestShare = Math.Max(1, limits.DistinctPatterns / 20);
 
     public bool IsFull => counted.Count >= limits.DistinctPatterns;
 
@@ -31,9 +30,12 @@ internal sealed class PatternQuota(LimitsOptions limits)
 
     /// <summary>Whether the address may subscribe to one more pattern, or to this one once more.</summary>
     public NameRefusal? CheckShare(ClientAddress address, NameEntry? entry) =>
-        !address.IsUnknown && shares.TryGetValue(address, out var share) && share.Count >= largestShare && (entry is null || !share.ContainsKey(entry))
-            ? NameRefusal.Overloaded($"limit of {largestShare} different pattern{(largestShare == 1 ? "" : "s")} per address reached; use a channel, or try again later")
+        !address.IsUnknown && shares.TryGetValue(address, out var share) && share.Count >= address.ShareOf(limits.DistinctPatterns)
+            && (entry is null || !share.ContainsKey(entry))
+            ? NameRefusal.Overloaded($"limit of {Patterns(share.Count)} per address reached; use a channel, or try again later")
             : null;
+
+    private static string Patterns(int count) => $"{count} different pattern{(count == 1 ? "" : "s")}";
 
     public void Add(NameEntry entry) => counted.Add(entry);
 

@@ -6,8 +6,8 @@ namespace Notifier.Hub;
 /// <summary>Where a subscriber starts, according to the journal.</summary>
 /// <param name="Result">The result that the client is told.</param>
 /// <param name="After">The id of the last durable message that the client has; null if the client starts with new messages.</param>
-/// <param name="Cursor">The journal's messages that precede the log; null if the log has all.</param>
-internal readonly record struct RecoveryStart(RecoveryResult Result, long? After = null, RecoveryCursor? Cursor = null);
+/// <param name="Page">The journal's messages that precede the log; null if the log has all.</param>
+internal readonly record struct RecoveryStart(RecoveryResult Result, long? After = null, JournalPage? Page = null);
 
 /// <summary>
 /// Finds where a subscriber resumes if its log does not know the client's position, which is from another node, or from before a restart. The subscriber
@@ -22,9 +22,10 @@ internal sealed class Recovery(SubscriptionLog log, JournalFollower follower, Jo
         return follower.Ready;
     }
 
+    /// <param name="owner">Whose share of the node the client uses.</param>
     /// <param name="request">The messages that the client wants.</param>
     /// <param name="code">Why the log does not have them.</param>
-    public async Task<RecoveryStart> FindStartAsync(RecoveryRequest request, string? code)
+    public async Task<RecoveryStart> FindStartAsync(object owner, RecoveryRequest request, string? code)
     {
         var given = request.After is null ? null : JournalPosition.Parse(request.After);
         if (request.After is null)
@@ -41,22 +42,22 @@ internal sealed class Recovery(SubscriptionLog log, JournalFollower follower, Jo
                     code ??= ServerCodes.Gap;
                 return new(new(code is null, code), position.Id);
             }
-            if (await ReadAsync(position.Id) is { } page)
+            if (await ReadAsync(owner, position.Id) is { } page)
             {
                 if (!page.IsWhole)
                     code = ServerCodes.Trimmed;
-                return new(new(code is null, code), position.Id, new(page));
+                return new(new(code is null, code), position.Id, page);
             }
             code = ServerCodes.Unavailable;
         }
         var result = new RecoveryResult(request.After is null ? null : false, code);
-        return request.Last is { } last && await AwaitFollowerAsync(reader.ReadLastAsync(log.Name, last)) is { } latest
-            ? new(result, latest.After, new(latest))
+        return request.Last is { } last && await AwaitFollowerAsync(reader.ReadLastForAsync(owner, log.Name, last)) is { } latest
+            ? new(result, latest.After, latest)
             : new(result);
     }
 
     /// <summary>The page after a durable message. Null if Redis answers with an error, or if the journal has a new epoch.</summary>
-    public Task<JournalPage?> ReadAsync(long after) => AwaitFollowerAsync(reader.ReadAsync(log.Name, after));
+    public Task<JournalPage?> ReadAsync(object owner, long after) => AwaitFollowerAsync(reader.ReadForAsync(owner, log.Name, after));
 
     private async Task<JournalPage?> AwaitFollowerAsync(Task<JournalPage?> reading)
     {

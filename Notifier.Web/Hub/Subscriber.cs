@@ -35,7 +35,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     /// <summary>Whether the subscriber has unsubscribed. Used by the owner only.</summary>
     public bool HasLeft { get; private set; }
 
-    public override bool IsBehind => HasBegun && (recoveryCursor is null ? cursor < subscription.Head : !isWaiting);
+    public override bool IsBehind => HasBegun && (recoveryCursor is null ? cursor < subscription.Head : !isWaiting && !connection.IsAnotherReplaying(this));
 
     /// <summary>Whether all messages before that number were sent. Any thread may call it, so the result may be out of date.</summary>
     public bool HasSentUpTo(long number) => !HasBegun || Volatile.Read(ref cursor) >= number;
@@ -69,13 +69,24 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
         RecoveryResult = start.Result;
         if (start.Result.Recovered is { } isWhole)
             subscription.OnRecovered(RecoverySource.Durable, isWhole);
+        if (start.After is not { } after)
+            return;
+        var found = subscription.CursorAfter(after);
+        var isInLog = start.Page is null;
+        // While another name of the connection is sent its messages, this page is not kept, nor by the action below. It is read again later.
+        if (start.Page is { } page && connection.TryBeginReplay(this))
+            found.Continue(page);
         connection.Post(() =>
         {
-            recoveryCursor = start.Cursor;
-            if (recoveryCursor is null && start.After is { } id && subscription.NumberAfter(id) is { } number)
+            if (HasLeft)
+            {
+                found.Release();
+                EndReplay();
+            }
+            else if (isInLog && subscription.NumberAfter(after) is { } number)
                 cursor = number;
-            else if (recoveryCursor is null && start.After is { } trimmed)      // an empty page makes the subscriber read the journal from there
-                recoveryCursor = new(new(JournalEpoch.None, trimmed, trimmed, IsWhole: true, IsLast: false, []));
+            else
+                recoveryCursor = found;
         });
     }
 
@@ -100,6 +111,8 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
         HasLeft = true;
         connection.RemoveSource(this);
         subscription.Remove(this);
+        recoveryCursor?.Release();
+        EndReplay();
     }
 
     /// <summary>
@@ -154,11 +167,14 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
 
     private void CatchUpFromJournal(RecoveryCursor journal)
     {
-        if (!journal.IsAtEnd)
-            journal.Advance(connection.Write(journal.ReadBatch(connection.Format, subscription.Identity, DispatchBuffers.ForThisThread.Frames)));
+        if (journal.ReadBatch(connection.Format, subscription.Identity, DispatchBuffers.ForThisThread.Frames) is { } batch)
+            journal.Advance(connection.Write(batch));
         else if (subscription.NumberAfter(journal.SentUpTo) is { } number)
+        {
             (cursor, recoveryCursor) = (number, null);
-        else
+            EndReplay();
+        }
+        else if (connection.TryBeginReplay(this))
         {
             isWaiting = true;
             _ = ReadNextPageAsync(journal.SentUpTo);
@@ -167,7 +183,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
 
     private async Task ReadNextPageAsync(long after)
     {
-        var page = await subscription.ReadPageAsync(after);
+        var page = await subscription.ReadPageAsync(connection.Owner, after);
         connection.Post(() => Continue(page));
     }
 
@@ -175,10 +191,24 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     private void Continue(JournalPage? page)
     {
         isWaiting = false;
-        recoveryCursor = page is null ? null : new(page);
+        if (HasLeft)
+            return;
+        if (page is null)
+            recoveryCursor = null;
+        else
+            recoveryCursor!.Continue(page);
         if (page is not { IsWhole: true })
             TrySendLoss(null, Position);
+        if (recoveryCursor is null)
+            EndReplay();
         if (IsBehind)
+            connection.CatchUp();
+    }
+
+    /// <summary>It is the turn of the connection's other names that resume.</summary>
+    private void EndReplay()
+    {
+        if (connection.TryEndReplay(this))
             connection.CatchUp();
     }
 

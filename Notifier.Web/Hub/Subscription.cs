@@ -204,7 +204,10 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
         recovery is null ? live : RecoverAsync(recovery, live, subscriber, request);
 
     /// <summary>The next page of the journal, for a subscriber that is not in the log yet, or null.</summary>
-    public Task<JournalPage?> ReadPageAsync(long after) => recovery!.ReadAsync(after);
+    public Task<JournalPage?> ReadPageAsync(object owner, long after) => recovery!.ReadAsync(owner, after);
+
+    /// <summary>A place in the journal for a subscriber that is not in the log yet.</summary>
+    public RecoveryCursor CursorAfter(long journalId) => new(Context.Replays, journalId);
 
     public void OnRecovered(RecoverySource source, bool isWhole) => Context.OnRecovered(source, isWhole);
 
@@ -214,7 +217,7 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
             return refusal;
         await recovery.WhenReadyAsync();
         if (subscriber.RecoveryResult is { NeedsJournal: true, Code: var code })
-            subscriber.Recover(await recovery.FindStartAsync(request, code));
+            subscriber.Recover(await recovery.FindStartAsync(subscriber.Connection.Owner, request, code));
         return null;
     }
 

@@ -14,8 +14,11 @@ internal sealed partial class SubscriptionContext(
 {
     public RecentOptions Recent { get; } = recent.Value;
 
-    /// <summary>The limit for all logs of the node together.</summary>
-    public LogBudget Budget { get; } = new(recent.Value.NodeBytes);
+    /// <summary>The pages of the journal that clients are being sent.</summary>
+    public ReplayPages Replays { get; } = new(new LogBudget(recent.Value.NodeBytes), time);
+
+    /// <summary>The limit for all logs of the node together, and for these pages.</summary>
+    public LogBudget Budget => Replays.Budget;
 
     /// <summary>The journal, for names with durable channels; null if there are none.</summary>
     public JournalReader? JournalReader { get; } = journalReader is { Journal.Channels.Any: true } ? journalReader : null;

@@ -113,15 +113,22 @@ internal sealed partial class SubscriptionHub
     public void Sweep()
     {
         entries.ExpireUnused(linger);
+        context.Replays.Sweep();
         foreach (var subscription in entries.Subscriptions())
             subscription.Sweep();
         if (backplane.IsSettled)
             redis.Reconcile();      // the library does not report every lost subscription
     }
 
-    /// <summary>The node's logs are full: the names that were used least recently discard their messages until a tenth is free.</summary>
+    /// <summary>
+    /// The node's memory for messages is full: first pages of the journal are discarded, then the names that were used least recently discard their messages,
+    /// until a tenth is free.
+    /// </summary>
     private void MakeRoom(long bytes)
     {
+        bytes -= context.Replays.MakeRoom(bytes);
+        if (bytes <= 0)
+            return;
         var discarded = 0;
         foreach (var subscription in entries.Subscriptions().OrderBy(static subscription => subscription.UsedAt))
         {

@@ -131,11 +131,7 @@ internal abstract class SubscriptionLog
     /// <returns>Whether the caller must broadcast them; otherwise another thread already does.</returns>
     protected bool TryAppend(ReadOnlySpan<Message> messages)
     {
-        foreach (ref readonly var message in messages)
-        {
-            if (message.Gap != GapCode.None)
-                Context.Metrics.OnGap(message.Gap);
-        }
+        CountGaps(messages);
         var now = Context.Time.GetTimestamp();
         int lost;
         bool isClaimed;
@@ -156,6 +152,23 @@ internal abstract class SubscriptionLog
     {
         lock (Gate)
             unsent.Drop(messages);
+    }
+
+    private void CountGaps(ReadOnlySpan<Message> messages)
+    {
+        try
+        {
+            foreach (ref readonly var message in messages)
+            {
+                if (message.Gap != GapCode.None)
+                    Context.Metrics.OnGap(message.Gap);
+            }
+        }
+        catch (Exception error)
+        {
+            // Metric listeners are foreign code. Their failure must not lose the messages.
+            OnFailed(error, [], 0);
+        }
     }
 
     private void ReportDropped(int lost)

@@ -16,16 +16,29 @@ namespace Notifier.History.Durable;
 /// </summary>
 /// <remarks>If Redis is away or answers with an error, all methods throw the library's exception; see <see cref="IsFault"/>.</remarks>
 internal sealed class Journal(
-    RedisBackplane backplane, RedisNames names, DurableChannels channels, IOptions<DurableOptions> durable, IOptions<RecentOptions> recent,
+    RedisBackplane backplane, RedisNames names, DurableChannels channels, IOptions<DurableOptions> durable,
     IOptions<LimitsOptions> limits)
 {
-    /// <summary>The size of a page. A client that missed more receives several pages.</summary>
+    /// <summary>How many messages a page has at most. A client that missed more receives several pages.</summary>
     public const int MaxMessages = 1_000;
 
+    /// <summary>
+    /// The size of a page at most, in <see cref="Messages.Message.Size"/>, over all its channels. A larger message is a page of its own.
+    /// </summary>
+    public const int MaxBytes = 1024 * 1024;
+
+    /// <summary>
+    /// With more channels since a position, a client does not resume a pattern: each of them would have to be matched and read before the first message.
+    /// </summary>
+    public const int MaxChannels = 10_000;
+
     /// <summary>How many channels of a pattern are read at once.</summary>
-    private const int ChannelsAtOnce = 32;
+    private const int ChannelsAtOnce = 16;
 
     private static readonly RedisKey ByLatest = "{notifier}:channels";
+
+    /// <summary>Only one thread at a time matches channels: a pattern may have thousands.</summary>
+    private readonly SemaphoreSlim matching = new(1);
 
     private SeenMessage? seen;
 
@@ -57,82 +70,107 @@ internal sealed class Journal(
     }
 
     /// <summary>The messages of a name after an id, up to the limits of a page.</summary>
-    public async Task<JournalPage> ReadAsync(Name name, long after, int limit = MaxMessages)
+    /// <param name="name">A channel or a pattern.</param>
+    /// <param name="after">The id.</param>
+    /// <param name="limit">How many messages at most.</param>
+    /// <param name="maxChannels">If more channels have messages after the id, the page is empty, and not whole.</param>
+    public async Task<JournalPage> ReadAsync(Name name, long after, int limit = MaxMessages, int maxChannels = int.MaxValue)
     {
         var redis = Database;
         var head = await ReadHeadAsync(redis);
         var oldest = head.Now - (long)durable.Value.Age.TotalMicroseconds;
         if (name.Kind == NameKind.Channel)
         {
-            var log = await ReadAsync(redis, InRedis(name.Text), label: null, after, limit);
+            var log = await ReadAsync(redis, new(InRedis(name.Text), null), after, new(limit, MaxBytes));
             return new(head.Epoch, after, log.HasMore ? log.LastId : Math.Max(head.Id, log.LastId), log.IsWholeAfter(after, oldest), !log.HasMore, log.Messages);
         }
 
         // Messages that are published meanwhile have later ids than the head: they are on the next page.
-        var page = new MergedPage(head.Id, limit) { IsWhole = after >= oldest };
-        var active = await redis.SortedSetRangeByScoreAsync(ByLatest, after, exclude: Exclude.Start);
-        foreach (var some in Matching(name, active).Chunk(ChannelsAtOnce))
+        var page = new MergedPage(head.Id, limit, MaxBytes) { IsWhole = after >= oldest };
+        if (await ActiveAsync(redis, name, after, maxChannels) is not { } active)
+            return new(head.Epoch, after, Math.Max(head.Id, after), IsWhole: false, IsLast: true, []);
+        foreach (var some in active.Chunk(ChannelsAtOnce))
         {
-            foreach (var log in await Task.WhenAll(some.Select(one => ReadAsync(redis, one.InRedis, one.Channel, after, limit))))
+            var limits = new ReadLimits(limit, MaxBytes / some.Length, page.UpTo);
+            foreach (var log in await Task.WhenAll(some.Select(one => ReadAsync(redis, one, after, limits))))
                 page.Add(log, log.IsWholeAfter(after, oldest));
         }
         return new(head.Epoch, after, page.UpTo, page.IsWhole, page.IsLast, page.Messages);
     }
 
-    /// <summary>The last messages of a name.</summary>
+    /// <summary>The last messages of a name, as many as fit into one page.</summary>
     public async Task<JournalPage> ReadLastAsync(Name name, int count)
     {
         var redis = Database;
         var head = await ReadHeadAsync(redis);
-        count = Math.Min(count, MaxMessages);
-        var logs = new List<ChannelPage>();
+        var latest = new LatestMessages(Math.Min(count, MaxMessages), MaxBytes);
         if (name.Kind == NameKind.Channel)
-            logs.Add(await ReadAsync(redis, InRedis(name.Text), label: null, 0, count, last: true));
+            latest.Add(await ReadAsync(redis, new(InRedis(name.Text), null), 0, latest.Limits));
         else
-        {
-            foreach (var some in (await LatestAsync(redis, name, count)).Chunk(ChannelsAtOnce))
-                logs.AddRange(await Task.WhenAll(some.Select(one => ReadAsync(redis, one.InRedis, one.Channel, 0, count, last: true))));
-        }
-        var all = logs.SelectMany(static log => log.Messages).Where(message => name.Kind == NameKind.Channel || message.JournalId <= head.Id);
-        Message[] messages = [.. all.OrderBy(static message => message.JournalId).TakeLast(count)];
+            await ReadLastAsync(redis, name, head, latest);
+        var messages = latest.Messages;
         var end = messages.Length > 0 ? Math.Max(messages[^1].JournalId, head.Id) : head.Id;
         return new(head.Epoch, messages.Length > 0 ? messages[0].JournalId - 1 : end, end, IsWhole: true, IsLast: true, messages);
     }
 
-    /// <summary>The channels of a name with the latest messages. Each has at least one, so as many channels as messages are enough.</summary>
-    private async Task<List<(RedisValue InRedis, byte[] Channel)>> LatestAsync(IDatabase redis, Name name, int limit)
+    /// <summary>Reads the channels of a pattern, the latest first, until no other channel can have a later message than those that were read.</summary>
+    private async Task ReadLastAsync(IDatabase redis, Name name, JournalHead head, LatestMessages latest)
     {
-        var found = new List<(RedisValue, byte[])>();
-        RedisValue[] some;
-        var at = 0;
-        do
+        for (var at = 0; latest.Limits.Messages > 0; at += MaxMessages)
         {
-            some = await redis.SortedSetRangeByRankAsync(ByLatest, at, at + MaxMessages - 1, Order.Descending);
-            found.AddRange(Matching(name, some).Take(limit - found.Count));
-            at += some.Length;
+            var ranked = await redis.SortedSetRangeByRankWithScoresAsync(ByLatest, at, at + MaxMessages - 1, Order.Descending);
+            var ids = ranked.ToDictionary(static entry => entry.Element, static entry => (long)entry.Score);
+            foreach (var some in (await MatchAsync(name, ranked.Select(static entry => entry.Element))).Chunk(ChannelsAtOnce))
+            {
+                if (ids[some[0].InRedis] <= latest.Since)
+                    return;
+                // Messages that are published meanwhile are in the log.
+                var limits = latest.Limits with { Bytes = MaxBytes / some.Length, UpTo = head.Id };
+                foreach (var log in await Task.WhenAll(some.Select(one => ReadAsync(redis, one, latest.Since, limits))))
+                    latest.Add(log);
+            }
+            if (ranked.Length < MaxMessages || (long)ranked[^1].Score <= latest.Since)
+                return;
         }
-        while (some.Length == MaxMessages && found.Count < limit);
-        return found;
     }
 
-    private async Task<ChannelPage> ReadAsync(IDatabase redis, RedisValue channel, byte[]? label, long after, int limit, bool last = false)
+    private async Task<ChannelPage> ReadAsync(IDatabase redis, DurableChannel channel, long after, ReadLimits limit)
     {
         var found = (RedisResult[])(await redis.ScriptEvaluateAsync(
-            JournalScripts.Messages, [JournalScripts.State], [channel, after, limit, recent.Value.Bytes, last ? 1 : 0]))!;
+            JournalScripts.Messages, [JournalScripts.State],
+            [channel.InRedis, after, limit.UpTo is { } id ? id : "+inf", limit.Messages, limit.Bytes, limit.IsFromEnd ? 1 : 0]))!;
         var (latest, hasMore, entries) = ((string?)found[0], (int)found[1] == 1, (byte[][])found[2]!);
-        if (last)
+        if (limit.IsFromEnd)
             Array.Reverse(entries);
-        return ChannelPage.Parse(label, latest, hasMore && !last, entries, limits.Value.PayloadBytes);
+        return ChannelPage.Parse(channel.Label, latest, hasMore, entries, limits.Value.PayloadBytes);
     }
 
-    private IEnumerable<(RedisValue InRedis, byte[] Channel)> Matching(Name name, RedisValue[] active)
+    /// <summary>The channels of a pattern with messages after an id; null if more channels than the limit, of any pattern, have some.</summary>
+    private async Task<List<DurableChannel>?> ActiveAsync(IDatabase redis, Name name, long after, int maxChannels)
+    {
+        var active = await redis.SortedSetRangeByScoreAsync(
+            ByLatest, after, exclude: Exclude.Start, take: maxChannels == int.MaxValue ? -1 : maxChannels + 1L);
+        return active.Length > maxChannels ? null : await MatchAsync(name, active);
+    }
+
+    private async Task<List<DurableChannel>> MatchAsync(Name name, IEnumerable<RedisValue> active)
     {
         var pattern = RedisPattern.From(name);
-        foreach (var raw in active)
+        var found = new List<DurableChannel>();
+        await matching.WaitAsync();
+        try
         {
-            if (names.FromRedis((byte[])raw!) is { } channel && pattern.Matches(channel) && channels.Contains(channel))
-                yield return (raw, channel);
+            foreach (var raw in active)
+            {
+                if (names.FromRedis((byte[])raw!) is { } channel && pattern.Matches(channel) && channels.Contains(channel))
+                    found.Add(new(raw, channel));
+            }
         }
+        finally
+        {
+            matching.Release();
+        }
+        return found;
     }
 
     private string InRedis(string channel) => names.ToRedis(Name.Channel(channel)).ToString();
@@ -140,3 +178,15 @@ internal sealed class Journal(
     private IDatabase Database => backplane.ConnectedCommands?.GetDatabase()
         ?? throw new RedisException("Redis is unavailable");
 }
+
+/// <summary>A durable channel.</summary>
+/// <param name="InRedis">With the prefix in Redis.</param>
+/// <param name="Label">The channel that each message names; null if the subscription's name is that channel.</param>
+internal readonly record struct DurableChannel(RedisValue InRedis, byte[]? Label);
+
+/// <summary>How much of one channel is read.</summary>
+/// <param name="Messages">How many messages at most.</param>
+/// <param name="Bytes">How many bytes at most; the first message is read whatever its size.</param>
+/// <param name="UpTo">Only messages up to this id; null without such a limit.</param>
+/// <param name="IsFromEnd">Whether the last messages are read, not the first.</param>
+internal readonly record struct ReadLimits(int Messages, int Bytes, long? UpTo = null, bool IsFromEnd = false);

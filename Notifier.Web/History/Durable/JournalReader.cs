@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Threading.RateLimiting;
 using Notifier.Configuration;
 using Notifier.Names;
 using Notifier.Redis;
@@ -6,9 +7,9 @@ using Notifier.Redis;
 namespace Notifier.History.Durable;
 
 /// <summary>
-/// Reads the journal for subscriptions. Waits while Redis is away. Concurrent callers of the same page share one read. Thread-safe.
+/// Reads the journal for subscriptions and for their clients. Waits while Redis is away. Concurrent callers of the same page share one read. Thread-safe.
 /// </summary>
-internal sealed partial class JournalReader(Journal journal, RedisBackplane backplane, TimeProvider time, ILogger<JournalReader> logger)
+internal sealed partial class JournalReader(Journal journal, RedisBackplane backplane, TimeProvider time, ILogger<JournalReader> logger) : IDisposable
 {
     /// <summary>
     /// How long to retry while Redis cannot be written to. It may be a former primary that has restarted and lacks messages: after about 10 s, the Sentinels
@@ -16,7 +17,8 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     /// </summary>
     private static readonly TimeSpan NotWritableTimeout = TimeSpan.FromSeconds(30);
 
-    private readonly ConcurrentDictionary<(Name Name, long After), Lazy<Task<JournalPage?>>> reading = [];
+    private readonly ConcurrentDictionary<(Name Name, long After), SharedRead> reading = [];
+    private readonly ReadTurns turns = new();
     private readonly LogThrottle refusals = new(time);
 
     public Journal Journal => journal;
@@ -24,14 +26,25 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     /// <returns>Null if Redis answers with a permanent error, or if there is no journal and none can be created.</returns>
     public Task<JournalHead?> ReadHeadAsync() => TryAsync(async () => (JournalHead?)await journal.ReadHeadAsync(), TimeSpan.Zero);
 
+    /// <summary>The page after an id, for the log of a name.</summary>
     /// <returns>Null if Redis answers with a permanent error.</returns>
-    public async Task<JournalPage?> ReadAsync(Name name, long after)
+    public Task<JournalPage?> ReadAsync(Name name, long after) => TryAsync(async () => (JournalPage?)await journal.ReadAsync(name, after));
+
+    /// <summary>The page after an id, for a client. Not whole, and empty, if the name is a pattern of more than <see cref="Journal.MaxChannels"/>.</summary>
+    /// <returns>Null if Redis answers with a permanent error.</returns>
+    public async Task<JournalPage?> ReadForAsync(object owner, Name name, long after)
     {
         var key = (name, after);
-        var page = reading.GetOrAdd(key, key => new(() => TryAsync(async () => (JournalPage?)await journal.ReadAsync(key.Name, key.After))));
+        var page = reading.GetOrAdd(key, key => new(() => TryAsync(
+            async () => (JournalPage?)await journal.ReadAsync(key.Name, key.After, maxChannels: Journal.MaxChannels))));
+        using var isStarted = new CancellationTokenSource();
+        var turn = turns.AcquireAsync(owner, isStarted.Token);
+        if (await Task.WhenAny(turn, page.Started) != turn)
+            await isStarted.CancelAsync();
         try
         {
-            return await page.Value;
+            using var lease = await TurnOrNone(turn);
+            return await page.RunAsync();
         }
         finally
         {
@@ -40,8 +53,28 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
         }
     }
 
+    /// <summary>The last messages, for a client.</summary>
     /// <returns>Null if Redis answers with a permanent error.</returns>
-    public Task<JournalPage?> ReadLastAsync(Name name, int count) => TryAsync(async () => (JournalPage?)await journal.ReadLastAsync(name, count));
+    public async Task<JournalPage?> ReadLastForAsync(object owner, Name name, int count)
+    {
+        using var turn = await turns.AcquireAsync(owner, CancellationToken.None);
+        return await TryAsync(async () => (JournalPage?)await journal.ReadLastAsync(name, count));
+    }
+
+    public void Dispose() => turns.Dispose();
+
+    /// <summary>Null if another caller of the same page came first.</summary>
+    private static async Task<RateLimitLease?> TurnOrNone(Task<RateLimitLease> turn)
+    {
+        try
+        {
+            return await turn;
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+    }
 
     private Task<JournalPage?> TryAsync(Func<Task<JournalPage?>> read) => TryAsync(read, NotWritableTimeout);
 
@@ -82,5 +115,20 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     {
         [LoggerMessage(1, LogLevel.Error, "Durable history cannot be read; Redis replied: {Error} (Logged at most once a minute.)")]
         public static partial void Refused(ILogger logger, string error);
+    }
+
+    /// <summary>One read of a page. The first of its callers whose turn it is starts the read; the others share it.</summary>
+    private sealed class SharedRead(Func<Task<JournalPage?>> read)
+    {
+        private readonly TaskCompletionSource started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly Lazy<Task<JournalPage?>> page = new(read);
+
+        public Task Started => started.Task;
+
+        public Task<JournalPage?> RunAsync()
+        {
+            started.TrySetResult();
+            return page.Value;
+        }
     }
 }

@@ -2,10 +2,11 @@ using Notifier.Messages;
 
 namespace Notifier.History.Durable;
 
-/// <summary>Merges messages of many channels into one page. Keeps no more messages than the page may have.</summary>
+/// <summary>Merges messages of many channels into one page. Keeps no more messages and bytes than the page may have.</summary>
 /// <param name="end">The id at which the journal ends for this page.</param>
 /// <param name="limit">How many messages the page may have.</param>
-internal sealed class MergedPage(long end, int limit)
+/// <param name="maxBytes">The size that the page may have, in <see cref="Message.Size"/>; the first message fits whatever its size.</param>
+internal sealed class MergedPage(long end, int limit, int maxBytes)
 {
     private readonly long end = end;
     private readonly List<Message> messages = [];
@@ -28,15 +29,58 @@ internal sealed class MergedPage(long end, int limit)
         // If a channel has more, the page is complete only up to the last message of that channel.
         if (log.HasMore)
             upTo = Math.Min(upTo, log.LastId);
+        messages.RemoveAll(message => message.JournalId > upTo);
         messages.Sort(static (one, other) => one.JournalId.CompareTo(other.JournalId));
-        if (messages.Count > limit)
-            upTo = Math.Min(upTo, messages[limit - 1].JournalId);
-        messages.RemoveRange(Count(upTo), messages.Count - Count(upTo));
+        var fitting = PageSize.Fitting(messages, limit, maxBytes);
+        if (fitting == messages.Count)
+            return;
+        upTo = messages[fitting - 1].JournalId;
+        messages.RemoveRange(fitting, messages.Count - fitting);
     }
+}
 
-    private int Count(long id)
+/// <summary>Collects the last messages of many channels. Keeps no more messages and bytes than one page may have.</summary>
+/// <param name="limit">How many messages.</param>
+/// <param name="maxBytes">Their size, in <see cref="Message.Size"/>; the last message fits whatever its size.</param>
+internal sealed class LatestMessages(int limit, int maxBytes)
+{
+    private readonly List<Message> messages = [];
+
+    /// <summary>Only messages after this id can still belong to the last ones.</summary>
+    public long Since { get; private set; }
+
+    /// <summary>How much of a channel may belong to the last messages.</summary>
+    public ReadLimits Limits => new(limit, maxBytes, IsFromEnd: true);
+
+    /// <summary>In order.</summary>
+    public Message[] Messages => [.. messages];
+
+    public void Add(ChannelPage log)
     {
-        var after = messages.FindIndex(message => message.JournalId > id);
-        return after < 0 ? messages.Count : after;
+        messages.AddRange(log.Messages);
+        // The earlier messages of that channel are not here, so those of other channels before them would leave a hole.
+        if (log.HasMore)
+            Since = Math.Max(Since, log.Previous);
+        messages.RemoveAll(message => message.JournalId <= Since);
+        messages.Sort(static (one, other) => other.JournalId.CompareTo(one.JournalId));
+        var fitting = PageSize.Fitting(messages, limit, maxBytes);
+        if (fitting < messages.Count)
+        {
+            Since = messages[fitting].JournalId;
+            messages.RemoveRange(fitting, messages.Count - fitting);
+        }
+        messages.Reverse();
+    }
+}
+
+internal static class PageSize
+{
+    /// <summary>How many messages from the beginning fit into a page; at least one, if there is one.</summary>
+    public static int Fitting(List<Message> messages, int limit, int maxBytes)
+    {
+        var (fitting, bytes) = (0, 0L);
+        while (fitting < messages.Count && fitting < limit && ((bytes += messages[fitting].Size) <= maxBytes || fitting == 0))
+            fitting++;
+        return fitting;
     }
 }

@@ -39,5 +39,6 @@ public sealed class RecentDisconnectionsTests
         disconnections.Check(CallerOf("42")).Should().BeNull();
     }
 
-    private Caller CallerOf(string? subject) => new(Grant.Everything, Grant.Everything) { Subject = subject, DisconnectionsBefore = disconnections.Count };
+    private Caller CallerOf(string? subject) =>
+        new(Grant.Everything, Grant.Everything) { Subject = subject, ExpiresAt = null, DisconnectionsBefore = disconnections.Count };
 }

@@ -79,7 +79,8 @@ public sealed class ConnectionAccessRaceTests
         connection.CloseRequested.Should().BeNull();
     }
 
-    private static Caller Until(DateTimeOffset end) => new(Grant.Everything, Grant.Everything) { ExpiresAt = end };
+    private static Caller Until(DateTimeOffset end) =>
+        new(Grant.Everything, Grant.Everything) { ExpiresAt = end, DisconnectionsBefore = Caller.WithoutSubject };
 
     private static Connection Open(Transport transport) => new(transport, NotifierV1.Format, static () => { }, TimeProvider.System, NullLogger.Instance);
 }

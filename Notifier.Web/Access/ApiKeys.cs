@@ -34,5 +34,10 @@ internal sealed class ApiKeys(IOptions<AccessOptions> access)
         key.Sha256.Length > 0 ? Convert.FromHexString(key.Sha256) : SHA256.HashData(Encoding.UTF8.GetBytes(key.Secret));
 
     private static Caller CallerFor(ApiKeyOptions key) =>
-        new(new Grant(key.Subscribe.Select(Name.Parse), GrantsNothing), new Grant(key.Publish.Select(Name.Parse), GrantsNothing)) { ApiKey = key.Name };
+        new(new Grant(key.Subscribe.Select(Name.Parse), GrantsNothing), new Grant(key.Publish.Select(Name.Parse), GrantsNothing))
+        {
+            ExpiresAt = null,
+            DisconnectionsBefore = Caller.WithoutSubject,
+            ApiKey = key.Name,
+        };
 }

@@ -13,7 +13,12 @@ internal sealed class Authenticator(
     TimeProvider time)
 {
     /// <summary>The caller without credentials.</summary>
-    public Caller Anonymous { get; } = new(anonymous.SubscribeGrant, anonymous.PublishGrant) { IsAnonymous = true };
+    public Caller Anonymous { get; } = new(anonymous.SubscribeGrant, anonymous.PublishGrant)
+    {
+        ExpiresAt = null,
+        DisconnectionsBefore = Caller.WithoutSubject,
+        IsAnonymous = true,
+    };
 
     /// <summary>Whether a client may send a token after it has connected (<c>auth</c>).</summary>
     public bool AcceptsTokens => tokens.IsEnabled;

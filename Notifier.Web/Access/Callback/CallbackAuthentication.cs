@@ -101,8 +101,8 @@ internal sealed partial class CallbackAuthentication : IDisposable
                 return AccessRefusal.Forbidden("the application denies you access");
             case HttpStatusCode.OK:
                 var answer = await response.Content.ReadAsByteArrayAsync(limit);
-                return CallbackResponse.Read(answer, rules, time.GetUtcNow(), out var problem) is { } caller
-                    ? caller with { DisconnectionsBefore = disconnectionsBefore }
+                return CallbackResponse.Read(answer, rules, time.GetUtcNow(), disconnectionsBefore, out var problem) is { } caller
+                    ? caller
                     : OnFailure(problem);
             default:
                 return OnFailure($"the answer has status {(int)response.StatusCode}; expected is 200, 401 or 403");

@@ -10,13 +10,18 @@ internal static class CallbackResponse
 
     private static readonly int MaxSeconds = (int)TimeSpan.FromDays(366).TotalSeconds;
 
-    /// <returns>Null if the answer is invalid; <paramref name="problem"/> says why, for the operator.</returns>
-    public static Caller? Read(byte[] body, NameRules rules, DateTimeOffset now, out string problem)
+    /// <param name="body">The application's answer.</param>
+    /// <param name="rules">Each name must satisfy them.</param>
+    /// <param name="now">The time from which <c>expiresIn</c> counts.</param>
+    /// <param name="disconnectionsBefore">See <see cref="Caller.DisconnectionsBefore"/>.</param>
+    /// <param name="problem">Why the answer is invalid, for the operator.</param>
+    /// <returns>Null if the answer is invalid.</returns>
+    public static Caller? Read(byte[] body, NameRules rules, DateTimeOffset now, long disconnectionsBefore, out string problem)
     {
         try
         {
             using var document = JsonDocument.Parse(body);
-            return Read(document.RootElement, rules, now, out problem);
+            return Read(document.RootElement, rules, now, disconnectionsBefore, out problem);
         }
         catch (JsonException)
         {
@@ -25,7 +30,7 @@ internal static class CallbackResponse
         }
     }
 
-    private static Caller? Read(JsonElement answer, NameRules rules, DateTimeOffset now, out string problem)
+    private static Caller? Read(JsonElement answer, NameRules rules, DateTimeOffset now, long disconnectionsBefore, out string problem)
     {
         var (subscribe, publish) = (new List<Name>(), new List<Name>());
         problem = answer.ValueKind != JsonValueKind.Object ? "the answer is not a JSON object"
@@ -38,6 +43,7 @@ internal static class CallbackResponse
         {
             Subject = Subject(answer),
             ExpiresAt = now.AddSeconds(seconds),
+            DisconnectionsBefore = disconnectionsBefore,
         };
 
         string? Names(string key, List<Name> names) =>

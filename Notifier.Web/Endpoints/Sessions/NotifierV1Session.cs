@@ -19,6 +19,9 @@ internal sealed class NotifierV1Protocol : WebSocketProtocol
 
     public override WireFormat Format => NotifierV1.Format;
 
+    /// <summary>Every caller may connect: <see cref="AccessFor"/> closes the connection of a client that has to send a token and does not.</summary>
+    public override AccessRefusal? CheckCaller(ConnectionHost host, Caller caller) => null;
+
     public override ConnectionAccess AccessFor(ConnectionHost host, Caller caller)
     {
         var access = new ConnectionAccess(caller, Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(IdBytes)));

@@ -22,8 +22,11 @@ internal abstract class WebSocketProtocol
     /// <summary>Why every client is rejected; null if clients are served.</summary>
     public virtual CloseReason? Rejection => null;
 
-    /// <summary>Why a caller may not connect; null when it may.</summary>
-    public virtual AccessRefusal? CheckCaller(ConnectionHost host, Caller caller) => null;
+    /// <summary>
+    /// Why a caller may not connect; null when it may. Without a default: if clients cannot authenticate within the connection, an anonymous caller that has no
+    /// grant must be refused here (<see cref="Authenticator.RequireAuthentication"/>), or its connection would stay open for ever.
+    /// </summary>
+    public abstract AccessRefusal? CheckCaller(ConnectionHost host, Caller caller);
 
     /// <summary>The access of a connection; null for an anonymous caller that cannot authenticate later, as most connections of many servers are.</summary>
     public virtual ConnectionAccess? AccessFor(ConnectionHost host, Caller caller) => caller.IsAnonymous ? null : new ConnectionAccess(caller);

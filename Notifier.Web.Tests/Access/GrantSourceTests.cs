@@ -55,6 +55,6 @@ public sealed class GrantSourceTests
         CredentialsKind.Bearer => ("`Authorization: Bearer …`", nameof(TokenPlacementTests.A_valid_token_applies_wherever_it_is_sent_and_an_invalid_one_is_rejected_despite_open_access)),
         CredentialsKind.Token => ("the subprotocol `bearer.…`", nameof(TokenPlacementTests.A_valid_token_applies_wherever_it_is_sent_and_an_invalid_one_is_rejected_despite_open_access)),
         CredentialsKind.Query => ("`?access_token=…`", nameof(TokenPlacementTests.A_token_in_the_address_is_rejected_by_default_and_the_close_names_the_setting)),
-        CredentialsKind.Malformed => ("several `Authorization` headers, one of them `Bearer`", nameof(TokenPlacementTests.A_malformed_authorization_header_is_rejected_and_not_treated_as_anonymous)),
+        CredentialsKind.Malformed => ("several `Authorization` headers, at least one of them `Bearer`", nameof(TokenPlacementTests.A_malformed_authorization_header_is_rejected_and_not_treated_as_anonymous)),
     };
 }

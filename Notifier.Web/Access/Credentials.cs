@@ -71,6 +71,6 @@ internal enum CredentialsKind
     /// <summary>A token in the address, where this server does not allow it.</summary>
     Query,
 
-    /// <summary>Several <c>Authorization</c> headers.</summary>
+    /// <summary>Several <c>Authorization</c> headers, at least one of them with a token or an API key.</summary>
     Malformed,
 }

@@ -22,7 +22,7 @@ internal sealed partial class OriginRules(IOptions<AccessOptions> options, IHost
     {
         var header = request.Headers.Origin;
         if (header.Count == 0)
-            return null;        // not a browser: browsers always send it
+            return null;        // a program; or a browser, which omits it only if the page is Notifier's own or cannot read the answer
         if (header is not [{ } text] || Origin.Parse(text) is not { } origin)
             return OnMalformed();
         return IsOwn(origin, request) || IsOnThisMachine(origin) || allowed.Any(entry => entry.Contains(origin))

@@ -61,7 +61,10 @@ internal static class ServerCodes
     /// <summary>The client read so slowly that the log no longer has its next message.</summary>
     public const string Slow = "slow";
 
-    /// <summary>Not recovered: the position is from another node, or from before this node started, and the name is not durable.</summary>
+    /// <summary>
+    /// Not recovered: some of the name's channels are not durable, and this node no longer has, or never had, the log of the position. The position is from
+    /// another node, from before a restart, or from before the name had no subscriber for <c>Redis:Linger</c>.
+    /// </summary>
     public const string Elsewhere = "elsewhere";
 
     /// <summary>Not recovered: the history no longer reaches back to the position.</summary>

@@ -51,7 +51,7 @@ internal sealed class ClientCommand
     /// <summary>The channel or pattern, if the type has one.</summary>
     public Name Name { get; }
 
-    /// <summary>Which earlier messages to replay.</summary>
+    /// <summary>Which earlier messages the client wants.</summary>
     public RecoveryRequest Recovery { get; }
 
     /// <summary>The token, a secret, if the type has one.</summary>

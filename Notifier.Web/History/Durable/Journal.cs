@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Options;
 using Notifier.Configuration;
-using Notifier.Messages;
 using Notifier.Names;
 using Notifier.Redis;
 using StackExchange.Redis;
@@ -17,7 +16,7 @@ namespace Notifier.History.Durable;
 /// <remarks>If Redis is away or answers with an error, all methods throw the library's exception; see <see cref="IsFault"/>.</remarks>
 internal sealed class Journal(
     RedisBackplane backplane, RedisNames names, DurableChannels channels, IOptions<DurableOptions> durable,
-    IOptions<LimitsOptions> limits)
+    IOptions<LimitsOptions> limits) : IDisposable
 {
     /// <summary>How many messages a page has at most. A client that missed more receives several pages.</summary>
     public const int MaxMessages = 1_000;
@@ -172,6 +171,8 @@ internal sealed class Journal(
         }
         return found;
     }
+
+    public void Dispose() => matching.Dispose();
 
     private string InRedis(string channel) => names.ToRedis(Name.Channel(channel)).ToString();
 

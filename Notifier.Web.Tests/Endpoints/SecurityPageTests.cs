@@ -21,7 +21,9 @@ public sealed partial class SecurityPageTests
         get
         {
             var rows = new TheoryData<string, string, string>();
-            foreach (var line in File.ReadLines(Path.Combine(AppContext.BaseDirectory, "docs", "security.md")).Where(static line => line.StartsWith('|')).Skip(2))
+            // The next heading begins the table of what was measured.
+            var threats = File.ReadLines(Path.Combine(AppContext.BaseDirectory, "docs", "security.md")).TakeWhile(static line => !line.StartsWith("## ", StringComparison.Ordinal));
+            foreach (var line in threats.Where(static line => line.StartsWith('|')).Skip(2))
             {
                 var cells = line.Split('|', StringSplitOptions.TrimEntries);
                 rows.Add(cells[1], cells[2], string.Join('|', cells[3..^1]));

@@ -6,8 +6,8 @@
   const SHORTEST = 500, LONGEST = 20_000; // the ceilings of the back-off
   const OPENING = 10_000; // until the welcome
   const SILENCE = 35_000; // the server pings every 25 s
-  const CHECK = 5_000; // for an answer when network or page are back
-  const LASTED = 5_000; // a shorter connection counts as a failure
+  const CHECK = 5_000; // when the network or page is back
+  const LASTED = 5_000; // shorter: a failure
 
   const FAILED = {}; // in place of a token
   const script = globalThis.document?.currentScript;
@@ -37,7 +37,8 @@
     }
     (async () => {
       const headers = token ? { Authorization: `Bearer ${token}` } : {};
-      const response = await fetch(url, { headers, signal: stop.signal, credentials: "include", cache: "no-store" });
+      const get = credentials => fetch(url, { headers, signal: stop.signal, credentials, cache: "no-store" });
+      const response = await get("include").catch(() => get()); // perhaps without cookies
       if (!response.ok) {
         const { detail } = await response.json().catch(() => ({}));
         return on.end([400, 401, 403].includes(response.status) ? 4000 + response.status : 0, detail, response.headers.get("Retry-After"));
@@ -76,7 +77,7 @@
       globalThis.document?.addEventListener("visibilitychange", () => document.hidden || this.#check(true), { signal });
     }
 
-    // Once, however many names change in a moment.
+    // Once for many names.
     changed(released) {
       this.#positions.delete(released);
       queueMicrotask(() => !this.#closing.signal.aborted && (this.#attempt || !this.#names.size ? this.#sync() : this.connect()));

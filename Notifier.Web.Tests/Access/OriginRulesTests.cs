@@ -1,3 +1,4 @@
+using System.Net;
 using FluentAssertions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
@@ -23,7 +24,7 @@ public sealed class OriginRulesTests : IDisposable
     [InlineData("Development")]
     [InlineData("Production")]
     public void A_client_without_an_origin_header_may_connect(string environment) =>
-        Check(Rules(environment), "example.com").Should().BeNull();
+        Check(Rules(environment), "localhost").Should().BeNull();
 
     [Theory]
     [InlineData("https://example.com", "example.com")]
@@ -38,10 +39,43 @@ public sealed class OriginRulesTests : IDisposable
     [InlineData("http://[::1]", "[0:0:0:0:0:0:0:1]")]
     [InlineData("https://xn--bcher-kva.example", "xn--bcher-kva.example")]
     [InlineData("http://10.0.0.7:8081", "10.0.0.7:8081")]
-    public void A_same_origin_page_may_connect_even_if_a_proxy_terminates_tls(string origin, string host)
-    {
+    public void A_same_origin_page_may_connect_even_if_a_proxy_terminates_tls(string origin, string host) =>
         Check(Rules("Production"), host, origin).Should().BeNull();
-        Check(Rules("Development"), host, origin).Should().BeNull();
+
+    /// <summary>Whoever controls the visitor's network can write a page of http://example.com, but none of https://example.com.</summary>
+    [Theory]
+    [InlineData("https", "", "")]
+    [InlineData("http", "X-Forwarded-Proto", "https")]
+    [InlineData("http", "X-Forwarded-Proto", "https, http")]
+    public void An_http_page_is_not_of_the_same_origin_as_a_server_that_the_browser_reaches_by_https(string scheme, string header, string value)
+    {
+        var request = Request("example.com", "http://example.com");
+        request.Scheme = scheme;
+        if (header.Length > 0)
+            request.Headers[header] = value;
+
+        Rules("Production").Check(request).Should().Be("origin http://example.com is not allowed: see Access:AllowedOrigins");
+
+        request.Headers.Origin = "https://example.com";
+        Rules("Production").Check(request).Should().BeNull();
+    }
+
+    /// <summary>A picture or a link on a page of another site: the browser sends the visitor's cookies, but no Origin.</summary>
+    [Theory]
+    [InlineData("cross-site", true)]
+    [InlineData("same-site", true)]
+    [InlineData("same-origin", false)]
+    [InlineData("none", false)]
+    [InlineData("", false)]
+    public void A_request_of_another_site_without_an_origin_is_rejected_where_cookies_are_read(string site, bool isRejected)
+    {
+        var request = Request("example.com");
+        if (site.Length > 0)
+            request.Headers["Sec-Fetch-Site"] = site;
+
+        foreach (var access in new AccessOptions[] { new() { Tokens = { Secret = TestToken.Secret, Cookie = "session" } }, new() { Callback = { Url = "https://app.example/" } } })
+            (Rules("Production", access).Check(request) is not null).Should().Be(isRejected);
+        Rules("Production", new AccessOptions { Tokens = { Secret = TestToken.Secret } }).Check(request).Should().BeNull("no cookie is read");
     }
 
     [Theory]
@@ -73,15 +107,15 @@ public sealed class OriginRulesTests : IDisposable
     [InlineData("http://127.0.0.1:3000")]
     [InlineData("http://127.8.9.10:3000")]
     [InlineData("http://[::1]:3000")]
-    [InlineData("null")]
     [InlineData("file://")]
     public void Local_pages_may_connect_in_development_but_not_in_production(string origin)
     {
-        Check(Rules("Development"), "192.168.1.7:8081", origin).Should().BeNull();
-        Check(Rules("Production"), "192.168.1.7:8081", origin).Should().NotBeNull();
+        Check(Rules("Development"), "localhost:8081", origin).Should().BeNull();
+        Check(Rules("Production"), "localhost:8081", origin).Should().NotBeNull();
     }
 
     [Theory]
+    [InlineData("null")]
     [InlineData("https://evil.example")]
     [InlineData("http://localhost.evil.example")]
     [InlineData("http://192.168.1.8")]
@@ -138,7 +172,7 @@ public sealed class OriginRulesTests : IDisposable
     public void A_malformed_origin_header_is_rejected_even_if_all_are_allowed_and_its_value_is_not_logged(string origin)
     {
         foreach (var environment in new[] { "Development", "Production" })
-            Check(Rules(environment, "*", "null"), "example.com", origin).Should().Be("the Origin header is malformed");
+            Check(Rules(environment, "*", "null"), "localhost", origin).Should().Be("the Origin header is malformed");
         log.Lines.Should().OnlyContain(line => line.Text.StartsWith("Refused a connection whose Origin header is malformed."));
     }
 
@@ -146,7 +180,7 @@ public sealed class OriginRulesTests : IDisposable
     public void Several_origin_headers_are_rejected_even_if_each_alone_is_allowed()
     {
         Check(Rules("Production", "*"), "example.com", "https://example.com", "https://example.com").Should().Be("the Origin header is malformed");
-        Check(Rules("Development", "*"), "example.com", "null", "null").Should().Be("the Origin header is malformed");
+        Check(Rules("Development", "*"), "localhost", "null", "null").Should().Be("the Origin header is malformed");
     }
 
     [Fact]
@@ -199,9 +233,10 @@ public sealed class OriginRulesTests : IDisposable
 
     public void Dispose() => log.Dispose();
 
-    private OriginRules Rules(string environment, params string[] allowed)
+    private OriginRules Rules(string environment, params string[] allowed) => Rules(environment, new AccessOptions { AllowedOrigins = allowed });
+
+    private OriginRules Rules(string environment, AccessOptions options)
     {
-        var options = new AccessOptions { AllowedOrigins = allowed };
         new AccessValidator(new NameRules(Options.Create(new LimitsOptions())), Configuration()).Validate(null, options).Succeeded.Should().BeTrue();
         return new OriginRules(
             Options.Create(options),
@@ -209,13 +244,15 @@ public sealed class OriginRulesTests : IDisposable
             LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Debug).AddProvider(log)).CreateLogger<OriginRules>());
     }
 
-    private static string? Check(OriginRules rules, string host, params string[] origins)
+    private static string? Check(OriginRules rules, string host, params string[] origins) => rules.Check(Request(host, origins));
+
+    private static HttpRequest Request(string host, params string[] origins)
     {
-        var request = new DefaultHttpContext().Request;
-        request.Headers.Host = host;
+        var context = new DefaultHttpContext { Connection = { RemoteIpAddress = IPAddress.Loopback } };
+        context.Request.Headers.Host = host;
         if (origins.Length > 0)
-            request.Headers.Origin = origins;
-        return rules.Check(request);
+            context.Request.Headers.Origin = origins;
+        return context.Request;
     }
 
     private static IConfiguration Configuration(params (string Key, string Value)[] settings) => new ConfigurationBuilder()

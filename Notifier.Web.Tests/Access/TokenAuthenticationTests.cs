@@ -66,6 +66,30 @@ public sealed class TokenAuthenticationTests : IDisposable
     }
 
     [Theory]
+    [InlineData("typ", null, null)]
+    [InlineData("typ", "\"jwt\"", null)]
+    [InlineData("typ", "\"at+jwt\"", null)]
+    [InlineData("typ", "\"application/at+JWT\"", null)]
+    [InlineData("typ", "\"logout+jwt\"", "the token is of another type than JWT or at+jwt (typ)")]
+    [InlineData("typ", "\"dpop+jwt\"", "the token is of another type than JWT or at+jwt (typ)")]
+    [InlineData("typ", "\"\"", "the token is of another type than JWT or at+jwt (typ)")]
+    [InlineData("crit", "[\"b64\"]", "the token requires an extension that this server does not know (crit)")]
+    [InlineData("crit", "[]", "the token requires an extension that this server does not know (crit)")]
+    public async Task A_token_of_another_type_or_with_an_unknown_extension_is_rejected(string parameter, string? value, string? message)
+    {
+        var token = TestToken.Sign(TestToken.Payload(Now.AddMinutes(5), "news"), change: header =>
+        {
+            header.Remove(parameter);
+            if (value is not null)
+                header[parameter] = JsonNode.Parse(value);
+        });
+
+        var (caller, refusal) = await IdentifyAsync(Hmac, token);
+
+        (caller is null, refusal?.Message).Should().Be((message is not null, message));
+    }
+
+    [Theory]
     [InlineData(-29, null, 1)]
     [InlineData(300, 29, 300)]
     public async Task A_token_is_accepted_if_clocks_differ_by_less_than_30_seconds(int end, int? begin, int left)

@@ -50,6 +50,32 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
         await page.CloseAsync();
     }
 
+    /// <summary>A browser rejects an answer to a request with cookies if the server does not allow cookies, as with all origins allowed.</summary>
+    [Fact]
+    public async Task A_page_without_websockets_receives_messages_from_a_server_that_allows_all_origins_and_no_cookies()
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, settings: ["environment=Production", "Access:AllowedOrigins:0=*", "Access:Anonymous:Subscribe:0=*"]);
+        await using var site = await Site.StartAsync(
+            $$"""
+            <!doctype html><title>Shop</title>
+            <script>WebSocket = class { constructor() { setTimeout(() => this.onclose({ code: 1006, reason: "" })); } send() { } close() { } };</script>
+            <script src="{{app.Address}}notifier.js"></script>
+            <script>
+            const notifier = new Notifier("{{app.Address}}");
+            notifier.addEventListener("state", ({ detail }) => document.title = detail.state);
+            notifier.channel("all.origins", message => document.title = message.data);
+            </script>
+            """);
+        var page = await OpenAsync(site);
+        await Expect(page).ToHaveTitleAsync("connected");
+
+        await Redis.PublishAsync("all.origins", "hello");
+
+        await Expect(page).ToHaveTitleAsync("hello");
+        await page.CloseAsync();
+    }
+
     [Fact]
     public async Task Toasts_are_limited_in_number_and_can_be_dismissed_by_keyboard()
     {

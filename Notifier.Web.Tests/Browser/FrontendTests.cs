@@ -17,7 +17,7 @@ public sealed class FrontendTests(BrowserFixture browser) : IClassFixture<Browse
     {
         await using var redis = await RedisServer.StartAsync();
         var port = FreePort.Next();
-        var app = await NotifierApp.StartAsync(redis.Configuration, port: port);
+        var app = await NotifierApp.StartAsync(redis.Configuration, port: port, settings: "Access:AllowedOrigins:0=null");
         var page = await browser.NewPageAsync();
         var errors = new List<string>();
         page.PageError += (_, error) => errors.Add(error);
@@ -47,7 +47,7 @@ public sealed class FrontendTests(BrowserFixture browser) : IClassFixture<Browse
             // The server restarts, and no longer knows any position.
             await app.DisposeAsync();
             await SaysAsync(page, "close 4601");
-            app = await NotifierApp.StartAsync(redis.Configuration, port: port);
+            app = await NotifierApp.StartAsync(redis.Configuration, port: port, settings: "Access:AllowedOrigins:0=null");
             await Expect(page.Locator("#state")).ToHaveTextAsync("connected");
             await SaysAsync(page, "fetch anew: channel news");
             await redis.PublishAsync("orders.43", "again");

@@ -12,7 +12,9 @@ namespace Notifier.Tests.Connections;
 /// <summary>The connection limits, and the answer that a rejected client gets.</summary>
 public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
-    private const string KnownProxy = "ForwardedHeaders:KnownProxies:0=127.0.0.1";
+    /// <summary>In Production, because a server in Development rejects clients of other addresses.</summary>
+    private static readonly string[] KnownProxy =
+        ["environment=Production", "Access:Anonymous:Subscribe:0=*", "ForwardedHeaders:KnownProxies:0=127.0.0.1"];
 
     private RedisServer Redis => fixture.Redis;
 
@@ -68,7 +70,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     [InlineData("::ffff:198.51.100.7", "198.51.100.7", "::ffff:198.51.100.8")]
     public async Task An_address_at_its_connection_limit_is_rejected_and_other_addresses_still_connect(string caller, string same, string other)
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [KnownProxy, "Limits:ConnectionsPerAddress=2"]);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. KnownProxy, "Limits:ConnectionsPerAddress=2"]);
         var first = await ConnectAsync(app, caller);
         await using var second = await ConnectAsync(app, same);
 

@@ -29,6 +29,19 @@ public sealed class EventStreamOriginTests(RedisFixture fixture) : IClassFixture
     }
 
     [Theory]
+    [InlineData("https://shop.example", true)]
+    [InlineData("*", false)]
+    public async Task A_page_may_send_cookies_only_if_its_origin_is_listed(string allowed, bool mayHaveCookies)
+    {
+        await using var app = await NotifierApp.StartAsync(
+            Redis.Configuration, settings: ["environment=Production", $"Access:AllowedOrigins:0={allowed}", "Access:Anonymous:Subscribe:0=*"]);
+        using var stream = await EventClient.OpenAsync(app, "?channel=events.credentials", headers: ("Origin", "https://shop.example"));
+
+        stream.Response.Headers.GetValues("Access-Control-Allow-Origin").Should().Equal("https://shop.example");
+        stream.Response.Headers.Contains("Access-Control-Allow-Credentials").Should().Be(mayHaveCookies);
+    }
+
+    [Theory]
     [InlineData("https://shop.example", 204)]
     [InlineData("https://evil.example", 403)]
     [InlineData("null", 403)]

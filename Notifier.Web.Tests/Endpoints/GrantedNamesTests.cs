@@ -41,7 +41,7 @@ public sealed class GrantedNamesTests(RedisFixture fixture) : IClassFixture<Redi
 
         await client.IsLiveAsync(Redis, "granted.whatever");
 
-        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning).Which.Text.Should().StartWith("All clients may subscribe to everything");
+        app.Log.Lines.Should().ContainSingle(line => line.Level == LogLevel.Warning).Which.Text.Should().StartWith("All clients of this machine may subscribe to everything");
     }
 
     [Theory]

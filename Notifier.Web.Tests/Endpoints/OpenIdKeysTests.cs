@@ -142,7 +142,33 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
         app.Log.Says("The keys of Access:Tokens:Authority cannot be fetched").Should().BeTrue();
 
         await using var provider = await OpenIdProvider.StartAsync(port);
-        (await TryAsync(client, provider.Token(Soon, "authority.*"))).Should().Be("authenticated: ");
+        await Eventually.IsAsync(async () => await TryAsync(client, provider.Token(Soon, "authority.*")) == "authenticated: ", "the provider is asked again");
+    }
+
+    [Fact]
+    public async Task A_provider_that_has_never_answered_is_asked_less_and_less_often()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        await using var provider = await OpenIdProvider.StartAsync();
+        provider.Keys = "what is this";
+        await using var app = await StartAsync(provider.Address, time);
+        var tokens = app.Services.GetRequiredService<TokenAuthentication>();
+        var asked = new List<int>();
+
+        for (var second = 0; second < 100; second++)
+        {
+            for (var n = 0; n < 10; n++)
+                (await tokens.AuthenticateAsync("a.b.c")).Refusal!.Message.Should().Be(Unreachable);
+            asked.Add(provider.KeysAsked);
+            time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        asked[0].Should().Be(1, "further clients do not cause requests");
+        asked[1].Should().Be(2, "the first pause is one second");
+        asked[^1].Should().BeInRange(5, 9, "each pause is twice as long, up to 30 s");
+        provider.Keys = null;
+        time.Advance(TimeSpan.FromSeconds(30));
+        (await tokens.AuthenticateAsync(provider.Token(time.GetUtcNow().AddMinutes(5), "*"))).Caller.Should().NotBeNull();
     }
 
     /// <summary>The library lets waiting callers ask one after the other, so the hundredth would wait for minutes.</summary>

@@ -69,7 +69,6 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     [InlineData(Listen.Plain, "Example.com", "Origin: https://example.com\r\n")]
     [InlineData(Listen.Plain, "example.com:443", "Origin: https://example.com\r\n")]
     [InlineData(Listen.Plain, "example.com:8443", "Origin: https://EXAMPLE.com:8443\r\n")]
-    [InlineData(Listen.Tls, "example.com", "Origin: http://example.com\r\n")]
     [InlineData(Listen.Plain, "[::1]:8081", "Origin: http://[::1]:8081\r\n")]
     [InlineData(Listen.Plain, "xn--bcher-kva.example", "Origin: https://xn--bcher-kva.example\r\n")]
     [InlineData(Listen.Plain, "example.com", "Origin: https://app.example.org\r\n")]
@@ -106,6 +105,17 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         app.Log.Says("\u001b").Should().BeFalse();
     }
 
+    [Theory]
+    [InlineData("notifier.example.com", "HTTP/1.1 200 ")]
+    [InlineData("a.example.org:8081", "HTTP/1.1 200 ")]
+    [InlineData("evil.example", "HTTP/1.1 400 ")]
+    public async Task A_request_for_a_host_that_is_not_in_the_list_of_allowed_hosts_is_rejected(string host, string status)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. Production, "AllowedHosts=notifier.example.com;*.example.org"]);
+
+        (await RawHttp.AskAsync(app, $"GET /notifier.js HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).Should().StartWith(status);
+    }
+
     [Fact]
     public async Task A_reason_that_is_too_long_for_a_close_is_cut()
     {
@@ -117,8 +127,17 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         app.Log.Says(origin).Should().BeTrue();
     }
 
+    [Fact]
+    public async Task An_http_page_of_the_same_host_is_rejected_by_a_server_with_tls()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, Listen.Tls, settings: Production);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: "Origin: http://example.com\r\n", host: "example.com");
+
+        (await client.ReadUntilCloseAsync()).CloseText.Should().Be("origin http://example.com is not allowed: see Access:AllowedOrigins");
+    }
+
     [Theory]
-    [InlineData("null")]
+    [InlineData("file://")]
     [InlineData("http://localhost:3000")]
     [InlineData("https://127.0.0.2:3000")]
     [InlineData("http://[::1]:3000")]
@@ -126,7 +145,7 @@ public sealed class OriginTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         await using var client = await RawWebSocket.ConnectAsync(
-            app.WebSocketAddress("/ws?channel=origin.development"), headers: $"Origin: {origin}\r\n", host: "192.168.1.7:8081");
+            app.WebSocketAddress("/ws?channel=origin.development"), headers: $"Origin: {origin}\r\n", host: "localhost:8081");
 
         await IsServedAsync(app, client, "origin.development");
     }

@@ -74,7 +74,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
         { "/publish/star*%5Bx%5D%5C", "star*[x]\\" },
         { "/publish/100%zz", "100%zz" },
         { "/PUBLISH/publish/Upper", "publish/Upper" },
-        { "http://example.com/publish/absolute", "absolute" },
+        { "http://localhost/publish/absolute", "absolute" },
     };
 
     [Theory]
@@ -84,7 +84,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
         await using var app = await Publishing.StartAsync(Redis.Configuration);
         await using var listener = await ListenAsync(channel);
 
-        var answer = await RawHttp.AskAsync(app, $"POST {target} HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
+        var answer = await RawHttp.AskAsync(app, $"POST {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
 
         answer.Should().StartWith("HTTP/1.1 200 ");
         Encoding.UTF8.GetString((await listener.ReadAsync())[1]).Should().Be(channel);
@@ -104,7 +104,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
         await using var listener = await PlainRedisClient.ConnectAsync(Redis.Port);
         await listener.AskAsync("PSUBSCRIBE", "*");
 
-        var answer = await RawHttp.AskAsync(app, $"POST {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
+        var answer = await RawHttp.AskAsync(app, $"POST {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
 
         answer.Should().StartWith($"HTTP/1.1 {status} ");
         await Redis.PublishAsync("post.end", "");
@@ -154,8 +154,8 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
         await using var app = await Publishing.StartAsync(Redis.Configuration, ["Limits:PayloadBytes=10", "History:Recent:Bytes=1000000"]);
 
         // One request announces a gigabyte and sends nothing. The other sends a chunk that never ends.
-        (await RawHttp.BeginAsync(app, "POST /publish/post.unread HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")).Should().StartWith("HTTP/1.1 413 ");
-        (await RawHttp.BeginAsync(app, "POST /publish/post.unread HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n01234567890")).Should().StartWith("HTTP/1.1 413 ");
+        (await RawHttp.BeginAsync(app, "POST /publish/post.unread HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n")).Should().StartWith("HTTP/1.1 413 ");
+        (await RawHttp.BeginAsync(app, "POST /publish/post.unread HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n01234567890")).Should().StartWith("HTTP/1.1 413 ");
     }
 
     [Theory]
@@ -167,7 +167,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
             Redis.Configuration, ["environment=Production", "Access:Anonymous:Publish:0=*"]);
 
         var answer = await RawHttp.BeginAsync(
-            app, $"POST {path} HTTP/1.1\r\nHost: x\r\nOrigin: https://evil.example\r\nContent-Type: text/plain\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n");
+            app, $"POST {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\nContent-Type: text/plain\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n");
 
         answer.Should().StartWith("HTTP/1.1 403 ").And.Contain("Access:AllowedOrigins").And.NotContain("Access-Control-Allow-Origin");
     }
@@ -181,7 +181,7 @@ public sealed class PublishTests(RedisFixture fixture) : IClassFixture<RedisFixt
 
         var answer = await app.PostAsync("/publish/post.cors", "hi", "text/plain", ("Origin", "https://app.example"));
         var preflight = await RawHttp.AskAsync(
-            app, "OPTIONS /publish HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n\r\n");
+            app, "OPTIONS /publish HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nOrigin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n\r\n");
 
         answer.Status.Should().Be(200);
         answer.Headers.GetValues("Access-Control-Allow-Origin").Should().Equal("https://app.example");

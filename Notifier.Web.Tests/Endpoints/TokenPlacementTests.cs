@@ -55,12 +55,16 @@ public sealed class TokenPlacementTests(RedisFixture fixture) : IClassFixture<Re
     [InlineData("Authorization: Bearer\r\n")]
     [InlineData("Authorization: Bearer \r\n")]
     [InlineData("Authorization: bearer two, words\r\n")]
+    [InlineData("Authorization: Bearer\t{good}\r\n")]
+    [InlineData("Authorization: Bearer \t{good}\r\n")]
+    [InlineData("Authorization: Bearer,{good}\r\n")]
+    [InlineData("Authorization: Bearer=\"{good}\"\r\n")]
     [InlineData("Authorization: Bearer a\r\nAuthorization: Bearer b\r\n")]
     [InlineData("Authorization: Basic YTpi\r\nAuthorization: Bearer a\r\n")]
     public async Task A_malformed_authorization_header_is_rejected_and_not_treated_as_anonymous(string header)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. TestToken.Settings, "Access:Anonymous:Subscribe:0=*"]);
-        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=arrival.none"), headers: header);
+        await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress("/ws?channel=arrival.none"), headers: header.Replace("{good}", Good, StringComparison.Ordinal));
 
         (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(4401);
     }

@@ -9,7 +9,9 @@ namespace Notifier.Tests.Hub;
 /// <summary>Each pattern in Redis slows down every PUBLISH for everybody, so Notifier limits their number.</summary>
 public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
-    private const string KnownProxy = "ForwardedHeaders:KnownProxies:0=127.0.0.1";
+    /// <summary>In Production, because a server in Development rejects clients of other addresses.</summary>
+    private static readonly string[] KnownProxy =
+        ["environment=Production", "Access:Anonymous:Subscribe:0=*", "ForwardedHeaders:KnownProxies:0=127.0.0.1"];
 
     private RedisServer Redis => fixture.Redis;
 
@@ -51,7 +53,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
     [Fact]
     public async Task One_address_may_use_a_twentieth_of_the_patterns_when_known_proxies_are_configured()
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [KnownProxy, "Limits:DistinctPatterns=40"]);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. KnownProxy, "Limits:DistinctPatterns=40"]);
         var greedy = await ConnectAsync(app, "198.51.100.7", "quota.1.*", "quota.2.*");
         await Eventually.IsAsync(() => app.Hub.NameCount == 2, "the address has used its share");
 
@@ -75,7 +77,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
     public async Task A_pattern_that_redis_rejects_does_not_count_for_the_pattern_limit()
     {
         await using var redis = await RestrictedRedis.StartAsync("&news.*");
-        await using var app = await RestrictedRedis.ConnectAsync(redis, KnownProxy, "Limits:DistinctPatterns=1");
+        await using var app = await RestrictedRedis.ConnectAsync(redis, [.. KnownProxy, "Limits:DistinctPatterns=1"]);
         await using var refused = await ConnectAsync(app, "198.51.100.7", "secrets.*");
         (await refused.ReadUntilCloseAsync()).CloseCode.Should().Be(4403);
 

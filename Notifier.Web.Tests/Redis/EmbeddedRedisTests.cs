@@ -102,7 +102,7 @@ public sealed class EmbeddedRedisTests : IAsyncLifetime
             $"Redis: embedded, 127.0.0.1:{port}",
             $"Page: {app.Address}",
             $"Try: redis-cli -p {port} publish notifications.new-user \"Mathias signed up\"",
-            "All clients may subscribe to everything, because this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.");
+            "All clients of this machine may subscribe to everything, because this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.");
     }
 
     private IServer Server => publisher.GetServers().Single();

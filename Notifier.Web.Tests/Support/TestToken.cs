@@ -43,9 +43,12 @@ internal static class TestToken
     /// <param name="algorithm">The algorithm in the header.</param>
     /// <param name="sign">Computes the signature. The default is HMAC-SHA256 with the secret.</param>
     /// <param name="keyId">The name of the key (<c>kid</c>), if any.</param>
-    public static string Sign(JsonObject payload, string algorithm = "HS256", Func<byte[], byte[]>? sign = null, string? keyId = null)
+    /// <param name="change">Changes the header.</param>
+    public static string Sign(
+        JsonObject payload, string algorithm = "HS256", Func<byte[], byte[]>? sign = null, string? keyId = null, Action<JsonObject>? change = null)
     {
         var header = new JsonObject { ["alg"] = algorithm, ["typ"] = "JWT" };
+        change?.Invoke(header);
         if (keyId is not null)
             header["kid"] = keyId;
         var text = $"{Encode(header)}.{Encode(payload)}";

@@ -16,8 +16,7 @@ public sealed class AccessOptions
     /// <summary>
     /// Origins of pages (RFC 6454) that may connect, besides the server's own. Each is an origin (<c>https://app.example.com</c>,
     /// <c>capacitor://localhost</c>), all subdomains of a host (<c>https://*.example.com</c>), <c>null</c> (pages from disk, sandboxed
-    /// frames), or <c>*</c> (all). Anything else stops the process. Default none; in Development all of this machine, and
-    /// <c>null</c>, are allowed anyway.
+    /// frames), or <c>*</c> (all). Anything else stops the process. Default none; in Development all of this machine are allowed anyway.
     /// </summary>
     public string[] AllowedOrigins { get; set; } = [];
 
@@ -31,10 +30,16 @@ public sealed class AccessOptions
     public ApiKeyOptions[] ApiKeys { get; set; } = [];
 
     /// <summary>
-    /// A port that the server listens on and clients cannot reach: requests on it may read the routes for operators without an API key. 1 to
-    /// 65,535; default none.
+    /// A port that the server listens on and visitors cannot reach. Requests on it need no API key to read the routes for operators. If it is set, the routes
+    /// for operators and backends exist on this port only. 1 to 65,535; default none.
     /// </summary>
     public int? OperatorPort { get; set; }
+
+    /// <summary>
+    /// Host names under which <see cref="OperatorPort"/> is reached, such as <c>notifier.example.internal</c>, without a port. IP addresses, localhost and
+    /// names without a dot need no entry. Default none.
+    /// </summary>
+    public string[] OperatorHosts { get; set; } = [];
 }
 
 /// <summary>
@@ -63,12 +68,20 @@ internal sealed class AccessValidator(NameRules rules, IConfiguration configurat
             .Tokens(configuration, options.Tokens, rules)
             .Keys(configuration, options.ApiKeys, rules)
             .Range("Access:OperatorPort", options.OperatorPort ?? 1, 1, ushort.MaxValue)
+            .RequireList(configuration, "Access:OperatorHosts")
             .Callback(options.Callback)
             .Cookies(options);
         for (var i = 0; i < options.AllowedOrigins.Length; i++)
         {
             var entry = options.AllowedOrigins[i] ?? "";     // null in JSON
             errors.Must(AllowedOrigin.Parse(entry, out var error) is not null, $"Access:AllowedOrigins:{i} is \"{entry}\"; {error}.");
+        }
+        for (var i = 0; i < options.OperatorHosts.Length; i++)
+        {
+            var entry = options.OperatorHosts[i] ?? "";
+            errors.Must(
+                Origin.Parse("http", entry) is { } origin && !entry.Contains(':', StringComparison.Ordinal) && origin.Host.Length > 0,
+                $"Access:OperatorHosts:{i} is \"{entry}\"; a host name such as notifier.example.internal, without a port, is allowed.");
         }
         return errors.ToResult();
     }

@@ -21,6 +21,9 @@ public sealed class ApiKeyOptions
 
     /// <summary>Names that the backend may publish on. Default none.</summary>
     public string[] Publish { get; set; } = [];
+
+    /// <summary>Whether the backend may disconnect callers (<c>POST /disconnect</c>). Default false.</summary>
+    public bool Disconnect { get; set; }
 }
 
 /// <summary>Validates <c>Access:ApiKeys</c>. No message contains a secret.</summary>

@@ -39,5 +39,6 @@ internal sealed class ApiKeys(IOptions<AccessOptions> access)
             ExpiresAt = null,
             DisconnectionsBefore = Caller.WithoutSubject,
             ApiKey = key.Name,
+            MayDisconnect = key.Disconnect,
         };
 }

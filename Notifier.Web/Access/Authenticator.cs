@@ -35,7 +35,7 @@ internal sealed class Authenticator(
             CredentialsKind.Bearer when !tokens.IsEnabled && keys.Any => new(UnknownKey),
             CredentialsKind.Bearer or CredentialsKind.Token => tokens.AuthenticateAsync(credentials.Value),
             CredentialsKind.Query => new(AccessRefusal.Unauthorized("a token in the address is not accepted here: see Access:Tokens:AllowTokenInQuery")),
-            CredentialsKind.Malformed => new(AccessRefusal.Unauthorized("the request has several Authorization headers; send one")),
+            CredentialsKind.Malformed => new(AccessRefusal.Unauthorized("send one Authorization header: Bearer, one space, and the token")),
         };
     }
 
@@ -44,6 +44,22 @@ internal sealed class Authenticator(
         Credentials.From(context.Request, access.Value.Tokens).Kind == CredentialsKind.None
             ? new(AccessRefusal.Unauthorized("an API key is needed (Access:ApiKeys)"))
             : AuthenticateAsync(context);
+
+    /// <summary>
+    /// Whether the request has the credentials of a visitor: a token, or, with a callback, perhaps a session. Not an API key, and not nothing. Says nothing
+    /// about their validity.
+    /// </summary>
+    public bool IsVisitor(HttpRequest request)
+    {
+        var credentials = Credentials.From(request, access.Value.Tokens);
+        return credentials.Kind switch
+        {
+            CredentialsKind.None => callback.IsEnabled,
+            CredentialsKind.ApiKey => false,
+            CredentialsKind.Bearer => keys.Find(credentials.Value) is null,
+            CredentialsKind.Token or CredentialsKind.Query or CredentialsKind.Malformed => true,
+        };
+    }
 
     /// <summary>Identifies the caller by a token that the client sent over its connection.</summary>
     public ValueTask<AuthenticationResult> AuthenticateAsync(string token) => tokens.AuthenticateAsync(token);

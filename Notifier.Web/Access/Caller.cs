@@ -26,6 +26,9 @@ internal sealed record Caller(Grant SubscribeGrant, Grant PublishGrant)
     /// <summary>The name of the backend's API key (<c>Access:ApiKeys</c>); null for other callers.</summary>
     public string? ApiKey { get; init; }
 
+    /// <summary>Whether the caller may disconnect others (<c>Access:ApiKeys</c>, <c>Disconnect</c>).</summary>
+    public bool MayDisconnect { get; init; }
+
     /// <summary>Whether the caller sent no credentials.</summary>
     public bool IsAnonymous { get; init; }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.AspNetCore.WebUtilities;
 using Notifier.Access.Tokens;
 
@@ -13,6 +14,10 @@ internal readonly record struct Credentials(CredentialsKind Kind, string Value)
 
     private const string QueryKey = "access_token";     // RFC 6750, 2.3
 
+    /// <summary>The characters of a token (RFC 9110, 5.6.2), such as the name of a scheme.</summary>
+    private static readonly SearchValues<char> SchemeCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~");
+
     /// <summary>Credentials that the client sends explicitly have priority over the cookie, which the browser adds by itself.</summary>
     public static Credentials From(HttpRequest request, TokenOptions tokens)
     {
@@ -24,10 +29,8 @@ internal readonly record struct Credentials(CredentialsKind Kind, string Value)
         {
             foreach (var header in authorization)
             {
-                // No parser: it would skip a malformed header, and the caller would count as anonymous.
-                var parts = header!.Split(' ', 2, StringSplitOptions.TrimEntries);
-                if (parts[0].Equals("Bearer", StringComparison.OrdinalIgnoreCase))
-                    return new(authorization.Count == 1 ? CredentialsKind.Bearer : CredentialsKind.Malformed, parts.Length == 2 ? parts[1] : "");
+                if (FromAuthorization(header!) is { } bearer)
+                    return authorization.Count == 1 ? bearer : new(CredentialsKind.Malformed, "");
             }
         }
         foreach (var offered in headers.GetCommaSeparatedValues("Sec-WebSocket-Protocol"))
@@ -40,6 +43,21 @@ internal readonly record struct Credentials(CredentialsKind Kind, string Value)
         return tokens.Cookie.Length > 0 && request.Cookies[tokens.Cookie] is { Length: > 0 } cookie
             ? new(CredentialsKind.Token, cookie)
             : default;
+    }
+
+    /// <summary>
+    /// The credentials of the scheme Bearer; null for another scheme. No parser: it would skip a malformed header, and the caller would count as anonymous.
+    /// Whatever follows the scheme, only a space may (RFC 9110, 11.4): a tab is malformed.
+    /// </summary>
+    private static Credentials? FromAuthorization(string header)
+    {
+        var end = header.AsSpan().IndexOfAnyExcept(SchemeCharacters);
+        var scheme = end < 0 ? header : header.AsSpan(0, end);
+        if (!scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase))
+            return null;
+        return end < 0 || header[end] == ' '
+            ? new(CredentialsKind.Bearer, header[scheme.Length..].Trim(' '))
+            : new(CredentialsKind.Malformed, "");
     }
 
     private static string? FromQuery(HttpRequest request)
@@ -71,6 +89,6 @@ internal enum CredentialsKind
     /// <summary>A token in the address, where this server does not allow it.</summary>
     Query,
 
-    /// <summary>Several <c>Authorization</c> headers, at least one of them with a token or an API key.</summary>
+    /// <summary>Several <c>Authorization</c> headers, at least one of them with a token or an API key; or one that is not <c>Bearer</c>, a space, and a token.</summary>
     Malformed,
 }

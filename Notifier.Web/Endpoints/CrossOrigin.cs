@@ -21,7 +21,8 @@ internal static class CrossOrigin
         if (context.Request.Headers.Origin is [{ } origin])
         {
             headers.AccessControlAllowOrigin = origin;
-            headers.AccessControlAllowCredentials = "true";
+            if (origins.AllowsCredentials)
+                headers.AccessControlAllowCredentials = "true";
             headers.AccessControlExposeHeaders = "Retry-After";
         }
         return null;

@@ -96,7 +96,7 @@ internal sealed partial class StartupReport(
         public static partial void Try(ILogger logger, string command);
 
         [LoggerMessage(6, LogLevel.Warning,
-            "All clients may subscribe to everything, because this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.")]
+            "All clients of this machine may subscribe to everything, because this is Development. In Production nothing is open until Access:Anonymous:Subscribe is set.")]
         public static partial void Open(ILogger logger);
 
         [LoggerMessage(7, LogLevel.Warning,

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Microsoft.Extensions.Options;
+using Notifier.Access.Origins;
 using Notifier.Configuration;
 using Notifier.Names;
 
@@ -20,16 +21,18 @@ internal sealed partial class CallbackAuthentication : IDisposable
     private readonly TimeProvider time;
     private readonly ILogger<CallbackAuthentication> logger;
     private readonly CallbackCache cache;
-    private readonly SemaphoreSlim turns;
+    private readonly CallbackTurns turns;
     private readonly HttpClient application;
     private readonly LogThrottle failures;
 
-    public CallbackAuthentication(IOptions<AccessOptions> access, NameRules rules, RecentDisconnections disconnections, TimeProvider time, ILogger<CallbackAuthentication> logger)
+    public CallbackAuthentication(
+        IOptions<AccessOptions> access, IOptions<LimitsOptions> limits, IOptions<ProxyOptions> proxies, NameRules rules, RecentDisconnections disconnections,
+        TimeProvider time, ILogger<CallbackAuthentication> logger)
     {
         options = access.Value.Callback;
         (this.rules, this.disconnections, this.time, this.logger) = (rules, disconnections, time, logger);
         cache = new CallbackCache(options.CacheFor, disconnections, time);
-        turns = new SemaphoreSlim(options.Concurrency);
+        turns = new CallbackTurns(options.Concurrency, knowsAddresses: proxies.Value.IsConfigured || limits.Value.ConnectionsPerAddress is not null);
         failures = new LogThrottle(time);
         application = new HttpClient(new SocketsHttpHandler
         {
@@ -69,17 +72,10 @@ internal sealed partial class CallbackAuthentication : IDisposable
         using var limit = new CancellationTokenSource(options.Timeout, time);
         try
         {
-            await turns.WaitAsync(limit.Token);
-            try
-            {
-                using var request = callback.ToRequest(options.Url);
-                using var response = await application.SendAsync(request, limit.Token);
-                return await ReadAsync(response, disconnectionsBefore, limit.Token);
-            }
-            finally
-            {
-                turns.Release();
-            }
+            using var turn = await turns.WaitAsync(callback.Network, limit.Token);
+            using var request = callback.ToRequest(options.Url);
+            using var response = await application.SendAsync(request, limit.Token);
+            return await ReadAsync(response, disconnectionsBefore, limit.Token);
         }
         catch (Exception error) when (error is HttpRequestException or IOException)
         {

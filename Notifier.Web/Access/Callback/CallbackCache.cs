@@ -9,8 +9,12 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
     /// <summary>Limited, because clients can invent cookies. Beyond the limit, answers are not kept.</summary>
     private const int MaxEntries = 10_000;
 
+    /// <summary>Limits how often a full cache is searched: with invented cookies it stays full.</summary>
+    private static readonly TimeSpan PruneInterval = TimeSpan.FromSeconds(1);
+
     private readonly Lock gate = new();
     private readonly Dictionary<string, Entry> entries = [];
+    private long prunedAt;
 
     /// <summary>Returns the kept answer, or the one that another caller waits for. Otherwise sends a request.</summary>
     public Task<AuthenticationResult> GetAsync(string key, Func<Task<AuthenticationResult>> send)
@@ -21,7 +25,7 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
         {
             if (entries.TryGetValue(key, out var found) && IsFresh(found))
                 return found.Answer;
-            if (entries.Count >= MaxEntries)
+            if (entries.Count >= MaxEntries && time.GetElapsedTime(prunedAt) >= PruneInterval)
                 Prune();
             var (sentAt, disconnectionsBefore) = (time.GetTimestamp(), disconnections.Count);
             // Not called under the lock: an async method runs synchronously up to its first wait.
@@ -34,6 +38,7 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
 
     private void Prune()
     {
+        prunedAt = time.GetTimestamp();
         foreach (var (key, entry) in entries.ToList())
         {
             if (!IsFresh(entry))

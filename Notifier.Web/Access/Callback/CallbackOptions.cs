@@ -13,7 +13,10 @@ public sealed class CallbackOptions
     /// <summary>How long the application may take, including the wait for a turn (<see cref="Concurrency"/>). 100 ms to 30 s; default 3 s.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>Concurrent requests; others wait. 1 to 10,000; default 64.</summary>
+    /// <summary>
+    /// Concurrent requests; others wait. Callers of one IP address get a twentieth of them if addresses are known (<c>ForwardedHeaders</c>,
+    /// <c>Limits:ConnectionsPerAddress</c>), else half. 1 to 10,000; default 64.
+    /// </summary>
     public int Concurrency { get; set; } = 64;
 
     /// <summary>How long an answer is valid for the same cookies, origin and IP address. Zero to 1 min; default 5 s.</summary>

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -9,6 +10,11 @@ internal sealed record CallbackRequest(string Cookies, string Origin, string Add
 {
     /// <summary>A hash, so that the cache contains no cookie.</summary>
     public string Key => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{Cookies}\n{Origin}\n{Address}")));
+
+    /// <summary>The caller's IPv4 address, or the /64 of its IPv6 address, of which a provider assigns at least one to each customer (RFC 6177).</summary>
+    public string Network => IPAddress.TryParse(Address, out var address) && address.AddressFamily == AddressFamily.InterNetworkV6
+        ? Convert.ToHexString(address.GetAddressBytes(), 0, 8)
+        : Address;
 
     public static CallbackRequest From(HttpContext context)
     {

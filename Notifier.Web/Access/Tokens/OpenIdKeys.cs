@@ -25,6 +25,12 @@ internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider t
     /// <summary>Limits how often invented key ids cause a request. New keys are found within this time.</summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// How long no token causes a request after the provider's first failure. Doubled after each further failure, to at most <see cref="RetryAfter"/>. Without
+    /// it, each connecting client would send a request to a provider that has never answered.
+    /// </summary>
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+
     private readonly Lock gate = new();
     private readonly LogThrottle failures = new(time);
     private readonly HttpDocumentRetriever retriever = new(bearer.Backchannel) { RequireHttps = bearer.RequireHttpsMetadata };
@@ -32,16 +38,17 @@ internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider t
     private DateTimeOffset refreshAt;
     private DateTimeOffset retryAt;
     private Task<TokenValidationParameters?>? refreshing;
+    private TimeSpan pause = FirstPause;
 
     /// <summary>The parameters to validate tokens with. Waits for the provider only until its first answer.</summary>
-    /// <returns>Null if the provider does not answer.</returns>
+    /// <returns>Null if the provider does not answer, or did not a moment ago.</returns>
     public Task<TokenValidationParameters?> GetParametersAsync()
     {
         lock (gate)
         {
-            if (time.GetUtcNow() >= refreshAt || current is null)
+            if (time.GetUtcNow() >= refreshAt)
                 Refresh();
-            return current is null ? refreshing! : Task.FromResult<TokenValidationParameters?>(current);
+            return current is null && refreshing is not null ? refreshing : Task.FromResult(current);
         }
     }
 
@@ -75,9 +82,11 @@ internal sealed partial class OpenIdKeys(JwtBearerOptions bearer, TimeProvider t
         lock (gate)
         {
             refreshing = null;
-            refreshAt = time.GetUtcNow() + (answer is null ? RetryAfter : RefreshInterval);
             // Without an answer, the previous keys stay valid.
-            return current = answer ?? current;
+            current = answer ?? current;
+            refreshAt = time.GetUtcNow() + (answer is not null ? RefreshInterval : current is not null ? RetryAfter : pause);
+            pause = answer is not null ? FirstPause : TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, RetryAfter.Ticks));
+            return current;
         }
     }
 

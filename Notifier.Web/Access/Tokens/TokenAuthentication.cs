@@ -18,6 +18,10 @@ internal sealed class TokenAuthentication
 
     private const string GrantsNothing = "the token grants nothing";
 
+    /// <summary>The types of access tokens. A media type may have its prefix or not (RFC 7515, 4.1.9).</summary>
+    private static readonly HashSet<string> AllowedTypes =
+        new(["JWT", "at+jwt", "application/jwt", "application/at+jwt"], StringComparer.OrdinalIgnoreCase);
+
     private readonly NameRules rules;
     private readonly TimeProvider time;
     private readonly RecentDisconnections disconnections;
@@ -59,9 +63,25 @@ internal sealed class TokenAuthentication
         if (!result.IsValid)
             return AccessRefusal.Unauthorized(Describe(result.Exception));
         var valid = (JsonWebToken)result.SecurityToken;
+        if (ProblemOfHeader(valid) is { } problem)
+            return AccessRefusal.Unauthorized(problem);
         if (!hasAudience && valid.Audiences.Any())
             return AccessRefusal.Unauthorized("the token has an audience (aud), but this server has none configured: see Access:Tokens:Audience");
         return CallerFrom(valid, disconnectionsBefore);
+    }
+
+    /// <summary>
+    /// What the library does not check. A token with a critical extension must be rejected by a recipient that does not know the extension, and Notifier knows
+    /// none (RFC 7515, 4.1.11). A token of another type, such as a logout token, was not issued for access (RFC 8725, 3.11; RFC 9068, 4).
+    /// </summary>
+    private static string? ProblemOfHeader(JsonWebToken token)
+    {
+        using var header = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(token.EncodedHeader));
+        if (header.RootElement.TryGetProperty("crit", out _))
+            return "the token requires an extension that this server does not know (crit)";
+        return !header.RootElement.TryGetProperty("typ", out var type) || AllowedTypes.Contains(GrantedNames.Text(type) ?? "")
+            ? null
+            : "the token is of another type than JWT or at+jwt (typ)";
     }
 
     private AuthenticationResult CallerFrom(JsonWebToken token, long disconnectionsBefore)

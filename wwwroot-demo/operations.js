@@ -40,7 +40,7 @@ async function refresh() {
     if (answer.ok) return show(await answer.json(), performance.now());
     const { detail } = await answer.json().catch(() => ({}));
     refuse(detail ?? `The server answers with ${answer.status}.`);
-    if (answer.status === 401 || answer.status === 403) clearTimeout(timer); // until the operator enters another key
+    if ([401, 403, 404].includes(answer.status)) clearTimeout(timer); // until the operator enters another key
   } catch {
     refuse("The server cannot be reached; trying again.");
   }

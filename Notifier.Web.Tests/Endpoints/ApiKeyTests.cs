@@ -19,6 +19,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
     [
         .. TestToken.Settings,
         "Access:ApiKeys:0:Name=plain", $"Access:ApiKeys:0:Secret={Key}", "Access:ApiKeys:0:Subscribe:0=keys.*", "Access:ApiKeys:0:Publish:0=keys.said",
+        "Access:ApiKeys:0:Disconnect=true",
         "Access:ApiKeys:1:Name=hashed", $"Access:ApiKeys:1:Sha256={Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(HashedKey)))}", "Access:ApiKeys:1:Publish:0=keys.hashed",
     ];
 
@@ -115,6 +116,7 @@ public sealed class ApiKeyTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         (await TryAsync("X-Nothing: x", """{"sub":"42"}""")).Should().Be(HttpStatusCode.Unauthorized);
         (await TryAsync("X-Api-Key: unknown", """{"sub":"42"}""")).Should().Be(HttpStatusCode.Unauthorized);
         (await TryAsync($"Authorization: Bearer {Token("42")}", """{"sub":"42"}""")).Should().Be(HttpStatusCode.Forbidden);
+        (await TryAsync($"X-Api-Key: {HashedKey}", """{"sub":"42"}""")).Should().Be(HttpStatusCode.Forbidden, "this key has no right to disconnect");
         foreach (var body in new[] { "", "{}", "[]", "{", """{"sub":""}""", """{"sub":"42","connection":"x"}""", """{"user":"42"}""", $$"""{"sub":"{{new string('x', 5000)}}"}""" })
             (await TryAsync($"X-Api-Key: {Key}", body)).Should().Be(HttpStatusCode.BadRequest, body);
         await Redis.PublishAsync("notifier:disconnect", "what is this");

@@ -107,7 +107,7 @@ public sealed class DisconnectRaceTests(RedisFixture fixture) : IClassFixture<Re
     private async Task<NotifierApp> StartAsync(string[] settings, TimeProvider? time = null)
     {
         var app = await NotifierApp.StartAsync(
-            Redis.Configuration, time: time, settings: ["environment=Production", "Access:ApiKeys:0:Name=backend", $"Access:ApiKeys:0:Secret={Key}", .. settings]);
+            Redis.Configuration, time: time, settings: ["environment=Production", "Access:ApiKeys:0:Name=backend", $"Access:ApiKeys:0:Secret={Key}", "Access:ApiKeys:0:Disconnect=true", .. settings]);
         await Eventually.IsAsync(async () => await Redis.SubscribersAsync("notifier:disconnect") == 1, "the node is subscribed");
         return app;
     }

@@ -32,14 +32,55 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, 
     }
 
     [Fact]
-    public async Task The_operator_port_needs_no_key_and_no_request_header_opens_the_other_port()
+    public async Task The_operator_port_needs_no_key_and_nothing_opens_the_other_port()
     {
         await StartAsync($"Access:OperatorPort={operators}", "ForwardedHeaders:KnownProxies:0=127.0.0.1");
 
         (await GetAsync(operators, "Accept: */*")).Should().Be((HttpStatusCode.OK, "for operators"));
-        foreach (var header in new[] { "Accept: */*", $"Host: localhost:{operators}", $"X-Forwarded-Host: localhost:{operators}", $"X-Forwarded-Port: {operators}" })
-            (await GetAsync(publicPort, header)).Status.Should().Be(HttpStatusCode.Unauthorized, header);
-        (await GetAsync(publicPort, $"X-Api-Key: {Key}")).Status.Should().Be(HttpStatusCode.OK);
+        foreach (var header in new[]
+        {
+            "Accept: */*", $"Host: localhost:{operators}", $"X-Forwarded-Host: localhost:{operators}", $"X-Forwarded-Port: {operators}", $"X-Api-Key: {Key}",
+        })
+        {
+            (await GetAsync(publicPort, header)).Should().Be(
+                (HttpStatusCode.NotFound, "this route exists only on the port for operators (Access:OperatorPort)"), header);
+        }
+    }
+
+    /// <summary>A page of an attacker's host that points to this machine could read the metrics with the operator's browser.</summary>
+    [Theory]
+    [InlineData("127.0.0.1:{port}", HttpStatusCode.OK)]
+    [InlineData("10.0.0.5:9081", HttpStatusCode.OK)]
+    [InlineData("[fd00::5]", HttpStatusCode.OK)]
+    [InlineData("localhost", HttpStatusCode.OK)]
+    [InlineData("notifier-1:9081", HttpStatusCode.OK)]
+    [InlineData("Notifier.Example.internal", HttpStatusCode.OK)]
+    [InlineData("evil.example:{port}", HttpStatusCode.Forbidden)]
+    [InlineData("notifier.example.internal.evil.example", HttpStatusCode.Forbidden)]
+    [InlineData("127.0.0.1.evil.example", HttpStatusCode.Forbidden)]
+    [InlineData("notifier-1.", HttpStatusCode.Forbidden)]
+    public async Task The_operator_port_answers_only_under_hosts_that_no_attacker_can_point_to_it(string host, HttpStatusCode status)
+    {
+        await StartAsync($"Access:OperatorPort={operators}", "Access:OperatorHosts:0=notifier.example.internal");
+
+        (await GetAsync(operators, $"Host: {host.Replace("{port}", $"{operators}", StringComparison.Ordinal)}")).Status.Should().Be(status);
+    }
+
+    [Fact]
+    public async Task With_an_operator_port_backends_and_anonymous_callers_publish_there_and_only_visitors_elsewhere()
+    {
+        await StartAsync($"Access:OperatorPort={operators}", "Access:Anonymous:Publish:0=operators.*", "Access:ApiKeys:0:Publish:0=operators.*");
+        var visitor = TestToken.Payload(DateTimeOffset.UtcNow.AddMinutes(5));
+        visitor["publish"] = new System.Text.Json.Nodes.JsonArray("operators.*");
+        var token = $"Authorization: Bearer {TestToken.Sign(visitor)}";
+        await Eventually.IsAsync(async () => await PublishAsync(operators, "Accept: */*") == HttpStatusCode.OK, "Notifier is connected to Redis");
+
+        (await PublishAsync(operators, $"X-Api-Key: {Key}")).Should().Be(HttpStatusCode.OK);
+        (await PublishAsync(operators, token)).Should().Be(HttpStatusCode.OK);
+        (await PublishAsync(operators, "Host: evil.example")).Should().Be(HttpStatusCode.Forbidden);
+        (await PublishAsync(publicPort, token)).Should().Be(HttpStatusCode.OK);
+        foreach (var header in new[] { "Accept: */*", $"X-Api-Key: {Key}", $"Authorization: Bearer {Key}" })
+            (await PublishAsync(publicPort, header)).Should().Be(HttpStatusCode.NotFound, header);
     }
 
     [Fact]
@@ -64,6 +105,15 @@ public sealed class OperatorAccessTests(RedisFixture fixture) : IAsyncLifetime, 
 
         (await starting.Should().ThrowAsync<StartupException>())
             .Which.Message.Should().Contain(string.Format(System.Globalization.CultureInfo.InvariantCulture, told, port)).And.Contain("urls");
+    }
+
+    private static async Task<HttpStatusCode> PublishAsync(int port, string header)
+    {
+        using var http = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://127.0.0.1:{port}/publish/operators.x") { Content = new StringContent("x") };
+        request.Headers.TryAddWithoutValidation(header.Split(": ")[0], header.Split(": ")[1]);
+        using var response = await http.SendAsync(request);
+        return response.StatusCode;
     }
 
     public Task InitializeAsync() => Task.CompletedTask;

@@ -127,7 +127,7 @@ public sealed partial class MetricsTests
     [Theory]
     [InlineData("/metrics")]
     [InlineData("/stats")]
-    public async Task Metrics_and_stats_require_the_key_or_the_port_of_an_operator_in_production(string path)
+    public async Task Metrics_and_stats_exist_in_production_only_on_the_operator_port_or_without_one_for_a_key(string path)
     {
         await using var redis = await RedisServer.StartAsync();
         var port = FreePort.Next();
@@ -138,10 +138,15 @@ public sealed partial class MetricsTests
             "Access:ApiKeys:0:Name=operator", $"Access:ApiKeys:0:Secret={Key}",
         ]);
 
-        (await GetAsync($"http://127.0.0.1:{@public}{path}")).Should().Be(HttpStatusCode.Unauthorized);
-        (await GetAsync($"http://127.0.0.1:{@public}{path}", ("X-Api-Key", "another one of those"))).Should().Be(HttpStatusCode.Unauthorized);
-        (await GetAsync($"http://127.0.0.1:{@public}{path}", ("X-Api-Key", Key))).Should().Be(HttpStatusCode.OK);
+        await using var without = await NotifierApp.StartAsync(
+            redis.Configuration, settings: ["environment=Production", "Access:ApiKeys:0:Name=operator", $"Access:ApiKeys:0:Secret={Key}"]);
+        var address = new Uri(without.Address, path).ToString();
+
+        (await GetAsync($"http://127.0.0.1:{@public}{path}", ("X-Api-Key", Key))).Should().Be(HttpStatusCode.NotFound);
         (await GetAsync($"http://127.0.0.1:{port}{path}")).Should().Be(HttpStatusCode.OK);
+        (await GetAsync(address)).Should().Be(HttpStatusCode.Unauthorized);
+        (await GetAsync(address, ("X-Api-Key", "another one of those"))).Should().Be(HttpStatusCode.Unauthorized);
+        (await GetAsync(address, ("X-Api-Key", Key))).Should().Be(HttpStatusCode.OK);
     }
 
     [Theory]

@@ -36,6 +36,7 @@ internal static class Setup
 
     public static void MapEndpoints(this WebApplication app)
     {
+        app.UsePlainAddresses();
         app.UseClientScripts();
         app.UseWhen(static context => !context.WebSockets.IsWebSocketRequest, static page => page.UseDefaultFiles().UseStaticFiles(Revalidate));
         app.UseRouting();

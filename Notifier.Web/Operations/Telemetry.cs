@@ -56,7 +56,7 @@ internal static class Telemetry
         app.MapGet("/metrics", async context =>
         {
             if (await OperatorAccess.CheckAsync(context) is { } refusal)
-                await refusal.ToProblem(context).ExecuteAsync(context);
+                await refusal.ExecuteAsync(context);
             else
                 await exporter(context);
         }).ExcludeFromDescription();

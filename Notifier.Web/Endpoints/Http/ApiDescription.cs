@@ -20,6 +20,7 @@ internal static class ApiDescription
     {
         app.MapPost("/publish/{**channel}", static (HttpContext context, PublishEndpoint publish) => publish.PublishAsync(context))
             .Traced("/publish/{channel}")
+            .RequirePublisher()
             .WithName("publish")
             .WithSummary("Publishes the body on a channel")
             .WithParameter(ParameterLocation.Path, "channel", "The channel: UTF-8, percent-encoded, slashes included.")
@@ -27,6 +28,7 @@ internal static class ApiDescription
             .WithProblems();
         app.MapPost("/publish", static (HttpContext context, PublishEndpoint publish) => publish.PublishManyAsync(context))
             .Traced("/publish")
+            .RequirePublisher()
             .WithName("publishMany")
             .WithSummary("Publishes many messages in order, or none if one is rejected")
             .WithBody("An array of objects with \"channel\" and \"data\", both strings.", "application/json")

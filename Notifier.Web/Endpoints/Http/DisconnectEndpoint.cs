@@ -17,7 +17,7 @@ internal static class DisconnectEndpoint
             .WithName("disconnect")
             .WithSummary("Closes all connections of a subject, or one connection, with 4403")
             .WithDescription("Body: {\"sub\":\"…\"} or {\"connection\":\"…\"}. A caller whose token is still valid can reconnect: revoke the token first.")
-            .RequireApiKey()
+            .RequireDisconnectRight()
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 

@@ -115,7 +115,7 @@ internal sealed class GarnetHost : IAsyncDisposable
 {
     private EmbeddedRedis server;
 
-    public GarnetHost() => server = EmbeddedRedis.Start(Port, NullLoggerFactory.Instance);
+    public GarnetHost() => server = EmbeddedRedis.Start(Port, hasScripts: true, NullLoggerFactory.Instance);
 
     public int Port { get; } = FreePort.Next();
 
@@ -124,7 +124,7 @@ internal sealed class GarnetHost : IAsyncDisposable
     {
         server.Dispose();
         await RealTime.PassesAsync(after);
-        server = EmbeddedRedis.Start(Port, NullLoggerFactory.Instance);
+        server = EmbeddedRedis.Start(Port, hasScripts: true, NullLoggerFactory.Instance);
     }
 
     public ValueTask DisposeAsync()

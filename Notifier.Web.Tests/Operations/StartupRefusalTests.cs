@@ -48,6 +48,8 @@ public sealed class StartupRefusalTests
     [InlineData("Access:Tokens:Subscribe:0=user.{sub.*", "Access:Tokens:Subscribe:0", "\"user.{sub.*\"", "write a claim as {sub}")]
     [InlineData("Access:Tokens:Algorithms:0=none", "Access:Tokens:Algorithms:0", "\"none\"", "RS256")]
     [InlineData("Access:Tokens:Algorithms:0=HS256", "Access:Tokens:Algorithms:0", "\"HS256\"", "with a public key")]
+    [InlineData("Access:OperatorHosts:0=notifier.example:9081", "Access:OperatorHosts:0", "\"notifier.example:9081\"", "without a port")]
+    [InlineData("Access:OperatorHosts=notifier.example", "Access:OperatorHosts", "\"notifier.example\"", "Access:OperatorHosts:0")]
     [InlineData("Access:ApiKeys:0:Name=backend", "Access:ApiKeys:0", "must have either :Secret or :Sha256")]
     [InlineData("Access:ApiKeys:0:Secret=short", "Access:ApiKeys:0:Secret", "fewer than 16 bytes")]
     [InlineData("Access:ApiKeys:0:Sha256=abc", "Access:ApiKeys:0:Sha256", "64 hexadecimal digits")]
@@ -106,6 +108,17 @@ public sealed class StartupRefusalTests
         var message = await RefusedAsync("Development", $"Redis:EmbeddedPort={redis.Port}");
 
         message.Should().Contain($"127.0.0.1:{redis.Port}").And.Contain("password").And.Contain($"Redis__Configuration=127.0.0.1:{redis.Port},password=...");
+    }
+
+    /// <summary>Another user of the machine could listen there first, and would receive everything.</summary>
+    [Fact]
+    public async Task A_redis_that_happens_to_listen_at_the_embedded_port_is_not_used_in_production()
+    {
+        await using var redis = await RedisServer.StartAsync();
+
+        var message = await RefusedAsync("Production", "Redis:Embedded=true", $"Redis:EmbeddedPort={redis.Port}");
+
+        message.Should().Contain($"127.0.0.1:{redis.Port}").And.Contain($"Redis:Configuration=127.0.0.1:{redis.Port}").And.Contain("Redis:EmbeddedPort");
     }
 
     [Fact]

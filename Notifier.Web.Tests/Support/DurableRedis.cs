@@ -31,7 +31,7 @@ internal sealed class DurableRedis : IAsyncDisposable
             return new(server, server.Configuration, server.Connection);
         }
         var port = FreePort.Next();
-        var garnet = EmbeddedRedis.Start(port, NullLoggerFactory.Instance);
+        var garnet = EmbeddedRedis.Start(port, hasScripts: true, NullLoggerFactory.Instance);
         return new(new Garnet(garnet), $"127.0.0.1:{port}", await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},allowAdmin=true"));
     }
 

@@ -115,7 +115,7 @@ internal sealed class EmbeddedRedisHost(int port) : IRedisHost
 
     public Task StartAsync()
     {
-        server = EmbeddedRedis.Start(port, NullLoggerFactory.Instance);
+        server = EmbeddedRedis.Start(port, hasScripts: true, NullLoggerFactory.Instance);
         return Task.CompletedTask;
     }
 

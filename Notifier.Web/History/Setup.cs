@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Notifier.History.Durable;
+using Notifier.Redis;
 
 namespace Notifier.History;
 
@@ -12,6 +13,8 @@ internal static class Setup
         services.AddOptions<DurableOptions>().BindConfiguration("History:Durable").ValidateOnStart();
         services.AddSingleton<IValidateOptions<RecentOptions>, RecentValidator>();
         services.AddSingleton<IValidateOptions<DurableOptions>, DurableValidator>();
+
+        services.AddOptions<EmbeddedRedisNeeds>().Configure<IOptions<DurableOptions>>(static (embedded, durable) => embedded.Scripts = durable.Value.Channels.Length > 0);
 
         services.AddSingleton<HistoryMetrics>();
         services.AddSingleton<DurableChannels>();

@@ -24,8 +24,16 @@ internal sealed class RedisLocation(ConfigurationOptions options, string descrip
     public string? CliArguments => RedisConnectionString.CliArguments(options);
 }
 
+/// <summary>What other parts of Notifier need of the embedded Redis.</summary>
+internal sealed class EmbeddedRedisNeeds
+{
+    /// <summary>Whether Notifier runs scripts in Redis. Otherwise the embedded Redis runs none, for nobody.</summary>
+    public bool Scripts { get; set; }
+}
+
 /// <summary>Decides which Redis to use, and starts the embedded one if there is no other.</summary>
-internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironment environment, ILoggerFactory loggers) : IDisposable
+internal sealed class RedisLocator(
+    IOptions<RedisOptions> options, IOptions<EmbeddedRedisNeeds> needs, IHostEnvironment environment, ILoggerFactory loggers) : IDisposable
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(2);
 
@@ -54,6 +62,11 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
         var address = $"127.0.0.1:{port}";
         switch (await PingAsync(port, stopping))
         {
+            case not Answer.None when !environment.IsDevelopment():
+                // Whoever listens there would receive everything, and could publish.
+                throw new StartupException(
+                    $"Another server already listens at {address}, where the embedded Redis should (Redis:Embedded). If it is your Redis, set "
+                    + $"Redis:Configuration={address}; otherwise set Redis:EmbeddedPort to a free port.");
             case Answer.Redis:
                 return new RedisLocation(RedisConnectionString.Parse(address), address);
             case Answer.WantsPassword:
@@ -64,7 +77,7 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
                 throw new StartupException(
                     $"The server at {address} is not a Redis. Set Redis:Configuration to yours, or Redis:EmbeddedPort to a free port.");
             default:
-                embedded = EmbeddedRedis.Start(port, loggers);
+                embedded = EmbeddedRedis.Start(port, needs.Value.Scripts, loggers);
                 return new RedisLocation(
                     RedisConnectionString.Parse(address),
                     $"embedded, {address}")
@@ -91,7 +104,7 @@ internal sealed class RedisLocator(IOptions<RedisOptions> options, IHostEnvironm
         }
         try
         {
-            await socket.SendAsync("PING\r\n"u8.ToArray(), limit.Token);
+            await socket.SendAsync("*1\r\n$4\r\nPING\r\n"u8.ToArray(), limit.Token);
             var answer = new byte[64];
             var length = await socket.ReceiveAsync(answer, limit.Token);
             return Encoding.ASCII.GetString(answer, 0, length) switch

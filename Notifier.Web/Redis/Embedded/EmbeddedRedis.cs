@@ -13,6 +13,12 @@ namespace Notifier.Redis.Embedded;
 /// </summary>
 internal sealed class EmbeddedRedis : IDisposable
 {
+    /// <summary>Far above what Notifier's own scripts take, so that a script with an endless loop ends.</summary>
+    private static readonly TimeSpan ScriptTimeout = TimeSpan.FromSeconds(3);
+
+    /// <summary>For each script that runs: enough for a payload of the largest allowed size, and for its copies.</summary>
+    private const string ScriptMemory = "256m";
+
     private readonly GarnetServer server;
     private readonly GarnetLoggers loggers;
 
@@ -22,25 +28,30 @@ internal sealed class EmbeddedRedis : IDisposable
         this.loggers = loggers;
     }
 
+    /// <param name="port">The port on the loopback interface.</param>
+    /// <param name="hasScripts">Whether clients may run Lua, which durable history needs.</param>
+    /// <param name="loggers">Notifier's own.</param>
     /// <exception cref="StartupException">Garnet cannot listen on that port.</exception>
-    public static EmbeddedRedis Start(int port, ILoggerFactory loggers)
+    public static EmbeddedRedis Start(int port, bool hasScripts, ILoggerFactory loggers)
     {
         var quiet = new GarnetLoggers(loggers);
+        var endpoint = new IPEndPoint(IPAddress.Loopback, port);
         var options = new GarnetServerOptions(quiet.CreateLogger("Options"))
         {
-            EndPoints = [new IPEndPoint(IPAddress.Loopback, port)],
+            EndPoints = [endpoint],
             // It mostly passes messages on, so a few megabytes of memory and no disk are enough.
             LogMemorySize = "16m",
             PageSize = "1m",
             IndexMemorySize = "1m",
-            EnableLua = true,           // for durable history
-            LuaTransactionMode = true,  // and its scripts in isolation
-            LuaOptions = new LuaOptions(quiet.CreateLogger("Lua")),
+            EnableLua = hasScripts,
+            LuaTransactionMode = true,      // scripts run in isolation
+            // Only the tracked memory has a limit.
+            LuaOptions = new LuaOptions(LuaMemoryManagementMode.Tracked, ScriptMemory, ScriptTimeout, LuaLoggingMode.Silent, [], quiet.CreateLogger("Lua")),
             QuietMode = true,
         };
         try
         {
-            var server = new GarnetServer(options, quiet);
+            var server = new GarnetServer(options, quiet, [new RespServer(endpoint, quiet.CreateLogger("Server"))]);
             server.Start();
             return new EmbeddedRedis(server, quiet);
         }
@@ -101,10 +112,13 @@ namespace Notifier.Redis.Embedded;
 /// <summary>Replaces the embedded Redis in a build without it (<c>-p:EmbeddedRedis=false</c>).</summary>
 internal sealed class EmbeddedRedis : IDisposable
 {
+    /// <param name="port">The port on the loopback interface.</param>
+    /// <param name="hasScripts">Not used.</param>
+    /// <param name="loggers">Not used.</param>
     /// <exception cref="StartupException">Always.</exception>
-    public static EmbeddedRedis Start(int port, ILoggerFactory loggers)
+    public static EmbeddedRedis Start(int port, bool hasScripts, ILoggerFactory loggers)
     {
-        _ = loggers;
+        _ = (hasScripts, loggers);
         throw new StartupException(
             $"No Redis answers at 127.0.0.1:{port}, and this build has no embedded one. Start a Redis there, or set Redis:Configuration.");
     }

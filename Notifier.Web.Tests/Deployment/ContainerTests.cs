@@ -33,6 +33,7 @@ public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFi
     {
         var dockerfile = Deployed.Text("Dockerfile");
         dockerfile.Should().Contain("-p:EmbeddedRedis=false").And.Contain("USER $APP_UID").And.Contain("""ENTRYPOINT ["dotnet", "Notifier.Web.dll"]""");
+        dockerfile.Should().Contain("packages.*lock.json").And.Contain("--locked-mode");
         File.Exists(Path.Combine(AppContext.BaseDirectory, "Notifier.Web.dll")).Should().BeTrue();
         var allowed = Regex.Matches(Deployed.Text("dockerignore"), "^!(.+)$", RegexOptions.Multiline).Select(match => match.Groups[1].Value);
         allowed.Should().BeEquivalentTo(

@@ -30,7 +30,7 @@ public sealed partial class ConfigurationPageTests
     /// Settings that are not bound to options: files with secrets, and settings that ASP.NET Core and OpenTelemetry read themselves.
     /// </summary>
     private static readonly string[] Others =
-        ["Redis:ConfigurationFile", "Access:Tokens:SecretFile", "Urls", "OTEL_EXPORTER_OTLP_ENDPOINT", "Logging:LogLevel:…"];
+        ["Redis:ConfigurationFile", "Access:Tokens:SecretFile", "Urls", "AllowedHosts", "OTEL_EXPORTER_OTLP_ENDPOINT", "Logging:LogLevel:…"];
 
     [Fact]
     public async Task The_configuration_page_lists_each_setting_with_its_default_and_no_other()

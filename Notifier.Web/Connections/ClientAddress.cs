@@ -19,6 +19,9 @@ internal readonly record struct ClientAddress
         MayBeProxy = mayBeProxy;
     }
 
+    /// <summary>The same text for the same address.</summary>
+    public override string ToString() => IsUnknown ? "" : $"{(family == AddressFamily.InterNetwork ? 4 : 6)}-{bits:x}";
+
     public bool IsUnknown => family == AddressFamily.Unspecified;
 
     /// <summary>Whether it may be the address of a proxy, and all clients share it: no proxies are configured (<c>ForwardedHeaders</c>).</summary>

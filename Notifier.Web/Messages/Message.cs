@@ -51,6 +51,8 @@ internal readonly struct Message
     /// <param name="payload">The payload; the caller must not modify it afterwards.</param>
     public static Message Create(byte[]? channel, byte[] payload) => new(channel, payload, GapCode.None, Utf8.IsValid(payload));
 
+    public bool BeginsWith(ReadOnlySpan<byte> text) => payload.AsSpan().StartsWith(text);
+
     /// <summary>The same message without the first bytes of the payload.</summary>
     public Message WithoutBeginning(int bytes)
     {

@@ -12,6 +12,9 @@ internal sealed class RedisNames(IOptions<RedisOptions> options)
     private readonly string escapedPrefix = EscapePattern(options.Value.ChannelPrefix);
     private readonly byte[] prefixBytes = Encoding.UTF8.GetBytes(options.Value.ChannelPrefix);
 
+    /// <summary>Precedes each name in Redis.</summary>
+    public ReadOnlyMemory<byte> Prefix => prefixBytes;
+
     public RedisChannel ToRedis(Name name) => name.Kind == NameKind.Channel
         ? RedisChannel.Literal(prefix + name.Text)
         : RedisChannel.Pattern(escapedPrefix + name.Text);

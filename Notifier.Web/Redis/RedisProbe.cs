@@ -42,7 +42,10 @@ internal sealed partial class RedisProbe(
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromMinutes(1);
 
-    private readonly Name channel = Name.Channel($"notifier:probe:{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12))}");
+    /// <summary>Earlier versions have no such mark: nodes can see from Redis' list of channels which versions are connected.</summary>
+    private const string ChannelPrefix = "notifier:probe:2:";
+
+    private readonly Name channel = Name.Channel(ChannelPrefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(12)));
     private RedisSubscription? subscription;
     private TaskCompletionSource echo = new();
     private volatile ProbeResult result;
@@ -50,6 +53,12 @@ internal sealed partial class RedisProbe(
     private long replacedAt;
     private int number;
     private long sentAt;
+
+    /// <summary>The pattern of the channels of all nodes, of this version and earlier ones.</summary>
+    public static RedisChannel AllNodes { get; } = RedisChannel.Pattern("notifier:probe:*");
+
+    /// <summary>The channel of this node's probe.</summary>
+    public string Channel => channel.Text;
 
     public ProbeResult Result => result;
 
@@ -59,6 +68,9 @@ internal sealed partial class RedisProbe(
         : backplane.ConnectedCommands is null || backplane.Health.IsAway || result == ProbeResult.Away ? RedisState.Away
         : result == ProbeResult.Deaf ? RedisState.Deaf
         : RedisState.Up;
+
+    /// <summary>Whether a channel of <see cref="AllNodes"/> is that of a node of this version, or a later one.</summary>
+    public static bool IsOfThisVersion(string channel) => channel.StartsWith(ChannelPrefix, StringComparison.Ordinal);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

@@ -48,16 +48,16 @@ public sealed class HistoryTests : IAsyncLifetime
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SubscribeAsync("pattern", "orders.*");
         var first = await app.PostAsync("/publish/orders.1", "once", null, ("Idempotency-Key", "key-1"));
-        var again = await app.PostAsync("/publish/orders.1", "twice", null, ("Idempotency-Key", "key-1"));
+        var again = await app.PostAsync("/publish/orders.1", "once", null, ("Idempotency-Key", "key-1"));
         var elsewhere = await app.PostAsync("/publish/orders.2", "other channel", null, ("Idempotency-Key", "key-1"));
-        var many = await app.PostAsync("/publish", """[{"channel":"orders.1","data":"a","key":"key-1"},{"channel":"orders.1","data":"b","key":"key-2"}]""");
+        var many = await app.PostAsync("/publish", """[{"channel":"orders.1","data":"once","key":"key-1"},{"channel":"orders.1","data":"b","key":"key-2"}]""");
 
         again.Body.Should().Be($$"""{"channel":"orders.1","redisReceivers":null,"position":"{{first.Json["position"]}}","repeated":true}""");
         ((long?)elsewhere.Json["redisReceivers"]).Should().Be(1);
         ((bool?)many.Json[0]!["repeated"]).Should().BeTrue();
         foreach (var expected in new[] { "once", "other channel", "b" })
             ((string?)(await client.ReadAsync())["data"]).Should().Be(expected);
-        var ttl = await redis.Connection.GetDatabase().KeyTimeToLiveAsync("{notifier}:once:8:orders.1:key-1");
+        var ttl = await redis.Connection.GetDatabase().KeyTimeToLiveAsync("{notifier}:once:9/anonymous:8:orders.1:key-1");
         ttl!.Value.Should().BeCloseTo(TimeSpan.FromMinutes(10), TimeSpan.FromSeconds(10));
     }
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Notifier.History.Durable;
@@ -63,13 +64,32 @@ internal static class DurablePublishing
 
     /// <summary>Publishes durably with the script, as a backend does.</summary>
     /// <returns>The message's position.</returns>
-    public static async Task<string> PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, RedisValue payload, string key = "") =>
-        (string)((RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(JournalScripts.Publish, [JournalScripts.State], [channel, payload, key]))!)[0]!;
+    public static async Task<string> PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, RedisValue payload, string key = "")
+    {
+        await redis.EnsureJournalAsync();
+        return (string)(await redis.RunAsync(JournalScripts.Publish, channel, payload, key))[0]!;
+    }
 
     /// <summary>Publishes numbers in order, in batches small enough to be answered in time.</summary>
     public static async Task PublishDurablyAsync(this ConnectionMultiplexer redis, string channel, int from, int to)
     {
+        await redis.EnsureJournalAsync();
         foreach (var some in Enumerable.Range(from, to - from).Chunk(100))
-            await Task.WhenAll(some.Select(n => redis.PublishDurablyAsync(channel, $"{n}")));
+            await Task.WhenAll(some.Select(n => redis.RunAsync(JournalScripts.Publish, channel, $"{n}")));
+    }
+
+    /// <summary>Runs a script on the journal.</summary>
+    public static async Task<RedisResult[]> RunAsync(this ConnectionMultiplexer redis, string script, params RedisValue[] arguments) =>
+        (RedisResult[])(await redis.GetDatabase().ScriptEvaluateAsync(script, [JournalScripts.State], arguments))!;
+
+    /// <summary>Creates the journal as a node does: a test may publish before its node has started, or just after a loss of data.</summary>
+    public static async Task EnsureJournalAsync(this ConnectionMultiplexer redis)
+    {
+        if (await redis.GetDatabase().KeyExistsAsync(JournalScripts.State))
+            return;
+        var (inner, outer) = JournalMac.BlocksOf(RandomNumberGenerator.GetBytes(JournalMac.KeySize));
+        await redis.RunAsync(
+            JournalScripts.Head, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)),
+            inner, outer, JournalScripts.SignedLines, 10_000, 86_400, "", "", "");
     }
 }

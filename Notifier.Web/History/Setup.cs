@@ -21,5 +21,6 @@ internal static class Setup
         services.AddSingleton<Journal>();
         services.AddSingleton<JournalReader>();
         services.AddSingleton<Publisher>();
+        services.AddHostedService<JournalKeeper>();
     }
 }

@@ -90,7 +90,7 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
 
     /// <summary>
     /// Matches again what Redis delivers for a pattern: grants are checked by these rules, not by those of the server that acts as Redis. A message
-    /// that is too large becomes a gap.
+    /// that is too large becomes a gap, and the line of a durable message is removed if this node does not know that the channel is durable.
     /// </summary>
     private Message[] Accept(ReadOnlySpan<Message> messages)
     {
@@ -100,7 +100,7 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
             if (message.Gap == GapCode.None && Pattern is not null && !Pattern.Matches(message.Channel.Span))
                 Context.ReportMismatch(Name);
             else
-                accepted.Add(Context.IsAcceptable(message, follower is not null) ? message : Context.ReplaceIfTooLarge(Name, message));
+                accepted.Add(Context.Accept(Name, message, follower is not null));
         }
         return [.. accepted];
     }

@@ -12,6 +12,8 @@ internal sealed partial class SubscriptionContext(
     IOptions<RecentOptions> recent, IOptions<LimitsOptions> limits, HubMetrics metrics, TimeProvider time,
     ILogger<SubscriptionContext> logger, JournalReader? journalReader = null, HistoryMetrics? history = null, DeliveryHelpers? helpers = null)
 {
+    private readonly LogThrottle foreignLines = new(time);
+
     public RecentOptions Recent { get; } = recent.Value;
 
     /// <summary>The pages of the journal that clients are being sent.</summary>
@@ -35,9 +37,38 @@ internal sealed partial class SubscriptionContext(
 
     /// <summary>Whether a message may be delivered as it is.</summary>
     /// <param name="message">As Redis delivered it.</param>
-    /// <param name="hasFollower">Whether the name has a follower. Then messages with an envelope are acceptable, because the follower limits their payloads.</param>
-    public bool IsAcceptable(in Message message, bool hasFollower) => message.Payload.Length <= limits.Value.PayloadBytes
-        || (hasFollower && JournalEnvelope.Parse(message.Payload.Span) is not null);
+    /// <param name="hasFollower">Whether the name has a follower, which removes the lines of durable messages, and limits their payloads.</param>
+    public bool IsAcceptable(in Message message, bool hasFollower)
+    {
+        var isSmall = message.Payload.Length <= limits.Value.PayloadBytes;
+        if (!JournalEnvelope.MayBegin(message))
+            return isSmall;
+        return IsDurable(message, hasFollower)
+            ? isSmall || JournalEnvelope.TryParse(message.Payload.Span, out _)
+            : isSmall && !JournalEnvelope.TryParse(message.Payload.Span, out _);
+    }
+
+    /// <summary>The message as it may be delivered.</summary>
+    public Message Accept(Name name, in Message message, bool hasFollower) =>
+        IsAcceptable(message, hasFollower) ? message : ReplaceIfTooLarge(name, IsDurable(message, hasFollower) ? message : WithoutLines(name, message));
+
+    /// <summary>
+    /// On another node, or for another user of this Redis, the channel is durable. Visitors must not see the line, whatever the configuration of this node.
+    /// </summary>
+    private Message WithoutLines(Name name, in Message message)
+    {
+        var length = 0;
+        while (JournalEnvelope.TryParse(message.Payload.Span[length..], out var envelope))
+            length += envelope.Length;
+        if (length == 0)
+            return message;
+        if (foreignLines.ShouldLog(out var count))
+            Log.ForeignLine(logger, count, name);
+        return message.WithoutBeginning(length);
+    }
+
+    private bool IsDurable(in Message message, bool hasFollower) =>
+        hasFollower && (message.Channel.IsEmpty || JournalReader!.Journal.Channels.Contains(message.Channel.Span));
 
     /// <summary>The message, or a gap in its place if the message is too large.</summary>
     public Message ReplaceIfTooLarge(Name name, Message message)
@@ -70,5 +101,9 @@ internal sealed partial class SubscriptionContext(
 
         [LoggerMessage(4, LogLevel.Warning, "A message for {Name} has {Bytes} bytes and was dropped; Limits:PayloadBytes allows {Limit}.")]
         public static partial void TooLarge(ILogger logger, Name name, int bytes, int limit);
+
+        [LoggerMessage(8, LogLevel.Warning, "{Count} durable messages, the latest for {Name}, arrived on channels that are not in History:Durable:Channels of this node: clients "
+            + "receive them, but cannot resume after them here. Set the same list on all nodes that share a Redis. (Logged at most once a minute.)")]
+        public static partial void ForeignLine(ILogger logger, int count, Name name);
     }
 }

@@ -8,6 +8,7 @@ using Microsoft.Extensions.Options;
 using Notifier.Access;
 using Notifier.Access.Origins;
 using Notifier.Configuration;
+using Notifier.Connections;
 using Notifier.History.Durable;
 using Notifier.Hub;
 using Notifier.Names;
@@ -19,7 +20,7 @@ namespace Notifier.Endpoints.Http;
 /// <c>POST /publish</c>: PUBLISH for backends without a Redis client, and for callers with a grant to publish.
 /// </summary>
 internal sealed class PublishEndpoint(
-    Publisher publisher, HubMetrics metrics, NameRules rules, Authenticator authenticator, OriginRules origins, IOptions<LimitsOptions> limits)
+    Publisher publisher, HubMetrics metrics, NameRules rules, Authenticator authenticator, OriginRules origins, Admission admission, IOptions<LimitsOptions> limits)
 {
     private const string Prefix = "/publish/";
     private const int MaxMessages = 1_000;
@@ -48,9 +49,13 @@ internal sealed class PublishEndpoint(
             return keyProblem;
         if (await ReadAsync(context, MaxBytes) is not { } payload)
             return TooLarge($"the payload is larger than {MaxBytes} bytes (Limits:PayloadBytes)");
-        var request = new PublishRequest(channel, payload, key);
+        if (CheckLine(payload) is { } lineProblem)
+            return lineProblem;
+        var request = new PublishRequest(channel, payload, key, ScopeOf(caller!, context));
         var (results, failure) = await PublishAsync([request]);
-        return failure is null ? TypedResults.Ok(PublishResponse.From(request, results[0])) : Failed(context, failure);
+        return failure is not null ? Failed(context, failure)
+            : KeyProblem(context, results) is { } refused ? refused
+            : TypedResults.Ok(PublishResponse.From(request, results[0]));
     }
 
     /// <summary>Publishes many messages in order, or none if one is rejected.</summary>
@@ -75,11 +80,14 @@ internal sealed class PublishEndpoint(
             if (CheckKey(message.Channel, message.Key, $"message {n}: ") is { } keyProblem)
                 return keyProblem;
         }
-        PublishRequest[] requests = [.. messages.Select(static message => new PublishRequest(message.Channel, Encoding.UTF8.GetBytes(message.Data), message.Key))];
+        var scope = ScopeOf(caller!, context);
+        PublishRequest[] requests = [.. messages.Select(message => new PublishRequest(message.Channel, Encoding.UTF8.GetBytes(message.Data), message.Key, scope))];
+        if (Array.FindIndex(requests, static request => CheckLine(request.Payload) is not null) is >= 0 and var at)
+            return CheckLine(requests[at].Payload, $"message {at}: ")!;
         var (results, failure) = await PublishAsync(requests);
-        return failure is null
-            ? TypedResults.Ok(requests.Zip(results, PublishResponse.From).ToArray())
-            : Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" });
+        return failure is not null ? Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" })
+            : KeyProblem(context, results) is { } refused ? refused
+            : TypedResults.Ok(requests.Zip(results, PublishResponse.From).ToArray());
     }
 
     private Task<(List<PublishResult> Results, PublishFailure? Failure)> PublishAsync(PublishRequest[] requests)
@@ -111,6 +119,31 @@ internal sealed class PublishEndpoint(
             ? null
             : Problem(StatusCodes.Status400BadRequest, $"{where}a key requires a durable channel (History:Durable:Channels): omit the key, or make the channel durable");
     }
+
+    private KeyScope ScopeOf(Caller caller, HttpContext context) => KeyScope.Of(caller, admission.AddressOf(context).ToString());
+
+    /// <summary>The first message that was not published because of its key.</summary>
+    private static ProblemHttpResult? KeyProblem(HttpContext context, List<PublishResult> results)
+    {
+        var at = results.FindIndex(static result => result.Status is PublishStatus.OtherPayload or PublishStatus.TooManyKeys);
+        if (at < 0)
+            return null;
+        var isOther = results[at].Status == PublishStatus.OtherPayload;
+        if (!isOther)
+            context.Response.Headers.RetryAfter = $"{results[at].RetryAfter}";
+        var text = isOther
+            ? "this key was used for another payload on this channel within the last ten minutes: use a new key for each message"
+            : $"too many idempotency keys: a visitor may use {KeyScope.VisitorLimit} in ten minutes, an API key {KeyScope.BackendLimit}; omit the key, or try again later";
+        return TypedResults.Problem(
+            results.Count == 1 ? text : $"message {at}: {text}",
+            statusCode: isOther ? StatusCodes.Status422UnprocessableEntity : StatusCodes.Status429TooManyRequests,
+            extensions: [new("published", results.Count(static result => result.Status == PublishStatus.Published))]);
+    }
+
+    /// <summary>Only Redis may write lines of the journal. Notifier would drop the message, or deliver it without that line.</summary>
+    private static ProblemHttpResult? CheckLine(byte[] payload, string where = "") => JournalEnvelope.TryParse(payload, out _)
+        ? Problem(StatusCodes.Status400BadRequest, $"{where}the first line of the payload looks like one of Notifier's own (notifier/1 epoch=…), which are reserved: change it")
+        : null;
 
     private static ProblemHttpResult? Parse(byte[] body, out PublishMessage[] messages)
     {

@@ -28,7 +28,8 @@ internal sealed record PublishResponse(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Position,
     [property: JsonPropertyName("repeated"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsRepeated)
 {
-    public static PublishResponse From(PublishRequest request, PublishResult result) => new(request.Channel, result.Receivers, result.Position, result.IsRepeated);
+    public static PublishResponse From(PublishRequest request, PublishResult result) =>
+        new(request.Channel, result.Receivers, result.Position, result.Status == PublishStatus.Repeated);
 }
 
 [JsonSourceGenerationOptions(

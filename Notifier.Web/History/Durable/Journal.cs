@@ -40,8 +40,16 @@ internal sealed class Journal(
     private readonly SemaphoreSlim matching = new(1);
 
     private SeenMessage? seen;
+    private volatile JournalEpoch latestEpoch = JournalEpoch.None;
+    private volatile string? latestLines;
 
     public DurableChannels Channels => channels;
+
+    /// <summary>Precedes each channel in Redis.</summary>
+    public ReadOnlyMemory<byte> Prefix => names.Prefix;
+
+    /// <summary>Whether notifier.lua writes lines with a MAC, which nodes of an earlier version do not understand; as of the latest answer of Redis.</summary>
+    public bool HasSignedLines => latestLines == JournalScripts.SignedLines;
 
     /// <summary>Whether Redis was away or has answered with an error.</summary>
     public static bool IsFault(Exception error) => error is RedisException or TimeoutException or ObjectDisposedException;
@@ -52,21 +60,45 @@ internal sealed class Journal(
     /// <summary>A durable message has arrived. If Redis lacks it later, Redis has lost data, and the epoch ends.</summary>
     public void OnSeen(SeenMessage message) => Volatile.Write(ref seen, message);
 
+    /// <summary>If this node creates a journal, notifier.lua writes lines into it that nodes of an earlier version understand.</summary>
+    public void KeepEarlierLines() => latestLines = "";
+
     public Task<JournalHead> ReadHeadAsync() => ReadHeadAsync(Database);
 
     private async Task<JournalHead> ReadHeadAsync(IDatabase redis)
     {
         var latest = Volatile.Read(ref seen);
+        var (inner, outer) = JournalMac.BlocksOf(RandomNumberGenerator.GetBytes(JournalMac.KeySize));
         var found = (RedisResult[])(await redis.ScriptEvaluateAsync(
             JournalScripts.Head, [JournalScripts.State],
             [
                 Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)),
+                // If the journal was lost, nodes of an earlier version may still be there.
+                inner, outer, latestLines ?? JournalScripts.SignedLines,
                 durable.Value.Messages, (long)durable.Value.Age.TotalSeconds,
                 latest?.Epoch.Secret ?? "", latest?.Id.ToString(CultureInfo.InvariantCulture) ?? "", latest is null ? "" : InRedis(Encoding.UTF8.GetString(latest.Channel.Span)),
             ]))!;
         var (secret, publicId, since, id, now) = ((string)found[0]!, (string)found[1]!, (long)found[2], (long)found[3], (long)found[4]);
-        return new(new(secret, publicId, since), id, now);
+        latestLines = (string)found[6]!;
+        return new(Share(new(secret, publicId, since) { Key = JournalMac.KeyFrom((byte[])found[5]!) }), id, now);
     }
+
+    /// <summary>The same object for the same epoch: each name of this node refers to one.</summary>
+    private JournalEpoch Share(JournalEpoch read)
+    {
+        var known = latestEpoch;
+        return known == read && known.Key.AsSpan().SequenceEqual(read.Key) ? known : latestEpoch = read;
+    }
+
+    /// <summary>Whether a journal exists that nodes of this version can use, and which lines notifier.lua writes.</summary>
+    public async Task<JournalState> ReadStateAsync()
+    {
+        var found = await Database.HashGetAsync(JournalScripts.State, ["mark", "inner", "lines"]);
+        return new(!found[0].IsNull && !found[1].IsNull, found[2]);
+    }
+
+    /// <summary>From now on notifier.lua writes lines with a MAC.</summary>
+    public Task SignLinesAsync() => Database.HashSetAsync(JournalScripts.State, "lines", JournalScripts.SignedLines);
 
     /// <summary>The messages of a name after an id, up to the limits of a page.</summary>
     /// <param name="name">A channel or a pattern.</param>

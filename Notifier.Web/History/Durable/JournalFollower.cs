@@ -19,13 +19,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
     private readonly Lock gate = new();
     private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private WaitingMessages waiting = new();
-
-    /// <summary>Completed by the next fetch; null if no caller waits for one.</summary>
-    private TaskCompletionSource? requested;
-    private bool isFetchDue;
-
-    /// <summary>No message is known to be missing: the fetch only has to find out whether an envelope with an unknown epoch is genuine.</summary>
-    private bool isOnlyEpochUnknown;
+    private DueFetch nextFetch;
 
     /// <summary>A worker is active. Initially true, so that no thread becomes one before <see cref="Begin"/>.</summary>
     private bool isBusy = true;
@@ -36,10 +30,10 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
     private List<Message> working = [];
     private readonly List<Message> accepted = [];
 
-    /// <summary>How many of the waiting messages came before the latest fetch: their epoch cannot be newer than the one that the fetch found.</summary>
+    /// <summary>How many of the waiting messages came before the latest fetch. It has returned those that are genuine.</summary>
     private int beforeFetch;
-
-    private readonly JournalSequencer sequence = new(sink.Name, reader.Journal.Channels);
+    private DoubtfulReads? doubtfulReads;
+    private readonly JournalSequencer sequence = new(sink.Name, reader.Journal.Prefix);
 
     private JournalFetch Fetch => new(sink, reader, sequence);
 
@@ -61,7 +55,8 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         {
             if (hasBegun)
                 return;
-            hasBegun = isFetchDue = true;
+            hasBegun = true;
+            nextFetch.Require();
         }
         DrainHere();
     }
@@ -77,7 +72,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
             {
                 sink.OnOverload(waiting.Count);
                 waiting.Drop();
-                (isFetchDue, isOnlyEpochUnknown) = (true, false);
+                nextFetch.Require();
             }
             waiting.Add(messages);
             if (isBusy)
@@ -92,7 +87,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
     {
         lock (gate)
         {
-            (isFetchDue, isOnlyEpochUnknown) = (true, false);
+            nextFetch.Require();
             // Without a journal, nothing can be fetched.
             if (!IsDurable || code == GapCode.Internal || (ready.Task.IsCompleted && sequence.Epoch == JournalEpoch.None))
                 waiting.AddGap(code);
@@ -109,14 +104,26 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         Task fetched;
         lock (gate)
         {
-            (isFetchDue, isOnlyEpochUnknown) = (true, false);
-            fetched = (requested ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            fetched = nextFetch.Request();
             if (isBusy)
                 return fetched;
             isBusy = true;
         }
         DrainHere();
         return fetched;
+    }
+
+    /// <summary>A fetch because of lines that are not proven had to wait, and is due now.</summary>
+    private void FetchDoubtful()
+    {
+        lock (gate)
+        {
+            nextFetch.Require(isOnlyDoubtful: true);
+            if (isBusy)
+                return;
+            isBusy = true;
+        }
+        DrainHere();
     }
 
     // ---- the worker ----------------------------------------------------------------------------------------------------
@@ -135,12 +142,12 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         {
             lock (gate)
             {
-                if (!isFetchDue && waiting.Count == 0)
+                if (!nextFetch.IsDue && waiting.Count == 0)
                 {
                     isBusy = false;
                     return;
                 }
-                if (!isFetchDue)
+                if (!nextFetch.IsDue)
                     waiting.MoveTo(ref working);
             }
             if (working.Count == 0)
@@ -161,7 +168,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
                 lock (gate)
                 {
                     waiting.PutBackGap(GapCode.Internal);
-                    (isFetchDue, isOnlyEpochUnknown) = (true, false);
+                    nextFetch.Require();
                 }
             }
         }
@@ -175,8 +182,8 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
         for (; done < working.Count; done++)
         {
             result = sequence.Check(working[done], isBeforeFetch: done < beforeFetch, out var message);
-            if (result is SequenceResult.Missing or SequenceResult.UnknownEpoch)
-                break;
+            if (result == SequenceResult.Missing || (result == SequenceResult.Doubtful && !(doubtfulReads ??= new(reader.VainReads, FetchDoubtful)).MustWait()))
+                break;      // if the read must wait, it will return the message
             if (result == SequenceResult.Accepted)
                 accepted.Add(sink.ReplaceIfTooLarge(message));
         }
@@ -192,8 +199,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
             lock (gate)
             {
                 waiting.PutBack(CollectionsMarshal.AsSpan(working)[done..]);
-                isOnlyEpochUnknown = result == SequenceResult.UnknownEpoch && !isFetchDue;
-                isFetchDue = true;
+                nextFetch.Require(isOnlyDoubtful: result == SequenceResult.Doubtful);
             }
         }
         working.Clear();
@@ -203,25 +209,21 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
     {
         // Never in a thread that receives from Redis: a cached page would be sent in the middle of another name's broadcast.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        TaskCompletionSource? fetched;
-        bool wasOnlyEpochUnknown;
+        DueFetch fetch;
         lock (gate)
         {
-            (wasOnlyEpochUnknown, isOnlyEpochUnknown, isFetchDue) = (isOnlyEpochUnknown, false, false);
-            (fetched, requested) = (requested, null);
+            (fetch, nextFetch) = (nextFetch, default);
             waiting.OnFetch();
         }
+        var hasFound = true;
         try
         {
-            if (sequence.Epoch != JournalEpoch.None)
-                await Fetch.RunAsync(wasOnlyEpochUnknown);
-            else if (await reader.ReadHeadAsync() is { } head)
-                StartAt(head);
+            hasFound = await (sequence.Epoch == JournalEpoch.None ? Fetch.StartAsync(BeginAt, fetch.IsOnlyDoubtful) : Fetch.RunAsync(fetch.IsOnlyDoubtful));
         }
         catch (OperationCanceledException)
         {
             ready.TrySetCanceled();
-            fetched?.TrySetCanceled();
+            fetch.Completion?.TrySetCanceled();
             return;     // the process ends
         }
         catch (Exception error)
@@ -232,19 +234,17 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
             lock (gate)
                 waiting.PutBackGap(GapCode.Internal);
         }
+        doubtfulReads?.OnRead(hasFound);
         lock (gate)
             beforeFetch = waiting.BeforeFetch;
         ready.TrySetResult();
-        fetched?.TrySetResult();
+        fetch.Completion?.TrySetResult();
         DrainHere();
     }
 
-    private void StartAt(JournalHead head)
+    private bool BeginAt(JournalHead head)
     {
-        Fetch.ChangeEpoch(head.Epoch);
         lock (gate)
-            sequence.Begin(head.Id, waiting.Span);
-        sink.BeginAfter(sequence.Followed);
-        sequence.OnAppended();
+            return sequence.Begin(head, waiting.Span);
     }
 }

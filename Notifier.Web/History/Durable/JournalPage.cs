@@ -8,6 +8,11 @@ namespace Notifier.History.Durable;
 /// <param name="Now">Redis' time, as an id.</param>
 internal readonly record struct JournalHead(JournalEpoch Epoch, long Id, long Now);
 
+/// <summary>What Redis has of the journal itself.</summary>
+/// <param name="Exists">Whether there is one with a key for its lines.</param>
+/// <param name="Lines">Which lines notifier.lua writes; null if an earlier version has created the journal.</param>
+internal readonly record struct JournalState(bool Exists, string? Lines);
+
 /// <summary>Consecutive messages of a name in the journal.</summary>
 /// <param name="Epoch">The journal's epoch.</param>
 /// <param name="After">The id after which the page begins.</param>

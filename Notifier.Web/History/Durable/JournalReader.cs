@@ -20,13 +20,24 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     private readonly ConcurrentDictionary<(Name Name, long After), SharedRead> reading = [];
     private readonly ReadTurns turns = new();
     private readonly LogThrottle refusals = new(time);
+    private readonly LogThrottle unproven = new(time);
 
     public Journal Journal => journal;
+
+    /// <summary>The limit for reads because of lines that are not proven.</summary>
+    public VainReads VainReads { get; } = new(time, backplane.Stopping);
+
+    /// <summary>The journal had a message whose line was not proven.</summary>
+    public void OnUnprovenMessage()
+    {
+        if (journal.HasSignedLines && unproven.ShouldLog(out _))
+            Log.Unproven(logger);
+    }
 
     /// <returns>Null if Redis answers with a permanent error, or if there is no journal and none can be created.</returns>
     public Task<JournalHead?> ReadHeadAsync() => TryAsync(async () => (JournalHead?)await journal.ReadHeadAsync(), TimeSpan.Zero);
 
-    /// <summary>The page after an id, for the log of a name.</summary>
+    /// <summary>The page after an id, for the log of a name. Begins to read now: the page has all messages that Redis has published until now.</summary>
     /// <returns>Null if Redis answers with a permanent error.</returns>
     public Task<JournalPage?> ReadAsync(Name name, long after) => TryAsync(async () => (JournalPage?)await journal.ReadAsync(name, after));
 
@@ -106,7 +117,7 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     }
 
     /// <summary>Whether the error ends by itself: Redis starts, or another server becomes the primary.</summary>
-    private static bool IsTransient(string code) => code is "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY";
+    public static bool IsTransient(string code) => code is "LOADING" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY";
 
     /// <summary>Whether Redis cannot write. Reading writes a new epoch if Redis has lost messages or has no journal.</summary>
     private static bool CannotBeWritten(string? code) => code is "READONLY" or "NOREPLICAS" or "OOM" or "MISCONF";
@@ -115,6 +126,10 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     {
         [LoggerMessage(1, LogLevel.Error, "Durable history cannot be read; Redis replied: {Error} (Logged at most once a minute.)")]
         public static partial void Refused(ILogger logger, string error);
+
+        [LoggerMessage(2, LogLevel.Warning, "A backend publishes with a notifier.lua of an earlier version. Nothing is lost, but this node has to read each such message "
+            + "from Redis again. Load the script that this node serves at /notifier.lua. (Logged at most once a minute.)")]
+        public static partial void Unproven(ILogger logger);
     }
 
     /// <summary>One read of a page. The first of its callers whose turn it is starts the read; the others share it.</summary>

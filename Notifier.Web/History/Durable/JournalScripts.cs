@@ -8,6 +8,12 @@ internal static class JournalScripts
     /// <summary>The one key that each script receives; it derives the others, which are in the same slot.</summary>
     public static RedisKey State { get; } = "{notifier}:journal";
 
+    /// <summary>The journal's field <c>lines</c>, if notifier.lua writes lines with a MAC.</summary>
+    public const string SignedLines = "2";
+
+    /// <summary>In the error of <see cref="Publish"/> if there is no journal.</summary>
+    public const string NoJournal = "NOJOURNAL";
+
     /// <summary>Publishes a durable message. Backends may run it too.</summary>
     public static string Publish { get; } = Read("notifier.lua");
 

@@ -16,16 +16,31 @@ internal enum SequenceResult
     /// <summary>A message before it is missing and must be fetched.</summary>
     Missing,
 
-    /// <summary>Its envelope has an unknown epoch, which may be new or forged: the journal must be read.</summary>
-    UnknownEpoch,
+    /// <summary>
+    /// Its line is not proven: it is forged, or of a new epoch, or an earlier version of notifier.lua has written it. The journal must be read: it has the
+    /// message if it is genuine.
+    /// </summary>
+    Doubtful,
+
+    /// <summary>The journal was read after the message had arrived. If it was genuine, the log has it now.</summary>
+    Settled,
 }
 
 /// <summary>
 /// Tracks how far the log of one name has followed the journal, and checks which message is the next. Not thread-safe, except for <see cref="Epoch"/> and
 /// <see cref="Appended"/>.
 /// </summary>
-internal sealed class JournalSequencer(Name name, DurableChannels channels)
+/// <remarks>A message with a line that is not proven never reaches the log from here, only from the journal.</remarks>
+/// <param name="name">The name.</param>
+/// <param name="prefix">Precedes its channels in Redis.</param>
+internal sealed class JournalSequencer(Name name, ReadOnlyMemory<byte> prefix)
 {
+    /// <summary>
+    /// How long before the journal's head a line without a MAC may be when the log begins. It only makes the log begin a little earlier, so it need not be
+    /// proven.
+    /// </summary>
+    private const long MaxUnprovenAge = 60_000_000;
+
     private readonly byte[] ownChannel = Encoding.UTF8.GetBytes(name.Text);
     private JournalEpoch epoch = JournalEpoch.None;
     private SeenMessage? latest;
@@ -48,34 +63,36 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     /// <summary>The id up to which every durable message is in the log, or precedes it.</summary>
     public long Appended => Volatile.Read(ref appended);
 
-    /// <param name="message">As Redis delivered it.</param>
-    /// <param name="isBeforeFetch">Whether it came before the latest fetch, so that a new epoch would be known.</param>
+    /// <param name="message">As Redis delivered it. If its channel is not durable, without a line.</param>
+    /// <param name="isBeforeFetch">Whether it came before the latest fetch, so that the fetch has returned it if it is genuine.</param>
     /// <param name="accepted">The message as clients receive it.</param>
     public SequenceResult Check(in Message message, bool isBeforeFetch, out Message accepted)
     {
         accepted = message with { JournalId = Followed };
-        var mayHaveEnvelope = message.Gap == GapCode.None && (message.Channel.IsEmpty || channels.Contains(message.Channel.Span));
-        if (!mayHaveEnvelope || JournalEnvelope.Parse(message.Payload.Span) is not { } envelope)
+        if (!JournalEnvelope.MayBegin(message) || !JournalEnvelope.TryParse(message.Payload.Span, out var envelope))
             return SequenceResult.Accepted;
-        if (envelope.Epoch == former.Secret)
+        if (envelope.IsOf(epoch))
+        {
+            if (envelope.Id <= Followed)
+                return SequenceResult.Repeated;
+            if (IsGenuine(envelope, epoch, message))
+            {
+                if (envelope.Previous > Followed && !(skipsMissing && isBeforeFetch))
+                    return SequenceResult.Missing;
+                skipsMissing = false;
+                Followed = envelope.Id;
+                latest = new(epoch, message.Channel.IsEmpty ? ownChannel : message.Channel, envelope.Id);
+                accepted = message.WithoutBeginning(envelope.Length) with { JournalId = envelope.Id };
+                return SequenceResult.Accepted;
+            }
+        }
+        else if (envelope.IsOf(former) && IsGenuine(envelope, former, message))
         {
             // The message was published, but the journal no longer keeps it.
-            if (envelope.Id <= formerFollowed)
-                return SequenceResult.Repeated;
             accepted = message.WithoutBeginning(envelope.Length) with { JournalId = Followed };
-            return SequenceResult.Accepted;
+            return envelope.Id <= formerFollowed ? SequenceResult.Repeated : SequenceResult.Accepted;
         }
-        if (envelope.Epoch != epoch.Secret)
-            return isBeforeFetch ? SequenceResult.Accepted : SequenceResult.UnknownEpoch;
-        if (envelope.Id <= Followed)
-            return SequenceResult.Repeated;
-        if (envelope.Previous > Followed && !(skipsMissing && isBeforeFetch))
-            return SequenceResult.Missing;
-        skipsMissing = false;
-        Followed = envelope.Id;
-        latest = new(epoch, message.Channel.IsEmpty ? ownChannel : message.Channel, envelope.Id);
-        accepted = message.WithoutBeginning(envelope.Length) with { JournalId = envelope.Id };
-        return SequenceResult.Accepted;
+        return isBeforeFetch ? SequenceResult.Settled : SequenceResult.Doubtful;
     }
 
     /// <summary>The latest durable message that was accepted since the previous call.</summary>
@@ -89,15 +106,23 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
     /// <summary>All accepted and fetched messages are in the log.</summary>
     public void OnAppended() => Volatile.Write(ref appended, Followed);
 
-    /// <summary>Begins at an id, or before the first waiting message: the first subscribers receive all messages since Redis confirmed the name.</summary>
-    public void Begin(long id, ReadOnlySpan<Message> waiting)
+    /// <summary>Begins at the journal's head, or before the first waiting message: the first subscribers receive all messages since Redis confirmed the name.</summary>
+    /// <returns>Whether the journal has waiting messages whose lines have no MAC: they must be fetched.</returns>
+    public bool Begin(JournalHead head, ReadOnlySpan<Message> waiting)
     {
+        Followed = head.Id;
+        var mustFetch = false;
         foreach (ref readonly var message in waiting)
         {
-            if (JournalEnvelope.Parse(message.Payload.Span) is { } envelope && envelope.Epoch == epoch.Secret)
-                id = Math.Min(id, envelope.Id - 1);
+            if (!JournalEnvelope.TryParse(message.Payload.Span, out var envelope) || !envelope.IsOf(epoch) || envelope.Id > Followed)
+                continue;
+            var isUnproven = !envelope.IsSigned && envelope.Id > head.Now - MaxUnprovenAge;
+            if (!isUnproven && !IsGenuine(envelope, epoch, message))
+                continue;
+            Followed = envelope.Id - 1;
+            mustFetch |= isUnproven;
         }
-        Followed = id;
+        return mustFetch;
     }
 
     /// <summary>All messages up to that id were fetched.</summary>
@@ -115,6 +140,16 @@ internal sealed class JournalSequencer(Name name, DurableChannels channels)
         Followed = next.Since - 1;
     }
 
+    /// <summary>The epoch is the same, but it may have got a key.</summary>
+    public void UpdateKey(JournalEpoch same)
+    {
+        if (same.Key.Length > 0)
+            Volatile.Write(ref epoch, same);
+    }
+
     /// <summary>The missing messages cannot be fetched. (A later fetch, of other missing messages, may succeed.)</summary>
     public void SkipMissing() => skipsMissing = true;
+
+    private bool IsGenuine(in JournalEnvelope envelope, JournalEpoch of, in Message message) => envelope.IsSigned && JournalMac.IsGenuine(
+        of.Key, envelope, prefix.Span, message.Channel.IsEmpty ? ownChannel : message.Channel.Span, message.Payload.Span[envelope.Length..]);
 }

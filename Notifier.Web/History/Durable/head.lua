@@ -1,14 +1,16 @@
--- Returns the end of the journal: its epoch, the epoch's mark, the id with which the epoch began, the latest id, and Redis' time as an id.
--- Creates the journal if there is none, and begins a new epoch if Redis has lost a message that this node has delivered.
+-- Returns the end of the journal: its epoch, the epoch's mark, the id with which the epoch began, the latest id, Redis' time as an id, the
+-- key of its lines, and which lines notifier.lua writes. Creates the journal if there is none, and begins a new epoch if Redis has lost a
+-- message that this node has delivered.
 --
 -- KEYS[1] {notifier}:journal
--- ARGV    a random epoch and mark for a new epoch; messages and seconds to keep; and the epoch, id and channel of the latest message that
---         this node has delivered (empty if there is none)
+-- ARGV    a random epoch and mark for a new epoch; a random key for its lines, as the two blocks of HMAC; which lines a new journal gets;
+--         messages and seconds to keep; and the epoch, id and channel of the latest message that this node has delivered (empty if there
+--         is none)
 
-local journal, fresh, mark, messages, seconds, epoch, seen, channel = KEYS[1], unpack(ARGV)
+local journal, fresh, mark, inner, outer, lines, messages, seconds, epoch, seen, channel = KEYS[1], unpack(ARGV)
 local clock = redis.call('TIME')
 local now = string.format('%.0f', clock[1] * 1000000 + clock[2])
-local state = redis.call('HMGET', journal, 'epoch', 'mark', 'since', 'id', 'messages', 'seconds')
+local state = redis.call('HMGET', journal, 'epoch', 'mark', 'since', 'id', 'messages', 'seconds', 'inner', 'lines')
 
 local function has_lost()
   if state[1] ~= epoch or seen == '' then return false end
@@ -22,11 +24,18 @@ end
 
 if not state[1] or has_lost() then
   local id = string.format('%.0f', math.max(tonumber(now), tonumber(state[4] or 0) + 1))
-  state = {fresh, mark, id, id, state[5], state[6]}
-  redis.call('HSET', journal, 'epoch', fresh, 'mark', mark, 'since', id, 'id', id)
+  -- A journal keeps its lines: nodes of an earlier version may read them.
+  if state[1] then lines = state[8] or '' end
+  state = {fresh, mark, id, id, state[5], state[6], inner, lines}
+  redis.call('HSET', journal, 'epoch', fresh, 'mark', mark, 'since', id, 'id', id, 'inner', inner, 'outer', outer)
+  if lines ~= '' then redis.call('HSET', journal, 'lines', lines) end
+elseif not state[7] then
+  -- An earlier version has created the journal.
+  local added = redis.pcall('HSET', journal, 'inner', inner, 'outer', outer)
+  state[7] = type(added) == 'number' and inner
 end
 if state[5] ~= messages or state[6] ~= seconds then
   -- Fails on a replica, which can be read nevertheless.
   redis.pcall('HSET', journal, 'messages', messages, 'seconds', seconds)
 end
-return {state[1], state[2], state[3], state[4], now}
+return {state[1], state[2], state[3], state[4], now, state[7] or '', state[8] or ''}

@@ -1,0 +1,32 @@
+-- Returns the end of the journal: its epoch, the epoch's mark, the id with which the epoch began, the latest id, and Redis' time as an id.
+-- Creates the journal if there is none, and begins a new epoch if Redis has lost a message that this node has delivered.
+--
+-- KEYS[1] {notifier}:journal
+-- ARGV    a random epoch and mark for a new epoch; messages and seconds to keep; and the epoch, id and channel of the latest message that
+--         this node has delivered (empty if there is none)
+
+local journal, fresh, mark, messages, seconds, epoch, seen, channel = KEYS[1], unpack(ARGV)
+local clock = redis.call('TIME')
+local now = string.format('%.0f', clock[1] * 1000000 + clock[2])
+local state = redis.call('HMGET', journal, 'epoch', 'mark', 'since', 'id', 'messages', 'seconds')
+
+local function has_lost()
+  if state[1] ~= epoch or seen == '' then return false end
+  if tonumber(state[4]) < tonumber(seen) then return true end
+  local kept = '{notifier}:log:' .. channel
+  if #redis.call('ZRANGEBYSCORE', kept, seen, seen, 'LIMIT', 0, 1) > 0 then return false end
+  local oldest = redis.call('ZRANGE', kept, 0, 0, 'WITHSCORES')
+  if oldest[2] then return tonumber(oldest[2]) < tonumber(seen) end
+  return tonumber(seen) > tonumber(now) - seconds * 1000000
+end
+
+if not state[1] or has_lost() then
+  local id = string.format('%.0f', math.max(tonumber(now), tonumber(state[4] or 0) + 1))
+  state = {fresh, mark, id, id, state[5], state[6]}
+  redis.call('HSET', journal, 'epoch', fresh, 'mark', mark, 'since', id, 'id', id)
+end
+if state[5] ~= messages or state[6] ~= seconds then
+  -- Fails on a replica, which can be read nevertheless.
+  redis.pcall('HSET', journal, 'messages', messages, 'seconds', seconds)
+end
+return {state[1], state[2], state[3], state[4], now}

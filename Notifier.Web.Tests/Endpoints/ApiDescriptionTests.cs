@@ -34,11 +34,11 @@ public sealed class ApiDescriptionTests(RedisFixture fixture) : IClassFixture<Re
         events["parameters"]!.AsArray().Select(parameter => (string?)parameter!["name"]).Should().Equal("channel", "pattern", "after", "last");
         one["requestBody"]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("*/*");
         many["requestBody"]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("application/json");
-        Statuses(one).Should().BeEquivalentTo("200", "400", "401", "403", "413", "422", "429", "503");
-        Statuses(many).Should().BeEquivalentTo("200", "400", "401", "403", "413", "422", "429", "503");
+        Statuses(one).Should().BeEquivalentTo("200", "400", "401", "403", "408", "413", "422", "429", "503");
+        Statuses(many).Should().BeEquivalentTo("200", "400", "401", "403", "408", "413", "422", "429", "503");
         Statuses(events).Should().BeEquivalentTo("200", "400", "401", "403");
-        Statuses(paths["/history/{channel}"]!["get"]!).Should().BeEquivalentTo("200", "400", "401", "403", "404", "503");
-        Statuses(paths["/position"]!["get"]!).Should().BeEquivalentTo("200", "401", "403", "404", "503");
+        Statuses(paths["/history/{channel}"]!["get"]!).Should().BeEquivalentTo("200", "400", "401", "403", "404", "429", "503");
+        Statuses(paths["/position"]!["get"]!).Should().BeEquivalentTo("200", "401", "403", "404", "429", "503");
         foreach (var status in new[] { "400", "403", "413", "503" })
             one["responses"]![status]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("application/problem+json");
         var published = document["components"]!["schemas"]!["PublishResponse"]!["properties"]!.AsObject();

@@ -22,7 +22,8 @@ internal sealed class FuzzTarget : IAsyncDisposable
     {
         var redis = await RedisServer.StartAsync();
         return new(redis, await Publishing.StartAsync(
-            redis.Configuration, ["Redis:Linger=00:00:00", "Limits:CommandsPerSecond=1000000", "Limits:CommandBurst=1000000", "History:Durable:Channels:0=kept.*"]));
+            redis.Configuration, ["Redis:Linger=00:00:00", "Limits:CommandsPerSecond=1000000", "Limits:CommandBurst=1000000", "Limits:RequestsPerSecond=1000000",
+                "Limits:PublishBytesPerSecond=33554432", "History:Durable:Channels:0=kept.*"]));
     }
 
     public async ValueTask DisposeAsync()

@@ -42,58 +42,7 @@ public sealed class HealthTests : IDisposable
         app.Log.Lines.Count(line => line.Text.Contains("Redis authentication failed", StringComparison.Ordinal)).Should().Be(1);
     }
 
-    [Fact]
-    public async Task A_node_that_uses_too_much_memory_rejects_new_connections_and_serves_the_existing_ones()
-    {
-        const int Piece = 64 * 1024 * 1024;
-        await using var redis = await RedisServer.StartAsync();
-        var limit = Environment.WorkingSet + Piece;
-        var share = limit / (double)GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        await using var app = await NotifierApp.StartAsync(
-            redis.Configuration, settings: FormattableString.Invariant($"Limits:MemoryShare={Math.Max(share, 0.001):0.0000}"));
-        await using var client = await JsonClient.ConnectAsync(app);
-        await client.SubscribeAsync("channel", "memory");
-
-        var taken = new List<byte[]>();
-        string? refusal = null;
-        await Eventually.IsAsync(
-            async () =>
-            {
-                // Other tests may have freed memory meanwhile.
-                if (Environment.WorkingSet <= limit + Piece)
-                {
-                    var piece = GC.AllocateUninitializedArray<byte>(Piece);
-                    Array.Fill(piece, (byte)1);     // the operating system counts memory only after its first use
-                    taken.Add(piece);
-                }
-                refusal = await RefusalAsync(app);
-                return refusal is not null;
-            },
-            "Notifier rejects new clients", TimeSpan.FromSeconds(60));
-
-        refusal.Should().Contain("503");
-        app.Log.Says("Limits:MemoryShare").Should().BeTrue();
-        await redis.PublishAsync("memory", "hello");
-        ((string?)(await client.ReadAsync())["data"]).Should().Be("hello");
-        (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
-        GC.KeepAlive(taken);
-    }
-
     public void Dispose() => http.Dispose();
-
-    /// <returns>The rejection, or null if Notifier accepts the connection.</returns>
-    private static async Task<string?> RefusalAsync(NotifierApp app)
-    {
-        try
-        {
-            await using var client = await RawWebSocket.ConnectAsync(app.WebSocketAddress());
-            return null;
-        }
-        catch (InvalidOperationException error)
-        {
-            return error.Message;
-        }
-    }
 
     private async Task<(int Status, string Text)> GetAsync(NotifierApp app, string which)
     {

@@ -10,7 +10,8 @@ public sealed class LimitsOptions
 
     /// <summary>
     /// Connections per IP address (IPv6: per /64); further ones get 429. 1 to 10,000,000. Default: no limit unless proxies are configured
-    /// (<c>ForwardedHeaders</c>), because behind an unknown proxy all clients seem to have its address; else 1,000.
+    /// (<c>ForwardedHeaders</c>), because behind an unknown proxy all clients seem to have its address; else 1,000. If neither this nor proxies are
+    /// set, one address may have half of the node's TCP connections.
     /// </summary>
     public int? ConnectionsPerAddress { get; set; }
 
@@ -18,8 +19,8 @@ public sealed class LimitsOptions
     public int? HandshakesPerSecond { get; set; }
 
     /// <summary>
-    /// The share of the memory that this process may use (in a container: of its limit). Above it, new connections get 503, so that the
-    /// existing ones keep working. 0.001 to 1; default 0.85.
+    /// The share of the memory that this process may use (in a container: of its limit). Memory that the garbage collector can free does not count. Above
+    /// it, new connections and requests get 503, so that the existing connections keep working. 0.001 to 1; default 0.85.
     /// </summary>
     public double MemoryShare { get; set; } = 0.85;
 
@@ -32,16 +33,50 @@ public sealed class LimitsOptions
     /// </summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(130);
 
+    /// <summary>
+    /// HTTP requests that a node answers at once; further ones get 503. One address may have a twentieth of them, or half of them if it may be that of a
+    /// proxy; further ones get 429. Not for WebSockets, event streams, files and health checks. 1 to 1,000,000; default 1,000.
+    /// </summary>
+    public int Requests { get; set; } = 1_000;
+
+    /// <summary>
+    /// HTTP requests per second of a subject or an address, on average; four times as many may come at once, and further ones get 429. Each message of
+    /// <c>POST /publish</c> counts. Ten times as many for an address that may be that of a proxy; no limit for API keys. 1 to 1,000,000; default 50.
+    /// </summary>
+    public int RequestsPerSecond { get; set; } = 50;
+
+    /// <summary>
+    /// How long a client may take to send the body of a request (then 408), and as long again to read the answer. 1 s to 10 min; default 30 s.
+    /// </summary>
+    public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>When a request is aborted: the time for the body, and as long again for the answer.</summary>
+    internal TimeSpan RequestDeadline => 2 * RequestTimeout;
+
+    /// <summary>
+    /// Bytes of request bodies and history pages that a node keeps in memory at once; a request that needs more gets 503. A subject or an address may have
+    /// a twentieth of them, or half of them if the address may be that of a proxy; then 429. 1 MiB to 64 GiB; default 64 MiB.
+    /// </summary>
+    public long RequestBytes { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>
+    /// Bytes of payloads per second that a subject or an address may publish with <c>POST /publish</c>, on average; eight of the largest payloads may come
+    /// at once. Ten times as many for an address that may be that of a proxy; no limit for API keys. 1 KiB to 32 MiB; default 16 KiB.
+    /// </summary>
+    public int PublishBytesPerSecond { get; set; } = 16 * 1024;
+
     /// <summary>Commands per second and connection, on average. 1 to 1,000,000; default 50.</summary>
     public int CommandsPerSecond { get; set; } = 50;
 
     /// <summary>Commands that a connection may send at once; a faster connection is closed with 4529. 1 to 1,000,000; default 200.</summary>
     public int CommandBurst { get; set; } = 200;
 
-    /// <summary>Names that one connection may subscribe to, including patterns. 1 to 10,000; default 128.</summary>
+    /// <summary>Names that one connection may subscribe to, and that an address (URL) may have, including patterns. 1 to 10,000; default 128.</summary>
     public int NamesPerConnection { get; set; } = 128;
 
-    /// <summary>Patterns that one connection may subscribe to. Each makes every PUBLISH on Redis slower. 0 to 10,000; default 16.</summary>
+    /// <summary>
+    /// Patterns that one connection may subscribe to, and that an address (URL) may have. Each makes every PUBLISH on Redis slower. 0 to 10,000; default 16.
+    /// </summary>
     public int PatternsPerConnection { get; set; } = 16;
 
     /// <summary>
@@ -91,6 +126,11 @@ internal sealed class LimitsValidator : IValidateOptions<LimitsOptions>
         .Must(options.MemoryShare is >= 0.001 and <= 1, FormattableString.Invariant($"Limits:MemoryShare is {options.MemoryShare}; 0.001 to 1 is allowed."))
         .Range("Limits:HandshakeTimeout", options.HandshakeTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5))
         .Range("Limits:IdleTimeout", options.IdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1))
+        .Range("Limits:Requests", options.Requests, 1, 1_000_000)
+        .Range("Limits:RequestsPerSecond", options.RequestsPerSecond, 1, 1_000_000)
+        .Range("Limits:RequestTimeout", options.RequestTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10))
+        .Range("Limits:RequestBytes", options.RequestBytes, 1024 * 1024, 64L * 1024 * 1024 * 1024)
+        .Range("Limits:PublishBytesPerSecond", options.PublishBytesPerSecond, 1024, 32 * 1024 * 1024)
         .Range("Limits:CommandsPerSecond", options.CommandsPerSecond, 1, 1_000_000)
         .Range("Limits:CommandBurst", options.CommandBurst, 1, 1_000_000)
         .Range("Limits:NamesPerConnection", options.NamesPerConnection, 1, 10_000)

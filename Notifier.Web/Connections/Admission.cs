@@ -55,6 +55,12 @@ internal sealed partial class Admission : IDisposable
 {
     private const int PerAddressBehindKnownProxies = 1_000;
 
+    /// <summary>An owner that is one visitor may have one part of this many of a node's resource.</summary>
+    public const int PartsForVisitors = 20;
+
+    /// <summary>The same for an address that thousands of visitors may share: one direct visitor never takes everything.</summary>
+    public const int PartsForSharedAddresses = 2;
+
     private readonly LimitsOptions limits;
     private readonly int? perAddress;
     private readonly RateLimit? handshakes;
@@ -68,20 +74,34 @@ internal sealed partial class Admission : IDisposable
     private int connections;
     private volatile bool isDraining;
 
-    public Admission(IOptions<LimitsOptions> limits, IOptions<ProxyOptions> proxies, TimeProvider time, ILogger<Admission> logger)
+    public Admission(
+        IOptions<LimitsOptions> limits, IOptions<ProxyOptions> proxies, MemoryPressure memory, TimeProvider time, ILogger<Admission> logger)
     {
         this.limits = limits.Value;
+        this.memory = memory;
         this.logger = logger;
         perAddress = this.limits.ConnectionsPerAddress ?? (proxies.Value.IsConfigured ? PerAddressBehindKnownProxies : null);
         if (this.limits.HandshakesPerSecond is { } perSecond)
             handshakes = new RateLimit(perSecond, burst: perSecond);
-        memory = new MemoryPressure(this.limits.MemoryShare, time);
         refusals = new LogThrottle(time);
     }
 
-    /// <summary>The address whose limits apply to the client.</summary>
+    /// <summary>Connections that one address may have; null if that is not limited.</summary>
+    public int? ConnectionsPerAddress => perAddress;
+
+    /// <summary>Whether each visitor has an address of its own. If not, an address may be that of a proxy that thousands of visitors share.</summary>
+    public bool KnowsAddresses => perAddress is not null;
+
+    /// <summary>The address that the request comes from; unknown only if there is none (a Unix socket).</summary>
     public ClientAddress AddressOf(HttpContext context) =>
-        context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address, mayBeProxy: perAddress is null) : default;
+        context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address, mayBeProxy: !KnowsAddresses) : default;
+
+    /// <summary>Whether the owner is a single visitor: a subject, or an address that visitors do not share.</summary>
+    public bool IsOneVisitor(ResourceOwner owner) => owner.Subject is not null || (KnowsAddresses && !owner.Address.IsUnknown);
+
+    /// <summary>How much of a resource of this node one owner may have: a fair share, but all of it for a backend. At least 1.</summary>
+    public long ShareOf(ResourceOwner owner, long total) =>
+        owner.IsBackend ? total : Math.Max(1, total / (IsOneVisitor(owner) ? PartsForVisitors : PartsForSharedAddresses));
 
     /// <summary>Admits the client, until <see cref="Leave"/>, or refuses it.</summary>
     public bool TryEnter(ClientAddress address, [NotNullWhen(false)] out AdmissionRefusal? refusal)
@@ -113,13 +133,20 @@ internal sealed partial class Admission : IDisposable
 
     public bool IsDraining => isDraining;
 
+    /// <summary>A refusal if this node is short of memory.</summary>
+    public AdmissionRefusal? CheckMemory() => memory.IsHigh
+        ? Busy(AdmissionReason.Memory, $"this server uses more than {limits.MemoryShare:0.###} of its memory (Limits:MemoryShare)")
+        : null;
+
+    public static AdmissionRefusal Busy(AdmissionReason reason, string text) =>
+        new(reason, StatusCodes.Status503ServiceUnavailable, RetryAfter(), text);
+
+    public static AdmissionRefusal TooMany(AdmissionReason reason, string text) =>
+        new(reason, StatusCodes.Status429TooManyRequests, RetryAfter(), text);
+
     public void Dispose() => handshakes?.Dispose();
 
     private AdmissionRefusal? CheckDrain() => isDraining ? Busy(AdmissionReason.Draining, "this server is shutting down") : null;
-
-    private AdmissionRefusal? CheckMemory() => memory.IsHigh
-        ? Busy(AdmissionReason.Memory, $"this server uses more than {limits.MemoryShare:0.##} of its memory (Limits:MemoryShare)")
-        : null;
 
     private AdmissionRefusal? CheckRate() => handshakes is null || handshakes.TryAcquire()
         ? null
@@ -142,12 +169,6 @@ internal sealed partial class Admission : IDisposable
             return null;
         }
     }
-
-    private static AdmissionRefusal Busy(AdmissionReason reason, string text) =>
-        new(reason, StatusCodes.Status503ServiceUnavailable, RetryAfter(), text);
-
-    private static AdmissionRefusal TooMany(AdmissionReason reason, string text) =>
-        new(reason, StatusCodes.Status429TooManyRequests, RetryAfter(), text);
 
     /// <summary>Random, so that the clients do not all reconnect at once.</summary>
     private static int RetryAfter() => Random.Shared.Next(1, 11);

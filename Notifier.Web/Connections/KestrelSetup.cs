@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
@@ -20,9 +21,6 @@ internal static class KestrelSetup
     /// </summary>
     private const int Backlog = 8_192;
 
-    /// <summary>TCP connections beyond Limits:Connections, to answer with the reason and to serve pages.</summary>
-    private const int Spare = 1_000;
-
     /// <summary>Forces the stream transport, so that a benchmark can measure it without the cost of TLS and HTTP/2.</summary>
     private const string StreamTransportKey = "Bench:StreamTransport";
 
@@ -31,10 +29,15 @@ internal static class KestrelSetup
         kestrel.AddServerHeader = false;
         // A flush then completes only when the transport has sent, so that the socket transport does not overtake the 101 response.
         kestrel.Limits.MaxResponseBufferSize = 1;
-        // A slow reader is not an attack here; see Liveness.
+        // Set for each request instead, because this one cannot be switched off for single streams of HTTP/2; see RequestDeadline.
         kestrel.Limits.MinResponseDataRate = null;
-        if (!kestrel.ApplicationServices.GetRequiredService<IConfiguration>().GetValue<bool>(StreamTransportKey))
-            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(ProtocolSwitch.Middleware));
+        var usesSockets = !kestrel.ApplicationServices.GetRequiredService<IConfiguration>().GetValue<bool>(StreamTransportKey);
+        kestrel.ConfigureEndpointDefaults(endpoint =>
+        {
+            endpoint.Use(LimitPerAddress(endpoint.ApplicationServices));
+            if (usesSockets)
+                endpoint.Use(ProtocolSwitch.Middleware);
+        });
     }
 
     /// <summary>Applies the limits. Called after the options were validated, and before Kestrel listens.</summary>
@@ -45,7 +48,7 @@ internal static class KestrelSetup
         kestrel.RequestHeadersTimeout = limits.HandshakeTimeout;
         kestrel.KeepAliveTimeout = limits.IdleTimeout;
         // A client that connects and sends nothing never reaches an endpoint.
-        kestrel.MaxConcurrentConnections = limits.Connections + Spare;
+        kestrel.MaxConcurrentConnections = services.GetRequiredService<AcceptedSockets>().Total;
     }
 
     public static void Configure(SocketTransportOptions transport)
@@ -62,4 +65,25 @@ internal static class KestrelSetup
             return socket;
         };
     }
+
+    /// <summary>Comes before TLS, whose handshake takes time and memory.</summary>
+    private static Func<ConnectionDelegate, ConnectionDelegate> LimitPerAddress(IServiceProvider services) => next =>
+    {
+        // Tests of the transports alone have no limits.
+        if (services.GetService<AcceptedSockets>() is not { } sockets)
+            return next;
+        return async connection =>
+        {
+            if (!sockets.TryEnter(connection.RemoteEndPoint, out var address))
+                return;
+            try
+            {
+                await next(connection);
+            }
+            finally
+            {
+                sockets.Leave(address);
+            }
+        };
+    };
 }

@@ -1,3 +1,6 @@
+using Microsoft.Extensions.Options;
+using Notifier.Configuration;
+
 namespace Notifier.Connections;
 
 internal static class Setup
@@ -17,7 +20,10 @@ internal static class Setup
             builder.WebHost.UseUrls(builder.Environment.IsDevelopment() ? DevelopmentAddress : ProductionAddress);
 
         var services = builder.Services;
+        services.AddSingleton<MemoryPressure>();
+        services.AddHostedService(static provider => provider.GetRequiredService<MemoryPressure>());
         services.AddSingleton<Admission>();
+        services.AddSingleton<AcceptedSockets>();
         services.AddSingleton<ConnectionRegistry>();
         services.AddSingleton<ConnectionMetrics>();
         services.AddHostedService<Liveness>();
@@ -29,9 +35,12 @@ internal static class Setup
         KestrelSetup.Limit(app.Services);
         var time = app.Services.GetRequiredService<TimeProvider>();
         var log = app.Services.GetRequiredService<ILogger<Connection>>();
+        var deadline = app.Services.GetRequiredService<IOptions<LimitsOptions>>().Value.RequestDeadline;
         app.Use((context, next) =>
         {
-            WebSocketUpgrade.Intercept(context, time, log);
+            // A request that asks for an upgrade may be for another route, where the gate sets the deadline.
+            if (!WebSocketUpgrade.Intercept(context, time, log))
+                RequestDeadline.Begin(context, time, deadline);
             return next(context);
         });
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.Zero });

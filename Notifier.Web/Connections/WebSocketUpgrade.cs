@@ -34,17 +34,18 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
 
     public string? Protocol => connect?.Protocol;
 
-    /// <summary>Replaces the server's features. Does nothing for requests that cannot be upgraded.</summary>
-    public static void Intercept(HttpContext context, TimeProvider time, ILogger<Connection> logger)
+    /// <summary>Replaces the server's features. Does nothing for requests that cannot be upgraded, and returns false.</summary>
+    public static bool Intercept(HttpContext context, TimeProvider time, ILogger<Connection> logger)
     {
         var ours = new WebSocketUpgrade(context, time, logger);
         if (!ours.IsUpgradableRequest && !ours.IsExtendedConnect)
-            return;
+            return false;
         if (ours.upgrade is not null)
             context.Features.Set<IHttpUpgradeFeature>(ours);
         if (ours.connect is not null)
             context.Features.Set<IHttpExtendedConnectFeature>(ours);
         context.Features.Set(ours);
+        return true;
     }
 
     /// <summary>

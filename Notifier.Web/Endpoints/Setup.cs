@@ -14,6 +14,7 @@ internal static class Setup
     public static void AddEndpoints(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
+        services.AddSingleton<RequestGate>();
         services.AddSingleton<ConnectionHost>();
         services.AddSingleton<WebSocketEndpoint>();
         services.AddSingleton<EventsEndpoint>();
@@ -40,6 +41,7 @@ internal static class Setup
         app.UseClientScripts();
         app.UseWhen(static context => !context.WebSockets.IsWebSocketRequest, static page => page.UseDefaultFiles().UseStaticFiles(Revalidate));
         app.UseRouting();
+        app.UseRequestGate();
         app.MapWebSockets();
         app.MapEvents();
         app.MapPublish();
@@ -47,6 +49,6 @@ internal static class Setup
         app.MapClientSnippets();
         app.MapDisconnect();
         app.MapStats();
-        app.MapOpenApi();
+        app.MapApiDescription();
     }
 }

@@ -1,11 +1,14 @@
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Notifier.Connections;
+using Notifier.Endpoints.Http;
 using Notifier.Redis;
 
 namespace Notifier.Operations;
 
-/// <summary>Whether a load balancer should send clients here: Redis answers, this node receives its messages, and does not shut down.</summary>
+/// <summary>
+/// Whether a load balancer should send clients here: Redis answers, this node receives its messages, has memory for clients, and does not shut down.
+/// </summary>
 internal sealed class Readiness(RedisBackplane backplane, RedisProbe probe, Admission admission) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
@@ -15,6 +18,8 @@ internal sealed class Readiness(RedisBackplane backplane, RedisProbe probe, Admi
     {
         if (admission.IsDraining)
             return "shutting down";
+        if (admission.CheckMemory() is { } refusal)
+            return refusal.Text;
         if (backplane.ConnectedCommands is null || backplane.Health.IsAway)
             return backplane.Health.AnswersWithErrors ? "Redis answers with an error (the log says which)" : "Redis does not answer";
         return probe.Result switch
@@ -44,8 +49,8 @@ internal static class HealthRoutes
     /// </summary>
     public static void MapHealth(this WebApplication app)
     {
-        app.MapHealthChecks("/healthz/live", new HealthCheckOptions { Predicate = static _ => false, ResponseWriter = WriteAsync });
-        app.MapHealthChecks("/healthz/ready", new HealthCheckOptions { ResponseWriter = WriteAsync });
+        app.MapHealthChecks("/healthz/live", new HealthCheckOptions { Predicate = static _ => false, ResponseWriter = WriteAsync }).WithGate(GateChecks.None);
+        app.MapHealthChecks("/healthz/ready", new HealthCheckOptions { ResponseWriter = WriteAsync }).WithGate(GateChecks.None);
     }
 
     private static Task WriteAsync(HttpContext context, HealthReport report)

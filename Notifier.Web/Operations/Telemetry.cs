@@ -59,6 +59,6 @@ internal static class Telemetry
                 await refusal.ExecuteAsync(context);
             else
                 await exporter(context);
-        }).ExcludeFromDescription();
+        }).WithGate(GateChecks.AllButMemory).ExcludeFromDescription();
     }
 }

@@ -8,13 +8,33 @@ namespace Notifier.Endpoints.Http;
 /// <summary>The routes that backends call, and their description in <c>/openapi/v1.json</c>.</summary>
 internal static class ApiDescription
 {
+    private const string Version = "v1";
+
     public static void Configure(OpenApiOptions options) => options.AddDocumentTransformer(static (document, _, _) =>
     {
         document.Info.Title = "Notifier";
         document.Info.Description = "Publishes messages to browsers. Browsers use a WebSocket: docs/protocol.md.";
-        document.Info.Version = "v1";
+        document.Info.Version = Version;
+        // The server is where the description comes from.
+        document.Servers?.Clear();
         return Task.CompletedTask;
     });
+
+    /// <summary>The description does not change, so it is made once, for the first request.</summary>
+    public static void MapApiDescription(this WebApplication app)
+    {
+        var description = new Lazy<Task<byte[]>>(() => DescribeAsync(app.Services));
+        app.MapGet($"/openapi/{Version}.json", async () => TypedResults.Bytes(await description.Value, "application/json;charset=utf-8")).ExcludeFromDescription();
+    }
+
+    private static async Task<byte[]> DescribeAsync(IServiceProvider services)
+    {
+        await using var scope = services.CreateAsyncScope();
+        var document = await scope.ServiceProvider.GetRequiredKeyedService<IOpenApiDocumentProvider>(Version).GetOpenApiDocumentAsync();
+        using var bytes = new MemoryStream();
+        await document.SerializeAsJsonAsync(bytes, OpenApiSpecVersion.OpenApi3_1);
+        return bytes.ToArray();
+    }
 
     public static void MapPublish(this WebApplication app)
     {
@@ -87,6 +107,7 @@ internal static class ApiDescription
         .ProducesProblem(StatusCodes.Status400BadRequest)
         .ProducesProblem(StatusCodes.Status401Unauthorized)
         .ProducesProblem(StatusCodes.Status403Forbidden)
+        .ProducesProblem(StatusCodes.Status408RequestTimeout)
         .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
         .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
         .ProducesProblem(StatusCodes.Status429TooManyRequests)

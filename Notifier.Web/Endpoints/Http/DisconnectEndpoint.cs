@@ -18,12 +18,20 @@ internal static class DisconnectEndpoint
             .WithSummary("Closes all connections of a subject, or one connection, with 4403")
             .WithDescription("Body: {\"sub\":\"…\"} or {\"connection\":\"…\"}. A caller whose token is still valid can reconnect: revoke the token first.")
             .RequireDisconnectRight()
+            .WithGate(GateChecks.AllButMemory)
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
     private static async Task<Results<Ok<DisconnectResponse>, ProblemHttpResult>> DisconnectAsync(HttpContext context, RedisPublisher redis)
     {
-        if (await ReadAsync(context.Request) is not { IsValid: true } request)
+        byte[] body = [];
+        if (context.Request.ContentLength is > 0 and <= MaxBytes)
+        {
+            (body, var refusal) = await RequestBody.ReadAsync(context, MaxBytes, $"the body is larger than {MaxBytes} bytes");
+            if (refusal is not null)
+                return refusal;
+        }
+        if (Parse(body) is not { IsValid: true } request)
             return TypedResults.Problem("send {\"sub\":\"…\"} or {\"connection\":\"…\"}", statusCode: StatusCodes.Status400BadRequest);
         var message = JsonSerializer.SerializeToUtf8Bytes(request, DisconnectJson.Default.DisconnectRequest);
         var (nodes, failure) = await redis.PublishAsync([(DisconnectListener.Channel, message)]);
@@ -34,13 +42,11 @@ internal static class DisconnectEndpoint
             $"connections may not have been disconnected: {failure.Message}", statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
-    private static async Task<DisconnectRequest?> ReadAsync(HttpRequest request)
+    private static DisconnectRequest? Parse(byte[] body)
     {
-        if (request.ContentLength is not (> 0 and <= MaxBytes))
-            return null;
         try
         {
-            return await JsonSerializer.DeserializeAsync(request.Body, DisconnectJson.Default.DisconnectRequest, request.HttpContext.RequestAborted);
+            return JsonSerializer.Deserialize(body, DisconnectJson.Default.DisconnectRequest);
         }
         catch (JsonException)
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.OpenApi;
 using Notifier.Access;
@@ -13,13 +14,22 @@ namespace Notifier.Endpoints.Http;
 /// <c>GET /history/{channel}</c>: the stored messages of a durable channel, for callers who may subscribe to it. <c>GET /position</c>: the journal's
 /// latest position, for a page that will subscribe after it.
 /// </summary>
-internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenticator authenticator, OriginRules origins)
+internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenticator authenticator, OriginRules origins) : IDisposable
 {
     private const string Prefix = "/history/";
     private const int DefaultMessages = 100;
     private const int RetryAfterSeconds = 1;
 
-    public async Task<Results<Ok<HistoryPage>, ProblemHttpResult>> ReadAsync(HttpContext context)
+    /// <summary>
+    /// How many requests read the journal at once; others wait, the oldest first. Redis has one thread, which delays everybody's messages while it reads.
+    /// </summary>
+    private const int ReadsAtOnce = 4;
+
+    private const int MaxWaiting = 1_000;
+
+    private readonly ConcurrencyLimiter reads = new(new() { PermitLimit = ReadsAtOnce, QueueLimit = MaxWaiting });
+
+    public async Task<Results<HistoryAnswer, ProblemHttpResult>> ReadAsync(HttpContext context)
     {
         var (caller, refused) = await AuthenticateAsync(context);
         if (refused is not null)
@@ -35,7 +45,15 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
             return Problem(StatusCodes.Status400BadRequest, $"limit must be a number from 1 to {Journal.MaxMessages}");
         try
         {
-            return TypedResults.Ok(await ReadAsync(name, context.Request.Query["after"], limit));
+            // Before the read, because Redis would do the work of a request that is refused.
+            var request = GatedRequest.Of(context);
+            if (request.Reserve(context, HistoryMessages.MaxBytes) is { } full)
+                return full;
+            if (await ReadAsync(name, context.Request.Query["after"], limit, context.RequestAborted) is not { } page)
+                return Unavailable(context);
+            return page.Bytes > HistoryMessages.MaxBytes && request.Reserve(context, page.Bytes - HistoryMessages.MaxBytes) is { } fuller
+                ? fuller
+                : new HistoryAnswer(page);
         }
         catch (Exception error) when (Journal.IsFault(error))
         {
@@ -52,6 +70,9 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
             return Problem(StatusCodes.Status404NotFound, "no channel is durable: see History:Durable:Channels");
         try
         {
+            using var turn = await reads.AcquireAsync(1, context.RequestAborted);
+            if (!turn.IsAcquired)
+                return Unavailable(context);
             var head = await journal.ReadHeadAsync();
             return TypedResults.Ok(new JournalHeadPosition(new JournalPosition(head.Epoch.PublicId, head.Id).ToString()));
         }
@@ -61,12 +82,18 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
         }
     }
 
-    private async Task<HistoryPage> ReadAsync(Name name, string? after, int limit)
+    public void Dispose() => reads.Dispose();
+
+    /// <summary>Null if too many requests wait.</summary>
+    private async Task<HistoryMessages?> ReadAsync(Name name, string? after, int limit, CancellationToken ended)
     {
+        using var turn = await reads.AcquireAsync(1, ended);
+        if (!turn.IsAcquired)
+            return null;
         var given = after is null ? null : JournalPosition.Parse(after);
         if (given is { } position && await journal.ReadAsync(name, position.Id, limit) is { } page && page.Contains(position))
-            return HistoryPage.From(page, page.IsWhole);
-        return HistoryPage.From(await journal.ReadLastAsync(name, limit), after is null ? null : false);
+            return HistoryMessages.First(page);
+        return HistoryMessages.Last(await journal.ReadLastAsync(name, limit), after is null ? null : false);
     }
 
     private async Task<(Caller? Caller, ProblemHttpResult? Refusal)> AuthenticateAsync(HttpContext context)
@@ -74,7 +101,8 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
         if (origins.Check(context) is { } originRefusal)
             return (null, CrossOrigin.Refusal(originRefusal));
         var (caller, accessRefusal) = await authenticator.AuthenticateAsync(context);
-        return (caller, (accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.SubscribeGrant))?.ToProblem(context));
+        var refusal = accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.SubscribeGrant);
+        return (caller, refusal?.ToProblem(context) ?? GatedRequest.Of(context).Identify(context, caller!));
     }
 
     private static bool TryReadLimit(string? text, out int limit)
@@ -102,7 +130,9 @@ internal static class HistoryRoutes
             .WithDescription("With a position, the first messages after it; without one, the last messages.")
             .WithParameter(ParameterLocation.Path, "channel", "The channel: UTF-8, percent-encoded, slashes included.")
             .WithParameter(ParameterLocation.Query, "after", "A position.")
-            .WithParameter(ParameterLocation.Query, "limit", $"How many messages at most: 1 to {Journal.MaxMessages}; default 100.")
+            .WithParameter(
+                ParameterLocation.Query, "limit",
+                $"How many messages at most: 1 to {Journal.MaxMessages}; default 100. A page ends earlier if their payloads have more than {HistoryMessages.MaxBytes} bytes.")
             .WithReadProblems()
             .ProducesProblem(StatusCodes.Status400BadRequest);
         app.MapGet("/position", static (HttpContext context, HistoryEndpoint history) => history.PositionAsync(context))
@@ -119,5 +149,6 @@ internal static class HistoryRoutes
         .ProducesProblem(StatusCodes.Status401Unauthorized)
         .ProducesProblem(StatusCodes.Status403Forbidden)
         .ProducesProblem(StatusCodes.Status404NotFound)
+        .ProducesProblem(StatusCodes.Status429TooManyRequests)
         .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 }

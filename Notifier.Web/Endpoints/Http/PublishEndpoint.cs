@@ -1,8 +1,6 @@
-using System.Buffers;
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
@@ -40,6 +38,9 @@ internal sealed class PublishEndpoint(
         var (caller, accessRefusal) = await authenticator.AuthenticateAsync(context);
         if ((accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.PublishGrant)) is { } unauthenticated)
             return unauthenticated.ToProblem(context);
+        var gated = GatedRequest.Of(context);
+        if (gated.Identify(context, caller!) is { } tooMany)
+            return tooMany;
         if (ChannelInPath.Read(context, Prefix) is not { } channel)
             return Problem(StatusCodes.Status400BadRequest, "invalid address: write /publish/ and then the channel, in UTF-8 and percent-encoded");
         if (Check(caller!.PublishGrant, channel) is { } refusal)
@@ -47,10 +48,9 @@ internal sealed class PublishEndpoint(
         var key = context.Request.Headers[KeyHeader] is { Count: > 0 } keys ? keys.ToString() : null;
         if (CheckKey(channel, key) is { } keyProblem)
             return keyProblem;
-        if (await ReadAsync(context, MaxBytes) is not { } payload)
-            return TooLarge($"the payload is larger than {MaxBytes} bytes (Limits:PayloadBytes)");
-        if (CheckLine(payload) is { } lineProblem)
-            return lineProblem;
+        var (payload, problem) = await RequestBody.ReadAsync(context, MaxBytes, $"the payload is larger than {MaxBytes} bytes (Limits:PayloadBytes)");
+        if ((problem ?? CheckLine(payload) ?? gated.CountPublished(context, 1, payload.Length)) is { } unread)
+            return unread;
         var request = new PublishRequest(channel, payload, key, ScopeOf(caller!, context));
         var (results, failure) = await PublishAsync([request]);
         return failure is not null ? Failed(context, failure)
@@ -66,9 +66,14 @@ internal sealed class PublishEndpoint(
         var (caller, accessRefusal) = await authenticator.AuthenticateAsync(context);
         if ((accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.PublishGrant)) is { } unauthenticated)
             return unauthenticated.ToProblem(context);
-        // In JSON, a byte may need six: \u0000.
-        if (await ReadAsync(context, 6L * MaxBytes) is not { } body)
-            return TooLarge($"the body is larger than {6L * MaxBytes} bytes (six times Limits:PayloadBytes)");
+        var gated = GatedRequest.Of(context);
+        if (gated.Identify(context, caller!) is { } tooMany)
+            return tooMany;
+        var limit = RequestBody.MaxBytesOfArray(limits.Value);
+        var (body, unread) = await RequestBody.ReadAsync(
+            context, limit, $"the body is larger than {limit} bytes (six times Limits:PayloadBytes)", RequestBody.LargestWeight);
+        if (unread is not null)
+            return unread;
         if (Parse(body, out var messages) is { } problem)
             return problem;
         foreach (var (message, n) in messages.Select(static (message, n) => (message, n)))
@@ -84,6 +89,8 @@ internal sealed class PublishEndpoint(
         PublishRequest[] requests = [.. messages.Select(message => new PublishRequest(message.Channel, Encoding.UTF8.GetBytes(message.Data), message.Key, scope))];
         if (Array.FindIndex(requests, static request => CheckLine(request.Payload) is not null) is >= 0 and var at)
             return CheckLine(requests[at].Payload, $"message {at}: ")!;
+        if (gated.CountPublished(context, requests.Length, requests.Sum(static request => (long)request.Payload.Length)) is { } tooMuch)
+            return tooMuch;
         var (results, failure) = await PublishAsync(requests);
         return failure is not null ? Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" })
             : KeyProblem(context, results) is { } refused ? refused
@@ -165,28 +172,6 @@ internal sealed class PublishEndpoint(
             : Array.IndexOf(messages, null) is >= 0 and var at
                 ? Problem(StatusCodes.Status400BadRequest, $"message {at} is null")
                 : null;
-    }
-
-    /// <summary>The body; null when it is larger than <paramref name="limit"/> bytes, and then the rest was not read.</summary>
-    private static async Task<byte[]?> ReadAsync(HttpContext context, long limit)
-    {
-        if (context.Request.ContentLength > limit)
-            return null;
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-            size.MaxRequestBodySize = null;     // counted here
-        var reader = context.Request.BodyReader;
-        while (true)
-        {
-            var read = await reader.ReadAsync(context.RequestAborted);
-            var body = read.Buffer;
-            if (body.Length > limit || read.IsCompleted)
-            {
-                var whole = body.Length > limit ? null : body.ToArray();
-                reader.AdvanceTo(body.End);
-                return whole;
-            }
-            reader.AdvanceTo(body.Start, body.End);
-        }
     }
 
     private static ProblemHttpResult Failed(HttpContext context, PublishFailure failure)

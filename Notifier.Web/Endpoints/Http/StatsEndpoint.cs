@@ -59,6 +59,7 @@ internal static class StatsRoute
     {
         app.Services.GetRequiredService<StatsEndpoint>();       // its uptime begins now
         // For operators, like /metrics. The description contains only the API for backends.
-        app.MapGet("/stats", static (HttpRequest request, StatsEndpoint stats) => stats.Read(request)).RequireOperator().ExcludeFromDescription();
+        app.MapGet("/stats", static (HttpRequest request, StatsEndpoint stats) => stats.Read(request)).RequireOperator()
+            .WithGate(GateChecks.AllButMemory).ExcludeFromDescription();
     }
 }

@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
 using Notifier.Access.Origins;
 using Notifier.Configuration;
 using Notifier.Connections;
+using Notifier.Endpoints.Http;
 using Notifier.Hub;
 using Notifier.Names;
 
@@ -14,7 +16,7 @@ namespace Notifier.Endpoints.Sessions;
 /// </summary>
 internal sealed class ConnectionHost(
     SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, Authenticator authenticator,
-    TimeProvider time, IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions)
+    RequestGate gate, TimeProvider time, IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions)
 {
     private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
 
@@ -30,6 +32,23 @@ internal sealed class ConnectionHost(
 
     /// <summary>Why a caller cannot subscribe to a name; null when it can.</summary>
     public NameRefusal? Check(Name name, Grant grant) => rules.Check(name) ?? grant.Check(name);
+
+    /// <summary>
+    /// Checks the patterns of an address (URL) before the connection opens, and counts the time. A client that opens connections with expensive patterns all
+    /// the time is refused.
+    /// </summary>
+    public AdmissionRefusal? CheckPatterns(HttpContext context, Caller caller, List<Name> names)
+    {
+        if (!names.Exists(static name => name.Kind == NameKind.Pattern))
+            return null;
+        var owner = ResourceOwner.Of(admission.AddressOf(context), caller);
+        if (gate.CheckNames(owner) is { } refusal)
+            return refusal;
+        var began = Stopwatch.GetTimestamp();
+        names.ForEach(name => Check(name, caller.SubscribeGrant));
+        gate.ChargeNames(owner, Stopwatch.GetElapsedTime(began));
+        return null;
+    }
 
     /// <summary>The names that every client is subscribed to, as far as the grant allows them.</summary>
     public IEnumerable<Name> DefaultsFor(Grant grant) => defaults.Where(name => grant.Check(name) is null);

@@ -1,10 +1,8 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.OpenApi;
 using Notifier.Access;
 using Notifier.Connections;
@@ -40,11 +38,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             await unauthenticated.ToProblem(context).ExecuteAsync(context);
             return;
         }
-        if (!TryReadNames(context.Request, caller!.SubscribeGrant, out var names, out var problem))
-        {
-            await problem.ExecuteAsync(context);
-            return;
-        }
+        // Before the names are checked, because that takes time.
         var address = host.Admission.AddressOf(context);
         if (!host.Admission.TryEnter(address, out var full))
         {
@@ -53,7 +47,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         }
         try
         {
-            await StreamAsync(context, caller, names, address);
+            await ServeAsync(context, caller!, address);
         }
         finally
         {
@@ -61,21 +55,33 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         }
     }
 
+    private Task ServeAsync(HttpContext context, Caller caller, ClientAddress address)
+    {
+        if (TryReadNames(context, caller, out var names, out var problem, out var tooMany))
+            return StreamAsync(context, caller, names, address);
+        return problem is not null ? problem.ExecuteAsync(context) : ComeBackAsync(context, tooMany!.RetryAfter, tooMany.Text);
+    }
+
     /// <summary>Reads the names, and the messages that the client wants of each.</summary>
-    /// <param name="request">The request.</param>
-    /// <param name="grant">The caller's grant.</param>
+    /// <param name="context">The request.</param>
+    /// <param name="caller">The caller.</param>
     /// <param name="names">The names to subscribe to.</param>
     /// <param name="problem">The response to an invalid request. EventSource does not retry after such a status, and should not.</param>
-    private bool TryReadNames(HttpRequest request, Grant grant, out List<RequestedName> names, [NotNullWhen(false)] out ProblemHttpResult? problem)
+    /// <param name="tooMany">Why the client has to come back later.</param>
+    private bool TryReadNames(
+        HttpContext context, Caller caller, out List<RequestedName> names, out ProblemHttpResult? problem, out AdmissionRefusal? tooMany)
     {
-        names = [];
-        if (!NamesInQuery.TryRead(request.QueryString, out var requested, out var after, out var last))
-            problem = BadRequest(NamesInQuery.NotUtf8);
+        var (request, grant) = (context.Request, caller.SubscribeGrant);
+        (names, problem, tooMany) = ([], null, null);
+        if (NamesInQuery.Read(request.QueryString, host.Limits, out var requested, out var after, out var last) is { } unreadable)
+            problem = BadRequest(unreadable);
         else if (last.Exists(static count => count.Length > 0 && !TryReadCount(count, out _)))
             problem = BadRequest("last must be a number of messages, 0 or more");
+        else if (host.CheckPatterns(context, caller, requested) is { } refusal)
+            tooMany = refusal;
         else
             problem = RefusalOfAll(requested, grant) is { } refused ? TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind)) : null;
-        if (problem is not null)
+        if (problem is not null || tooMany is not null)
             return false;
         var byDefault = host.DefaultsFor(grant).Where(name => !requested.Contains(name));
         // The nth "after" and the nth "last" belong to the nth name of the address. Of a repeated name only the first counts.
@@ -162,8 +168,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         response.Headers["X-Accel-Buffering"] = "no";      // or nginx would buffer the events
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         // Neither a slow reader nor a quiet client is an attack here; see Liveness.
-        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
-            rate.MinDataRate = null;
+        RequestDeadline.Stop(context);
     }
 
     private static Task EndOf(HttpContext context)
@@ -181,6 +186,7 @@ internal static class EventsRoute
     public static void MapEvents(this WebApplication app)
     {
         app.MapGet("/events", static (HttpContext context, EventsEndpoint events) => events.HandleAsync(context))
+            .WithGate(GateChecks.None)
             .WithSummary("Messages as server-sent events")
             .WithDescription("Each event's data is a JSON object of the protocol notifier.v1.")
             .WithParameter(ParameterLocation.Query, "channel", "A channel; may be repeated.", isRepeated: true)

@@ -3,6 +3,7 @@ using System.Net.WebSockets;
 using System.Runtime.CompilerServices;
 using Notifier.Access;
 using Notifier.Connections;
+using Notifier.Endpoints.Http;
 using Notifier.Messages;
 using Notifier.Names;
 
@@ -103,11 +104,13 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
             return Refuse(protocol, CloseReason.NotAllowed(originRefusal));
         if (protocol.Rejection is { } rejection)
             return Refuse(protocol, rejection);
-        if (!NamesInQuery.TryRead(context.Request.QueryString, out var requested))
-            return Refuse(protocol, CloseReason.Malformed(NamesInQuery.NotUtf8));
+        if (NamesInQuery.Read(context.Request.QueryString, host.Limits, out var requested) is { } unreadable)
+            return Refuse(protocol, CloseReason.Malformed(unreadable));
         var (caller, refusal) = await host.Authenticator.AuthenticateAsync(context);
         if ((refusal ?? protocol.CheckCaller(host, caller!)) is { } refused)
             return Refuse(protocol, refused.ToClose());
+        if (host.CheckPatterns(context, caller!, requested) is { } tooMany)
+            return Refuse(protocol, CloseReason.Overloaded(tooMany.Text));
         // Default names that are not granted are omitted. Names in the address that are not granted get an error.
         return new(protocol, caller!, [.. host.DefaultsFor(caller!.SubscribeGrant), .. requested], null);
     }
@@ -142,6 +145,6 @@ internal static class WebSocketRoutes
     {
         var sockets = app.Services.GetRequiredService<WebSocketEndpoint>();
         foreach (var route in WebSocketProtocols.Routes)
-            app.Map(route.Path, context => sockets.HandleAsync(context, route));
+            app.Map(route.Path, context => sockets.HandleAsync(context, route)).WithGate(GateChecks.None);
     }
 }

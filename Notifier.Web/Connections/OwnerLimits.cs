@@ -1,0 +1,110 @@
+using System.Threading.RateLimiting;
+
+namespace Notifier.Connections;
+
+/// <summary>Who lacks permits.</summary>
+internal enum Shortage
+{
+    None,
+
+    /// <summary>The node has no more.</summary>
+    Node,
+
+    /// <summary>The owner has its share.</summary>
+    Owner,
+}
+
+/// <summary>Permits of the node, of which each owner may have a share at once. Thread-safe. Owners without permits use no memory.</summary>
+/// <param name="total">The permits of the node.</param>
+/// <param name="shareOf">The share of an owner; backends have no share of their own.</param>
+internal sealed class SharedPermits(int total, Func<ResourceOwner, int> shareOf) : IDisposable
+{
+    private readonly ConcurrencyLimiter node = new(new() { PermitLimit = total });
+    private readonly PartitionedRateLimiter<ResourceOwner> owners = PartitionedRateLimiter.Create<ResourceOwner, ResourceOwner>(owner => owner.IsBackend
+        ? RateLimitPartition.GetNoLimiter(owner)
+        : RateLimitPartition.GetConcurrencyLimiter(owner, one => new() { PermitLimit = shareOf(one) }));
+
+    /// <param name="owner">For whom.</param>
+    /// <param name="permits">How many, all or none.</param>
+    /// <param name="leases">Receives what has to be disposed to return the permits.</param>
+    public Shortage TryAcquire(ResourceOwner owner, int permits, List<RateLimitLease> leases)
+    {
+        // The limiters throw if more are requested than there can ever be.
+        if (permits > total)
+            return Shortage.Node;
+        if (!owner.IsBackend && permits > shareOf(owner))
+            return Shortage.Owner;
+        var ofNode = node.AttemptAcquire(permits);
+        if (!ofNode.IsAcquired)
+            return Shortage.Node;
+        var ofOwner = owners.AttemptAcquire(owner, permits);
+        if (!ofOwner.IsAcquired)
+        {
+            ofNode.Dispose();
+            return Shortage.Owner;
+        }
+        leases.Add(ofNode);
+        leases.Add(ofOwner);
+        return Shortage.None;
+    }
+
+    public void Dispose()
+    {
+        node.Dispose();
+        owners.Dispose();
+    }
+}
+
+/// <summary>A rate limit of each owner, with bursts; none for backends. Thread-safe. Owners whose bucket is full again use no memory.</summary>
+internal sealed class OwnerRate : IDisposable
+{
+    /// <summary>How often a second a bucket may be refilled.</summary>
+    private const int StepsPerSecond = 10;
+
+    private readonly Func<ResourceOwner, (int PerSecond, int Burst)> limitOf;
+    private readonly PartitionedRateLimiter<ResourceOwner> owners;
+
+    /// <param name="limitOf">The limit of an owner. Must not change.</param>
+    public OwnerRate(Func<ResourceOwner, (int PerSecond, int Burst)> limitOf)
+    {
+        this.limitOf = limitOf;
+        owners = PartitionedRateLimiter.Create<ResourceOwner, ResourceOwner>(owner => owner.IsBackend
+            ? RateLimitPartition.GetNoLimiter(owner)
+            : RateLimitPartition.GetTokenBucketLimiter(owner, Bucket));
+    }
+
+    /// <returns>False if the owner has too few permits now. Then it keeps them.</returns>
+    public bool TryAcquire(ResourceOwner owner, int permits)
+    {
+        if (!owner.IsBackend && permits > limitOf(owner).Burst)
+            return false;
+        using var lease = owners.AttemptAcquire(owner, permits);
+        return lease.IsAcquired;
+    }
+
+    /// <summary>Whether the owner has no permit now.</summary>
+    public bool IsExhausted(ResourceOwner owner) => !owner.IsBackend && owners.GetStatistics(owner)?.CurrentAvailablePermits < 1;
+
+    /// <summary>Takes permits for what was done already: if the owner has too few, all that it has.</summary>
+    public void Charge(ResourceOwner owner, int permits)
+    {
+        if (owner.IsBackend)
+            return;
+        while (permits > 0 && !TryAcquire(owner, permits))
+            permits = (int)Math.Min(permits - 1, owners.GetStatistics(owner)?.CurrentAvailablePermits ?? 0);
+    }
+
+    public void Dispose() => owners.Dispose();
+
+    private TokenBucketRateLimiterOptions Bucket(ResourceOwner owner)
+    {
+        var (perSecond, burst) = limitOf(owner);
+        var step = Math.Max(1, perSecond / StepsPerSecond);
+        return new()
+        {
+            TokenLimit = burst,
+            TokensPerPeriod = step,
+            ReplenishmentPeriod = TimeSpan.FromSeconds((double)step / perSecond),
+        };
+    }
+}

@@ -1,0 +1,24 @@
+using Notifier.Access;
+
+namespace Notifier.Connections;
+
+/// <summary>
+/// Whose use of a resource is counted: the subject's, else the address'. Of a backend, which has an API key, only the limits of the node count. Nothing
+/// identifies the default value.
+/// </summary>
+/// <param name="Subject">The caller's subject, or null.</param>
+/// <param name="Address">The address, if there is no subject.</param>
+/// <param name="ApiKey">The name of the backend's API key, or null.</param>
+internal readonly record struct ResourceOwner(string? Subject, ClientAddress Address, string? ApiKey)
+{
+    public bool IsBackend => ApiKey is not null;
+
+    /// <param name="address">The address that the caller has.</param>
+    /// <param name="caller">The caller; null if it is not identified yet.</param>
+    public static ResourceOwner Of(ClientAddress address, Caller? caller = null) => caller switch
+    {
+        { ApiKey: { } key } => new(null, default, key),
+        { Subject: { } subject } => new(subject, default, null),
+        _ => new(null, address, null),
+    };
+}

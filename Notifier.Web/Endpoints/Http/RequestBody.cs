@@ -1,0 +1,77 @@
+using System.Buffers;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Notifier.Configuration;
+
+namespace Notifier.Endpoints.Http;
+
+/// <summary>
+/// Reads the body of a request. Its buffer grows with what arrives, and comes out of the node's memory for requests, so that bodies that never end cost
+/// little. The whole body must arrive within <c>Limits:RequestTimeout</c>.
+/// </summary>
+internal static class RequestBody
+{
+    /// <summary>An array of messages exists four times: as JSON, as strings (two bytes for each character), and as payloads.</summary>
+    public const int LargestWeight = 4;
+
+    private const int FirstBytes = 4 * 1024;
+
+    /// <summary>The largest array of messages: in JSON, a byte of the largest payload may need six (<c>\u0000</c>).</summary>
+    public static long MaxBytesOfArray(LimitsOptions limits) => 6L * limits.PayloadBytes;
+
+    /// <param name="context">The request.</param>
+    /// <param name="limit">How many bytes the body may have.</param>
+    /// <param name="tooLarge">The answer's text if it has more. Then the rest is not read.</param>
+    /// <param name="weight">How many times the request has the body in memory.</param>
+    public static async Task<(byte[] Body, ProblemHttpResult? Refusal)> ReadAsync(HttpContext context, long limit, string tooLarge, int weight = 1)
+    {
+        var request = GatedRequest.Of(context);
+        if (context.Request.ContentLength > limit)
+            return ([], Problem(StatusCodes.Status413PayloadTooLarge, tooLarge));
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = null;     // counted here
+        using var timeout = request.StartBodyTimeout();
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, context.RequestAborted);
+        var reader = context.Request.BodyReader;
+        byte[] body = [];
+        var length = 0;
+        try
+        {
+            while (true)
+            {
+                var read = await reader.ReadAsync(ended.Token);
+                var arrived = (int)read.Buffer.Length;
+                var refusal = length + arrived > limit
+                    ? Problem(StatusCodes.Status413PayloadTooLarge, tooLarge)
+                    : Grow(context, request, ref body, length + arrived, limit, weight);
+                if (refusal is null)
+                    read.Buffer.CopyTo(body.AsSpan(length));
+                reader.AdvanceTo(read.Buffer.End);
+                length += arrived;
+                if (refusal is not null)
+                    return ([], refusal);
+                if (!read.IsCompleted)
+                    continue;
+                Array.Resize(ref body, length);
+                return (body, null);
+            }
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+        {
+            return ([], Problem(StatusCodes.Status408RequestTimeout, "the body took too long (Limits:RequestTimeout)"));
+        }
+    }
+
+    private static ProblemHttpResult? Grow(HttpContext context, GatedRequest request, ref byte[] body, int needed, long limit, int weight)
+    {
+        if (needed <= body.Length)
+            return null;
+        var size = (int)Math.Min(Math.Max(Math.Max(needed, FirstBytes), 2L * body.Length), Math.Max(limit, needed));
+        if (request.Reserve(context, (long)weight * (size - body.Length)) is { } refusal)
+            return refusal;
+        Array.Resize(ref body, size);
+        return null;
+    }
+
+    private static ProblemHttpResult Problem(int status, string message) => TypedResults.Problem(message, statusCode: status);
+}

@@ -1,0 +1,172 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using Notifier.Access;
+using Notifier.Configuration;
+using Notifier.Connections;
+
+namespace Notifier.Endpoints.Http;
+
+/// <summary>What <see cref="RequestGate"/> checks before it lets a request through to its route. Routes without this metadata get all checks.</summary>
+internal sealed class GateChecks
+{
+    /// <summary>For WebSockets, event streams (see <see cref="Admission"/>) and health checks.</summary>
+    public static GateChecks None { get; } = new();
+
+    /// <summary>For operators, who need a node that is short of memory most.</summary>
+    public static GateChecks AllButMemory { get; } = new();
+}
+
+/// <summary>
+/// Limits all HTTP requests that are not sessions, so that no route is without limits: how many the node answers at once, how often one owner may send them,
+/// and the memory that they use (<see cref="GatedRequest"/>). An API key is recognised before the address is limited, because a backend may send all its
+/// requests from one address.
+/// </summary>
+internal sealed partial class RequestGate : IDisposable
+{
+    /// <summary>How many seconds' worth of requests may come at once.</summary>
+    private const int BurstSeconds = 4;
+
+    /// <summary>How many more requests an address may send that thousands of visitors may share.</summary>
+    private const int SharedAddressFactor = 10;
+
+    /// <summary>How many of the largest payloads one owner may publish at once.</summary>
+    private const int PayloadsAtOnce = 8;
+
+    private readonly Admission admission;
+    private readonly ApiKeys keys;
+    private readonly IOptions<AccessOptions> access;
+    private readonly LimitsOptions limits;
+    private readonly ILogger<RequestGate> logger;
+    private readonly LogThrottle refusals;
+    private readonly SharedPermits requests;
+    private readonly OwnerRate requestRate;
+    private readonly OwnerRate publishRate;
+
+    public RequestGate(
+        Admission admission, ApiKeys keys, IOptions<AccessOptions> access, IOptions<LimitsOptions> limits, TimeProvider time, ILogger<RequestGate> logger)
+    {
+        (this.admission, this.keys, this.access, this.limits, this.logger) = (admission, keys, access, limits.Value, logger);
+        Time = time;
+        refusals = new LogThrottle(time);
+        requests = new(this.limits.Requests, owner => (int)admission.ShareOf(owner, this.limits.Requests));
+        requestRate = new(owner => (Rate(owner, this.limits.RequestsPerSecond), Rate(owner, this.limits.RequestsPerSecond) * BurstSeconds));
+        publishRate = new(owner => (
+            Rate(owner, this.limits.PublishBytesPerSecond),
+            Math.Max(Rate(owner, this.limits.PublishBytesPerSecond) * BurstSeconds, this.limits.PayloadBytes * PayloadsAtOnce)));
+        Memory = new(admission, this.limits);
+    }
+
+    public TimeProvider Time { get; }
+
+    /// <summary>How long a client may take to send a body.</summary>
+    public TimeSpan BodyTimeout => limits.RequestTimeout;
+
+    public RequestMemory Memory { get; }
+
+    /// <summary>Passes the request on to its route, or refuses it.</summary>
+    public async Task HandleAsync(HttpContext context, RequestDelegate next)
+    {
+        var route = context.GetEndpoint();
+        var checks = route?.Metadata.GetMetadata<GateChecks>();
+        // Without a route, the answer is 404.
+        if (route is null || checks == GateChecks.None)
+        {
+            await next(context);
+            return;
+        }
+        RequestDeadline.Begin(context, Time, limits.RequestDeadline);
+        var owner = ResourceOwner.Of(admission.AddressOf(context), FindBackend(context.Request));
+        using var request = new GatedRequest(this, owner);
+        var refusal = (checks is null && !owner.IsBackend ? admission.CheckMemory() : null) ?? CheckRate(owner) ?? CheckRoom(request);
+        if (refusal is not null)
+        {
+            await Refuse(context, refusal).ExecuteAsync(context);
+            return;
+        }
+        context.Features.Set(request);
+        await next(context);
+    }
+
+    /// <summary>Counts requests of the owner, or refuses them.</summary>
+    public AdmissionRefusal? CheckRate(ResourceOwner owner, int count = 1) => requestRate.TryAcquire(owner, count) ? null : TooFast(owner);
+
+    /// <summary>Counts what the owner publishes, or refuses it. One message was already counted as a request.</summary>
+    public AdmissionRefusal? CheckPublish(ResourceOwner owner, int messages, long bytes) =>
+        (messages > 1 ? CheckRate(owner, messages - 1) : null)
+        ?? (publishRate.TryAcquire(owner, (int)Math.Min(bytes, int.MaxValue))
+            ? null
+            : Admission.TooMany(
+                AdmissionReason.Rate,
+                $"{Whose(owner)} may publish {Rate(owner, limits.PublishBytesPerSecond)} bytes a second (Limits:PublishBytesPerSecond)"));
+
+    /// <summary>Refuses an owner whose names took too long to check.</summary>
+    public AdmissionRefusal? CheckNames(ResourceOwner owner) => requestRate.IsExhausted(owner) ? TooFast(owner) : null;
+
+    /// <summary>
+    /// Counts the time that the names of an address (URL) took to check as requests: one for each millisecond. Nearly all names take microseconds, and only
+    /// unusual patterns and grants are expensive to compare.
+    /// </summary>
+    public void ChargeNames(ResourceOwner owner, TimeSpan time) => requestRate.Charge(owner, (int)time.TotalMilliseconds);
+
+    /// <summary>Answers with the refusal, and logs it.</summary>
+    public ProblemHttpResult Refuse(HttpContext context, AdmissionRefusal refusal)
+    {
+        if (refusals.ShouldLog(out var count))
+            Log.Refused(logger, count, refusal.Text);
+        context.Response.Headers.RetryAfter = refusal.RetryAfter.ToString(CultureInfo.InvariantCulture);
+        return TypedResults.Problem($"{refusal.Text}; try again after {refusal.RetryAfter} s", statusCode: refusal.Status);
+    }
+
+    /// <summary>For messages that begin with the owner.</summary>
+    public static string Whose(ResourceOwner owner) => owner.Subject is null ? "your address" : "your subject";
+
+    public void Dispose()
+    {
+        requests.Dispose();
+        requestRate.Dispose();
+        publishRate.Dispose();
+        Memory.Dispose();
+    }
+
+    private AdmissionRefusal? CheckRoom(GatedRequest request) => requests.TryAcquire(request.Owner, 1, request.Leases) switch
+    {
+        Shortage.None => null,
+        Shortage.Node => Admission.Busy(AdmissionReason.Connections, $"this server answers {limits.Requests} requests at once (Limits:Requests)"),
+        Shortage.Owner => Admission.TooMany(
+            AdmissionReason.Address,
+            $"{Whose(request.Owner)} has reached its share of {admission.ShareOf(request.Owner, limits.Requests)} requests at once (Limits:Requests)"),
+    };
+
+    private AdmissionRefusal TooFast(ResourceOwner owner) => Admission.TooMany(
+        AdmissionReason.Rate,
+        $"{Whose(owner)} may send {Rate(owner, limits.RequestsPerSecond)} requests a second, and {BurstSeconds} times as many at once (Limits:RequestsPerSecond)");
+
+    private int Rate(ResourceOwner owner, int perSecond) => admission.IsOneVisitor(owner) ? perSecond : perSecond * SharedAddressFactor;
+
+    private Caller? FindBackend(HttpRequest request)
+    {
+        if (!keys.Any)
+            return null;
+        var credentials = Credentials.From(request, access.Value.Tokens);
+        return credentials.Kind is CredentialsKind.ApiKey or CredentialsKind.Bearer ? keys.Find(credentials.Value) : null;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(5, LogLevel.Warning, "{Count} requests were rejected since the last such warning; the latest because {Reason}.")]
+        public static partial void Refused(ILogger logger, int count, string reason);
+    }
+}
+
+internal static class RequestGateSetup
+{
+    /// <summary>After routing: the gate needs to know the route.</summary>
+    public static void UseRequestGate(this WebApplication app)
+    {
+        var gate = app.Services.GetRequiredService<RequestGate>();
+        app.Use((HttpContext context, RequestDelegate next) => gate.HandleAsync(context, next));
+    }
+
+    public static T WithGate<T>(this T route, GateChecks checks) where T : IEndpointConventionBuilder => route.WithMetadata(checks);
+}

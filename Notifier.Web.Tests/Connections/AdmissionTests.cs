@@ -144,7 +144,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     [Fact]
     public async Task Connections_that_never_send_a_request_are_limited_too()
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["Limits:Connections=1", KnownProxy]);    // a proxy has no limit of its own
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["Limits:Connections=1", .. KnownProxy]);    // a proxy has no limit of its own
         var silent = new List<TcpClient>();
         for (var i = 0; i < 1_001; i++)
         {

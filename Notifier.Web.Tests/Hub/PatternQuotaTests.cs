@@ -18,7 +18,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
     [Fact]
     public async Task A_pattern_beyond_the_limit_of_the_node_is_rejected_and_existing_patterns_still_deliver()
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [KnownProxy, "Limits:DistinctPatterns=2"]);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. KnownProxy, "Limits:DistinctPatterns=2"]);
         await using var one = await ConnectAsync(app, "198.51.100.1", "quota.1.*");
         await using var two = await ConnectAsync(app, "198.51.100.2", "quota.2.*");
         await Eventually.IsAsync(() => app.Hub.NameCount == 2, "the node has all its patterns");

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Options;
 using Notifier.Configuration;
+using Notifier.Messages;
 using Notifier.Names;
 using Notifier.Redis;
 using StackExchange.Redis;

@@ -8,7 +8,6 @@ namespace Notifier.Tests.Abuse;
 /// <summary>A visitor who may publish cannot fill Redis.</summary>
 public sealed class PublishRateTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
-    private const string KnownProxy = "ForwardedHeaders:KnownProxies:0=127.0.0.1";
     private const string Key = "a key of a backend, long enough";
     private const int PayloadBytes = 512 * 1024;
 
@@ -17,7 +16,7 @@ public sealed class PublishRateTests(RedisFixture fixture) : IClassFixture<Redis
     [Fact]
     public async Task A_visitor_publishes_a_few_large_payloads_at_once_and_is_then_limited_in_bytes()
     {
-        await using var app = await Publishing.StartAsync(Redis.Configuration, KnownProxy, "History:Durable:Channels:0=rate.*");
+        await using var app = await Publishing.StartAsync(Redis.Configuration, [.. KnownProxy.Settings, "History:Durable:Channels:0=rate.*"]);
         var payload = new byte[PayloadBytes];
         var accepted = 0;
 
@@ -38,7 +37,7 @@ public sealed class PublishRateTests(RedisFixture fixture) : IClassFixture<Redis
     [Fact]
     public async Task Each_message_of_an_array_counts_as_a_request()
     {
-        await using var app = await Publishing.StartAsync(Redis.Configuration, KnownProxy, "Limits:RequestsPerSecond=5");
+        await using var app = await Publishing.StartAsync(Redis.Configuration, [.. KnownProxy.Settings, "Limits:RequestsPerSecond=5"]);
         var array = "[" + string.Join(',', Enumerable.Range(0, 10).Select(static n => $$"""{"channel":"rate.array","data":"{{n}}"}""")) + "]";
         (await app.PostAsync("/publish", array)).Status.Should().Be(200);
 
@@ -51,7 +50,7 @@ public sealed class PublishRateTests(RedisFixture fixture) : IClassFixture<Redis
     public async Task A_backend_with_an_api_key_publishes_as_much_as_it_wants()
     {
         await using var app = await Publishing.StartAsync(
-            Redis.Configuration, [.. TestToken.Settings, KnownProxy, "Access:ApiKeys:0:Name=b", $"Access:ApiKeys:0:Secret={Key}", "Access:ApiKeys:0:Publish:0=*"]);
+            Redis.Configuration, [.. TestToken.Settings, .. KnownProxy.Settings, "Access:ApiKeys:0:Name=b", $"Access:ApiKeys:0:Secret={Key}", "Access:ApiKeys:0:Publish:0=*"]);
         var payload = new byte[PayloadBytes];
 
         for (var n = 0; n < 20; n++)

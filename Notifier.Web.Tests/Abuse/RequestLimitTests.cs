@@ -8,7 +8,6 @@ namespace Notifier.Tests.Abuse;
 /// <summary>No route is without limits: how often an owner may send requests, and how many the node answers at once.</summary>
 public sealed class RequestLimitTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
-    private const string KnownProxy = "ForwardedHeaders:KnownProxies:0=127.0.0.1";
     private const string OneASecond = "Limits:RequestsPerSecond=1";
     private const string Key = "a key of a backend, long enough";
 
@@ -29,7 +28,7 @@ public sealed class RequestLimitTests(RedisFixture fixture) : IClassFixture<Redi
     [InlineData("GET", "/metrics")]
     public async Task An_address_that_sends_too_many_requests_receives_429_on_every_route_and_others_are_served(string method, string path)
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [KnownProxy, OneASecond]);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. KnownProxy.Settings, OneASecond]);
         var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => AskAsync(app, method, path, "198.51.100.7")));
 
         answers.Count(static answer => answer.Status != 429).Should().BeInRange(4, 19);
@@ -53,7 +52,7 @@ public sealed class RequestLimitTests(RedisFixture fixture) : IClassFixture<Redi
     [Fact]
     public async Task A_subject_has_its_own_limit_whatever_addresses_it_has()
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. TestToken.Settings, KnownProxy, OneASecond]);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. TestToken.Settings, .. KnownProxy.Settings, OneASecond]);
         var token = TestToken.Of(DateTimeOffset.UtcNow.AddMinutes(5), "limits.*");
         var answers = await Task.WhenAll(
             Enumerable.Range(1, 20).Select(n => AskAsync(app, "GET", "/history/limits.a", $"198.51.100.{n}", ("Authorization", $"Bearer {token}"))));
@@ -66,7 +65,7 @@ public sealed class RequestLimitTests(RedisFixture fixture) : IClassFixture<Redi
     public async Task A_backend_with_an_api_key_is_not_limited_by_its_address()
     {
         await using var app = await Publishing.StartAsync(
-            Redis.Configuration, [.. TestToken.Settings, KnownProxy, OneASecond, "Access:ApiKeys:0:Name=b", $"Access:ApiKeys:0:Secret={Key}", "Access:ApiKeys:0:Publish:0=*"]);
+            Redis.Configuration, [.. TestToken.Settings, .. KnownProxy.Settings, OneASecond, "Access:ApiKeys:0:Name=b", $"Access:ApiKeys:0:Secret={Key}", "Access:ApiKeys:0:Publish:0=*"]);
 
         for (var n = 0; n < 20; n++)
             (await AskAsync(app, "POST", "/publish/limits.b", "198.51.100.7", ("X-Api-Key", Key))).Status.Should().Be(200);
@@ -78,7 +77,7 @@ public sealed class RequestLimitTests(RedisFixture fixture) : IClassFixture<Redi
     [Fact]
     public async Task Requests_that_never_end_take_only_the_share_of_their_address_and_the_node_serves_others()
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [KnownProxy, "Limits:Requests=60"]);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. KnownProxy.Settings, "Limits:Requests=60"]);
         var open = new List<OpenRequest>();
         for (var n = 0; n < 3; n++)
             open.Add(await EndlessAsync(app, "198.51.100.7"));
@@ -99,7 +98,7 @@ public sealed class RequestLimitTests(RedisFixture fixture) : IClassFixture<Redi
     [Fact]
     public async Task A_node_that_answers_as_many_requests_as_it_may_refuses_further_ones_with_503()
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [KnownProxy, "Limits:Requests=3"]);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. KnownProxy.Settings, "Limits:Requests=3"]);
         var open = new List<OpenRequest>();
         for (var n = 1; n <= 3; n++)
             open.Add(await EndlessAsync(app, $"198.51.100.{n}"));

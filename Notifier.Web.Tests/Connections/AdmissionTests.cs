@@ -12,10 +12,6 @@ namespace Notifier.Tests.Connections;
 /// <summary>The connection limits, and the answer that a rejected client gets.</summary>
 public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
-    /// <summary>In Production, because a server in Development rejects clients of other addresses.</summary>
-    private static readonly string[] KnownProxy =
-        ["environment=Production", "Access:Anonymous:Subscribe:0=*", "ForwardedHeaders:KnownProxies:0=127.0.0.1"];
-
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
@@ -70,7 +66,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     [InlineData("::ffff:198.51.100.7", "198.51.100.7", "::ffff:198.51.100.8")]
     public async Task An_address_at_its_connection_limit_is_rejected_and_other_addresses_still_connect(string caller, string same, string other)
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. KnownProxy, "Limits:ConnectionsPerAddress=2"]);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. KnownProxy.Settings, "Limits:ConnectionsPerAddress=2"]);
         var first = await ConnectAsync(app, caller);
         await using var second = await ConnectAsync(app, same);
 
@@ -87,7 +83,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     [Fact]
     public async Task An_address_behind_a_known_proxy_is_limited_to_1000_connections_by_default()
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: KnownProxy);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: KnownProxy.Settings);
         var clients = new List<RawWebSocket>();
         while (clients.Count < 1000)
             clients.AddRange(await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => ConnectAsync(app, "198.51.100.7"))));
@@ -144,7 +140,7 @@ public sealed class AdmissionTests(RedisFixture fixture) : IClassFixture<RedisFi
     [Fact]
     public async Task Connections_that_never_send_a_request_are_limited_too()
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["Limits:Connections=1", .. KnownProxy]);    // a proxy has no limit of its own
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["Limits:Connections=1", .. KnownProxy.Settings]);    // a proxy has no limit of its own
         var silent = new List<TcpClient>();
         for (var i = 0; i < 1_001; i++)
         {

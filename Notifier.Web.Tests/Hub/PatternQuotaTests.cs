@@ -9,16 +9,12 @@ namespace Notifier.Tests.Hub;
 /// <summary>Each pattern in Redis slows down every PUBLISH for everybody, so Notifier limits their number.</summary>
 public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
-    /// <summary>In Production, because a server in Development rejects clients of other addresses.</summary>
-    private static readonly string[] KnownProxy =
-        ["environment=Production", "Access:Anonymous:Subscribe:0=*", "ForwardedHeaders:KnownProxies:0=127.0.0.1"];
-
     private RedisServer Redis => fixture.Redis;
 
     [Fact]
     public async Task A_pattern_beyond_the_limit_of_the_node_is_rejected_and_existing_patterns_still_deliver()
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. KnownProxy, "Limits:DistinctPatterns=2"]);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. KnownProxy.Settings, "Limits:DistinctPatterns=2"]);
         await using var one = await ConnectAsync(app, "198.51.100.1", "quota.1.*");
         await using var two = await ConnectAsync(app, "198.51.100.2", "quota.2.*");
         await Eventually.IsAsync(() => app.Hub.NameCount == 2, "the node has all its patterns");
@@ -53,7 +49,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
     [Fact]
     public async Task One_address_may_use_a_twentieth_of_the_patterns_when_known_proxies_are_configured()
     {
-        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. KnownProxy, "Limits:DistinctPatterns=40"]);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. KnownProxy.Settings, "Limits:DistinctPatterns=40"]);
         var greedy = await ConnectAsync(app, "198.51.100.7", "quota.1.*", "quota.2.*");
         await Eventually.IsAsync(() => app.Hub.NameCount == 2, "the address has used its share");
 
@@ -77,7 +73,7 @@ public sealed class PatternQuotaTests(RedisFixture fixture) : IClassFixture<Redi
     public async Task A_pattern_that_redis_rejects_does_not_count_for_the_pattern_limit()
     {
         await using var redis = await RestrictedRedis.StartAsync("&news.*");
-        await using var app = await RestrictedRedis.ConnectAsync(redis, [.. KnownProxy, "Limits:DistinctPatterns=1"]);
+        await using var app = await RestrictedRedis.ConnectAsync(redis, [.. KnownProxy.Settings, "Limits:DistinctPatterns=1"]);
         await using var refused = await ConnectAsync(app, "198.51.100.7", "secrets.*");
         (await refused.ReadUntilCloseAsync()).CloseCode.Should().Be(4403);
 

@@ -53,9 +53,11 @@ public sealed class SentinelFailoverTests(ITestOutputHelper output)
     [Fact]
     public async Task No_message_is_lost_to_an_old_primary_that_resumes_after_a_failover()
     {
+        const string key = "the key of a shop that takes orders";     // a visitor may use only 1,000 idempotency keys in ten minutes
         await using var redis = await Sentinels.StartAsync();
         await using var app = await Publishing.StartAsync(
-            redis.Configuration, "History:Durable:Channels:0=orders", "Access:Anonymous:Subscribe:0=orders", "Access:Anonymous:Publish:0=orders");
+            redis.Configuration, "History:Durable:Channels:0=orders", "Access:Anonymous:Subscribe:0=orders",
+            "Access:ApiKeys:0:Name=shop", $"Access:ApiKeys:0:Secret={key}", "Access:ApiKeys:0:Publish:0=orders");
         await using var client = await JsonClient.ConnectAsync(app);
         await client.SubscribeAsync("channel", "orders");
         var first = await redis.PrimaryAsync();
@@ -86,7 +88,7 @@ public sealed class SentinelFailoverTests(ITestOutputHelper output)
         async Task OrderAsync()
         {
             await Eventually.IsAsync(
-                async () => (await app.PostAsync("/publish/orders", $"{accepted}", null, ("Idempotency-Key", $"{accepted}"))).Status == 200,
+                async () => (await app.PostAsync("/publish/orders", $"{accepted}", null, ("X-Api-Key", key), ("Idempotency-Key", $"{accepted}"))).Status == 200,
                 "Notifier accepts an order", TimeSpan.FromSeconds(60));
             accepted++;
         }

@@ -91,9 +91,9 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
         if (!turn.IsAcquired)
             return null;
         var given = after is null ? null : JournalPosition.Parse(after);
-        if (given is { } position && await journal.ReadAsync(name, position.Id, limit) is { } page && page.Contains(position))
+        if (given is { } position && await journal.ReadAsync(name, position.Id, limit, maxBytes: HistoryMessages.MaxBytes) is { } page && page.Contains(position))
             return HistoryMessages.First(page);
-        return HistoryMessages.Last(await journal.ReadLastAsync(name, limit), after is null ? null : false);
+        return HistoryMessages.Last(await journal.ReadLastAsync(name, limit, HistoryMessages.MaxBytes), after is null ? null : false);
     }
 
     private async Task<(Caller? Caller, ProblemHttpResult? Refusal)> AuthenticateAsync(HttpContext context)

@@ -106,24 +106,25 @@ internal sealed class Journal(
     /// <param name="after">The id.</param>
     /// <param name="limit">How many messages at most.</param>
     /// <param name="maxChannels">If more channels have messages after the id, the page is empty, and not whole.</param>
-    public async Task<JournalPage> ReadAsync(Name name, long after, int limit = MaxMessages, int maxChannels = int.MaxValue)
+    /// <param name="maxBytes">How many bytes at most; the first message is read whatever its size.</param>
+    public async Task<JournalPage> ReadAsync(Name name, long after, int limit = MaxMessages, int maxChannels = int.MaxValue, int maxBytes = MaxBytes)
     {
         var redis = Database;
         var head = await ReadHeadAsync(redis);
         var oldest = head.Now - (long)durable.Value.Age.TotalMicroseconds;
         if (name.Kind == NameKind.Channel)
         {
-            var log = await ReadAsync(redis, new(InRedis(name.Text), null), after, new(limit, MaxBytes));
+            var log = await ReadAsync(redis, new(InRedis(name.Text), null), after, new(limit, maxBytes));
             return new(head.Epoch, after, log.HasMore ? log.LastId : Math.Max(head.Id, log.LastId), log.IsWholeAfter(after, oldest), !log.HasMore, log.Messages);
         }
 
         // Messages that are published meanwhile have later ids than the head: they are on the next page.
-        var page = new MergedPage(head.Id, limit, MaxBytes) { IsWhole = after >= oldest };
+        var page = new MergedPage(head.Id, limit, maxBytes) { IsWhole = after >= oldest };
         if (await ActiveAsync(redis, name, after, maxChannels) is not { } active)
             return new(head.Epoch, after, Math.Max(head.Id, after), IsWhole: false, IsLast: true, []);
         foreach (var some in active.Chunk(ChannelsAtOnce))
         {
-            var limits = new ReadLimits(limit, MaxBytes / some.Length, page.UpTo);
+            var limits = new ReadLimits(limit, maxBytes / some.Length, page.UpTo);
             foreach (var log in await Task.WhenAll(some.Select(one => ReadAsync(redis, one, after, limits))))
                 page.Add(log, log.IsWholeAfter(after, oldest));
         }
@@ -131,11 +132,11 @@ internal sealed class Journal(
     }
 
     /// <summary>The last messages of a name, as many as fit into one page.</summary>
-    public async Task<JournalPage> ReadLastAsync(Name name, int count)
+    public async Task<JournalPage> ReadLastAsync(Name name, int count, int maxBytes = MaxBytes)
     {
         var redis = Database;
         var head = await ReadHeadAsync(redis);
-        var latest = new LatestMessages(Math.Min(count, MaxMessages), MaxBytes);
+        var latest = new LatestMessages(Math.Min(count, MaxMessages), maxBytes);
         if (name.Kind == NameKind.Channel)
             latest.Add(await ReadAsync(redis, new(InRedis(name.Text), null), 0, latest.Limits));
         else
@@ -157,7 +158,7 @@ internal sealed class Journal(
                 if (ids[some[0].InRedis] <= latest.Since)
                     return;
                 // Messages that are published meanwhile are in the log.
-                var limits = latest.Limits with { Bytes = MaxBytes / some.Length, UpTo = head.Id };
+                var limits = latest.Limits with { Bytes = latest.Limits.Bytes / some.Length, UpTo = head.Id };
                 foreach (var log in await Task.WhenAll(some.Select(one => ReadAsync(redis, one, latest.Since, limits))))
                     latest.Add(log);
             }

@@ -112,8 +112,11 @@ public sealed class IdempotencyKeyTests : IAsyncLifetime
     private Task<PublishAnswer> PublishAsync(string payload, (string Name, string Value) credentials) =>
         app.PostAsync("/publish/orders.1", payload, null, credentials, ("Idempotency-Key", "order-7-created"));
 
-    private async Task<long> UsedBytesAsync() =>
-        (await redis.Connection.GetServers().Single().InfoAsync("memory")).Single().Where(static pair => pair.Key == "used_memory").Select(static pair => long.Parse(pair.Value, CultureInfo.InvariantCulture)).Single();
+    private async Task<long> UsedBytesAsync()
+    {
+        var memory = await redis.Connection.GetServers().Single().InfoAsync("memory");
+        return long.Parse(memory.Single().Single(static pair => pair.Key == "used_memory").Value, CultureInfo.InvariantCulture);
+    }
 
     private static string TokenOf(string subject)
     {

@@ -64,7 +64,13 @@ internal readonly ref struct JournalEnvelope
             return false;
         envelope = new()
         {
-            IsSigned = isSigned, Epoch = epoch, Id = number, Previous = before, Signed = payload[..signed], Mac = rest, Length = end + 1,
+            IsSigned = isSigned,
+            Epoch = epoch,
+            Id = number,
+            Previous = before,
+            Signed = payload[..signed],
+            Mac = rest,
+            Length = end + 1,
         };
         return true;
     }

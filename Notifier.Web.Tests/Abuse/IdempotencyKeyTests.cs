@@ -19,7 +19,7 @@ public sealed class IdempotencyKeyTests : IAsyncLifetime
     {
         redis = await DurableRedis.StartAsync("redis");
         app = await Publishing.StartAsync(
-            redis.Configuration, "History:Durable:Channels:0=orders.*", "Access:Anonymous:Subscribe:0=*", "Access:Anonymous:Publish:0=*",
+            redis.Configuration, "Limits:RequestsPerSecond=100000", "History:Durable:Channels:0=orders.*", "Access:Anonymous:Subscribe:0=*", "Access:Anonymous:Publish:0=*",
             $"Access:Tokens:Secret={TestToken.Secret}", $"Access:Tokens:Audience={TestToken.Audience}", $"Access:Tokens:Issuer={TestToken.Issuer}",
             "Access:ApiKeys:0:Name=shop", $"Access:ApiKeys:0:Secret={Key}", "Access:ApiKeys:0:Publish:0=*",
             "Access:ApiKeys:1:Name=other", $"Access:ApiKeys:1:Secret={Key}2", "Access:ApiKeys:1:Publish:0=*");

@@ -7,7 +7,6 @@ using Xunit;
 namespace Notifier.Tests.Abuse;
 
 /// <summary>A node that is short of memory refuses clients, says so, and accepts them again once the memory is free, also if nothing else happens.</summary>
-[Collection(RunsAlone.Name)]
 public sealed class FullNodeTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int MiB = 1024 * 1024;

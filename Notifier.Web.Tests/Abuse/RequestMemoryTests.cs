@@ -10,7 +10,6 @@ using Xunit;
 namespace Notifier.Tests.Abuse;
 
 /// <summary>The memory of HTTP requests: answers that are not read, and bodies that never end.</summary>
-[Collection(RunsAlone.Name)]
 public sealed class RequestMemoryTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     private const int MiB = 1024 * 1024;

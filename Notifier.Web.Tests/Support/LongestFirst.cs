@@ -19,7 +19,8 @@ public sealed class LongestFirst(IMessageSink messages) : XunitTestFramework(mes
     private static readonly string[] Longest =
     [
         "NodeFaults", "SentinelDiscoveryTests", "SentinelFailoverTests", "FrontProxyTests", "RehearsalTests", "ProbeTests", "RedisSetupsTests", "DurableFaultTests",
-        "NodesTests", "ShutdownTests", "ClientResumeTests", "ProtocolPageTests", "StalledReaderTests", "RollingRestartTests", "RedisStateFaults", "MetricsTests",
+        "NodesTests", "ReplayAbuseTests", "RequestMemoryTests", "FullNodeTests", "SpellingTests", "ShutdownTests", "ClientResumeTests", "ProtocolPageTests",
+        "StalledReaderTests", "RollingRestartTests", "RedisStateFaults", "MetricsTests",
         "AccessibilityTests", "DocumentedCommandsTests", "DemoPageTests", "ClientDurableTests", "DurableTests", "RedisClusterTests", "RedisFaults", "StartupTests",
         "LogSecrecyTests", "HubModelTests", "PublishTests", "NodeBudgetTests", "ContentSecurityPolicyTests", "BadCommandTests", "LogFormatTests",
         "RandomReconnectTests", "RedisFaultTests", "StartupRefusalTests",

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Threading.RateLimiting;
 
 namespace Notifier.Connections;
@@ -61,8 +63,14 @@ internal sealed class OwnerRate : IDisposable
     /// <summary>How often a second a bucket may be refilled.</summary>
     private const int StepsPerSecond = 10;
 
+    /// <summary>With so many, those that are paid are removed.</summary>
+    private const int MaxDebts = 1_000;
+
     private readonly Func<ResourceOwner, (int PerSecond, int Burst)> limitOf;
     private readonly PartitionedRateLimiter<ResourceOwner> owners;
+
+    /// <summary>Until when an owner has no permits because it was charged more than it had: a timestamp of <see cref="Stopwatch"/>.</summary>
+    private readonly ConcurrentDictionary<ResourceOwner, long> debts = [];
 
     /// <param name="limitOf">The limit of an owner. Must not change.</param>
     public OwnerRate(Func<ResourceOwner, (int PerSecond, int Burst)> limitOf)
@@ -83,15 +91,40 @@ internal sealed class OwnerRate : IDisposable
     }
 
     /// <summary>Whether the owner has no permit now.</summary>
-    public bool IsExhausted(ResourceOwner owner) => !owner.IsBackend && owners.GetStatistics(owner)?.CurrentAvailablePermits < 1;
+    public bool IsExhausted(ResourceOwner owner)
+    {
+        if (owner.IsBackend)
+            return false;
+        if (debts.TryGetValue(owner, out var until))
+        {
+            if (Stopwatch.GetTimestamp() < until)
+                return true;
+            debts.TryRemove(new(owner, until));
+        }
+        return owners.GetStatistics(owner)?.CurrentAvailablePermits < 1;
+    }
 
-    /// <summary>Takes permits for what was done already: if the owner has too few, all that it has.</summary>
+    /// <summary>
+    /// Takes permits for what was done already. If the owner has too few, it has none until the rest is paid; otherwise a client that comes back slowly enough
+    /// would pay nearly nothing.
+    /// </summary>
     public void Charge(ResourceOwner owner, int permits)
     {
         if (owner.IsBackend)
             return;
-        while (permits > 0 && !TryAcquire(owner, permits))
-            permits = (int)Math.Min(permits - 1, owners.GetStatistics(owner)?.CurrentAvailablePermits ?? 0);
+        var taken = permits;
+        while (taken > 0 && !TryAcquire(owner, taken))
+            taken = (int)Math.Min(taken - 1, owners.GetStatistics(owner)?.CurrentAvailablePermits ?? 0);
+        if (taken >= permits)
+            return;
+        var now = Stopwatch.GetTimestamp();
+        foreach (var (other, until) in debts.Count < MaxDebts ? [] : debts.ToArray())
+        {
+            if (until <= now)
+                debts.TryRemove(new(other, until));
+        }
+        var more = (permits - Math.Max(0, taken)) * Stopwatch.Frequency / limitOf(owner).PerSecond;
+        debts.AddOrUpdate(owner, now + more, (_, until) => Math.Max(until, now) + more);
     }
 
     public void Dispose() => owners.Dispose();

@@ -44,7 +44,7 @@ public sealed class GrantSourceTests
     {
         GrantSource.ApiKeys => ("API keys for backends", nameof(ApiKeyTests.A_backend_subscribes_with_its_api_key_without_an_expiry_and_an_unknown_key_is_rejected)),
         GrantSource.Callback => ("Callback: your application's sessions", nameof(CallbackTests.A_callback_rejection_or_failure_closes_with_its_own_code_and_never_grants_anonymous_access)),
-        GrantSource.Tokens => ("Tokens (JWT)", nameof(TokenAuthenticationTests.A_token_with_another_algorithm_or_key_than_the_configured_one_is_rejected)),
+        GrantSource.Tokens => ("Tokens (JWT)", nameof(TokenKeyTests.A_token_with_another_algorithm_or_key_than_the_configured_one_is_rejected)),
     };
 
     /// <summary>The first cell of the kind's row in docs/access.md, and a test on docs/security.md against its abuse.</summary>

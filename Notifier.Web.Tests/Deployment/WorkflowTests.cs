@@ -10,7 +10,7 @@ namespace Notifier.Tests.Deployment;
 /// <summary>The workflow uses only commands and actions that exist. Only GitHub can tell whether the workflow is valid.</summary>
 public sealed class WorkflowTests
 {
-    /// <summary>Whoever publishes another package under the same version, or a version that fits as well, does not get into a build.</summary>
+    /// <summary>A package that an attacker publishes under the same version, or under another version that fits, does not get into a build.</summary>
     [Fact]
     public void Each_project_has_a_lock_file_with_the_hash_of_each_package()
     {

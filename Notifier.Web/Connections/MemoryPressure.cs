@@ -4,7 +4,7 @@ using Notifier.Configuration;
 namespace Notifier.Connections;
 
 /// <summary>
-/// Whether the process uses so much memory that it should accept nothing more. Sampled once a second, also if nobody asks, because an idle process collects
+/// Whether the process uses so much memory that it should accept nothing more. Sampled once a second, even without a request, because an idle process collects
 /// no garbage by itself and would stay full forever. Thread-safe.
 /// </summary>
 /// <remarks>

@@ -27,7 +27,7 @@ internal sealed class RedisLocation(ConfigurationOptions options, string descrip
 /// <summary>What other parts of Notifier need of the embedded Redis.</summary>
 internal sealed class EmbeddedRedisNeeds
 {
-    /// <summary>Whether Notifier runs scripts in Redis. Otherwise the embedded Redis runs none, for nobody.</summary>
+    /// <summary>Whether Notifier runs scripts in Redis. Otherwise the embedded Redis runs no scripts at all.</summary>
     public bool Scripts { get; set; }
 }
 
@@ -63,7 +63,7 @@ internal sealed class RedisLocator(
         switch (await PingAsync(port, stopping))
         {
             case not Answer.None when !environment.IsDevelopment():
-                // Whoever listens there would receive everything, and could publish.
+                // The program that listens there would receive everything, and could publish.
                 throw new StartupException(
                     $"Another server already listens at {address}, where the embedded Redis should (Redis:Embedded). If it is your Redis, set "
                     + $"Redis:Configuration={address}; otherwise set Redis:EmbeddedPort to a free port.");

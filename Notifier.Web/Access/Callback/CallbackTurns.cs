@@ -37,7 +37,7 @@ internal sealed class CallbackTurns : IDisposable
             await ofAll.WaitAsync(limit);
             return new Turn(own, ofAll);
         }
-        catch
+        catch       // whatever it is, the turn of the network must not be lost
         {
             own.Dispose();
             throw;

@@ -47,7 +47,7 @@ internal sealed partial class OriginRules(IOptions<AccessOptions> options, IHost
         origin.IsWeb && origin == Origin.Parse(origin.Scheme, request.Headers.Host.ToString()) && (origin.Scheme == "https" || !IsSecure(request));
 
     /// <summary>
-    /// Whether the browser used TLS. Then a page of the same host that came over http is another origin: whoever controls the visitor's network can write such
+    /// Whether the browser used TLS. Then a page of the same host that came over http is another origin: an attacker in the visitor's network can write such
     /// a page. Also believes a proxy that is not known, because that only makes the check stricter.
     /// </summary>
     private static bool IsSecure(HttpRequest request) =>

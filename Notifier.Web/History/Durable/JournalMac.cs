@@ -7,8 +7,8 @@ using System.Text.Unicode;
 namespace Notifier.History.Durable;
 
 /// <summary>
-/// The MAC in the line of a durable message: HMAC-SHA1 over the line, the channel and the payload, with a key that only nodes and Redis know. Whoever can
-/// publish, and whoever has seen all lines so far, cannot write another line that is genuine. Thread-safe.
+/// The MAC in the line of a durable message: HMAC-SHA1 over the line, the channel and the payload, with a key that only nodes and Redis know. A client
+/// that can publish, even one that has seen all lines so far, cannot write another genuine line. Thread-safe.
 /// </summary>
 internal static class JournalMac
 {

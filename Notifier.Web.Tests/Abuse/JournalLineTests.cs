@@ -22,7 +22,7 @@ public sealed partial class JournalLineTests
 
     [Theory]
     [MemberData(nameof(Forgeries))]
-    public async Task A_forged_line_reaches_nobody_and_later_messages_arrive(string kind)
+    public async Task A_forged_line_is_not_delivered_and_later_messages_are(string kind)
     {
         await using var redis = await DurableRedis.StartAsync("redis");
         await using var app = await redis.StartAppAsync("forged.*");

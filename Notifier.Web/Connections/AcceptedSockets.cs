@@ -31,8 +31,7 @@ internal sealed partial class AcceptedSockets
         this.logger = logger;
         refusals = new LogThrottle(time);
         Total = limits.Value.Connections + Spare;
-        var share = Total / (admission.KnowsAddresses ? Admission.PartsForVisitors : Admission.PartsForSharedAddresses);
-        perAddress = Math.Max(share, (admission.ConnectionsPerAddress ?? 0) + SparePerAddress);
+        perAddress = Math.Max((int)FairShare.Of(Total, admission.KnowsAddresses), (admission.ConnectionsPerAddress ?? 0) + SparePerAddress);
     }
 
     /// <summary>TCP connections of the node.</summary>

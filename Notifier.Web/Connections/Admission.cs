@@ -55,12 +55,6 @@ internal sealed partial class Admission : IDisposable
 {
     private const int PerAddressBehindKnownProxies = 1_000;
 
-    /// <summary>An owner that is one visitor may have one part of this many of a node's resource.</summary>
-    public const int PartsForVisitors = 20;
-
-    /// <summary>The same for an address that thousands of visitors may share: one direct visitor never takes everything.</summary>
-    public const int PartsForSharedAddresses = 2;
-
     private readonly LimitsOptions limits;
     private readonly int? perAddress;
     private readonly RateLimit? handshakes;
@@ -92,16 +86,16 @@ internal sealed partial class Admission : IDisposable
     /// <summary>Whether each visitor has an address of its own. If not, an address may be that of a proxy that thousands of visitors share.</summary>
     public bool KnowsAddresses => perAddress is not null;
 
-    /// <summary>The address that the request comes from; unknown only if there is none (a Unix socket).</summary>
+    /// <summary>The address of the caller. Unknown for a Unix socket, which has none.</summary>
     public ClientAddress AddressOf(HttpContext context) =>
         context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address, mayBeProxy: !KnowsAddresses) : default;
 
     /// <summary>Whether the owner is a single visitor: a subject, or an address that visitors do not share.</summary>
     public bool IsOneVisitor(ResourceOwner owner) => owner.Subject is not null || (KnowsAddresses && !owner.Address.IsUnknown);
 
-    /// <summary>How much of a resource of this node one owner may have: a fair share, but all of it for a backend. At least 1.</summary>
+    /// <summary>How much of a resource of the node the owner may have: its <see cref="FairShare"/>, but all of it for a backend.</summary>
     public long ShareOf(ResourceOwner owner, long total) =>
-        owner.IsBackend ? total : Math.Max(1, total / (IsOneVisitor(owner) ? PartsForVisitors : PartsForSharedAddresses));
+        owner.IsBackend ? total : FairShare.Of(total, IsOneVisitor(owner));
 
     /// <summary>Admits the client, until <see cref="Leave"/>, or refuses it.</summary>
     public bool TryEnter(ClientAddress address, [NotNullWhen(false)] out AdmissionRefusal? refusal)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Notifier.Configuration;
 
 namespace Notifier.Connections;
 
@@ -27,11 +28,8 @@ internal readonly record struct ClientAddress
     /// <summary>Whether it may be the address of a proxy, and all clients share it: no proxies are configured (<c>ForwardedHeaders</c>).</summary>
     public bool MayBeProxy { get; }
 
-    /// <summary>
-    /// How much of a node's resource the address may use: a twentieth, or half if it may be that of a proxy, so that one client without a proxy never uses
-    /// all of it.
-    /// </summary>
-    public int ShareOf(int total) => IsUnknown ? total : Math.Max(1, total / (MayBeProxy ? 2 : 20));
+    /// <summary>How much of a resource of the node the address may use: its <see cref="FairShare"/>, but all of it if the address is unknown.</summary>
+    public int ShareOf(int total) => IsUnknown ? total : (int)FairShare.Of(total, isOneVisitor: !MayBeProxy);
 
     /// <param name="address">The address from which the connection, or according to a known proxy the request, came.</param>
     /// <param name="mayBeProxy">See <see cref="MayBeProxy"/>.</param>

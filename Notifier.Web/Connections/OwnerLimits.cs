@@ -105,8 +105,8 @@ internal sealed class OwnerRate : IDisposable
     }
 
     /// <summary>
-    /// Takes permits for what was done already. If the owner has too few, it has none until the rest is paid; otherwise a client that comes back slowly enough
-    /// would pay nearly nothing.
+    /// Charges work that is already done. An owner with too few permits is in debt, and gets none until the debt is paid; otherwise a client that sends
+    /// one expensive request at a time would pay almost nothing.
     /// </summary>
     public void Charge(ResourceOwner owner, int permits)
     {

@@ -1,4 +1,5 @@
 using System.Threading.RateLimiting;
+using Notifier.Configuration;
 
 namespace Notifier.Access.Callback;
 
@@ -20,7 +21,7 @@ internal sealed class CallbackTurns : IDisposable
         ofAll = new SemaphoreSlim(concurrency);
         var share = new ConcurrencyLimiterOptions
         {
-            PermitLimit = Share(concurrency, knowsAddresses),
+            PermitLimit = (int)FairShare.Of(concurrency, knowsAddresses),
             QueueLimit = int.MaxValue,
             QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
         };
@@ -49,8 +50,6 @@ internal sealed class CallbackTurns : IDisposable
         ofNetwork.Dispose();
         ofAll.Dispose();
     }
-
-    private static int Share(int concurrency, bool knowsAddresses) => Math.Max(1, (concurrency + 1) / (knowsAddresses ? 20 : 2));
 
     private sealed class Turn(RateLimitLease own, SemaphoreSlim ofAll) : IDisposable
     {

@@ -28,11 +28,11 @@ internal sealed class GatedRequest(RequestGate gate, ResourceOwner owner) : IDis
         return gate.CheckRate(Owner) is { } refusal ? gate.Refuse(context, refusal) : null;
     }
 
-    /// <summary>The request needs more memory. Returns the answer if there is none.</summary>
+    /// <summary>Reserves more memory for the request. Returns the refusal if the node has none left.</summary>
     public ProblemHttpResult? Reserve(HttpContext context, long bytes) =>
         gate.Memory.Reserve(Owner, bytes, Leases) is { } refusal ? gate.Refuse(context, refusal) : null;
 
-    /// <summary>The caller publishes. Returns the answer if the limit is reached.</summary>
+    /// <summary>Counts what the caller publishes. Returns the refusal if a limit is reached.</summary>
     public ProblemHttpResult? CountPublished(HttpContext context, int messages, long bytes) =>
         gate.CheckPublish(Owner, messages, bytes) is { } refusal ? gate.Refuse(context, refusal) : null;
 

@@ -10,8 +10,8 @@ namespace Notifier.History.Durable;
 internal sealed partial class JournalUpgrade(Journal journal, RedisBackplane backplane, RedisProbe probe, TimeProvider time, ILogger logger)
 {
     /// <summary>
-    /// How long no earlier node may be connected. As long as idempotency keys are valid: after that, nobody needs those that an earlier node has stored. And a
-    /// node that has just lost its connection has time to return.
+    /// How long no node of an earlier version may have been connected: as long as an idempotency key is valid, so that the keys stored by such a node have
+    /// expired. It also leaves a node that has just lost its connection time to return.
     /// </summary>
     private static readonly TimeSpan Quiet = KeyScope.Window;
 

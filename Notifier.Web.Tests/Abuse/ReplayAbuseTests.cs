@@ -13,7 +13,7 @@ public sealed class ReplayAbuseTests : IAsyncLifetime
     private const int Clients = 60;
 
     /// <summary>What the process reads and writes leaves garbage, which it collects when it needs the memory.</summary>
-    private const long Garbage = 140L << 20;
+    private const long Garbage = 240L << 20;
 
     private static readonly string Payload = new('x', Bytes);
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the tests need and this machine lacks: Redis, a Chromium, nginx and HAProxy. Does nothing where all are there.
+# Installs what the tests need and this machine lacks: Redis, Chromium and its headless shell, nginx and HAProxy. Does nothing where all are there.
 # shellcheck disable=SC2013,SC2046,SC2086 # what is unquoted are names of packages, to be split into words
 set -euo pipefail
 
 # The names are those that the tests look for, the one they prefer first. Each is tried: Ubuntu's chromium-browser may only say that a snap is missing.
 has_browser() {
     local name
-    for name in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
         if command -v "$name" && "$name" --version; then return 0; fi
     done
     return 1
@@ -38,14 +38,17 @@ install() {
 
     echo "Installing ${packages[*]}"
     "${as_root[@]}" apt-get update -qq
-    # The headless shell is Chromium without the windows and services that no test uses: it takes a third of the processor time.
     local name
-    for name in chromium-headless-shell chromium chromium-browser; do      # the last is Ubuntu's
+    for name in chromium chromium-browser; do      # the last is Ubuntu's
         if [[ "$(LC_ALL=C apt-cache policy $name)" == *'Candidate: '[0-9]* ]]; then
             packages=("${packages[@]/%chromium/$name}")
             break
         fi
     done
+    # The headless shell is Chromium without the windows and services that few tests use: it takes a third of the processor time. Debian has it.
+    if [[ " ${packages[*]} " == *" chromium "* && "$(LC_ALL=C apt-cache policy chromium-headless-shell)" == *'Candidate: '[0-9]* ]]; then
+        packages+=(chromium-headless-shell)
+    fi
     (
         # A package's service starts at once unless this file forbids it, and nobody asked for a Redis at port 6379,
         # nor for a web server at port 80.

@@ -1,15 +1,30 @@
 // Notifier's client: it reconnects, resubscribes and resumes by itself. Its API: notifier.d.ts
+// The server leaves out the lines of comments when it serves this file.
 (() => {
   "use strict";
 
-  // In ms:
-  const SHORTEST = 500, LONGEST = 20_000; // the ceilings of the back-off
-  const OPENING = 10_000; // until the welcome
-  const SILENCE = 35_000; // the server pings every 25 s
-  const CHECK = 5_000; // when the network or page is back
-  const LASTED = 5_000; // shorter: a failure
+  // All times are in ms. The ceilings of the back-off:
+  const SHORTEST = 500, LONGEST = 20_000;
+  // From the attempt to the welcome.
+  const OPENING = 10_000;
+  // The server pings every 25 s.
+  const SILENCE = 35_000;
+  // For a pong when the network or page is back, and for the readiness of the server.
+  const CHECK = 5_000;
+  // A connection that ends sooner is a failure.
+  const LASTED = 5_000;
+  // At least, between two calls of the token function for one connection.
+  const RENEWAL = 10_000;
+  // Without names, until the connection is closed.
+  const IDLE = 30_000;
+  // At least, between two writes of the positions; and how many are kept, with those of the names of earlier pages.
+  const SAVING = 100, SAVED = 500;
+  // Tabs that share a connection replace a leader that has been silent for 5 ticks. A leader that has not checked for a lease whether it still leads does so
+  // before it delivers a frame. A lease is shorter than 5 ticks: so a suspended leader, when it wakes up, delivers nothing that its successor has delivered.
+  const TICK = 2_500, LEASE = 5_000;
 
-  const FAILED = {}; // in place of a token
+  // In place of a token.
+  const FAILED = {};
   const script = globalThis.document?.currentScript;
   const now = () => performance.now();
 
@@ -30,15 +45,17 @@
 
   // EventSource cannot send a token or report a status.
   function overEvents(base, on, token, names, positions) {
-    const stop = new AbortController(), url = new URL("events", base), asked = [...names.keys()];
-    for (const [key, { last }] of names) {
-      const after = positions.get(key) ?? "";
-      for (const pair of Object.entries({ ...JSON.parse(key), after, last: after ? "" : last ?? "" })) url.searchParams.append(...pair);
+    const stop = new AbortController(), url = new URL("events", base), asked = [...names], query = new URLSearchParams();
+    for (const [key, { last, after = "" }] of asked) {
+      const from = positions.get(key) ?? after;
+      for (const pair of Object.entries({ ...JSON.parse(key), after: from, last: from ? "" : last ?? "" })) query.append(...pair);
     }
     (async () => {
       const headers = token ? { Authorization: `Bearer ${token}` } : {};
-      const get = credentials => fetch(url, { headers, signal: stop.signal, credentials, cache: "no-store" });
-      const response = await get("include").catch(() => get()); // perhaps without cookies
+      // 128 names are too long for a URL.
+      const post = credentials => fetch(url, { method: "POST", body: query, headers, signal: stop.signal, credentials });
+      // The server may allow the origin without cookies only.
+      const response = await post("include").catch(() => post());
       if (!response.ok) {
         const { detail } = await response.json().catch(() => ({}));
         return on.end([400, 401, 403].includes(response.status) ? 4000 + response.status : 0, detail, response.headers.get("Retry-After"));
@@ -47,7 +64,8 @@
       let text = "", retry;
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let chunk; !(chunk = await reader.read()).done;) {
-        on.frame({ type: "ping" }); // a comment is a sign of life
+        // A comment is a sign of life.
+        on.frame({ type: "ping" });
         const events = (text + chunk.value).split("\n\n");
         text = events.pop();
         for (const line of events.join("\n").split("\n")) {
@@ -60,12 +78,13 @@
     return { asked, close: () => stop.abort() };
   }
 
-  // One connection, and the names wanted on it.
+  // One connection, and the names wanted on it: #names by key, each an entry with last and after.
   class Connection {
-    #base; #receive; #positions; #names; #tokenSource; #token;
-    #requested = new Map(); // by key: the id of the subscribe command
-    #attempt; #transport; #isOpen; #isWelcome; #began; #lastFrameAt; #isSilent; #watchdog; #retry; #retryAfter; #state;
-    #refused = new Set(); #failures = 0; #blocked = 0; #isRenewed = false; #id = 0; #closing = new AbortController();
+    #base; #receive; #positions; #names; #tokenSource; #token; #tokenAt;
+    // By key: the entry that is subscribed, the id of the command, and whether the server has confirmed it.
+    #requested = new Map();
+    #attempt; #transport; #isOpen; #isWelcome; #isAccepted; #isUnopened; #began; #lastFrameAt; #isSilent; #watchdog; #retry; #retryAfter; #state; #idle;
+    #refused = new Set(); #failures = 0; #blocked = 0; #polls = 0; #rejections = 0; #id = 0; #closing = new AbortController();
 
     constructor(base, token, receive, positions, names) {
       [this.#base, this.#receive, this.#positions, this.#names] = [base, receive, positions, names];
@@ -78,8 +97,7 @@
     }
 
     // Once for many names.
-    changed(released) {
-      this.#positions.delete(released);
+    changed() {
       queueMicrotask(() => !this.#closing.signal.aborted && (this.#attempt || !this.#names.size ? this.#sync() : this.connect()));
     }
 
@@ -90,100 +108,134 @@
     close() {
       this.#closing.abort();
       this.#disconnect();
-      this.#setState("closed");
     }
 
     async connect() {
       if (this.#closing.signal.aborted) return;
       this.#disconnect();
       const attempt = this.#attempt = {};
-      const ours = react => (...args) => this.#attempt === attempt && react(...args); // ignores older attempts
+      // Ignores what comes of older attempts.
+      const ours = react => (...args) => this.#attempt === attempt && react(...args);
       if (this.#state !== "waiting") this.#setState("connecting");
       this.#began = this.#lastFrameAt = now();
       this.#watch(OPENING);
+      if (this.#isUnopened) {
+        // A server that is down is polled: Firefox delays WebSockets to a host that has refused some by up to a minute. Every tenth time a WebSocket is
+        // tried all the same, because the poll may fail for another reason. Event streams do not help if the server is not ready.
+        const url = new URL("healthz/ready", this.#base);
+        const { status } = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(CHECK) }).catch(() => ({}));
+        if (this.#attempt !== attempt) return;
+        this.#blocked = status === 200 ? this.#blocked + 1 : 0;
+        if (!(status < 500) && ++this.#polls % 10) return this.#end();
+      }
       const token = await this.#getToken();
       if (this.#attempt !== attempt) return;
       if (token === FAILED) return this.#end();
       try {
         this.#transport = (this.#blocked < 2 ? overWebSocket : overEvents)(this.#base, {
           open: ours(() => this.#opened(token)),
-          frame: ours(frame => this.#handle(frame)),
+          frame: ours(frame => this.#handle(frame, token)),
           end: ours((code, reason, retryAfter) => this.#end(code, reason, retryAfter)),
         }, token, this.#names, this.#positions);
       } catch (error) {
-        this.#end(4400, error.message); // ws: on a page of https:
+        // ws: on a page of https:
+        this.#end(4400, error.message);
       }
     }
 
     #opened(token) {
       this.#isOpen = true;
       if (this.#transport.asked) {
-        for (const key of this.#transport.asked) this.#requested.set(key);
+        for (const [key, entry] of this.#transport.asked) this.#requested.set(key, { entry });
         this.#handle({ type: "welcome" });
       } else if (token) this.send({ type: "auth", token });
       this.#sync();
     }
 
+    // Sends what has changed. An entry that replaced another of its name is a new subscription. The position of a name changes only here and with the
+    // server's frames: it belongs to the subscription that the server has, whatever the page does meanwhile.
     #sync() {
+      clearTimeout(this.#idle);
+      if (!this.#names.size) this.#idle = setTimeout(() => this.#rest(), IDLE);
       if (!this.#isOpen) return;
-      const dropped = [...this.#requested.keys()].filter(key => !this.#names.has(key));
-      const added = [...this.#names.keys()].filter(key => !this.#requested.has(key));
-      if (!this.#transport.send) return dropped.length + added.length && (this.#names.size ? this.connect() : this.#disconnect());
-      for (const key of dropped) {
-        this.#requested.delete(key);
-        this.send({ type: "unsubscribe", ...JSON.parse(key) });
+      const { send } = this.#transport;
+      let isChanged;
+      for (const [key, { entry }] of this.#requested) {
+        if (this.#names.get(key) === entry) continue;
+        isChanged = this.#requested.delete(key);
+        this.#positions.delete(key);
+        send?.({ type: "unsubscribe", ...JSON.parse(key) });
       }
-      for (const key of added) {
-        this.#requested.set(key, ++this.#id);
-        const after = this.#positions.get(key);
-        this.send({ type: "subscribe", ...JSON.parse(key), id: this.#id, after, last: after ? undefined : this.#names.get(key).last });
+      for (const [key, entry] of this.#names) {
+        if (this.#requested.has(key)) continue;
+        isChanged = true;
+        if (!send) break;
+        const id = ++this.#id, after = this.#positions.get(key) ?? entry.after;
+        this.#requested.set(key, { entry, id });
+        send({ type: "subscribe", ...JSON.parse(key), id, after, last: after ? undefined : entry.last });
       }
+      if (!send && isChanged) this.#names.size ? this.connect() : this.#rest();
     }
 
-    #handle(frame) {
-      const key = keyOf(frame), { type, code } = frame;
+    // A page that needs nothing keeps no connection.
+    #rest() {
+      this.#disconnect();
+      this.#setState("idle");
+    }
+
+    #handle(frame, token) {
+      const key = keyOf(frame), { type, code } = frame, request = this.#requested.get(key);
       this.#lastFrameAt = now();
       this.#isSilent = false;
       if (type === "ping") return;
       if (type === "welcome") {
         this.#isWelcome = true;
+        // The server accepts or rejects a token later.
+        if (!token) this.#isAccepted = true;
         this.#setState("connected");
+      } else if (type === "authenticated") {
+        this.#isAccepted = true;
+        this.#rejections = 0;
       } else if (type === "closing") {
         this.#retryAfter = frame.retryAfter;
       } else if (type === "expiring") {
-        this.#renew();
-      } else if (type === "subscribed" || type === "error" && key !== "{}") {
-        if (frame.id !== this.#requested.get(key)) return; // unsubscribed since
+        this.#renew(this.#tokenAt + RENEWAL - now());
+      } else if (type === "error" && key === "{}") {
+        // Event streams end with such an error, WebSockets with a close code.
+        const end = { unauthorized: 4401, forbidden: 4403 }[code];
+        if (end) return this.#end(end, frame.message);
+        if (code === "unavailable") this.#renew(RENEWAL + Math.random() * LONGEST);
+      } else if (type === "subscribed" || type === "error") {
+        // Otherwise the answer belongs to an earlier subscription.
+        if (!request || frame.id !== request.id) return;
         if (type === "error") this.#refused.add(key);
+        else request.isConfirmed = true;
         if (code === "overloaded") setTimeout(() => this.#retryRefused([key]), SHORTEST + Math.random() * LONGEST);
       } else if (type === "unsubscribed") {
-        if (!code || !this.#requested.has(key)) return; // the page unsubscribed
+        // Without a code, the page has unsubscribed.
+        if (!code || !request) return;
         this.#refused.add(key);
-      }
-      if (frame.position && !this.#names.has(key)) return; // unsubscribed
+      } else if (key !== "{}" && !request?.isConfirmed) return;
       this.#receive(frame);
     }
 
-    // 44xx: no retry. 46xx: after the given time. Others: with back-off.
-    async #end(code, reason, retryAfter = /retryAfter=([\d.]+)/.exec(reason)?.[1] ?? this.#retryAfter) {
-      const didNotOpen = this.#transport?.send && !this.#isWelcome && !(code >= 4000);
-      if (this.#isWelcome && now() - this.#began > LASTED) this.#failures = this.#isRenewed = 0;
-      this.#disconnect();
-      const attempt = this.#attempt = {};
-      if (code === 4401 && !this.#isRenewed && this.#tokenSource) {
-        this.#isRenewed = true;
-        this.#token = undefined;
-        return this.connect();
+    // 4401: with a fresh credential, if the server had accepted the last one, or may accept the next. Other 44xx: no retry. 46xx: after the given time.
+    // Others: with back-off.
+    #end(code, reason, retryAfter = /retryAfter=([\d.]+)/.exec(reason)?.[1] ?? this.#retryAfter) {
+      if (this.#transport) this.#isUnopened = this.#transport.send && !this.#isWelcome && !(code >= 4000);
+      const isExpired = code === 4401 && (this.#isAccepted || this.#tokenSource && !this.#rejections);
+      if (code === 4401) {
+        this.#rejections = this.#isAccepted ? 0 : this.#rejections + 1;
+        if (this.#tokenSource) this.#token = undefined;
       }
-      const isRefused = /^44/.test(code);
+      if (this.#isWelcome && now() - this.#began > LASTED) this.#failures = 0;
+      this.#disconnect();
+      this.#attempt = {};
+      const isRefused = /^44/.test(code) && !isExpired;
       this.#setState(isRefused ? "refused" : "waiting");
-      if (isRefused) return this.#receive({ type: "error", code, message: reason });
-      // Event streams do not help if the server is not ready.
-      if (didNotOpen) {
-        const url = new URL("healthz/ready", this.#base);
-        const { ok } = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(CHECK) }).catch(() => ({}));
-        if (this.#attempt !== attempt) return;
-        this.#blocked = ok ? this.#blocked + 1 : 0;
+      if (isRefused) {
+        this.#rejections = 0;
+        return this.#receive({ type: "error", code, message: reason });
       }
       this.#retryAfter = +retryAfter;
       const ceiling = Math.min(LONGEST, SHORTEST * 2 ** this.#failures++);
@@ -191,13 +243,12 @@
     }
 
     #disconnect() {
-      this.#attempt = this.#isOpen = this.#isWelcome = this.#retryAfter = undefined;
+      this.#attempt = this.#isOpen = this.#isWelcome = this.#isAccepted = this.#retryAfter = undefined;
       this.#transport?.close();
       this.#transport = undefined;
       this.#requested.clear();
       this.#refused.clear();
-      clearTimeout(this.#watchdog);
-      clearTimeout(this.#retry);
+      for (const timer of [this.#watchdog, this.#retry, this.#idle]) clearTimeout(timer);
       this.#retry = undefined;
     }
 
@@ -214,14 +265,21 @@
         this.send({ type: "ping" });
         this.#watch(CHECK, now());
       } else if (isBack && this.#retry && !(this.#retryAfter > 0)) {
-        this.#blocked = 0; // perhaps another network
+        // It may be another network.
+        this.#blocked = 0;
         this.connect();
       }
     }
 
-    // Kept: otherwise, after a restart, every page would request a token.
+    // Kept: otherwise, after a restart, every page would request a token. No token at all (null, undefined) is a visitor without one.
     async #getToken() {
-      const token = this.#token ??= (async () => this.#tokenSource())();
+      const token = this.#token ??= (async () => {
+        this.#tokenAt = now();
+        const value = await this.#tokenSource();
+        // RFC 6750. A login page, or an error as JSON, is something else.
+        if (value == null || typeof value === "string" && /^[\w.~+/=-]{1,8000}$/.test(value)) return value;
+        throw new Error(`the token function did not return a token: ${JSON.stringify(value)?.slice(0, 80)}`);
+      })();
       try {
         return await token;
       } catch (error) {
@@ -231,15 +289,19 @@
       }
     }
 
-    async #renew() {
-      if (!this.#tokenSource) return;
+    #renew(delay) {
       const attempt = this.#attempt;
-      this.#token = undefined;
-      const token = await this.#getToken();
-      if (token === FAILED || this.#attempt !== attempt) return; // 4401 requests it again
-      if (!this.#transport.send) return this.connect();
-      this.send({ type: "auth", token });
-      this.#retryRefused(this.#refused); // the token may allow them
+      if (this.#tokenSource) setTimeout(async () => {
+        if (this.#attempt !== attempt) return;
+        this.#token = undefined;
+        const token = await this.#getToken();
+        // Without a token, 4401 will come, and requests it again.
+        if (token === FAILED || this.#attempt !== attempt) return;
+        if (!this.#transport.send) return this.connect();
+        this.send({ type: "auth", token });
+        // The token may allow them.
+        this.#retryRefused(this.#refused);
+      }, delay);
     }
 
     #retryRefused(keys) {
@@ -253,31 +315,30 @@
   }
 
   // The tab that has the lock, the leader, connects, and forwards frames to the others, which send it their names. When it closes,
-  // the next has the lock, and resumes from the positions.
+  // or the browser suspends it, another gets the lock, and resumes from the positions.
   class SharedConnection {
-    #id = crypto.randomUUID(); #lock; #tabs; #leader; #joinStage; #receive; #names; #stop = new AbortController();
-    #positions; // of all tabs, for the next leader
-    #namesByTab = new Map(); // the leader's: the names of each tab
-    #allNames = new Map(); // the leader's: the names of all tabs, by key
-    #lastFrames = new Map(); // the leader's: frames for new tabs, by key
+    #id = crypto.randomUUID(); #lock; #tabs; #leader; #joinStage; #create; #receive; #names; #stop = new AbortController(); #life; #silentTicks = 0; #ticking;
+    // Of all tabs, for the next leader.
+    #positions;
+    // Of the leader: the names of each tab; the names of all tabs, by key; frames for new tabs, by key.
+    #namesByTab = new Map(); #allNames = new Map(); #lastFrames = new Map();
+    // Of the leader: when it last knew that it leads, and the frames that wait until it knows again.
+    #checkedAt; #unchecked;
 
     constructor(base, token, receive, positions, names) {
       [this.#lock, this.#receive, this.#positions, this.#names] = [`notifier ${base}`, receive, positions, names];
+      this.#create = () => new Connection(base, token, frame => this.#broadcast(frame), positions, this.#allNames);
       this.#tabs = new BroadcastChannel(this.#lock);
       this.#tabs.onmessage = ({ data }) => this.#onMessage(data);
-      const { signal } = this.#stop, life = new Promise(resolve => signal.onabort = resolve);
+      this.#life = new Promise(resolve => this.#stop.signal.onabort = resolve);
       // When the leader gets this lock too, the tab is closed.
       navigator.locks.request(this.#lock + this.#id, () => {
         this.#joinStage = 1;
         this.#announce();
-        return life;
+        return this.#life;
       });
-      navigator.locks.request(this.#lock, { signal }, () => {
-        this.#leader = new Connection(base, token, frame => this.#broadcast(frame), positions, this.#allNames);
-        this.#announce();
-        this.#post({ isNew: true });
-        return life;
-      }).catch(() => {}); // closed while waiting
+      this.#compete({ signal: this.#stop.signal });
+      this.#ticking = setInterval(() => this.#tick(), TICK);
     }
 
     changed() {
@@ -294,9 +355,37 @@
 
     close() {
       this.#stop.abort();
-      this.#receive({ type: "state", state: "closed" });
+      clearInterval(this.#ticking);
       this.#leader?.close();
       this.#tabs.close();
+    }
+
+    #compete(options) {
+      const lead = () => {
+        this.#leader = this.#create();
+        this.#checkedAt = now();
+        this.#announce();
+        this.#post({ isNew: true });
+        return this.#life;
+      };
+      // Rejected when another tab has taken the lock, and when this one is closed.
+      navigator.locks.request(this.#lock, options, lead).catch(() => {
+        if (this.#stop.signal.aborted || !this.#leader) return;
+        this.#leader.close();
+        this.#leader = this.#unchecked = undefined;
+        for (const map of [this.#namesByTab, this.#allNames, this.#lastFrames]) map.clear();
+        this.#joinStage = 1;
+        this.#announce();
+        if (options.signal) this.#compete(options);
+      });
+    }
+
+    // Asks a silent leader, and at last replaces it. Only questions count: in the background, ticks come once a minute.
+    #tick() {
+      if (this.#leader) return;
+      if (this.#silentTicks++ < 4) return this.#silentTicks > 1 && this.#callLeader("changed");
+      this.#silentTicks = 0;
+      this.#compete({ steal: true });
     }
 
     #callLeader(method, argument) {
@@ -305,29 +394,33 @@
 
     // All names: a leader may be new.
     #announce() {
-      const names = [...this.#names].map(([key, { last }]) => ({ key, last, position: this.#positions.get(key) }));
+      const names = [...this.#names].map(([key, { last, after, serial }]) => ({ key, last, after: this.#positions.get(key) ?? after, serial }));
       if (this.#leader) this.#setNames(this.#id, names);
       else if (this.#joinStage) this.#post({ tab: this.#id, names });
     }
 
     #onMessage({ isNew, tab, names, method, argument, frame, forget }) {
-      if (tab === this.#id) this.#joinStage = 2; // until then, frames may be missing
+      if (isNew || frame) this.#silentTicks = 0;
+      // Until then, frames may be missing.
+      if (tab === this.#id) this.#joinStage = 2;
       if (frame) return (tab ? tab === this.#id : this.#joinStage > 1) && this.#receive(frame);
       if (forget) this.#positions.delete(forget);
       else if (isNew) this.#announce();
       else if (!this.#leader) return;
-      else if (method) this.#callLeader(method, argument);
-      else {
+      else if (method) {
+        this.#callLeader(method, argument);
+        // It is alive.
+        this.#post({ frame: this.#lastFrames.get("{}") });
+      } else {
         const before = this.#namesByTab.get(tab);
         if (!before) {
-          navigator.locks.request(this.#lock + tab, () => this.#setNames(tab, []));
+          navigator.locks.request(this.#lock + tab, () => this.#leader && this.#setNames(tab, []));
           this.#post({ tab, frame: this.#lastFrames.get("{}") });
         }
-        for (const { key, position } of names) {
-          const known = this.#positions.get(key), last = this.#lastFrames.get(key);
-          if (!known && position) this.#positions.set(key, position);
+        for (const { key, after } of names) {
+          const position = this.#positions.get(key), last = this.#lastFrames.get(key);
           // If they differ, the tab missed messages.
-          const frame = { ...last, position: known, recovered: before || !position ? undefined : position === known };
+          const frame = { ...last, position, recovered: before || !after ? undefined : after === position };
           if (last && !before?.some(name => name.key === key)) this.#post({ tab, frame });
         }
         this.#setNames(tab, names);
@@ -336,10 +429,14 @@
 
     #setNames(tab, names) {
       this.#namesByTab.set(tab, names);
-      const before = [...this.#allNames.keys()];
+      const before = new Map(this.#allNames), all = [...this.#namesByTab.values()].flat();
       this.#allNames.clear();
-      for (const name of [...this.#namesByTab.values()].flat()) if (!this.#allNames.has(name.key)) this.#allNames.set(name.key, name);
-      for (const forget of before) {
+      for (const name of all) {
+        const subscribed = before.get(name.key);
+        if (subscribed?.serial === name.serial) this.#allNames.set(name.key, subscribed);
+        else if (!this.#allNames.has(name.key)) this.#allNames.set(name.key, name);
+      }
+      for (const forget of before.keys()) {
         if (this.#allNames.has(forget)) continue;
         this.#post({ forget });
         this.#lastFrames.delete(forget);
@@ -352,7 +449,20 @@
       if (!this.#stop.signal.aborted) this.#tabs.postMessage(message);
     }
 
-    #broadcast(frame) {
+    async #broadcast(frame) {
+      if (this.#unchecked) return this.#unchecked.push(frame);
+      if (now() - this.#checkedAt > LEASE) {
+        const frames = this.#unchecked = [frame];
+        // If another tab has the lock, the rejection arrives before this answer.
+        await navigator.locks.query();
+        if (this.#unchecked !== frames) return;
+        this.#unchecked = undefined;
+        this.#checkedAt = now();
+        frames.forEach(each => this.#pass(each));
+      } else this.#pass(frame);
+    }
+
+    #pass(frame) {
       this.#post({ frame });
       if (frame.type === "subscribed" || frame.type === "state") this.#lastFrames.set(keyOf(frame), frame);
       this.#receive(frame);
@@ -360,26 +470,50 @@
   }
 
   class Notifier extends EventTarget {
-    #link;
-    #names = new Map(); // by key: listeners, how many latest messages they want, positions seen
-    #positions = new Map(); // by key: of the last message
+    // Without a browser: the page is being rendered on a server.
+    #link = { changed() {}, send() {}, connect() {}, close() {} };
+    // By key: the listeners, what they want of earlier messages, the positions seen.
+    #names = new Map();
+    // By key: of the last message.
+    #positions = new Map();
+    #closing = new AbortController(); #save; #saving; #isChanged; #handled = new Set(); #warned = new Set();
 
-    constructor(url = script?.src ?? location.href, { token, shared, persist, signal } = {}) {
+    constructor(url = script?.src ?? globalThis.location?.href, { token, shared, persist, signal } = {}) {
       super();
+      if (!globalThis.location) return;
       const base = new URL(url, globalThis.document?.baseURI ?? location.href);
       base.protocol = base.protocol.replace("ws", "http");
       base.search = base.hash = "";
       base.pathname = base.pathname.replace(/\/(ws|[^/]*\.m?js)?$/, "") + "/";
       if (shared && !navigator.locks) console.warn("Notifier: shared needs https");
+      const place = `notifier ${base}`, Link = shared && navigator.locks ? SharedConnection : Connection;
+      // The storage may be forbidden (a sandboxed frame), or full.
+      const attempt = action => {
+        try {
+          action();
+        } catch {}
+      };
       if (persist) {
-        const place = `notifier ${base}`;
-        this.#positions = new Map(JSON.parse(sessionStorage[place] ?? "[]"));
-        addEventListener("pagehide", () => {
-          sessionStorage[place] = JSON.stringify([...this.#positions].filter(([key]) => this.#names.has(key)));
-        });
+        attempt(() => this.#positions = new Map(JSON.parse(sessionStorage[place] ?? "[]")));
+        this.#save = () => attempt(() => sessionStorage[place] = JSON.stringify([...this.#positions].slice(-SAVED)));
       }
-      const Link = shared && navigator.locks ? SharedConnection : Connection;
-      this.#link = new Link(base.href, token, frame => this.#receive(frame), this.#positions, this.#names);
+      const open = () => {
+        this.#link = new Link(base.href, token, frame => this.#receive(frame), this.#positions, this.#names);
+      };
+      open();
+      // A page in the back/forward cache is no visitor.
+      const life = { signal: this.#closing.signal };
+      addEventListener("pagehide", ({ persisted }) => {
+        this.#save?.();
+        if (!persisted) return;
+        this.#link.close();
+        if (this.state) this.#receive({ type: "state", state: "waiting" });
+      }, life);
+      addEventListener("pageshow", ({ persisted }) => {
+        if (!persisted) return;
+        open();
+        this.#link.changed();
+      }, life);
       signal?.aborted ? this.close() : signal?.addEventListener("abort", () => this.close(), { once: true });
     }
 
@@ -400,8 +534,15 @@
     }
 
     close() {
+      this.#closing.abort();
       this.#names.clear();
       this.#link.close();
+      this.#receive({ type: "state", state: "closed" });
+    }
+
+    addEventListener(type, ...rest) {
+      this.#handled.add(type);
+      super.addEventListener(type, ...rest);
     }
 
     [Symbol.dispose ?? Symbol()]() {
@@ -409,19 +550,25 @@
     }
 
     #listen(name, listener, { signal, last, after } = {}) {
-      const key = keyOf(name), entry = { listener };
+      const key = keyOf(name), own = { listener };
+      let entry;
       const close = () => {
-        const all = this.#names.get(key)?.listeners;
-        if (!all?.delete(entry) || all.size) return;
-        this.#names.delete(key);
-        this.#link.changed(key);
+        if (!entry?.listeners.delete(own)) return;
+        // Later in this task the page may listen again, and continues.
+        queueMicrotask(() => {
+          if (entry.listeners.size || this.#names.get(key) !== entry) return;
+          this.#names.delete(key);
+          this.#positions.delete(key);
+          this.#link.changed();
+        });
       };
       if (this.state !== "closed" && !signal?.aborted) {
-        if (!this.#names.has(key)) {
-          this.#names.set(key, { last, listeners: new Set(), seen: new Set() });
-          if (after) this.#positions.set(key, after);
-        }
-        this.#names.get(key).listeners.add(entry);
+        entry = this.#names.get(key);
+        // Without listeners, it was closed in this task. Who wants earlier messages now subscribes anew.
+        const isReplaced = entry && !entry.listeners.size && (last || after);
+        if (isReplaced) this.#positions.delete(key);
+        if (!entry || isReplaced) this.#names.set(key, entry = { last, after, serial: now(), listeners: new Set(), seen: new Set() });
+        entry.listeners.add(own);
         this.#link.changed();
         signal?.addEventListener("abort", close, { once: true });
       }
@@ -429,15 +576,35 @@
     }
 
     #receive(frame) {
-      const { type, position } = frame, key = keyOf(frame);
-      if (position) this.#positions.set(key, position);
-      if (type === "message") return this.#deliver(frame, this.#names.get(key));
+      const { type, position, message, code } = frame, key = keyOf(frame);
+      if (type === "message") this.#deliver(frame, this.#names.get(key));
+      if (position) {
+        this.#positions.set(key, position);
+        this.#persist();
+      }
+      if (type === "message") return;
       if (type === "state") {
         if (this.state === frame.state) return;
         this.state = frame.state;
       }
-      if (key === "{}" || this.#names.has(key)) this.dispatchEvent(new CustomEvent(type, { detail: frame }));
+      if (key !== "{}" && !this.#names.has(key)) return;
+      this.dispatchEvent(new CustomEvent(type, { detail: frame }));
+      const problem = `Notifier: ${message} (${[code, frame.channel, frame.pattern].join(" ").trim()})`;
+      if (message && !this.#handled.has(type) && !this.#warned.has(problem)) console.warn(problem);
+      this.#warned.add(problem);
       if (frame.recovered === false) this.#receive({ type: "gap", ...JSON.parse(key), code: "notRecovered" });
+    }
+
+    // At once, and then at most ten times a second.
+    #persist() {
+      this.#isChanged = true;
+      if (this.#saving || !this.#save) return;
+      const save = () => {
+        this.#saving = this.#isChanged && setTimeout(save, SAVING);
+        if (this.#isChanged) this.#save();
+        this.#isChanged = false;
+      };
+      save();
     }
 
     #deliver({ channel, channelBase64, pattern, data, base64, position }, name) {
@@ -446,7 +613,8 @@
       const message = {
         channel: channel ?? new TextDecoder().decode(bytesOf(channelBase64)),
         pattern,
-        data: data ?? bytesOf(base64), // bytes that are not text
+        // Bytes that are not text.
+        data: data ?? bytesOf(base64),
         json: () => JSON.parse(message.data),
         position,
       };

@@ -68,6 +68,7 @@ public sealed class ClientSubscriptionTests(BrowserFixture browser) : IClassFixt
             "addEventListener('error', event => { log.push(event.message); event.preventDefault(); });"
             + "observe(new Notifier()); notifier.channel('a', () => { throw new Error('mine') }); notifier.channel('a', hear)");
         var connection = await fake.AcceptAsync();
+        await client.LogsAsync("subscribed a");
         await connection.SendAsync(new { type = "message", channel = "a", data = "one", position = "p1" });
         await client.LogsAsync("a: one");
         await client.LogsAsync("Uncaught Error: mine");

@@ -11,6 +11,8 @@ public sealed class BrowserFixture : IAsyncLifetime
 {
     private const int AtOnce = 2;
 
+    private const string HeadlessShell = "chromium-headless-shell";
+
     /// <summary>This machine under a name that a browser does not trust over http.</summary>
     internal const string InsecureHost = "shop.test";
 
@@ -18,7 +20,7 @@ public sealed class BrowserFixture : IAsyncLifetime
     /// The same names as in test-setup.sh. Debian's headless shell comes first: it starts a renderer in a third of the processor time, and the
     /// engine is the same.
     /// </summary>
-    private static readonly string[] Names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    private static readonly string[] Names = [HeadlessShell, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
     /// <summary>Chromium has no sandbox as root. The other arguments stop its own network traffic and updates.</summary>
     private static readonly string[] Arguments =
@@ -32,7 +34,7 @@ public sealed class BrowserFixture : IAsyncLifetime
     private static readonly SemaphoreSlim Places = new(AtOnce);
 
     /// <summary>Ends with this process, because Playwright's driver notices the end.</summary>
-    private static readonly Lazy<Task<IBrowser>> Shared = new(LaunchAsync);
+    private static readonly Lazy<Task<IBrowser>> Shared = new(static () => LaunchAsync(Names));
 
     private IBrowser? browser;
 
@@ -53,19 +55,24 @@ public sealed class BrowserFixture : IAsyncLifetime
         return Task.CompletedTask;
     }
 
-    private static async Task<IBrowser> LaunchAsync()
+    /// <summary>Starts another browser, with a back/forward cache, which neither the headless shell nor Playwright's arguments have. The caller closes it.</summary>
+    internal static Task<IBrowser> LaunchWithCacheAsync() => LaunchAsync([.. Names.Where(static name => name != HeadlessShell)], "--disable-back-forward-cache");
+
+    /// <param name="names">The programs that will do.</param>
+    /// <param name="without">Arguments of Playwright's that the browser does not get.</param>
+    private static async Task<IBrowser> LaunchAsync(string[] names, params string[] without)
     {
-        var executable = Find() ?? throw new InvalidOperationException(
-            $"These tests need a Chromium, and none of {string.Join(", ", Names)} is on the PATH. "
+        var executable = Find(names) ?? throw new InvalidOperationException(
+            $"These tests need a Chromium, and none of {string.Join(", ", names)} is on the PATH. "
             + "On Debian and Ubuntu ./test.sh installs it.");
         Assertions.SetDefaultExpectTimeout((float)Eventually.Limit.TotalMilliseconds);
         var playwright = await Playwright.CreateAsync();
         // With an explicit path Playwright downloads nothing. Its driver is in the output of the tests.
-        return await playwright.Chromium.LaunchAsync(new() { ExecutablePath = executable, Args = Arguments });
+        return await playwright.Chromium.LaunchAsync(new() { ExecutablePath = executable, Args = Arguments, IgnoreDefaultArgs = without });
     }
 
-    private static string? Find() =>
-        (from name in Names
+    private static string? Find(string[] names) =>
+        (from name in names
          from folder in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
          let path = Path.Combine(folder, name)
          where File.Exists(path)

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Logging;
 using Channels = System.Threading.Channels;
@@ -17,6 +18,23 @@ namespace Notifier.Tests.Support;
 /// </summary>
 internal sealed class FakeNotifier : IAsyncDisposable
 {
+    /// <summary>A page that goes where the messages send it. So a test can follow it without the browser's tools, which lose a page that returns from the cache.</summary>
+    private const string Walk =
+        """
+        <!doctype html><title>Client</title><script src=notifier.js></script>
+        <script>
+          const notifier = new Notifier(undefined, { OPTIONS });
+          notifier.addEventListener("gap", () => fetch("/heard?data=gap"));
+          notifier.channel("a", ({ data }) => {
+            const [, verb, place] = /^(go|back|close)? ?(.*)/.exec(data);
+            if (verb === "go") location = place;
+            else if (verb === "back") history.back();
+            else if (verb === "close") notifier.close();
+            else fetch(`/heard?data=${data}`);
+          });
+        </script>
+        """;
+
     private readonly WebApplication app;
     private readonly Channels.Channel<FakeConnection> accepted = Channels.Channel.CreateUnbounded<FakeConnection>();
     private readonly CancellationTokenSource ended = new();
@@ -32,6 +50,9 @@ internal sealed class FakeNotifier : IAsyncDisposable
 
     public bool IsReady { get; set; } = true;
 
+    /// <summary>Ends the answer to <c>/suspend</c>: a page that waits for it synchronously does nothing else, like one that the browser has suspended.</summary>
+    public TaskCompletionSource Suspension { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>The only token that event streams accept, or null if they need none.</summary>
     public string? Token { get; set; }
 
@@ -39,6 +60,9 @@ internal sealed class FakeNotifier : IAsyncDisposable
     public (int Code, string Reason)? ClosesWith { get; set; }
 
     public ConcurrentQueue<string> Requests { get; } = [];
+
+    /// <summary>What the pages at <c>/walk</c> received.</summary>
+    public ConcurrentQueue<string> Heard { get; } = [];
 
     public static async Task<FakeNotifier> StartAsync(int port = 0)
     {
@@ -59,9 +83,12 @@ internal sealed class FakeNotifier : IAsyncDisposable
             FileProvider = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "wwwroot-demo")),
         });
         app.MapGet("/", () => Results.Content("<!doctype html><title>Client</title><script src=notifier.js></script>", "text/html"));
+        app.MapGet("/walk", (string? options) => Results.Content(Walk.Replace("OPTIONS", options ?? "", StringComparison.Ordinal), "text/html"));
+        app.MapGet("/heard", (string data) => fake.Heard.Enqueue(data));
         app.MapGet("/healthz/ready", () => Results.StatusCode(fake.IsReady ? 200 : 503));
         app.MapGet("/ws", fake.WebSocketAsync);
-        app.MapGet("/events", fake.EventsAsync);
+        app.MapPost("/events", fake.EventsAsync);
+        app.MapGet("/suspend", () => fake.Suspension.Task);
         await app.StartAsync();
         return fake;
     }
@@ -125,6 +152,8 @@ internal sealed class FakeNotifier : IAsyncDisposable
             await Results.Problem("the token has expired", statusCode: StatusCodes.Status401Unauthorized).ExecuteAsync(context);
             return;
         }
+        using var body = new StreamReader(context.Request.Body);
+        var query = await body.ReadToEndAsync();
         context.Response.ContentType = "text/event-stream";
         await context.Response.WriteAsync(":\n\n");
         await context.Response.Body.FlushAsync();
@@ -137,8 +166,13 @@ internal sealed class FakeNotifier : IAsyncDisposable
             null)
         {
             Authorization = context.Request.Headers.Authorization,
-            Query = context.Request.QueryString.Value,
+            Query = query,
         };
+        foreach (var (kind, names) in QueryHelpers.ParseQuery(query).Where(static pair => pair.Key is "channel" or "pattern"))
+        {
+            foreach (var name in names)
+                await connection.SendAsync(new Dictionary<string, object> { ["type"] = "subscribed", [kind] = name! });
+        }
         accepted.Writer.TryWrite(connection);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ended.Token, context.RequestAborted);
         await connection.Ended.Task.WaitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -159,6 +193,7 @@ internal sealed class FakeConnection(Func<string, Task> send, WebSocket? socket)
 
     public string? Authorization { get; init; }
 
+    /// <summary>The names of an event stream, as the form that the page posted.</summary>
     public string? Query { get; init; }
 
     /// <summary>The number of commands that the test has not read yet.</summary>

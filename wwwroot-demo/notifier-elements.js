@@ -3,8 +3,17 @@
 (() => {
   "use strict";
 
+  const MOVED = 100; // ms until an element that left the document is gone, and not only moved
+  const CROWDED = 3_000; // ms that a toast stays at least, while others wait
+  const BEAT = 250; // ms between looks at the age of toasts
+  const QUEUE = 20; // toasts that wait
+
+  const KINDS = ["channel", "pattern"];
   const script = document.currentScript;
+  const pageScript = script?.pageScript ?? script; // the client sets it when it loads this file by itself
   const connections = new Map(); // elements with the same server share one
+  const embedded = new Map(); // by what the attributes of a script tag say: that tag, and how to end it
+  const warnings = new Set();
 
   const common = `
     :host { font: 0.9375rem/1.4 var(--notifier-font, system-ui, sans-serif); color-scheme: light dark;
@@ -23,7 +32,10 @@
     li { display: flex; gap: 0.75rem; align-items: start; margin-top: 0.5rem; padding: 0.75rem 0.5rem 0.75rem 1rem;
       pointer-events: auto; background: var(--surface); border: 1px solid var(--line); border-left: 0.25rem solid var(--accent);
       border-radius: var(--notifier-radius, 0.5rem); box-shadow: 0 0.25rem 1rem rgb(0 0 0 / 0.18); }
-    .text { flex: 1; max-height: 8rem; overflow: hidden; padding-block: 0.1875rem; }
+    .text { flex: 1; margin-block: 0.1875rem; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 6; overflow: hidden; }
+    .more { width: fit-content; margin: 0.5rem 0 0 auto; padding: 0.125rem 0.75rem; background: var(--surface); color: var(--muted);
+      border: 1px solid var(--line); border-radius: var(--notifier-radius, 0.5rem); font-size: 0.8125rem; }
+    .more:empty { display: none; }
     button { flex: none; width: 1.75rem; height: 1.75rem; border: 0; border-radius: 50%; background: none; color: var(--muted);
       font: inherit; font-size: 1.125rem; line-height: 1; cursor: pointer; }
     button:focus-visible { outline: 2px solid var(--accent); }
@@ -45,20 +57,64 @@
     return made;
   }
 
+  function warn(text) {
+    if (warnings.has(text)) return;
+    warnings.add(text);
+    console.warn(`Notifier: ${text}`);
+  }
+
   const textOf = ({ data }) => typeof data !== "string" ? `(${data.length} bytes)` : data.length > 1000 ? `${data.slice(0, 1000)}…` : data;
   const tell = (target, message) =>
     target.dispatchEvent(new CustomEvent("notifier:message", { detail: message, bubbles: true, composed: true }));
 
-  function connection(url, shared) {
-    const key = `${url} ${shared}`;
-    if (!connections.has(key)) connections.set(key, new Notifier(url, { shared }));
-    return connections.get(key);
+  // What the page's author wrote: an element, or a script tag.
+  const tagOf = element => element.isOfScript ? "script" : element.localName;
+  const attributeOf = (element, name) => element.isOfScript ? `data-${name === "src" ? "url" : name}` : name;
+
+  // An invalid attribute counts as missing.
+  function reject(element, name, advice) {
+    const attribute = attributeOf(element, name);
+    warn(`<${tagOf(element)} ${attribute}="${element.getAttribute(name)}"> is invalid: write ${advice.replace("=", attribute + "=")}`);
   }
 
-  // channel and pattern (each may hold several names, with spaces between), src, shared, last, after, max, field (of a JSON payload).
+  function number(element, name, usual, least, isWhole = true) {
+    const text = element.getAttribute(name);
+    if (text === null) return usual;
+    if (text.trim() && text >= least && text < Infinity && !(isWhole && text % 1)) return +text;
+    reject(element, name, `a ${isWhole ? "whole " : ""}number from ${least}, for example ="${usual || 20}"`);
+    return usual;
+  }
+
+  // "false" is what some frameworks write.
+  function flag(element, name, word = name) {
+    const text = element.getAttribute(name) ?? "false";
+    if (["", "true", "false", word].includes(text)) return text !== "false";
+    reject(element, name, '="", or omit the attribute');
+    return false;
+  }
+
+  // The names are subscribed on the connection that makeOwn returns, or on one that elements share.
+  function subscribe(element, listener, options, makeOwn) {
+    const shared = flag(element, "shared"), persist = flag(element, "persist", "session") && "session", names = [];
+    for (const kind of KINDS) {
+      const text = element.getAttribute(kind);
+      if (text?.trim() === "") reject(element, kind, 'a name, for example ="news", or omit the attribute');
+      for (const name of text?.split(" ").filter(Boolean) ?? []) names.push([kind, name]);
+    }
+    if (!names.length) return warn(`<${tagOf(element)}> has no name to subscribe to: write, for example, ${attributeOf(element, "channel")}="news"`);
+    const source = element.getAttribute("src") ?? pageScript?.src ?? ".";
+    if (!URL.canParse(source, document.baseURI)) return reject(element, "src", 'the address of Notifier, for example ="https://notifier.example.com"');
+    const url = new URL(source, document.baseURI).href, key = `${url} ${shared} ${persist}`;
+    const notifier = makeOwn?.(url, shared) ?? connections.get(key) ?? new Notifier(url, { shared, persist });
+    if (!makeOwn) connections.set(key, notifier);
+    for (const [kind, name] of names) notifier[kind](name, listener, options);
+  }
+
+  // channel and pattern (each may hold several names, with spaces between), src, shared, persist, last, after, max, field (of a JSON payload).
   class Listening extends HTMLElement {
-    static observedAttributes = ["channel", "pattern", "src", "shared", "last", "after"];
-    #stop; #waiting = []; #shown; #notifier; #earlier = 0;
+    static observedAttributes = [...KINDS, "src", "shared", "persist", "last", "after"];
+    missed = 0; // messages that were not shown, because too many arrived
+    #stop; #settings; #waiting = []; #shown; #notifier; #earlier = 0;
 
     constructor(css, role) {
       super();
@@ -73,40 +129,55 @@
     /** The page's own Notifier, for example one with a token. */
     set notifier(notifier) {
       this.#notifier = notifier;
-      this.#listen();
+      this.#settings = undefined;
+      this.#update();
     }
 
     get max() {
-      return Math.max(1, this.getAttribute("max") || this.usual);
+      return number(this, "max", this.usual, 1);
     }
 
     connectedCallback() {
-      this.#listen();
+      // A page that set it before this file was loaded has hidden the setter.
+      const { notifier } = this;
+      if (delete this.notifier && notifier) this.notifier = notifier;
+      this.#update();
     }
 
+    // Pages move elements: only one that stays away is gone.
     disconnectedCallback() {
-      this.#stop?.abort();
+      setTimeout(() => {
+        if (this.isConnected) return;
+        this.#stop?.abort();
+        this.#settings = undefined;
+      }, MOVED);
     }
 
     attributeChangedCallback() {
-      this.#listen();
+      this.#update();
+    }
+
+    // Once for several attributes.
+    #update() {
+      queueMicrotask(() => this.isConnected && this.#listen());
     }
 
     #listen() {
-      this.#stop?.abort();
-      if (!this.isConnected) return;
-      this.#stop = new AbortController();
-      const { signal } = this.#stop, hear = message => this.#hear(message);
-      const url = new URL(this.getAttribute("src") ?? script?.src ?? ".", document.baseURI).href;
-      const shared = this.hasAttribute("shared"), last = +this.getAttribute("last") || undefined, after = this.getAttribute("after");
+      const settings = JSON.stringify(Listening.observedAttributes.map(name => this.getAttribute(name)));
+      if (this.#settings === settings) return;
+      this.#settings = settings;
+      const before = this.#stop, { signal } = this.#stop = new AbortController();
+      const last = number(this, "last", 0, 0) || undefined, after = this.getAttribute("after");
       // A separate connection for earlier messages, because toasts of the same name must not show them.
-      const notifier = this.#notifier ?? (last || after ? new Notifier(url, { shared, signal }) : connection(url, shared));
-      if (last) {
-        this.items.replaceChildren();
-        notifier.addEventListener("subscribed", () => this.#earlier = performance.now() + 500, { signal });
-      }
-      for (const kind of ["channel", "pattern"])
-        for (const name of this.getAttribute(kind)?.split(" ").filter(Boolean) ?? []) notifier[kind](name, hear, { signal, last, after });
+      const makeOwn = (url, shared) => {
+        const notifier = this.#notifier ?? new Notifier(url, { shared, signal });
+        if (last) notifier.addEventListener("subscribed", () => this.#earlier = performance.now() + 500, { signal });
+        return notifier;
+      };
+      if (last) this.items.replaceChildren();
+      subscribe(this, message => this.#hear(message), { signal, last, after }, this.#notifier || last || after ? makeOwn : undefined);
+      before?.abort(); // after the above: a name that stays must not be unsubscribed meanwhile
+      this.check();
     }
 
     // Draws once per frame, and only what is visible: thousands a second must not freeze the page.
@@ -114,7 +185,10 @@
       tell(this, message);
       // Messages have no time of publication: it is now, except for the earlier ones that arrive at the start.
       const time = performance.now() < this.#earlier ? "" : ` · ${new Date().toLocaleTimeString()}`;
-      if (this.#waiting.push([message, time]) > this.max) this.#waiting.shift();
+      if (this.#waiting.push([message, time]) > (this.room ?? this.max)) {
+        this.#waiting.shift();
+        this.missed++;
+      }
       this.#shown ??= requestAnimationFrame(() => {
         this.#shown = undefined;
         for (const [each, at] of this.#waiting.splice(0)) this.show(each, this.#text(each), at);
@@ -131,11 +205,15 @@
     }
   }
 
-  customElements.define("notifier-list", class extends Listening {
+  class List extends Listening {
     usual = 50;
 
     constructor() {
       super(ofList, "Notifications");
+    }
+
+    check() {
+      return this.max;
     }
 
     show({ channel }, text, time) {
@@ -144,31 +222,59 @@
       this.items.prepend(item);
       while (this.items.children.length > this.max) this.items.lastElementChild.remove();
     }
-  });
+  }
 
-  customElements.define("notifier-toasts", class extends Listening {
-    usual = 3;
+  class Toasts extends Listening {
+    static embed = embed;
+    usual = 3; room = QUEUE;
+    #queue = []; #more = make("p", "more"); #beat;
 
     constructor() {
       super(ofToasts, "Notifications");
+      this.shadowRoot.append(this.#more);
       this.shadowRoot.addEventListener("keydown", ({ key, target }) => key === "Escape" && this.#dismiss(target.closest("li")));
     }
 
+    get #life() {
+      return number(this, "seconds", 8, 0, false) * 1000 || Infinity;
+    }
+
+    check() {
+      return [this.max, this.#life];
+    }
+
     show(message, text) {
-      const item = make("li", "toast"), close = make("button", "close", "×");
+      if (this.#queue.push(text) > QUEUE) {
+        this.#queue.shift();
+        this.missed++;
+      }
+      this.#turn();
+    }
+
+    // A toast leaves after its time, or earlier if others wait; not while the pointer or the keyboard focus is on it.
+    #turn() {
+      clearTimeout(this.#beat);
+      const { max, items, items: { children } } = this, now = performance.now(), life = this.#life;
+      let crowd = this.#queue.length + children.length - max;
+      for (const item of [...children]) {
+        if (item.matches(":hover, :focus-within")) continue;
+        // With seconds="0" a toast stays until it is dismissed, and the others wait.
+        if (now - item.since >= (crowd-- > 0 && life < Infinity ? Math.min(life, CROWDED) : life)) item.remove();
+      }
+      while (this.#queue.length && children.length < max) items.append(this.#toast(this.#queue.shift(), now));
+      if (!children.length) this.missed = 0;
+      const more = this.#queue.length + this.missed;
+      this.#more.textContent = more ? `+${more} more` : "";
+      if (children.length) this.#beat = setTimeout(() => this.#turn(), BEAT);
+    }
+
+    #toast(text, since) {
+      const item = Object.assign(make("li", "toast"), { since }), close = make("button", "close", "×");
       close.type = "button";
       close.ariaLabel = `Dismiss: ${text.slice(0, 80)}`;
       close.onclick = () => this.#dismiss(item);
       item.append(make("p", "text", text), close);
-      this.items.append(item);
-      while (this.items.children.length > this.max) this.items.firstElementChild.remove();
-      this.#go(item, (this.getAttribute("seconds") || 8) * 1000);
-    }
-
-    // Not while the pointer or the keyboard focus is on the toast.
-    #go(item, after) {
-      if (!(after > 0)) return;
-      setTimeout(() => item.matches(":hover, :focus-within") ? this.#go(item, 1000) : item.remove(), after);
+      return item;
     }
 
     // The keyboard focus must not vanish with the toast.
@@ -176,22 +282,34 @@
       const next = item?.nextElementSibling ?? item?.previousElementSibling;
       const hadFocus = item?.contains(this.shadowRoot.activeElement);
       item?.remove();
-      if (hadFocus) next?.querySelector("button").focus();
+      this.#turn();
+      if (hadFocus) (next ?? this.items.firstElementChild)?.querySelector("button").focus();
     }
-  });
+  }
 
-  const { url, channel, pattern, toast, shared, max, seconds, field } = script?.dataset ?? {};
-  const begin = () => {
-    const own = { src: url, channel, pattern, shared, max, seconds, field };
-    if (toast !== undefined) {
-      const toasts = document.createElement("notifier-toasts");
-      for (const [name, value] of Object.entries(own)) if (value !== undefined) toasts.setAttribute(name, value);
-      document.body.append(toasts);
-    } else {
-      const notifier = connection(new URL(url ?? script.src, document.baseURI).href, shared !== undefined);
-      for (const [kind, names] of Object.entries({ channel, pattern }))
-        for (const name of names?.split(" ").filter(Boolean) ?? []) notifier[kind](name, message => tell(document.body, message));
-    }
+  // What a script tag shows outlives the body, and with it the tag (htmx, Turbo). The script of a later body continues or replaces it.
+  function embed(tag) {
+    const { channel, pattern, toast, url, shared, persist, max, seconds, field } = tag?.dataset ?? {};
+    if ((channel ?? pattern ?? toast) === undefined) return;
+    const element = document.createElement(toast === undefined ? "script" : "notifier-toasts"), stop = new AbortController();
+    for (const [name, value] of Object.entries({ src: url ?? tag.src, channel, pattern, shared, persist, max, seconds, field }))
+      if (value !== undefined) element.setAttribute(name, value);
+    element.isOfScript = true;
+    const key = element.outerHTML, same = embedded.get(key);
+    if (same) return void (same.tag = tag);
+    for (const [other, before] of embedded) if (!before.tag.isConnected && embedded.delete(other)) before.end();
+    stop.signal.onabort = () => element.remove();
+    embedded.set(key, { tag, end: () => stop.abort() });
+    if (toast !== undefined) document.documentElement.append(element);
+    else subscribe(element, message => tell(document.body ?? document, message), { signal: stop.signal });
+  }
+
+  const start = () => {
+    if (customElements.get("notifier-toasts")) return customElements.get("notifier-toasts").embed(pageScript); // executed again
+    if (!globalThis.Notifier) return warn("notifier-elements.js needs notifier.js: load both");
+    customElements.define("notifier-list", List);
+    customElements.define("notifier-toasts", Toasts);
+    embed(pageScript);
   };
-  if (channel ?? pattern) document.body ? begin() : addEventListener("DOMContentLoaded", begin);
+  globalThis.Notifier || document.readyState === "complete" ? start() : addEventListener("load", start); // async: before the client
 })();

@@ -632,11 +632,10 @@
 
   // For <script data-pattern="..." data-toast>, or an element in the page.
   const loadElements = () => {
-    const isUsed = script.dataset.pattern ?? script.dataset.channel ?? document.querySelector("notifier-list, notifier-toasts");
-    if (isUsed === null || customElements.get("notifier-list")) return;
-    const elements = Object.assign(document.createElement("script"), { src: new URL("notifier-elements.js", script.src) });
-    Object.assign(elements.dataset, script.dataset);
-    document.head.append(elements);
+    const defined = customElements.get("notifier-toasts"), { pattern, channel, toast } = script.dataset;
+    if (defined) return defined.embed(script); // executed again
+    if ((pattern ?? channel ?? toast ?? document.querySelector("notifier-list, notifier-toasts")) === null) return;
+    document.head.append(Object.assign(document.createElement("script"), { src: new URL("notifier-elements.js", script.src), pageScript: script }));
   };
   if (script) document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", loadElements) : loadElements();
 })();

@@ -85,9 +85,12 @@ public sealed class EmbeddedTests(BrowserFixture browser, RedisFixture fixture) 
         await Eventually.IsAsync(async () => await Redis.PatternsAsync() == 1, "the page has subscribed");
         foreach (var text in new[] { "{\"text\":\"one\"}", "{\"text\":\"two\"}", "three" })
             await Redis.PublishAsync("few.x", text);
-        await Expect(page.Locator(Toasts).Locator(".text")).ToHaveTextAsync(["two", "three"]);
+        await Expect(page.Locator(Toasts).Locator(".text")).ToHaveTextAsync(["one", "two"]);
+        await Expect(page.Locator("notifier-toasts .more")).ToHaveTextAsync("+1 more");
 
         await page.Locator(Toasts).First.Locator("button").FocusAsync();
+        await page.Keyboard.PressAsync("Escape");
+        await Expect(page.Locator(Toasts).Locator(".text")).ToHaveTextAsync(["two", "three"]);
         await page.Keyboard.PressAsync("Escape");
         await Expect(page.Locator(Toasts).Locator(".text")).ToHaveTextAsync(["three"]);
         await Expect(page.Locator(Toasts).Locator("button")).ToBeFocusedAsync();

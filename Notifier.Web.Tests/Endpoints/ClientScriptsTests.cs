@@ -14,7 +14,7 @@ public sealed class ClientScriptsTests(RedisFixture fixture, ITestOutputHelper o
 {
     [Theory]
     [InlineData("notifier.js", 6_000)]
-    [InlineData("notifier-elements.js", 4_000)]
+    [InlineData("notifier-elements.js", 5_500)]
     public async Task A_client_script_is_served_compressed_below_its_size_limit(string file, int limit)
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Notifier.Tests.Support;
 
-/// <summary>A web server with one page, whose origin differs from the application's: the site of another team.</summary>
+/// <summary>A web server with a page, whose origin differs from the application's: the site of another team.</summary>
 internal sealed class Site : IAsyncDisposable
 {
     private readonly WebApplication app;
@@ -16,7 +16,8 @@ internal sealed class Site : IAsyncDisposable
 
     /// <param name="html">The page.</param>
     /// <param name="policy">Its Content-Security-Policy.</param>
-    public static async Task<Site> StartAsync(string html, string? policy = null)
+    /// <param name="more">Further pages, and scripts (<c>.js</c>), by their paths.</param>
+    public static async Task<Site> StartAsync(string html, string? policy = null, params (string Path, string Content)[] more)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -27,6 +28,8 @@ internal sealed class Site : IAsyncDisposable
             response.Headers.ContentSecurityPolicy = policy;
             return Results.Content(html, "text/html");
         });
+        foreach (var (path, content) in more)
+            app.MapGet(path, () => Results.Content(content, path.EndsWith(".js", StringComparison.Ordinal) ? "text/javascript" : "text/html"));
         await app.StartAsync();
         return new Site(app);
     }

@@ -6,6 +6,7 @@ using FluentAssertions;
 using Notifier.Access;
 using Notifier.Access.Origins;
 using Notifier.Configuration;
+using Notifier.Endpoints.Http;
 using Notifier.History;
 using Notifier.History.Durable;
 using Notifier.Hub;
@@ -23,7 +24,7 @@ public sealed partial class ConfigurationPageTests
     [
         ("Access", new AccessOptions()), ("ForwardedHeaders", new ProxyOptions()), ("Limits", new LimitsOptions()), ("Redis", new RedisOptions()),
         ("History:Recent", new RecentOptions()), ("History:Durable", new DurableOptions()), ("Subscriptions", new SubscriptionsOptions()),
-        ("Operations", new OperationsOptions()),
+        ("Demo", new DemoOptions()), ("Operations", new OperationsOptions()),
     ];
 
     /// <summary>

@@ -21,6 +21,9 @@ internal sealed class Grant(IEnumerable<Name> names, string whenEmpty = "nothing
 
     public bool IsEmpty => names.Count == 0;
 
+    /// <summary>The granted names, in the order in which they are configured.</summary>
+    public IEnumerable<Name> Names => names;
+
     /// <summary>Null when the name is allowed.</summary>
     public NameRefusal? Check(Name requested)
     {

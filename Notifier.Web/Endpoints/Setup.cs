@@ -5,15 +5,11 @@ namespace Notifier.Endpoints;
 
 internal static class Setup
 {
-    /// <summary>Makes a browser ask each time whether its copy of a file is still current, so that a new version is used immediately.</summary>
-    private static readonly StaticFileOptions Revalidate = new()
-    {
-        OnPrepareResponse = static file => file.Context.Response.Headers.CacheControl = "no-cache",
-    };
-
     public static void AddEndpoints(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
+        services.AddOptions<DemoOptions>().BindConfiguration("Demo").ValidateOnStart();
+        services.AddSingleton<DemoPage>();
         services.AddSingleton<RequestGate>();
         services.AddSingleton<ConnectionHost>();
         services.AddSingleton<WebSocketEndpoint>();
@@ -31,6 +27,7 @@ internal static class Setup
             resolvers.Add(DisconnectJson.Default);
             resolvers.Add(HistoryJson.Default);
             resolvers.Add(StatsJson.Default);
+            resolvers.Add(DemoJson.Default);
             resolvers.Add(ApiJson.Default);
         });
     }
@@ -39,7 +36,7 @@ internal static class Setup
     {
         app.UsePlainAddresses();
         app.UseClientScripts();
-        app.UseWhen(static context => !context.WebSockets.IsWebSocketRequest, static page => page.UseDefaultFiles().UseStaticFiles(Revalidate));
+        app.UseDemoPage();
         app.UseRouting();
         app.UseRequestGate();
         app.MapWebSockets();
@@ -47,6 +44,7 @@ internal static class Setup
         app.MapPublish();
         app.MapHistory();
         app.MapClientSnippets();
+        app.MapDemoPage();
         app.MapDisconnect();
         app.MapStats();
         app.MapApiDescription();

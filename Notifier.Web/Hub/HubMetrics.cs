@@ -32,7 +32,7 @@ internal sealed class HubMetrics
     {
         meter = meters.Create("Notifier.Hub");
         gaps = meter.CreateCounter<long>("notifier.gaps", "{gap}", "Places in subscriptions where messages may have been lost.");
-        meter.CreateObservableCounter("notifier.messages", () => Volatile.Read(ref messages), "{message}", "Messages that Redis has delivered, once for each of this node's subscriptions in Redis.");
+        meter.CreateObservableCounter("notifier.messages", () => Messages, "{message}", "Messages that Redis has delivered, once for each of this node's subscriptions in Redis.");
         meter.CreateObservableCounter("notifier.message.io", () => Volatile.Read(ref bytes), "By", "Bytes of the payloads that Redis has delivered.");
         refusals = meter.CreateCounter<long>("notifier.name.refusals", "{name}", "Names that were refused to connections, by reason.");
         batch = meter.CreateHistogram(
@@ -56,6 +56,9 @@ internal sealed class HubMetrics
     public DeliveryLatency Latency { get; }
 
     private static double[] Durations => [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+    /// <summary>How many messages Redis has delivered, once for each of this node's subscriptions in Redis.</summary>
+    public long Messages => Volatile.Read(ref messages);
 
     /// <summary>Adds the metrics that are read when they are collected.</summary>
     public void Observe(Func<HubCounts> counts, Func<int> countBehind, Func<long> logBytes, Func<long> logLimit)

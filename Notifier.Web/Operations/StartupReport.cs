@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
 using Notifier.Configuration;
+using Notifier.Endpoints.Http;
 using Notifier.Hub;
 using Notifier.Names;
 using Notifier.Redis;
@@ -12,7 +13,7 @@ namespace Notifier.Operations;
 /// <summary>Writes the first lines of the log: the version, which Redis is used, the address of the page, and one command to try.</summary>
 internal sealed partial class StartupReport(
     RedisBackplane backplane, RedisNames names, AnonymousAccess anonymous, IOptions<AccessOptions> access,
-    IOptions<SubscriptionsOptions> subscriptions, IServer server, ILoggerFactory loggers) : IHostedLifecycleService
+    IOptions<SubscriptionsOptions> subscriptions, IOptions<DemoOptions> demo, IServer server, ILoggerFactory loggers) : IHostedLifecycleService
 {
     /// <summary>A short category, because these are the first lines that a new user reads.</summary>
     private readonly ILogger logger = loggers.CreateLogger("Notifier");
@@ -26,12 +27,9 @@ internal sealed partial class StartupReport(
         var redis = backplane.Location!;
         Log.Redis(logger, redis.Description);
         foreach (var address in addresses)
-            Log.Page(logger, Browsable(address));
-        if (redis.CliArguments is { } arguments)
-        {
-            var channel = (string)names.ToRedis(Name.Channel("notifications.new-user"))!;
-            Log.Try(logger, $"redis-cli {arguments}publish {ForShell(channel)} \"Mathias signed up\"");
-        }
+            Log.Address(logger, demo.Value.Enabled ? "Page" : "Address", Browsable(address));
+        if (RedisCommand.Publish(redis, names, "notifications.new-user", "Mathias signed up") is { } command)
+            Log.Try(logger, command);
         ReportAccess();
         return Task.CompletedTask;
     }
@@ -57,11 +55,6 @@ internal sealed partial class StartupReport(
         foreach (var name in subscriptions.Value.Default.Where(name => !anonymous.CanAuthenticate && anonymous.SubscribeGrant.Check(Name.Parse(name)) is not null))
             Log.Skipped(logger, name);
     }
-
-    private static string ForShell(string word) =>
-        word.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or ':')
-            ? word
-            : $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 
     /// <summary>An address to click on: for a server that listens on all interfaces, localhost.</summary>
     private static string Browsable(string address)
@@ -89,8 +82,8 @@ internal sealed partial class StartupReport(
         [LoggerMessage(3, LogLevel.Information, "Redis: {Redis}")]
         public static partial void Redis(ILogger logger, string redis);
 
-        [LoggerMessage(4, LogLevel.Information, "Page: {Address}")]
-        public static partial void Page(ILogger logger, string address);
+        [LoggerMessage(4, LogLevel.Information, "{Kind}: {Address}")]
+        public static partial void Address(ILogger logger, string kind, string address);
 
         [LoggerMessage(5, LogLevel.Information, "Try: {Command}")]
         public static partial void Try(ILogger logger, string command);

@@ -28,10 +28,11 @@ internal static class OperatorAccess
     /// visitors do, whose token or session grants it.
     /// </summary>
     public static RouteHandlerBuilder RequirePublisher(this RouteHandlerBuilder route) => route.AddEndpointFilter(async (invocation, next) =>
-    {
-        var context = invocation.HttpContext;
-        return CheckPort(context) is { } refusal && (IsOperatorPort(context) || !IsVisitor(context)) ? refusal : await next(invocation);
-    });
+        CheckPublisher(invocation.HttpContext) is { } refusal ? refusal : await next(invocation));
+
+    /// <summary>Null if the caller may publish on this port.</summary>
+    public static ProblemHttpResult? CheckPublisher(HttpContext context) =>
+        CheckPort(context) is { } refusal && (IsOperatorPort(context) || !IsVisitor(context)) ? refusal : null;
 
     /// <summary>The same check for a route without a route handler. Null if access is allowed.</summary>
     public static async Task<ProblemHttpResult?> CheckAsync(HttpContext context)

@@ -8,12 +8,14 @@ namespace Notifier.Endpoints.Http;
 /// <param name="Connections">Open connections.</param>
 /// <param name="Names">The names that they are subscribed to.</param>
 /// <param name="TopTalkers">The names with the most messages a second, in descending order.</param>
+/// <param name="Received">What Redis has delivered to this node since the process started.</param>
 /// <param name="Delivered">What was sent since the process started.</param>
 /// <param name="Kept">The memory of recent messages, and its limit.</param>
+/// <param name="MemoryBytes">The physical memory of the process (its working set).</param>
 /// <param name="Redis">The connection to Redis.</param>
 internal sealed record Stats(
-    string Version, long UptimeSeconds, ConnectionStats Connections, NameTotals Names, IReadOnlyList<TopName> TopTalkers, DeliveryStats Delivered,
-    KeptStats Kept, RedisStats Redis);
+    string Version, long UptimeSeconds, ConnectionStats Connections, NameTotals Names, IReadOnlyList<TopName> TopTalkers, ReceivedStats Received,
+    DeliveryStats Delivered, KeptStats Kept, long MemoryBytes, RedisStats Redis);
 
 /// <param name="Total">All connections.</param>
 /// <param name="ByTransport">Connections of each transport.</param>
@@ -34,6 +36,9 @@ internal sealed record TopName(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Channel,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Pattern,
     int Subscribers, long Messages, double MessagesPerSecond);
+
+/// <param name="Messages">Messages, once for each of this node's subscriptions in Redis.</param>
+internal sealed record ReceivedStats(long Messages);
 
 internal sealed record DeliveryStats(long Messages, long Bytes);
 

@@ -10,7 +10,7 @@ namespace Notifier.Endpoints.Http;
 
 /// <summary><c>GET /stats</c>: the current state of this node, for people. For its history see the metrics.</summary>
 internal sealed class StatsEndpoint(
-    SubscriptionHub hub, ConnectionRegistry connections, RedisProbe probe, RedisMetrics redis, TimeProvider time)
+    SubscriptionHub hub, HubMetrics metrics, ConnectionRegistry connections, RedisProbe probe, RedisMetrics redis, TimeProvider time)
 {
     private const int DefaultNames = 100;
     private const int MaxNames = 10_000;
@@ -39,8 +39,10 @@ internal sealed class StatsEndpoint(
             new(open.Sum(), Transports.Names.Zip(open).ToDictionary(static one => one.First, static one => one.Second)),
             new(names.Count, names.Sum(static name => name.Subscribers), hub.CountBehind(), Top(names, limit, static name => name.Subscribers)),
             Top(names.Where(static name => name.Messages > 0), Talkers, static name => name.PerSecond),
+            new(metrics.Messages),
             new(sent.Sum(static one => one.Messages), sent.Sum(static one => one.Bytes)),
             new(hub.LogBytes, hub.LogLimit),
+            Environment.WorkingSet,
             new(RedisMetrics.States[(int)probe.State], redis.LastProbe?.TotalMilliseconds));
     }
 

@@ -1,18 +1,24 @@
 // The demo page. It uses the client that it advertises: one connection for all names (see notifier.js and docs/embedding.md).
-import { make, notification } from "./notification.js";
-
+import { make, matches, notification, snippet } from "./notification.js";
 const kept = 200; // notifications in the list
 const latest = 20; // earlier messages requested per name
 const atOnce = 500; // ms within which those arrive
 const minute = 60; // seconds in the chart
+const usual = ["new-users", "notifications.*"]; // if a proxy does not pass what the server offers
+const troubles = { // by the state of Redis
+  away: ["Redis does not answer", "What is published now does not arrive. Notifier keeps trying to connect."],
+  refused: ["Redis answers with an error", "What is published now does not arrive. The log of Notifier has the error."],
+  deaf: ["Redis sends no messages", "Redis answers, but this node receives nothing. Notifier is replacing the connection."],
+};
 
-const [status, form, field, names, list, count, publish, published] =
-  ["status", "subscribe", "name", "names", "notifications", "count", "publish", "published"].map(id => document.getElementById(id));
+const [page, status, trouble, form, field, names, list, count, publish, published, follow] =
+  ["page", "status", "trouble", "subscribe", "name", "names", "notifications", "count", "publish", "published", "follow"].map(id => document.getElementById(id));
 const show = (id, text) => document.getElementById(id).textContent = text;
 const notifier = new Notifier();
 const subscriptions = new Map();
 const rates = Array(minute).fill(0); // messages of each second
-let subscribed = 0, received = 0, ofThisSecond = 0, arrived = [], pinged, pinnedScript, toasts;
+let subscribed = 0, received = 0, ofThisSecond = 0, arrived = [], pinged, pinnedScript, toasts, looking, hasBegun = false;
+let server = { redis: "up", subscribe: "", names: [] }; // what it offers: GET /notifier-demo.json
 
 class Subscription {
   #live; #since; #reason = make("span", "reason");
@@ -45,6 +51,10 @@ class Subscription {
   get isBeginning() {
     const age = Date.now() - this.#since;
     return age >= 0 && age < atOnce;
+  }
+
+  covers(channel) {
+    return this.state !== "refused" && (this.kind === "pattern" ? matches(this.name, channel) : this.name === channel);
   }
 
   leave() {
@@ -91,14 +101,45 @@ notifier.addEventListener("state", ({ detail: { state } }) => {
 
 function showStatus() {
   const [state, text] =
+    server.subscribe ? ["idle", "Nothing is open here"] :
     !subscriptions.size ? ["idle", "Not subscribed to anything"] :
-    notifier.state === "connected" ? ["connected", "Connected to WebSocket server"] :
+    notifier.state === "connected" ? troubles[server.redis] ? ["lost", troubles[server.redis][0]] : ["connected", "Connected to WebSocket server"] :
     notifier.state === "waiting" ? ["waiting", "Can't connect to WebSocket server"] :
     notifier.state === "refused" ? ["refused", "WebSocket server refused"] :
     ["connecting", "Connecting to WebSocket server…"];
-  if (status.className === state) return; // a live region is read aloud at every change
+  if (status.textContent === text) return; // a live region is read aloud at every change
   status.className = state;
   status.textContent = text;
+}
+
+// What this visitor can do here, and whether Redis answers.
+async function look() {
+  clearTimeout(looking);
+  const answer = looking && document.hidden ? undefined : await fetch("notifier-demo.json", { cache: "no-store", signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
+  const body = await answer?.json().catch(() => undefined);
+  if (answer?.ok) offer(body);
+  else if ([401, 403, 404].includes(answer?.status)) offer({ redis: "up", subscribe: body?.detail, publish: body?.detail, names: usual });
+  looking = setTimeout(look, server.redis === "up" ? 3_000 : 1_000);
+}
+document.addEventListener("visibilitychange", () => document.hidden || look());
+
+function offer(offered) {
+  const before = server;
+  server = offered;
+  if (JSON.stringify(before) === JSON.stringify(server)) return;
+  const { redis, subscribe: closed, publish: unpublishable, command, channel } = server;
+  page.classList.toggle("closed", !!closed);
+  for (const control of publish.elements) control.disabled = !!unpublishable;
+  if (unpublishable || before.publish) say(unpublishable ? `Not allowed: ${unpublishable}` : "");
+  if (channel !== before.channel) publish.elements.channel.value = channel ?? "";
+  if (channel) show("command", command ?? `redis-cli publish ${channel} "Mathias signed up"`);
+  document.getElementById("incomplete").hidden = !!command;
+  const [title, text] = closed ? ["Nothing to show yet", `${closed[0].toUpperCase()}${closed.slice(1)}.`] : troubles[redis] ?? [];
+  trouble.replaceChildren(...title ? [make("b", "", title), make("p", "", text)] : []);
+  if (closed?.includes("Access:Anonymous:Subscribe")) trouble.append(make("code", "", "Access__Anonymous__Subscribe__0=notifications.*"));
+  if (!closed && !hasBegun) for (const name of server.names) subscribe(name);
+  hasBegun ||= !closed;
+  showStatus();
 }
 
 // Draws once per frame, however many arrive: thousands a second must not freeze the page, nor accumulate in a hidden one.
@@ -130,10 +171,9 @@ function draw() {
 function showSnippets() {
   const shown = { pattern: [], channel: [] };
   for (const { name, kind, state } of subscriptions.values()) if (state !== "refused" && !name.includes(" ")) shown[kind].push(name);
-  const data = Object.entries(shown).filter(([, all]) => all.length).map(([kind, all]) => `\n  data-${kind}="${escape(all.join(" "))}"`).join("");
-  for (const [kind, all] of Object.entries(shown)) toasts?.setAttribute(kind, all.join(" "));
-  show("snippet", `<script src="${new URL("notifier.js", location.href)}"${data}\n  data-toast></script>`);
-  show("pinned", pinnedScript && `<script src="${new URL(pinnedScript.src, location.href)}"\n  integrity="${pinnedScript.integrity}"\n  crossorigin${data}\n  data-toast></script>`);
+  for (const [kind, all] of Object.entries(shown)) all.length ? toasts?.setAttribute(kind, all.join(" ")) : toasts?.removeAttribute(kind);
+  show("snippet", snippet("notifier.js", shown));
+  show("pinned", pinnedScript && snippet(pinnedScript.src, shown, pinnedScript.integrity));
 }
 
 // The toasts of the snippet, on this page and on its connection.
@@ -148,10 +188,6 @@ preview.onclick = async () => {
   preview.ariaPressed === "true" ? document.body.append(toasts) : toasts.remove();
   showSnippets();
 };
-
-function escape(text) {
-  return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
-}
 
 // Once a second: how many messages arrived, and how long a ping takes.
 function measure() {
@@ -180,28 +216,34 @@ form.onsubmit = event => {
 
 publish.onsubmit = async event => {
   event.preventDefault();
-  const { channel, payload } = publish.elements;
+  const channel = publish.elements.channel.value;
   try {
-    const answer = await fetch(`publish/${encodeURIComponent(channel.value)}`, { method: "POST", body: payload.value });
-    const { detail } = answer.ok ? {} : await answer.json().catch(() => ({}));
+    const answer = await fetch(`publish/${encodeURIComponent(channel)}`, { method: "POST", body: publish.elements.payload.value });
+    const { detail, redisReceivers } = await answer.json().catch(() => ({}));
+    const isHere = [...subscriptions.values()].some(subscription => subscription.covers(channel));
+    const where = isHere ? "" : redisReceivers === 0 ? ", but nobody is subscribed to it" : ". This page is not subscribed to it";
     // If publishing is not allowed, the server names the setting to change.
-    published.textContent = answer.ok ? `Published on ${channel.value}` : `Not published: ${detail ?? answer.status}`;
-    published.className = answer.ok ? "" : "failed";
+    say(answer.ok ? `Published on ${channel}${where}` : `Not published: ${detail ?? answer.status}`, !answer.ok, answer.ok && !isHere ? channel : "");
   } catch {
-    published.textContent = "Not published: the server cannot be reached";
-    published.className = "failed";
+    say("Not published: the server cannot be reached", true);
   }
 };
 
-for (const copy of document.querySelectorAll(".copy")) copy.onclick = async () => {
-  const text = document.getElementById(copy.dataset.of);
-  getSelection().selectAllChildren(text); // browsers allow the clipboard only on https and localhost
-  const copied = await navigator.clipboard?.writeText(text.textContent).then(() => true, () => false);
-  copy.textContent = copied ? "Copied" : "Selected";
-  setTimeout(() => copy.textContent = "Copy", 2_000);
+function say(text, isFailure, channel = "") {
+  published.textContent = text;
+  published.className = isFailure ? "failed" : "";
+  follow.hidden = !channel;
+  follow.value = channel;
+  follow.textContent = `Subscribe to ${channel}`;
+}
+
+follow.onclick = () => {
+  subscribe(follow.value);
+  say(`Subscribed to ${follow.value}: publish again`);
+  publish.querySelector("button").focus(); // the keyboard focus must not vanish with the button
 };
 
-for (const name of ["new-users", "notifications.*"]) subscribe(name);
+await look();
 measure();
 setInterval(measure, 1_000);
 pinnedScript = await fetch("notifier.json").then(answer => answer.json()).then(all => all["notifier.js"]).catch(() => undefined);

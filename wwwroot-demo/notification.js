@@ -1,4 +1,4 @@
-// One item of the demo page's list of notifications: a message or a gap.
+// What the demo page makes of messages and names: items of its list (a message or a gap), and HTML to copy.
 const longest = 4000; // characters shown of one payload, which may be half a megabyte
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
@@ -49,4 +49,36 @@ function payload(data) {
 // Names and payloads come from any publisher: they are text, and never become HTML.
 export function make(tag, className = "", text = "") {
   return Object.assign(document.createElement(tag), { className, textContent: text });
+}
+
+/** The HTML that shows toasts of these names: { pattern, channel }. */
+export function snippet(src, names, integrity) {
+  const data = Object.entries(names).filter(([, all]) => all.length).map(([kind, all]) => `\n  data-${kind}="${escape(all.join(" "))}"`).join("");
+  const pinned = integrity ? `\n  integrity="${integrity}"\n  crossorigin` : "";
+  return `<script async src="${new URL(src, location.href)}"${pinned}${data}\n  data-toast></script>`;
+}
+
+function escape(text) {
+  return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
+}
+
+// Browsers allow the clipboard only on https and localhost: elsewhere, the text is selected.
+for (const copy of document.querySelectorAll(".copy")) copy.onclick = async () => {
+  const text = document.getElementById(copy.dataset.of);
+  getSelection().selectAllChildren(text);
+  const copied = await navigator.clipboard?.writeText(text.textContent).then(() => true, () => false);
+  copy.textContent = copied ? "Copied" : "Selected";
+  setTimeout(() => copy.textContent = "Copy", 2_000);
+};
+
+/** Whether Redis' pattern matches the channel. By characters, where Redis compares bytes. */
+export function matches(pattern, channel) {
+  const quote = text => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  const source = pattern.replace(/\\(.)|\[(\^?)((?:\\.|[^\]])*)\]|\*|\?|./gs, (all, escaped, not, set) =>
+    all === "*" ? ".*" : all === "?" ? "." : set !== undefined ? `[${not}${quote(set.replace(/\\(.)/gs, "$1"))}]` : quote(escaped ?? all));
+  try {
+    return new RegExp(`^${source}$`, "s").test(channel);
+  } catch {
+    return false; // such as [z-a], which Redis turns around
+  }
 }

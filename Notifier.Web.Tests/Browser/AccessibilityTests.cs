@@ -66,6 +66,38 @@ public sealed class AccessibilityTests(BrowserFixture browser, RedisFixture fixt
         await NothingIsWrongAsync(demo, $"operations-{name}");
     }
 
+    [Theory]
+    [InlineData("closed", "Access:Anonymous:Publish:0=orders.*")]
+    [InlineData("orders", "Access:Anonymous:Subscribe:0=orders.*")]
+    public async Task Axe_finds_no_violation_on_the_demo_page_of_a_visitor_with_few_rights(string name, string right)
+    {
+        await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration, settings: ["environment=Production", right]);
+        await using var demo = await DemoPage.OpenAsync(browser, fixture.Redis, app, new() { ReducedMotion = ReducedMotion.Reduce });
+        await Assertions.Expect(demo.Page.GetByText("nothing is open here to anonymous visitors")).ToBeVisibleAsync();
+
+        await NothingIsWrongAsync(demo, $"page-{name}");
+    }
+
+    [Theory]
+    [InlineData("lost", ColorScheme.Light)]
+    [InlineData("lost-dark", ColorScheme.Dark)]
+    public async Task Axe_finds_no_violation_while_redis_is_lost_and_while_figures_are_stale(string name, ColorScheme scheme)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        var app = await NotifierApp.StartAsync(redis.Configuration);
+        await using var demo = await DemoPage.OpenAsync(browser, redis, app, new() { ColorScheme = scheme, ReducedMotion = ReducedMotion.Reduce });
+        await Assertions.Expect(demo.Status).ToHaveTextAsync("Connected to WebSocket server");
+        await redis.KillAsync();
+        await Assertions.Expect(demo.Page.Locator("#trouble")).ToBeVisibleAsync();
+        await NothingIsWrongAsync(demo, $"page-{name}");
+
+        await demo.Page.ClickAsync("#operations-tab");
+        await Assertions.Expect(demo.Page.Locator("#charts svg")).ToHaveCountAsync(5);
+        await app.DisposeAsync();
+        await Assertions.Expect(demo.Page.Locator("#operations.stale")).ToBeVisibleAsync();
+        await NothingIsWrongAsync(demo, $"operations-{name}");
+    }
+
     private static async Task NothingIsWrongAsync(DemoPage demo, string picture)
     {
         await demo.Page.EvaluateAsync(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "Assets", "axe.min.js")));

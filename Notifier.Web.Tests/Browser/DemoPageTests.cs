@@ -56,7 +56,8 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
         await Expect(page.Names.Locator(".name")).ToHaveTextAsync(["new-users", "notifications.*", Attack]);
         await Expect(page.Page.Locator("#names img, #names script, #notifications img, #notifications script")).ToHaveCountAsync(0);
         await page.ShowAsync("notifications.new-user", "a later message");
-        requests.Should().BeEmpty("an image element would have requested its picture by now");
+        requests.Where(static url => !url.EndsWith("notifier-demo.json", StringComparison.Ordinal) && !url.Contains("/stats?", StringComparison.Ordinal))
+            .Should().BeEmpty("an image element would have requested its picture by now");
         (await page.Page.EvaluateAsync<bool>("'attacked' in window")).Should().BeFalse();
     }
 
@@ -184,20 +185,6 @@ public sealed class DemoPageTests(BrowserFixture browser, RedisFixture fixture) 
         await page.Page.ClickAsync("#preview");
         await Expect(toasts).ToHaveCountAsync(0);
         page.ConsoleErrors.Should().BeEmpty();
-    }
-
-    [Fact]
-    public async Task A_publish_that_is_not_allowed_shows_the_setting_to_change()
-    {
-        await using var app = await NotifierApp.StartAsync(
-            Redis.Configuration, settings: ["environment=Production", "Access:Anonymous:Subscribe:0=notifications.*", "Access:Anonymous:Subscribe:1=new-users"]);
-        await using var page = await OpenAsync(app);
-        await page.IsLiveAsync();
-
-        await page.Page.ClickAsync("#publish button");
-
-        await Expect(page.Page.Locator("#published")).ToHaveTextAsync(
-            "Not published: nothing is open here to anonymous visitors: set Access:Anonymous:Publish");
     }
 
     private Task<DemoPage> OpenAsync(NotifierApp app) => DemoPage.OpenAsync(browser, Redis, app);

@@ -30,4 +30,22 @@ public sealed class ChannelPrefixTests
         (await all.ReadTextAsync()).Should().Be("inside too");
         (await channel.DrainAsync()).Should().BeEmpty();
     }
+
+    /// <summary>As docs/publishing.md says: the script does not know the prefix.</summary>
+    [Fact]
+    public async Task The_script_publishes_a_durable_message_if_it_is_called_with_the_prefixed_channel()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(
+            redis.Configuration, settings: ["Redis:ChannelPrefix=shop_", "History:Durable:Channels:0=orders.*"]);
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SubscribeAsync("channel", "orders.7");
+
+        await redis.PublishDurablyAsync("orders.7", "without");
+        var position = await redis.PublishDurablyAsync("shop_orders.7", "with");
+
+        var message = await client.ReadAsync();
+        ((string?)message["data"]).Should().Be("with");
+        ((string?)message["position"]).Should().EndWith(position);
+    }
 }

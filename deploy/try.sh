@@ -57,8 +57,9 @@ check() {
 }
 
 files() {
-    # The files name hosts that exist only in compose.yaml, and a program that is not installed here.
-    sed 's/notifier-[12]:8081/127.0.0.1:8081/' deploy/proxies/nginx.conf >"$work/site.conf"
+    # The files name hosts that exist only in compose.yaml, a certificate, and a program that is not installed here.
+    openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=notifier.example.com -keyout "$work/privkey.pem" -out "$work/fullchain.pem" 2>/dev/null
+    sed "s#/etc/letsencrypt/live/notifier.example.com#$work#" deploy/proxies/nginx.conf >"$work/site.conf"
     echo "pid $work/nginx.pid; events { } http { include $work/site.conf; }" >"$work/nginx.conf"
     check proxies/nginx.conf nginx -t -q -e stderr -c "$work/nginx.conf"
     sed 's/notifier-[12]:8081/127.0.0.1:8081/; s/maxconn 200000/maxconn 2000/' deploy/proxies/haproxy.cfg >"$work/haproxy.cfg"

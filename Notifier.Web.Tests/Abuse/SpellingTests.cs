@@ -25,6 +25,8 @@ public sealed partial class SpellingTests(RedisFixture fixture) : IClassFixture<
         "/history/a#/../../X", "/history//../X", "/history//../../X", "/history/a//../../../X", "/history/..%2fX", "/history/%2e%2e%2fX", "/history/..%5cX", "/history/%c0%ae%c0%ae/X",
         "/history\\..\\X", "/history/a?/../../X", "/notifier/../X", "/notifier.js/../X", "/notifier.js#/../X", "/notifier.js/%2e%2e/X", "/notifier%2f..%2fX",
         "/healthz/ready/../../X", "/healthz/../X", "/demo.js/../X", "/%2fX", "/%2e%2e/X", "/../X", "/..//X", "/a/b/../../X", "/X%20", "/X%00", "/X%2f", "/X%2e",
+        "/live/X", "/live/../X", "/live//X", "/live/ws/../X", "/live/ws#/../../X", "/live/notifier/../../X", "/live/notifier#/../X", "/live/notifier%2f..%2fX",
+        "/live/history/../X", "/live/history/../../X", "/live/history/..%2f..%2fX", "/live/%2e%2e/X", "/live/healthz/ready/../../../X",
         "/X%23", "/X%3f", "/%00/../X", "/\\X", "/x\\..\\X", "http://notifier.example/X", "http://notifier.example/x/../X", "http://notifier.example//X", "*/X", "X",
     ];
 

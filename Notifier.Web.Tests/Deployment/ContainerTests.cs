@@ -62,11 +62,18 @@ public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFi
             .Should().EndWith("=" + Text(Compose["networks"]!["inside"]!["ipam"]!["config"]![0]!["subnet"]));
     }
 
+    /// <summary>The command of the proxy removes what a single machine does not have: certificates, and the redirect to https.</summary>
     [Fact]
-    public void The_compose_proxy_forwards_to_the_compose_nodes()
+    public async Task The_compose_proxy_forwards_to_the_compose_nodes()
     {
-        var servers = Regex.Matches(Deployed.Text("proxies/nginx.conf"), @"server (\S+):8081").Select(match => match.Groups[1].Value);
+        var command = Text(Service("proxy")["command"]![2]).Split(" > ")[0].Replace("/etc/nginx/notifier.conf", Deployed.Path("proxies/nginx.conf"), StringComparison.Ordinal);
+        using var shell = Process.Start(new ProcessStartInfo("sh", ["-c", command]) { RedirectStandardOutput = true })!;
+        var site = await shell.StandardOutput.ReadToEndAsync().WaitAsync(Eventually.Limit);
+        var servers = Regex.Matches(site, @"^ *server (\S+):8081", RegexOptions.Multiline).Select(match => match.Groups[1].Value);
         servers.Should().Equal("notifier-1", "notifier-2");
+        Regex.Matches(site, "listen .*").Select(match => match.Value).Should().Equal("listen 80;");
+        Regex.Count(site, "^server {", RegexOptions.Multiline).Should().Be(1);
+        site.Should().NotContain("ssl").And.NotContain("return 301");
         Compose["services"]!.AsObject().Select(service => service.Key).Should().Contain(servers);
         Text(Service("proxy")["volumes"]![0]).Should().StartWith("./proxies/nginx.conf:");
         foreach (var node in servers)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -15,7 +16,12 @@ namespace Notifier.Tests.Support;
 /// <summary>The product of a load balancer.</summary>
 public enum FrontKind
 {
+    /// <summary>Without TLS, for tests that send raw requests.</summary>
     Nginx,
+
+    /// <summary>With TLS and the redirect from http.</summary>
+    NginxTls,
+
     HAProxy,
     Yarp,
 }
@@ -23,7 +29,7 @@ public enum FrontKind
 /// <summary>
 /// A real load balancer with two nodes behind it, configured by the file in <c>deploy/proxies</c>. Only the addresses are replaced.
 /// </summary>
-internal sealed class FrontProxy : IAsyncDisposable
+internal sealed partial class FrontProxy : IAsyncDisposable
 {
     /// <summary>nginx needs a folder for each of these; the defaults belong to the system.</summary>
     private static readonly string[] NginxTemporaries = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
@@ -33,14 +39,17 @@ internal sealed class FrontProxy : IAsyncDisposable
     private Process? process;
     private WebApplication? yarp;
 
-    private FrontProxy(int port) => Address = new Uri($"http://127.0.0.1:{port}");
+    private FrontProxy(FrontKind kind) => Address = new Uri($"{(kind == FrontKind.NginxTls ? "https" : "http")}://127.0.0.1:{FreePort.Next()}");
 
     public Uri Address { get; }
 
+    /// <summary>The port that redirects to https.</summary>
+    public int PlainPort { get; } = FreePort.Next();
+
     public static async Task<FrontProxy> StartAsync(FrontKind kind, Uri first, Uri second)
     {
-        var front = new FrontProxy(FreePort.Next());
-        if (kind == FrontKind.Nginx)
+        var front = new FrontProxy(kind);
+        if (kind is FrontKind.Nginx or FrontKind.NginxTls)
             front.StartNginx(first, second);
         else if (kind == FrontKind.HAProxy)
             front.StartHAProxy(first, second);
@@ -50,7 +59,7 @@ internal sealed class FrontProxy : IAsyncDisposable
         return front;
     }
 
-    public Uri WebSocketAddress(string path) => new UriBuilder(new Uri(Address, path)) { Scheme = "ws" }.Uri;
+    public Uri WebSocketAddress(string path) => new UriBuilder(new Uri(Address, path)) { Scheme = Address.Scheme == "https" ? "wss" : "ws" }.Uri;
 
     public async ValueTask DisposeAsync()
     {
@@ -67,9 +76,9 @@ internal sealed class FrontProxy : IAsyncDisposable
 
     private void StartNginx(Uri first, Uri second)
     {
-        var site = Put(Deployed.Text("proxies/nginx.conf"), "listen 80;", $"listen {Address.Authority};");
-        site = Put(site, "server notifier-1:8081", $"server {first.Authority}");
-        var path = Write("site.conf", Put(site, "server notifier-2:8081", $"server {second.Authority}"));
+        var site = Put(Deployed.Text("proxies/nginx.conf"), "server 127.0.0.1:8081", $"server {first.Authority}");
+        site = Put(site, "#server 10.0.0.6:8081", $"server {second.Authority}");
+        var path = Write("site.conf", Address.Scheme == "https" ? WithTls(site) : WithoutTls(site));
         var paths = string.Concat(NginxTemporaries.Select(kind => $"{kind}_temp_path {folder}/{kind}; "));
         var main = Write("nginx.conf", $$"""
             {{(Environment.IsPrivilegedProcess ? "user root;" : "")}} daemon off; pid {{folder}}/pid; worker_processes 1;
@@ -77,6 +86,22 @@ internal sealed class FrontProxy : IAsyncDisposable
             http { access_log off; {{paths}} include {{path}}; }
             """);
         Start("nginx", "-e", "stderr", "-c", main);
+    }
+
+    private string WithTls(string site)
+    {
+        var certificate = NotifierApp.Certificate.Value;
+        Write("fullchain.pem", certificate.ExportCertificatePem());
+        Write("privkey.pem", certificate.GetRSAPrivateKey()!.ExportRSAPrivateKeyPem());
+        site = site.Replace("/etc/letsencrypt/live/notifier.example.com", folder, StringComparison.Ordinal);
+        site = Put(Put(site, "listen 80;", $"listen 127.0.0.1:{PlainPort};"), "listen 443 ssl http2;", $"listen {Address.Authority} ssl http2;");
+        return OverIPv6().Replace(site, "");
+    }
+
+    private string WithoutTls(string site)
+    {
+        site = Put(RedirectToTls().Replace(site, ""), "listen 443 ssl http2;", $"listen {Address.Authority};");
+        return Certificates().Replace(OverIPv6().Replace(site, ""), "");
     }
 
     private void StartHAProxy(Uri first, Uri second)
@@ -151,4 +176,14 @@ internal sealed class FrontProxy : IAsyncDisposable
             return false;
         }
     }
+
+    /// <summary>A machine may lack IPv6.</summary>
+    [GeneratedRegex(@"^ *listen \[::\].*\n", RegexOptions.Multiline)]
+    private static partial Regex OverIPv6();
+
+    [GeneratedRegex(@"^# Browsers.*?^}\n", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex RedirectToTls();
+
+    [GeneratedRegex(@"^ *ssl_.*\n", RegexOptions.Multiline)]
+    private static partial Regex Certificates();
 }

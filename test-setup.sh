@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and this machine lacks: Redis, Chromium and its headless shell, nginx and HAProxy. Does nothing where all are there.
+# Installs what the tests need and this machine lacks: Redis, Chromium and its headless shell, nginx and HAProxy, and for the recipes of the documentation Node.js, PHP,
+# Rails, Django and FastAPI. Does nothing where all are there.
 # shellcheck disable=SC2013,SC2046,SC2086 # what is unquoted are names of packages, to be split into words
 set -euo pipefail
 
@@ -12,16 +13,32 @@ has_browser() {
     return 1
 } >/dev/null 2>&1
 
+has_gem() {
+    ruby -e 'gem ARGV[0]' "$1"
+} >/dev/null 2>&1
+
+# The tests start this Python, because another one would not see Debian's packages.
+has_module() {
+    /usr/bin/python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)' "$1"
+} >/dev/null 2>&1
+
 missing() {
     if ! command -v redis-server >/dev/null; then echo redis-server; fi
     if ! has_browser; then echo chromium; fi
     for proxy in nginx haproxy; do      # in /usr/sbin, which is not on the PATH of everybody
         if ! PATH="$PATH:/usr/sbin" command -v $proxy >/dev/null; then echo $proxy; fi
     done
+    for program in npm php; do
+        if ! command -v $program >/dev/null; then if [ $program = php ]; then echo php-cli; else echo nodejs npm; fi; fi
+    done
+    if ! has_gem railties || ! has_gem webrick || ! has_gem jwt; then echo ruby ruby-railties ruby-webrick ruby-jwt; fi
+    if ! has_module django || ! has_module jwt || ! has_module fastapi || ! has_module uvicorn; then
+        echo python3-django python3-jwt python3-fastapi python3-uvicorn
+    fi
 }
 
 give_up() {
-    echo "The tests need on the PATH:" $(missing) >&2
+    echo "The tests need:" $(missing) >&2
     echo "$1 Google Chrome (https://www.google.com/chrome/) will do for chromium." >&2
     exit 1
 }

@@ -1,3 +1,8 @@
+// The types of Notifier's client and elements. They need TypeScript's libraries es2022 and dom, or newer ones.
+//   script tag:    save this file as src/notifier.d.ts. `new Notifier()` is typed everywhere.
+//   own copy:      save this file as notifier.d.mts beside notifier.mjs.
+//   module by URL: map the URL in tsconfig.json: "paths": { "https://notifier.example.com/notifier.mjs": ["./src/notifier.d.ts"] }
+
 /** What a backend published. */
 export interface NotifierMessage {
   readonly channel: string;
@@ -17,6 +22,8 @@ export type NotifierState =
   | "connected"
   /** The connection is lost; the client reconnects by itself. */
   | "waiting"
+  /** No subscriptions for 30 s: the client has closed the connection. The next subscription connects. */
+  | "idle"
   /** The server refused the connection (close codes 44xx); the client does not retry by itself. connect() does. */
   | "refused"
   | "closed";
@@ -31,8 +38,8 @@ export interface NotifierSubscription extends Disposable {
 
 export interface NotifierOptions {
   /**
-   * Identifies the visitor. A function is called once, and again when the token expires or is refused (4401). Pass a function if
-   * tokens expire.
+   * Identifies the visitor. The client calls a function before it first connects, and again before the token expires, or when the server
+   * rejects it. Pass a function if tokens expire. If the function throws, the client fires `error` with the code `token`, and tries again.
    */
   token?: string | (() => string | Promise<string>);
   /**
@@ -54,7 +61,10 @@ export interface NotifierEvents {
   state: CustomEvent<{ state: NotifierState }>;
   /** Messages of a name may have been lost. The code is the server's, or notRecovered: the server could not resume from the last position. */
   gap: CustomEvent<{ channel?: string; pattern?: string; code: string; lost?: number }>;
-  /** A name was refused (others continue), the connection was refused (code is a number, 44xx), or the token function failed. */
+  /**
+   * A name was refused (others continue), the connection was refused (code is a number, 44xx), or the token function failed. Without a
+   * listener, the client prints each error to the console, once.
+   */
   error: CustomEvent<{ channel?: string; pattern?: string; code: string | number; message: string }>;
   /** The server confirmed the subscription to a name. */
   subscribed: CustomEvent<{ channel?: string; pattern?: string; recovered?: boolean }>;
@@ -76,6 +86,7 @@ export interface NotifierListening {
   after?: string;
 }
 
+/** On a server (Node.js), a Notifier does nothing: it never connects, and its subscriptions never receive. */
 export declare class Notifier extends EventTarget implements Disposable {
   /** @param url The server's address. Default: the address that the script was loaded from (a module must pass one). */
   constructor(url?: string | URL, options?: NotifierOptions);
@@ -89,16 +100,109 @@ export declare class Notifier extends EventTarget implements Disposable {
   connect(): void;
   /** The server answers with an event `pong`; over event streams it does not. */
   ping(id?: number | string): void;
+  /** Closes the connection for good, such as when the visitor logs out. */
   close(): void;
   addEventListener<K extends keyof NotifierEvents>(
     type: K, listener: (event: NotifierEvents[K]) => void, options?: boolean | AddEventListenerOptions): void;
   addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+  removeEventListener<K extends keyof NotifierEvents>(
+    type: K, listener: (event: NotifierEvents[K]) => void, options?: boolean | EventListenerOptions): void;
+  removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | EventListenerOptions): void;
   [Symbol.dispose](): void;
 }
 
 export default Notifier;
 
-declare global {
-  interface Window { Notifier: typeof Notifier }
-  interface DocumentEventMap { "notifier:message": CustomEvent<NotifierMessage> }
+/** `<notifier-list>` and `<notifier-toasts>`. Each message is an event `notifier:message` at the element. */
+export interface NotifierElement extends HTMLElement {
+  /** The page's own Notifier, such as one with a token. */
+  set notifier(notifier: Notifier);
 }
+
+/** The attributes of both elements, as a template writes them. */
+export interface NotifierElementAttributes {
+  /** One name, or several separated by spaces. */
+  channel?: string;
+  pattern?: string;
+  /** Another server than the script's. */
+  src?: string;
+  /** One connection for all tabs. */
+  shared?: boolean | "";
+  /** Resumes after a reload in the same tab. */
+  persist?: boolean | "" | "session";
+  /** How many messages are visible: 50 in a list, 3 toasts. */
+  max?: number | string;
+  /** The field of a JSON payload to show. */
+  field?: string;
+  notifier?: Notifier;
+  id?: string;
+  class?: string;
+  className?: string;
+  style?: any;
+  slot?: string;
+  hidden?: boolean;
+  [attribute: `data-${string}` | `aria-${string}` | `on${string}`]: any;
+}
+
+export interface NotifierListAttributes extends NotifierElementAttributes {
+  /** How many of the latest messages the list shows at first (without `shared`). */
+  last?: number | string;
+  /** A position that was rendered into the page. */
+  after?: string;
+}
+
+export interface NotifierToastsAttributes extends NotifierElementAttributes {
+  /** How long a toast stays: 8 s. With 0 it stays until it is dismissed. */
+  seconds?: number | string;
+}
+
+/** For the JSX of other frameworks: `interface IntrinsicElements extends NotifierElements {}`. */
+export interface NotifierElements {
+  "notifier-list": NotifierListAttributes & { key?: any; ref?: any };
+  "notifier-toasts": NotifierToastsAttributes & { key?: any; ref?: any };
+}
+
+// A name of its own, because "typeof Notifier" below would mean the global itself.
+type Client = Notifier;
+type ClientConstructor = typeof Notifier;
+type Message = NotifierMessage;
+
+declare global {
+  /** Defined by `<script src="…/notifier.js">`. */
+  var Notifier: ClientConstructor;
+  type Notifier = Client;
+  interface Window { Notifier: ClientConstructor }
+  interface GlobalEventHandlersEventMap { "notifier:message": CustomEvent<Message> }
+  interface HTMLElementTagNameMap { "notifier-list": NotifierElement; "notifier-toasts": NotifierElement }
+
+  // Part of TypeScript's library "esnext.disposable", which es2022 lacks. Where both are present, they merge.
+  interface SymbolConstructor { readonly dispose: unique symbol }
+  interface Disposable { [Symbol.dispose](): void }
+}
+
+// The elements in templates. TypeScript ignores the lines of a framework that is not installed.
+
+interface InReact {
+  "notifier-list": NotifierListAttributes & KeyAndRef;
+  "notifier-toasts": NotifierToastsAttributes & KeyAndRef;
+}
+// @ts-ignore
+type KeyAndRef = import("react").ClassAttributes<NotifierElement>;
+// @ts-ignore
+declare module "react" { namespace JSX { interface IntrinsicElements extends InReact {} } }
+
+interface InVueTemplates {
+  "notifier-list": new () => { $props: NotifierListAttributes };
+  "notifier-toasts": new () => { $props: NotifierToastsAttributes };
+}
+// @ts-ignore
+declare module "vue" { interface GlobalComponents extends InVueTemplates {} }
+// @ts-ignore
+declare module "vue/jsx-runtime" { namespace JSX { interface IntrinsicElements extends NotifierElements {} } }
+
+interface InSvelte {
+  "notifier-list": NotifierListAttributes;
+  "notifier-toasts": NotifierToastsAttributes;
+}
+// @ts-ignore
+declare module "svelte/elements" { interface SvelteHTMLElements extends InSvelte {} }

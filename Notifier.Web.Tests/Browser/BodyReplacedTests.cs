@@ -1,12 +1,13 @@
 using FluentAssertions;
 using Microsoft.Playwright;
+using Notifier.Tests.Recipes;
 using Notifier.Tests.Support;
 using Xunit;
 using static Microsoft.Playwright.Assertions;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>Pages whose body a library replaces when the visitor follows a link: the real htmx and the real Turbo (Assets).</summary>
+/// <summary>Pages whose body a library replaces when the visitor follows a link: the real htmx and the real Turbo.</summary>
 public sealed class BodyReplacedTests(BrowserFixture browser, RedisFixture fixture) : IClassFixture<BrowserFixture>, IClassFixture<RedisFixture>
 {
     private const string Toasts = "notifier-toasts li .text";
@@ -15,10 +16,10 @@ public sealed class BodyReplacedTests(BrowserFixture browser, RedisFixture fixtu
 
     /// <summary>In a body, the script is executed again on each page.</summary>
     [Theory]
-    [InlineData("htmx.min.js", true)]
-    [InlineData("htmx.min.js", false)]
-    [InlineData("turbo.js", true)]
-    [InlineData("turbo.js", false)]
+    [InlineData("htmx.org/dist/htmx.min.js", true)]
+    [InlineData("htmx.org/dist/htmx.min.js", false)]
+    [InlineData("@hotwired/turbo/dist/turbo.es2017-umd.js", true)]
+    [InlineData("@hotwired/turbo/dist/turbo.es2017-umd.js", false)]
     public async Task Toasts_of_the_script_survive_a_replaced_body_with_one_container_and_one_connection(string library, bool isInHead)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
@@ -44,8 +45,8 @@ public sealed class BodyReplacedTests(BrowserFixture browser, RedisFixture fixtu
     }
 
     [Theory]
-    [InlineData("htmx.min.js")]
-    [InlineData("turbo.js")]
+    [InlineData("htmx.org/dist/htmx.min.js")]
+    [InlineData("@hotwired/turbo/dist/turbo.es2017-umd.js")]
     public async Task A_script_with_other_names_in_a_later_body_replaces_what_the_first_one_showed(string library)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Redis:Linger=00:00:00");
@@ -64,8 +65,8 @@ public sealed class BodyReplacedTests(BrowserFixture browser, RedisFixture fixtu
     }
 
     [Theory]
-    [InlineData("htmx.min.js", "hx-preserve")]
-    [InlineData("turbo.js", "data-turbo-permanent")]
+    [InlineData("htmx.org/dist/htmx.min.js", "hx-preserve")]
+    [InlineData("@hotwired/turbo/dist/turbo.es2017-umd.js", "data-turbo-permanent")]
     public async Task A_list_that_the_library_keeps_stays_subscribed_with_its_items(string library, string keep)
     {
         var list = $"<notifier-list id=list {keep} channel=kept.x last=2></notifier-list>";
@@ -90,7 +91,7 @@ public sealed class BodyReplacedTests(BrowserFixture browser, RedisFixture fixtu
 
     private static async Task<Site> StartAsync(NotifierApp app, string library, bool isInHead, string first, string second, string body = "")
     {
-        var script = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "Assets", library));
+        var script = await File.ReadAllTextAsync(Path.Combine(await NodePackages.FolderAsync(), "node_modules", library));
         string Page(string title, string other, string attributes)
         {
             var client = $"<script src=\"{app.Address}notifier.js\" {attributes}></script>";

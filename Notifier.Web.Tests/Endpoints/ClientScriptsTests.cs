@@ -13,8 +13,8 @@ namespace Notifier.Tests.Endpoints;
 public sealed class ClientScriptsTests(RedisFixture fixture, ITestOutputHelper output) : IClassFixture<RedisFixture>
 {
     [Theory]
-    [InlineData("notifier.js", 6_000)]
-    [InlineData("notifier-elements.js", 5_500)]
+    [InlineData("notifier.js", 6_144)]
+    [InlineData("notifier-elements.js", 5_000)]
     public async Task A_client_script_is_served_compressed_below_its_size_limit(string file, int limit)
     {
         await using var app = await NotifierApp.StartAsync(fixture.Redis.Configuration);

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Net.Http.Headers;
@@ -8,16 +9,17 @@ namespace Notifier.Endpoints.Http;
 
 /// <summary>
 /// Serves the JavaScript client to pages of all origins: under its plain name, which is always the newest version, and under a name with a hash of its
-/// content, for Subresource Integrity. The files are read and compressed once, at the start.
+/// content, for Subresource Integrity. The files are read and compressed once, at the start. The large ones are served without their comments
+/// (<see cref="CompactScript"/>), so hashes and integrity values are not those of the files in the repository.
 /// </summary>
 internal sealed class ClientScripts
 {
     private const string JavaScript = "text/javascript; charset=utf-8";
 
-    private static readonly (string File, string Type)[] Files =
+    private static readonly (string File, string Type, bool IsCompact)[] Files =
     [
-        ("notifier.js", JavaScript), ("notifier.mjs", JavaScript), ("notifier-elements.js", JavaScript),
-        ("notifier.d.ts", "text/plain; charset=utf-8"),
+        ("notifier.js", JavaScript, true), ("notifier.mjs", JavaScript, false), ("notifier-elements.js", JavaScript, true),
+        ("notifier.d.ts", "text/plain; charset=utf-8", false),
     ];
 
     private readonly Dictionary<string, Answer> answers = [];
@@ -25,9 +27,10 @@ internal sealed class ClientScripts
     public ClientScripts(IWebHostEnvironment environment)
     {
         var snippets = new Dictionary<string, ClientScript>();
-        foreach (var (name, type) in Files)
+        foreach (var (name, type, isCompact) in Files)
         {
-            var content = Read(environment.WebRootFileProvider.GetFileInfo(name));
+            var file = Read(environment.WebRootFileProvider.GetFileInfo(name));
+            var content = isCompact ? Encoding.UTF8.GetBytes(CompactScript.From(Encoding.UTF8.GetString(file))) : file;
             var hash = Convert.ToHexStringLower(SHA256.HashData(content))[..16];
             var hashed = name.Insert(name.IndexOf('.', StringComparison.Ordinal), "." + hash);
             var answer = new Answer(content, Compress(content), type, $"\"{hash}\"", "no-cache");

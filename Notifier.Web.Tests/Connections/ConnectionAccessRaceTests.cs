@@ -20,7 +20,7 @@ public sealed class ConnectionAccessRaceTests
         for (var round = 0; round < 20_000; round++)
         {
             var connection = Open(new ScriptedTransport());
-            var access = new ConnectionAccess(Until(Now));
+            var access = new ConnectionAccess(Until(Now), Now.AddHours(-1));
             using var start = new Barrier(2);
             var sweep = new Thread(() =>
             {
@@ -34,7 +34,7 @@ public sealed class ConnectionAccessRaceTests
                 Thread.Yield();
             else
                 Thread.SpinWait(round % 50);
-            var isRenewed = access.TryRenew(Until(Now.AddHours(1)));
+            var isRenewed = access.TryRenew(Until(Now.AddHours(1)), Now);
             sweep.Join();
 
             (connection.CloseRequested is null).Should().Be(isRenewed);
@@ -50,11 +50,11 @@ public sealed class ConnectionAccessRaceTests
     {
         var transport = new ScriptedTransport();
         var connection = Open(transport);
-        var access = new ConnectionAccess(Until(Now.AddSeconds(30)));
+        var access = new ConnectionAccess(Until(Now.AddSeconds(30)), Now.AddSeconds(-60));
         connection.TryAcquire().Should().BeTrue();
         Liveness.Enforce(connection, access, Now);
 
-        access.TryRenew(Until(Now.AddHours(1))).Should().BeTrue();
+        access.TryRenew(Until(Now.AddHours(1)), Now).Should().BeTrue();
         connection.Release();
 
         transport.Taken.Should().BeEmpty();
@@ -65,15 +65,17 @@ public sealed class ConnectionAccessRaceTests
     {
         var transport = new ScriptedTransport();
         var connection = Open(transport);
-        var access = new ConnectionAccess(Until(Now.AddSeconds(61)));
+        var access = new ConnectionAccess(Until(Now.AddSeconds(61)), Now.AddHours(-1));
 
         Liveness.Enforce(connection, access, Now);
         transport.Offers.Should().Be(0);
         for (var second = 1; second < 10; second++)
             Liveness.Enforce(connection, access, Now.AddSeconds(second));
         transport.Taken[2..].Should().Equal("""{"type":"expiring","in":60}"""u8.ToArray());
-        access.TryRenew(Until(Now.AddSeconds(100)));
-        Liveness.Enforce(connection, access, Now.AddSeconds(41));
+        access.TryRenew(Until(Now.AddSeconds(100)), Now.AddSeconds(10));
+        Liveness.Enforce(connection, access, Now.AddSeconds(69));
+        transport.Offers.Should().Be(1);
+        Liveness.Enforce(connection, access, Now.AddSeconds(70));
 
         transport.Offers.Should().Be(2);
         connection.CloseRequested.Should().BeNull();

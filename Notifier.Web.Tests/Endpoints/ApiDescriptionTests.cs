@@ -24,19 +24,22 @@ public sealed class ApiDescriptionTests(RedisFixture fixture) : IClassFixture<Re
 
         ((string?)document["openapi"]).Should().StartWith("3.");
         paths.Select(path => $"{path.Key} {string.Join(' ', path.Value!.AsObject().Select(operation => operation.Key))}")
-            .Should().BeEquivalentTo("/events get", "/publish post", "/publish/{channel} post", "/disconnect post",
+            .Should().BeEquivalentTo("/events get post", "/publish post", "/publish/{channel} post", "/disconnect post",
                 "/history/{channel} get", "/position get", "/notifier.lua get");
         var one = paths["/publish/{channel}"]!["post"]!;
         var many = paths["/publish"]!["post"]!;
         var events = paths["/events"]!["get"]!;
         ((string?)one["parameters"]![0]!["name"], (string?)one["parameters"]![0]!["in"], (bool?)one["parameters"]![0]!["required"])
             .Should().Be(("channel", "path", true));
-        events["parameters"]!.AsArray().Select(parameter => (string?)parameter!["name"]).Should().Equal("channel", "pattern", "after", "last");
+        events["parameters"]!.AsArray().Select(parameter => (string?)parameter!["name"]).Should().Equal("channel", "pattern", "after", "last", "lastEventId");
+        var form = paths["/events"]!["post"]!;
+        form["requestBody"]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("application/x-www-form-urlencoded");
         one["requestBody"]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("*/*");
         many["requestBody"]!["content"]!.AsObject().Select(type => type.Key).Should().Equal("application/json");
         Statuses(one).Should().BeEquivalentTo("200", "400", "401", "403", "408", "413", "422", "429", "503");
         Statuses(many).Should().BeEquivalentTo("200", "400", "401", "403", "408", "413", "422", "429", "503");
-        Statuses(events).Should().BeEquivalentTo("200", "400", "401", "403");
+        Statuses(events).Should().BeEquivalentTo("200", "400", "401", "403", "414");
+        Statuses(form).Should().BeEquivalentTo("200", "400", "401", "403", "408", "413", "415", "429", "503");
         Statuses(paths["/history/{channel}"]!["get"]!).Should().BeEquivalentTo("200", "400", "401", "403", "404", "429", "503");
         Statuses(paths["/position"]!["get"]!).Should().BeEquivalentTo("200", "401", "403", "404", "429", "503");
         foreach (var status in new[] { "400", "403", "413", "503" })

@@ -1,6 +1,8 @@
 using System.Net;
+using System.Text;
 using System.Text.Json.Nodes;
 using FluentAssertions;
+using Notifier.Messages;
 using Notifier.Tests.Support;
 using Xunit;
 
@@ -114,7 +116,7 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         {
             var block = await refused.ReadAsync();
             refused.Response.StatusCode.Should().Be(HttpStatusCode.OK);
-            ((string?)block.Json["code"], int.Parse(block.Retry!, System.Globalization.CultureInfo.InvariantCulture) > 0).Should().Be(("overloaded", true));
+            ((string?)block.Json["code"], int.Parse(block.Retry!, System.Globalization.CultureInfo.InvariantCulture) >= 1_000).Should().Be(("overloaded", true));
             (await refused.ReadAllAsync()).Should().BeEmpty();
         }
 
@@ -204,8 +206,35 @@ public sealed class EventsTests(RedisFixture fixture) : IClassFixture<RedisFixtu
         var block = await client.NextBlockAsync();
 
         ((string?)block.Json["type"]).Should().Be("closing");
-        block.Retry.Should().NotBeNull();
+        int.Parse(block.Retry!, System.Globalization.CultureInfo.InvariantCulture).Should().BeInRange(1_000, 5_000);
         (await client.ReadAllAsync()).Should().BeEmpty();
         await stopping.WaitAsync(Eventually.Limit);
+    }
+
+    /// <summary>
+    /// EventSource keeps the latest time that it was sent. After a shutdown that told it 50 ms, it reconnected every 50 ms for the rest of the page's life.
+    /// </summary>
+    [Fact]
+    public async Task An_event_stream_sets_the_reconnection_time_to_3_seconds_at_its_start_and_never_below_one_second()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        using var client = await EventClient.OpenAsync(app, "?channel=events.retry");
+
+        (await client.ReadAsync()).Retry.Should().Be("3000");
+
+        foreach (var (seconds, retry) in new[] { (0.0, 1_000), (0.05, 1_000), (1.5, 1_500) })
+            Encoding.UTF8.GetString(EventStream.Format.Announce(CloseReason.GoingAway(seconds))).Should().StartWith($"retry: {retry}\ndata: ");
+    }
+
+    /// <summary>Compressing middleware holds a stream back until it ends.</summary>
+    [Fact]
+    public async Task An_event_stream_forbids_that_others_transform_or_store_it()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: "Limits:Connections=1");
+        using var client = await EventClient.ListenAsync(app, "?channel=events.transform");
+        using var refused = await EventClient.OpenAsync(app, "?channel=events.transform");
+
+        foreach (var response in new[] { client.Response, refused.Response })
+            response.Headers.CacheControl.Should().BeEquivalentTo(new { NoTransform = true, NoStore = true });
     }
 }

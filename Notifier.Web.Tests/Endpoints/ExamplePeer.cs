@@ -61,6 +61,7 @@ internal sealed class HttpPeer(Uri server) : IExamplePeer
     private readonly List<string> sent = [];
     private HttpResponseMessage? response;
     private StreamReader? body;
+    private bool hasBegun;
 
     public Task SendAsync(string text)
     {
@@ -71,12 +72,21 @@ internal sealed class HttpPeer(Uri server) : IExamplePeer
     public async Task<string> ReadAsync()
     {
         if (body is not null)
-            return await body.ReadLineAsync().WaitAsync(RawWebSocket.Limit) ?? throw new IOException("The answer has ended.");
+        {
+            var line = await ReadLineAsync();
+            // A comment begins each stream. Later ones come at any moment, as pings do.
+            while (hasBegun && line == ":")
+                line = await ReadLineAsync() == "" ? await ReadLineAsync() : throw new FormatException("A comment is not alone.");
+            hasBegun |= line == ":";
+            return line;
+        }
         using var request = Request();
         response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(RawWebSocket.Limit);
         body = new StreamReader(await response.Content.ReadAsStreamAsync());
         return $"{(int)response.StatusCode} {response.Content.Headers.ContentType}";
     }
+
+    private async Task<string> ReadLineAsync() => await body!.ReadLineAsync().WaitAsync(RawWebSocket.Limit) ?? throw new IOException("The answer has ended.");
 
     /// <summary>An event stream stays open. Every other answer has ended.</summary>
     public async Task<IReadOnlyList<string>> ReadRestAsync()

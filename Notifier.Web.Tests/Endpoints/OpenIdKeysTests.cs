@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using FluentAssertions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
@@ -37,7 +38,6 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
         await using var provider = await OpenIdProvider.StartAsync();
         await using var other = await OpenIdProvider.StartAsync();
         await using var app = await StartAsync(provider.Address);
-        await using var client = await JsonClient.ConnectAsync(app);
         var elsewhere = TestToken.Payload(Soon, "*");
         elsewhere["aud"] = "another application";
         var asHmac = TestToken.Payload(Soon, "*");
@@ -52,8 +52,8 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
             (TestToken.Sign(asHmac, keyId: "first"), Unknown),
             (TestToken.Sign(asHmac, "none", static _ => [], "first"), Unknown),
         })
-            (await TryAsync(client, token)).Should().Be($"unauthorized: {message}");
-        (await TryAsync(client, provider.Token(Soon, "*"))).Should().Be("authenticated: ");
+            (await TryAsync(app, token)).Should().Be($"4401: {message}");
+        (await TryAsync(app, provider.Token(Soon, "*"))).Should().Be("authenticated: ");
     }
 
     [Fact]
@@ -67,9 +67,9 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
 
         provider.Rotate(to: "second");
 
-        (await TryAsync(client, provider.Token(Soon, "authority.*"))).Should().Be("authenticated: ");
+        (await TryAsync(app, provider.Token(Soon, "authority.*"))).Should().Be("authenticated: ");
         provider.KeysAsked.Should().Be(2);
-        (await TryAsync(client, old)).Should().Be($"unauthorized: {Unknown}", "the provider has withdrawn that key");
+        (await TryAsync(app, old)).Should().Be($"4401: {Unknown}", "the provider has withdrawn that key");
     }
 
     [Fact]
@@ -109,9 +109,8 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
         await using var provider = await OpenIdProvider.StartAsync();
         provider.Keys = keys;
         await using var app = await StartAsync(provider.Address);
-        await using var client = await JsonClient.ConnectAsync(app);
 
-        (await TryAsync(client, provider.Token(Soon, "*"))).Should().Be($"unavailable: {Unreachable}");
+        (await TryAsync(app, provider.Token(Soon, "*"))).Should().Be($"unavailable: {Unreachable}");
     }
 
     [Fact]
@@ -120,10 +119,9 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
         await using var provider = await OpenIdProvider.StartAsync();
         await using var forger = await OpenIdProvider.StartAsync();
         await using var app = await StartAsync(provider.Address, "Limits:CommandBurst=1000");
-        await using var client = await JsonClient.ConnectAsync(app);
 
         for (var n = 0; n < 30; n++)
-            (await TryAsync(client, forger.Sign(TestToken.Payload(Soon, "*"), $"made up {n}", provider.Address))).Should().Be($"unauthorized: {Unknown}");
+            (await TryAsync(app, forger.Sign(TestToken.Payload(Soon, "*"), $"made up {n}", provider.Address))).Should().Be($"4401: {Unknown}");
 
         provider.KeysAsked.Should().Be(2, "Notifier fetches keys on first use, and once for the first unknown key");
     }
@@ -133,16 +131,15 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
     {
         var port = FreePort.Next();
         await using var app = await StartAsync($"http://127.0.0.1:{port}");
-        await using var client = await JsonClient.ConnectAsync(app);
         await using var early = await RawWebSocket.ConnectAsync(app.WebSocketAddress(), headers: "Authorization: Bearer a.b.c\r\n");
 
         var close = await early.ReadUntilCloseAsync();
         (close.CloseCode, close.CloseText).Should().Be((4503, Unreachable));
-        (await TryAsync(client, "a.b.c")).Should().Be($"unavailable: {Unreachable}");
+        (await TryAsync(app, "a.b.c")).Should().Be($"unavailable: {Unreachable}");
         app.Log.Says("The keys of Access:Tokens:Authority cannot be fetched").Should().BeTrue();
 
         await using var provider = await OpenIdProvider.StartAsync(port);
-        await Eventually.IsAsync(async () => await TryAsync(client, provider.Token(Soon, "authority.*")) == "authenticated: ", "the provider is asked again");
+        await Eventually.IsAsync(async () => await TryAsync(app, provider.Token(Soon, "authority.*")) == "authenticated: ", "the provider is asked again");
     }
 
     [Fact]
@@ -201,10 +198,15 @@ public sealed class OpenIdKeysTests(RedisFixture fixture) : IClassFixture<RedisF
         time: time,
         settings: ["environment=Production", $"Access:Tokens:Authority={authority}", $"Access:Tokens:Audience={TestToken.Audience}", .. settings]);
 
-    /// <returns>The answer's code or type, and its message.</returns>
-    private static async Task<string> TryAsync(JsonClient client, string token)
+    /// <returns>The answer's code or type, or the close code, and the message.</returns>
+    private static async Task<string> TryAsync(NotifierApp app, string token)
     {
-        var answer = await client.AskAsync($$"""{"type":"auth","token":"{{token}}"}""");
+        await using var client = await JsonClient.ConnectAsync(app);
+        await client.SendAsync($$"""{"type":"auth","token":"{{token}}"}""");
+        var frame = await client.Socket.ReadMessageAsync();
+        if (frame.Opcode == Frame.CloseOpcode)
+            return $"{frame.CloseCode}: {frame.CloseText}";
+        var answer = JsonNode.Parse(frame.Text)!;
         return $"{answer["code"] ?? answer["type"]}: {answer["message"]}";
     }
 }

@@ -12,7 +12,7 @@ internal sealed record EventBlock(IReadOnlyList<string> Comments, string? Id, st
 }
 
 /// <summary>
-/// A client of <c>GET /events</c> that parses as HTML specifies (9.2.6): a line ends with CR, LF, or both. The client reads only when the
+/// A client of <c>/events</c> that parses as HTML specifies (9.2.6): a line ends with CR, LF, or both. The client reads only when the
 /// test asks for it, so it can stall.
 /// </summary>
 internal sealed class EventClient : IDisposable
@@ -41,12 +41,21 @@ internal sealed class EventClient : IDisposable
     public HttpResponseMessage Response { get; private set; } = null!;
 
     /// <summary>Sends the request, and returns after the headers of the answer.</summary>
-    public static async Task<EventClient> OpenAsync(
-        NotifierApp app, string query, Version? version = null, int receiveBuffer = 0, params (string Name, string Value)[] headers)
+    public static Task<EventClient> OpenAsync(
+        NotifierApp app, string query, Version? version = null, int receiveBuffer = 0, params (string Name, string Value)[] headers) =>
+        SendAsync(app, query, null, version, receiveBuffer, headers);
+
+    /// <summary>The same with names in the body.</summary>
+    public static Task<EventClient> PostAsync(NotifierApp app, HttpContent body, Version? version = null, params (string Name, string Value)[] headers) =>
+        SendAsync(app, "", body, version, 0, headers);
+
+    private static async Task<EventClient> SendAsync(
+        NotifierApp app, string query, HttpContent? body, Version? version, int receiveBuffer, (string Name, string Value)[] headers)
     {
         var client = new EventClient(receiveBuffer);
-        var request = new HttpRequestMessage(HttpMethod.Get, new Uri(app.Address, "/events" + query))
+        var request = new HttpRequestMessage(body is null ? HttpMethod.Get : HttpMethod.Post, new Uri(app.Address, "/events" + query))
         {
+            Content = body,
             Version = version ?? HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
         };
@@ -58,9 +67,10 @@ internal sealed class EventClient : IDisposable
     }
 
     /// <summary>Opens a stream, and reads until all names of the address are subscribed.</summary>
-    public static async Task<EventClient> ListenAsync(NotifierApp app, string query, Version? version = null, int receiveBuffer = 0)
+    public static async Task<EventClient> ListenAsync(
+        NotifierApp app, string query, Version? version = null, int receiveBuffer = 0, params (string Name, string Value)[] headers)
     {
-        var client = await OpenAsync(app, query, version, receiveBuffer);
+        var client = await OpenAsync(app, query, version, receiveBuffer, headers);
         (await client.ReadAsync()).ShouldBeComment();
         for (var names = query.Count(c => c == '='); names > 0; names--)
         {

@@ -71,11 +71,11 @@ public sealed class LimitsOptions
     /// <summary>Commands that a connection may send at once; a faster connection is closed with 4529. 1 to 1,000,000; default 200.</summary>
     public int CommandBurst { get; set; } = 200;
 
-    /// <summary>Names that one connection may subscribe to, and that an address (URL) may have, including patterns. 1 to 10,000; default 128.</summary>
+    /// <summary>Names that one connection may subscribe to, and that an address (URL) or a form may have, including patterns. 1 to 10,000; default 128.</summary>
     public int NamesPerConnection { get; set; } = 128;
 
     /// <summary>
-    /// Patterns that one connection may subscribe to, and that an address (URL) may have. Each makes every PUBLISH on Redis slower. 0 to 10,000; default 16.
+    /// Patterns that one connection may subscribe to, and that an address (URL) or a form may have. Each makes every PUBLISH on Redis slower. 0 to 10,000; default 16.
     /// </summary>
     public int PatternsPerConnection { get; set; } = 16;
 
@@ -111,6 +111,12 @@ public sealed class LimitsOptions
     /// Bytes of a client's message, including all its fragments; each fragment counts one byte more. 128 to 1 MiB; default 8 KiB.
     /// </summary>
     public int FrameBytes { get; set; } = 8 * 1024;
+
+    /// <summary>
+    /// How many bytes all names that an address or a form may have need at most: three for each byte of a name (<c>%2A</c>), and the rest for its parameters,
+    /// such as its position.
+    /// </summary>
+    internal long NamesBytes => (3L * Math.Max(NameBytes, PatternBytes) + 192) * Math.Max(NamesPerConnection, 16);
 
     /// <summary>Bytes of a payload; a larger one is not delivered, and becomes a gap. 1 to 64 MiB; default 512 KiB.</summary>
     public int PayloadBytes { get; set; } = 512 * 1024;

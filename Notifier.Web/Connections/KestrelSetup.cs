@@ -21,6 +21,9 @@ internal static class KestrelSetup
     /// </summary>
     private const int Backlog = 8_192;
 
+    /// <summary>Longer request lines than this are rejected by Kestrel itself, however many names a connection may have.</summary>
+    private const int LongestRequestLine = 256 * 1024;
+
     /// <summary>Forces the stream transport, so that a benchmark can measure it without the cost of TLS and HTTP/2.</summary>
     private const string StreamTransportKey = "Bench:StreamTransport";
 
@@ -47,6 +50,8 @@ internal static class KestrelSetup
         var kestrel = services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits;
         kestrel.RequestHeadersTimeout = limits.HandshakeTimeout;
         kestrel.KeepAliveTimeout = limits.IdleTimeout;
+        // Far longer than addresses may be (LongAddresses), so that a client with many names learns what to do.
+        kestrel.MaxRequestLineSize = (int)Math.Clamp(limits.NamesBytes, kestrel.MaxRequestLineSize, LongestRequestLine);
         // A client that connects and sends nothing never reaches an endpoint.
         kestrel.MaxConcurrentConnections = services.GetRequiredService<AcceptedSockets>().Total;
     }

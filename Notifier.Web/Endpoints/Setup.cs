@@ -34,6 +34,7 @@ internal static class Setup
 
     public static void MapEndpoints(this WebApplication app)
     {
+        app.UseLongAddresses();
         app.UsePlainAddresses();
         app.UseClientScripts();
         app.UseDemoPage();

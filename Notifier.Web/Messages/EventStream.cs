@@ -19,15 +19,22 @@ internal sealed class EventStream : JsonFormat
     /// <summary>For one name: the position is the id of each event, and a browser sends the last id when it reconnects.</summary>
     public static EventStream OfOneName { get; } = new(hasIds: true);
 
-    /// <summary>A comment. Also sent first, so that the browser and proxies see that the stream is open.</summary>
+    /// <summary>A comment.</summary>
     public override byte[] KeepAlive { get; } = [.. ":\n\n"u8];
 
-    /// <summary>With <c>retry</c>, in milliseconds, which EventSource itself obeys.</summary>
-    public override byte[] Announce(CloseReason reason)
-    {
-        var retry = string.Create(CultureInfo.InvariantCulture, $"retry: {reason.RetryAfter * 1000:0}\n");
-        return [.. Encoding.ASCII.GetBytes(retry), .. Frame(new ServerObject { Type = ServerTypes.Closing, RetryAfter = reason.RetryAfter })];
-    }
+    /// <summary>
+    /// The beginning of a stream: a comment, and the usual time until EventSource reconnects. EventSource keeps the latest time that it was sent, so without
+    /// this it would keep the one of a shutdown for good.
+    /// </summary>
+    public static byte[] Beginning { get; } = [.. ":\nretry: 3000\n\n"u8];
+
+    /// <summary>The field that tells EventSource when to reconnect.</summary>
+    /// <param name="seconds">At least one second is sent: with less, a client that keeps the time would reconnect in a tight loop.</param>
+    public static byte[] Retry(double seconds) => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"retry: {Math.Max(1, seconds) * 1000:0}\n"));
+
+    /// <summary>With <c>retry</c>, which EventSource itself obeys.</summary>
+    public override byte[] Announce(CloseReason reason) =>
+        [.. Retry(reason.RetryAfter ?? 0), .. Frame(new ServerObject { Type = ServerTypes.Closing, RetryAfter = reason.RetryAfter })];
 
     public override byte[] Close(CloseReason reason) => reason.RetryAfter is null
         ? Frame(new ServerObject { Type = ServerTypes.Error, Code = reason.Name, Message = reason.Text })

@@ -91,7 +91,7 @@ internal static class ApiDescription
         });
 
     /// <summary>Described, not enforced: curl's default content type is that of a form.</summary>
-    private static RouteHandlerBuilder WithBody(this RouteHandlerBuilder route, string description, string type) =>
+    public static RouteHandlerBuilder WithBody(this RouteHandlerBuilder route, string description, string type) =>
         route.AddOpenApiOperationTransformer((operation, _, _) =>
         {
             operation.RequestBody = new OpenApiRequestBody

@@ -52,7 +52,7 @@ internal sealed class RequestMemory : IDisposable
     public RequestMemory(Admission admission, LimitsOptions limits)
     {
         // A share is large enough for the largest request. So it may be larger than a fair share, and the node's memory larger than configured.
-        var largest = RequestBody.LargestWeight * RequestBody.MaxBytesOfArray(limits) + BytesPerPermit;
+        var largest = RequestBody.LargestWeight * Math.Max(RequestBody.MaxBytesOfArray(limits), limits.NamesBytes) + BytesPerPermit;
         var bytes = Math.Max(limits.RequestBytes, 2 * largest);
         total = Permits(bytes);
         permits = new(total, owner => Permits(Math.Max(admission.ShareOf(owner, bytes), largest)));

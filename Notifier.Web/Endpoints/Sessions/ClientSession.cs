@@ -19,9 +19,11 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
     /// <returns>How the connection ended: <see cref="ClientMessageKind.Close"/> or <see cref="ClientMessageKind.Lost"/>.</returns>
     public async Task<ClientMessage> RunAsync(ClientReader client)
     {
-        while (connection.CloseRequested is null)
+        while (true)
         {
             await WhenReadyAsync();
+            if (connection.CloseRequested is not null)
+                break;
             var message = await client.ReadAsync();
             switch (message.Kind)
             {

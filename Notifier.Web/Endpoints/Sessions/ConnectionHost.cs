@@ -50,6 +50,9 @@ internal sealed class ConnectionHost(
         return null;
     }
 
+    /// <summary>A request's permits for its body. The caller disposes it.</summary>
+    public GatedRequest BeginRequest(ResourceOwner owner) => new(gate, owner);
+
     /// <summary>The names that every client is subscribed to, as far as the grant allows them.</summary>
     public IEnumerable<Name> DefaultsFor(Grant grant) => defaults.Where(name => grant.Check(name) is null);
 

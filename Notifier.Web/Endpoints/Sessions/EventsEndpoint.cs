@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -14,8 +13,8 @@ using Notifier.Names;
 namespace Notifier.Endpoints.Sessions;
 
 /// <summary>
-/// <c>GET /events</c>: the same as <c>/ws</c>, for networks that block WebSockets. The connection is of the same kind, with the response body as
-/// its transport. docs/protocol.md describes the protocol for authors of clients.
+/// <c>GET /events</c>: the same as <c>/ws</c>, for networks that block WebSockets. <c>POST /events</c> has the names in its body. The connection is of the
+/// same kind, with the response body as its transport. docs/protocol.md describes the protocol for authors of clients.
 /// </summary>
 internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> logger)
 {
@@ -55,27 +54,50 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         }
     }
 
-    private Task ServeAsync(HttpContext context, Caller caller, ClientAddress address)
+    private async Task ServeAsync(HttpContext context, Caller caller, ClientAddress address)
     {
-        if (TryReadNames(context, caller, out var names, out var problem, out var tooMany))
-            return StreamAsync(context, caller, names, address);
-        return problem is not null ? problem.ExecuteAsync(context) : ComeBackAsync(context, tooMany!.RetryAfter, tooMany.Text);
+        // The query is long, and must not stay in memory as long as the stream.
+        if (await ReadNamesAsync(context, caller, address) is { } names)
+            await StreamAsync(context, caller, names, address);
+    }
+
+    /// <returns>Null if the request was refused, and the answer was sent.</returns>
+    private async Task<List<RequestedName>?> ReadNamesAsync(HttpContext context, Caller caller, ClientAddress address)
+    {
+        var query = context.Request.QueryString.Value;
+        if (HttpMethods.IsPost(context.Request.Method))
+        {
+            var (form, refusal) = await EventsForm.ReadAsync(context, host, ResourceOwner.Of(address, caller));
+            if (refusal is not null)
+            {
+                await refusal.ExecuteAsync(context);
+                return null;
+            }
+            query = $"{query}&{form}";
+        }
+        if (TryReadNames(context, query, caller, out var names, out var problem, out var tooMany))
+            return names;
+        await (problem is not null ? problem.ExecuteAsync(context) : ComeBackAsync(context, tooMany!.RetryAfter, tooMany.Text));
+        return null;
     }
 
     /// <summary>Reads the names, and the messages that the client wants of each.</summary>
     /// <param name="context">The request.</param>
+    /// <param name="query">The parameters of the address, and of the body.</param>
     /// <param name="caller">The caller.</param>
     /// <param name="names">The names to subscribe to.</param>
     /// <param name="problem">The response to an invalid request. EventSource does not retry after such a status, and should not.</param>
     /// <param name="tooMany">Why the client has to come back later.</param>
     private bool TryReadNames(
-        HttpContext context, Caller caller, out List<RequestedName> names, out ProblemHttpResult? problem, out AdmissionRefusal? tooMany)
+        HttpContext context, string? query, Caller caller, out List<RequestedName> names, out ProblemHttpResult? problem, out AdmissionRefusal? tooMany)
     {
-        var (request, grant) = (context.Request, caller.SubscribeGrant);
+        var grant = caller.SubscribeGrant;
         (names, problem, tooMany) = ([], null, null);
-        if (NamesInQuery.Read(request.QueryString, host.Limits, out var requested, out var after, out var last) is { } unreadable)
+        var unreadable = NamesInQuery.Read(query, host.Limits, out var read);
+        var requested = read.Names;
+        if (unreadable is not null)
             problem = BadRequest(unreadable);
-        else if (last.Exists(static count => count.Length > 0 && !TryReadCount(count, out _)))
+        else if (read.Last.Exists(static count => count.Length > 0 && !TryReadCount(count, out _)))
             problem = BadRequest("last must be a number of messages, 0 or more");
         else if (host.CheckPatterns(context, caller, requested) is { } refusal)
             tooMany = refusal;
@@ -87,7 +109,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         // The nth "after" and the nth "last" belong to the nth name of the address. Of a repeated name only the first counts.
         names = [
             .. requested
-                .Select((name, n) => new RequestedName(name, new RecoveryRequest(Nth(after, n), TryReadCount(Nth(last, n), out var count) ? count : null)))
+                .Select((name, n) => new RequestedName(name, new RecoveryRequest(Nth(read.After, n), TryReadCount(Nth(read.Last, n), out var count) ? count : null)))
                 .DistinctBy(one => one.Name),
             .. byDefault.Select(name => new RequestedName(name, default))];
         if (names.Count == 0)
@@ -95,8 +117,9 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             problem = BadRequest("missing name: write /events?channel=… or /events?pattern=…");
             return false;
         }
-        // A browser sends this header when it reconnects, so it is later than the position in the address.
-        if (names.Count == 1 && request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } lastId)
+        // A browser sends this when it reconnects, so it is later than the position in the address.
+        var lastId = context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } header ? header : read.LastEventId;
+        if (names.Count == 1 && lastId is not null)
             names[0] = names[0] with { Recovery = names[0].Recovery with { After = lastId } };
         return true;
     }
@@ -131,8 +154,8 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
     {
         BeginStream(context);
         var error = EventStream.Format.Frame(new ServerObject { Type = ServerTypes.Error, Code = ServerCodes.Overloaded, Message = text });
-        return context.Response.WriteAsync(
-            string.Create(CultureInfo.InvariantCulture, $"retry: {retryAfter * 1000}\n{Encoding.UTF8.GetString(error)}"));
+        byte[] frame = [.. EventStream.Retry(retryAfter), .. error];
+        return context.Response.Body.WriteAsync(frame).AsTask();
     }
 
     private async Task StreamAsync(HttpContext context, Caller caller, List<RequestedName> names, ClientAddress address)
@@ -147,8 +170,8 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         using var confirmed = new JsonSubscriptions(connection, format, subscriptions, host.Limits);
         try
         {
-            host.Add(connection, caller, caller.IsAnonymous ? null : new ConnectionAccess(caller));
-            connection.Post(() => connection.Send(format.KeepAlive));
+            host.Add(connection, caller, caller.IsAnonymous ? null : new ConnectionAccess(caller, host.Time.GetUtcNow()));
+            connection.Post(() => connection.Send(EventStream.Beginning));
             foreach (var (name, request) in names)
                 confirmed.Subscribe(name, request: request);
             await Task.WhenAny(connection.Closed, EndOf(context));
@@ -164,7 +187,8 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
     {
         var response = context.Response;
         response.ContentType = "text/event-stream";
-        response.Headers.CacheControl = "no-store";
+        // A middleware that compresses would hold the events back; no-transform forbids that (RFC 9111, 5.2.2.6).
+        response.Headers.CacheControl = "no-store, no-transform";
         response.Headers["X-Accel-Buffering"] = "no";      // or nginx would buffer the events
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         // Neither a slow reader nor a quiet client is an attack here; see Liveness.
@@ -186,17 +210,30 @@ internal static class EventsRoute
     public static void MapEvents(this WebApplication app)
     {
         app.MapGet("/events", static (HttpContext context, EventsEndpoint events) => events.HandleAsync(context))
-            .WithGate(GateChecks.None)
-            .WithSummary("Messages as server-sent events")
-            .WithDescription("Each event's data is a JSON object of the protocol notifier.v1.")
+            .Described("Messages as server-sent events", "Each event's data is a JSON object of the protocol notifier.v1.")
             .WithParameter(ParameterLocation.Query, "channel", "A channel; may be repeated.", isRepeated: true)
             .WithParameter(ParameterLocation.Query, "pattern", "A pattern; may be repeated.", isRepeated: true)
             .WithParameter(ParameterLocation.Query, "after", "The position of the nth name, or empty.", isRepeated: true)
             .WithParameter(ParameterLocation.Query, "last", "How many of the latest messages of the nth name, or empty.", isRepeated: true)
-            .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status401Unauthorized)
-            .ProducesProblem(StatusCodes.Status403Forbidden);
+            .WithParameter(ParameterLocation.Query, "lastEventId", "The position of the only name, like the header Last-Event-ID.")
+            .ProducesProblem(StatusCodes.Status414UriTooLong);
+        app.MapPost("/events", static (HttpContext context, EventsEndpoint events) => events.HandleAsync(context))
+            .Described("Messages as server-sent events, of more names than an address can have", "The same as GET, with the parameters in the body.")
+            .WithBody("The parameters of GET /events.", EventsForm.ContentType)
+            .ProducesProblem(StatusCodes.Status408RequestTimeout)
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         app.MapMethods("/events", [HttpMethods.Options], CrossOrigin.Preflight).ExcludeFromDescription();
     }
+
+    private static RouteHandlerBuilder Described(this RouteHandlerBuilder route, string summary, string description) => route
+        .WithGate(GateChecks.None)
+        .WithSummary(summary)
+        .WithDescription(description)
+        .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
+        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .ProducesProblem(StatusCodes.Status401Unauthorized)
+        .ProducesProblem(StatusCodes.Status403Forbidden);
 }

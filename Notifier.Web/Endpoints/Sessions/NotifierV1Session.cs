@@ -24,7 +24,7 @@ internal sealed class NotifierV1Protocol : WebSocketProtocol
 
     public override ConnectionAccess AccessFor(ConnectionHost host, Caller caller)
     {
-        var access = new ConnectionAccess(caller, Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(IdBytes)));
+        var access = new ConnectionAccess(caller, host.Time.GetUtcNow(), Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(IdBytes)));
         if (caller.IsAnonymous && caller.SubscribeGrant.IsEmpty && host.Authenticator.AcceptsTokens)
             access.AwaitToken(host.Time.GetUtcNow());
         return access;
@@ -36,7 +36,7 @@ internal sealed class NotifierV1Protocol : WebSocketProtocol
 
 /// <summary>
 /// One connection that speaks <c>notifier.v1</c>: each text frame is a command, and each command gets an answer. Only a frame that is not
-/// JSON closes the connection. docs/protocol.md describes the protocol for authors of clients.
+/// JSON, and a token that is not valid, close the connection. docs/protocol.md describes the protocol for authors of clients.
 /// </summary>
 internal sealed class NotifierV1Session(Connection connection, ClientSubscriptions subscriptions, ConnectionHost host) : ClientSession(connection, host.Limits)
 {
@@ -105,20 +105,25 @@ internal sealed class NotifierV1Session(Connection connection, ClientSubscriptio
         }
     }
 
-    /// <summary>An invalid token changes nothing: the previous grant stays until it expires.</summary>
+    /// <summary>
+    /// Closes the connection if the token is invalid. A client that stayed connected without its grant would seem to work, and would miss its private messages.
+    /// If the token cannot be checked now, the previous grant stays until it expires.
+    /// </summary>
     private async Task AuthenticateAsync(string token, JsonElement? id)
     {
         var (caller, refusal) = await host.Authenticator.AuthenticateAsync(token);
-        if (refusal is not null)
-            names.Reply(Error(id, refusal.Kind == AccessRefusalKind.Unavailable ? ServerCodes.Unavailable : ServerCodes.Unauthorized, refusal.Message));
-        else
+        if (refusal is null)
             ChangeCaller(caller!, id);
+        else if (refusal.Kind == AccessRefusalKind.Unavailable)
+            names.Reply(Error(id, ServerCodes.Unavailable, refusal.Message));
+        else
+            Close(refusal.ToClose());
     }
 
     private void ChangeCaller(Caller caller, JsonElement? id)
     {
         var wasAnonymous = access.Caller.IsAnonymous;
-        if (!access.TryRenew(caller))
+        if (!access.TryRenew(caller, host.Time.GetUtcNow()))
             return;     // access ended first, and the connection is being closed
         if (host.Authenticator.CheckDisconnected(caller) is { } refusal)
         {

@@ -104,15 +104,15 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
             return Refuse(protocol, CloseReason.NotAllowed(originRefusal));
         if (protocol.Rejection is { } rejection)
             return Refuse(protocol, rejection);
-        if (NamesInQuery.Read(context.Request.QueryString, host.Limits, out var requested) is { } unreadable)
+        if (NamesInQuery.Read(context.Request.QueryString.Value, host.Limits, out var requested) is { } unreadable)
             return Refuse(protocol, CloseReason.Malformed(unreadable));
         var (caller, refusal) = await host.Authenticator.AuthenticateAsync(context);
         if ((refusal ?? protocol.CheckCaller(host, caller!)) is { } refused)
             return Refuse(protocol, refused.ToClose());
-        if (host.CheckPatterns(context, caller!, requested) is { } tooMany)
+        if (host.CheckPatterns(context, caller!, requested.Names) is { } tooMany)
             return Refuse(protocol, CloseReason.Overloaded(tooMany.Text));
         // Default names that are not granted are omitted. Names in the address that are not granted get an error.
-        return new(protocol, caller!, [.. host.DefaultsFor(caller!.SubscribeGrant), .. requested], null);
+        return new(protocol, caller!, [.. host.DefaultsFor(caller!.SubscribeGrant), .. requested.Names], null);
     }
 
     private Handshake Refuse(WebSocketProtocol protocol, CloseReason reason) =>

@@ -29,7 +29,7 @@ internal abstract class WebSocketProtocol
     public abstract AccessRefusal? CheckCaller(ConnectionHost host, Caller caller);
 
     /// <summary>The access of a connection; null for an anonymous caller that cannot authenticate later, as most connections of many servers are.</summary>
-    public virtual ConnectionAccess? AccessFor(ConnectionHost host, Caller caller) => caller.IsAnonymous ? null : new ConnectionAccess(caller);
+    public virtual ConnectionAccess? AccessFor(ConnectionHost host, Caller caller) => caller.IsAnonymous ? null : new ConnectionAccess(caller, host.Time.GetUtcNow());
 
     /// <summary>Begins the session of a registered connection.</summary>
     public abstract ClientSession Open(ConnectionHost host, Connection connection, ClientSubscriptions subscriptions);

@@ -24,6 +24,7 @@ internal sealed partial class CallbackAuthentication : IDisposable
     private readonly CallbackTurns turns;
     private readonly HttpClient application;
     private readonly LogThrottle failures;
+    private readonly LogThrottle denials;
 
     public CallbackAuthentication(
         IOptions<AccessOptions> access, IOptions<LimitsOptions> limits, IOptions<ProxyOptions> proxies, NameRules rules, RecentDisconnections disconnections,
@@ -33,7 +34,7 @@ internal sealed partial class CallbackAuthentication : IDisposable
         (this.rules, this.disconnections, this.time, this.logger) = (rules, disconnections, time, logger);
         cache = new CallbackCache(options.CacheFor, disconnections, time);
         turns = new CallbackTurns(options.Concurrency, knowsAddresses: proxies.Value.IsConfigured || limits.Value.ConnectionsPerAddress is not null);
-        failures = new LogThrottle(time);
+        (failures, denials) = (new LogThrottle(time), new LogThrottle(time));
         application = new HttpClient(new SocketsHttpHandler
         {
             // The visitor's cookies must not be sent to another address.
@@ -94,7 +95,7 @@ internal sealed partial class CallbackAuthentication : IDisposable
             case HttpStatusCode.Unauthorized:
                 return AccessRefusal.Unauthorized("the application does not know who you are");
             case HttpStatusCode.Forbidden:
-                return AccessRefusal.Forbidden("the application denies you access");
+                return OnDenial();
             case HttpStatusCode.OK:
                 var answer = await response.Content.ReadAsByteArrayAsync(limit);
                 return CallbackResponse.Read(answer, rules, time.GetUtcNow(), disconnectionsBefore, out var problem) is { } caller
@@ -103,6 +104,17 @@ internal sealed partial class CallbackAuthentication : IDisposable
             default:
                 return OnFailure($"the answer has status {(int)response.StatusCode}; expected is 200, 401 or 403");
         }
+    }
+
+    /// <summary>
+    /// Logs it, because nobody else does: the page says only that it is refused. A framework answers 403 also for reasons of its own, such as a host or an origin
+    /// that it does not know.
+    /// </summary>
+    private AuthenticationResult OnDenial()
+    {
+        if (denials.ShouldLog(out var count))
+            Log.Denied(logger, count);
+        return AccessRefusal.Forbidden("the application denies you access");
     }
 
     /// <summary>Logs the reason, which the client does not get.</summary>
@@ -117,5 +129,9 @@ internal sealed partial class CallbackAuthentication : IDisposable
     {
         [LoggerMessage(1, LogLevel.Warning, "Access:Callback:Url gave no usable answer: {Reason}. Callers refused since the last such warning: {Count}.")]
         public static partial void Failed(ILogger logger, int count, string reason);
+
+        [LoggerMessage(7, LogLevel.Warning, "Access:Callback:Url answered 403: the application denies a visitor access. Requests denied since the last such warning: "
+            + "{Count}. If the application should know these visitors, check which host names, origins and cookies it accepts.")]
+        public static partial void Denied(ILogger logger, int count);
     }
 }

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
+using Notifier.Configuration;
 using Notifier.Names;
 
 namespace Notifier.Access.Tokens;
@@ -11,7 +12,7 @@ namespace Notifier.Access.Tokens;
 /// Identifies callers by their tokens. Microsoft's JwtBearer checks signature, issuer, audience and times, set up by
 /// <see cref="JwtBearerSetup"/>. It is called directly and not as middleware, because clients also send tokens over a connection. Thread-safe.
 /// </summary>
-internal sealed class TokenAuthentication
+internal sealed partial class TokenAuthentication
 {
     /// <summary>Longer tokens are malformed. Twice the default for a frame, and half of what fits into headers.</summary>
     private const int MaxCharacters = 16 * 1024;
@@ -25,6 +26,9 @@ internal sealed class TokenAuthentication
     private readonly NameRules rules;
     private readonly TimeProvider time;
     private readonly RecentDisconnections disconnections;
+    private readonly ILogger<TokenAuthentication> logger;
+    private readonly LogThrottle unknownKeys;
+    private readonly string keySetting;
     private readonly bool hasAudience;
     private readonly NameTemplate[] subscribe;
     private readonly NameTemplate[] publish;
@@ -36,9 +40,11 @@ internal sealed class TokenAuthentication
         IOptions<AccessOptions> access, IOptions<JwtBearerOptions> bearer, NameRules rules, RecentDisconnections disconnections, TimeProvider time,
         ILogger<TokenAuthentication> logger)
     {
-        (this.rules, this.disconnections, this.time) = (rules, disconnections, time);
+        (this.rules, this.disconnections, this.time, this.logger) = (rules, disconnections, time, logger);
+        unknownKeys = new LogThrottle(time);
         var tokens = access.Value.Tokens;
         IsEnabled = tokens.IsEnabled;
+        keySetting = tokens.KeySetting;
         hasAudience = tokens.Audience.Length > 0;
         subscribe = [.. tokens.Subscribe.Select(template => NameTemplate.Parse(template, rules, out _)!)];
         publish = [.. tokens.Publish.Select(template => NameTemplate.Parse(template, rules, out _)!)];
@@ -61,7 +67,12 @@ internal sealed class TokenAuthentication
         if (authority is not null && result.Exception is SecurityTokenInvalidSignatureException && await authority.GetNewerParametersAsync(known) is { } newer)
             result = await handler.ValidateTokenAsync(token, newer);
         if (!result.IsValid)
+        {
+            // The page's developer cannot see that a backend has another key; any visitor can send such a token.
+            if (result.Exception is SecurityTokenInvalidSignatureException && unknownKeys.ShouldLog(out var count))
+                Log.UnknownKey(logger, keySetting, count);
             return AccessRefusal.Unauthorized(Describe(result.Exception));
+        }
         var valid = (JsonWebToken)result.SecurityToken;
         if (ProblemOfHeader(valid) is { } problem)
             return AccessRefusal.Unauthorized(problem);
@@ -134,4 +145,11 @@ internal sealed class TokenAuthentication
         SecurityTokenInvalidSignatureException => "the token is not signed with a key that this server knows",
         _ => "the token is malformed",
     };
+
+    private static partial class Log
+    {
+        [LoggerMessage(8, LogLevel.Warning, "A token is not signed with a key that this server knows: compare the key of {Setting} with the signer's. "
+            + "Such tokens since the last such warning: {Count}.")]
+        public static partial void UnknownKey(ILogger logger, string setting, int count);
+    }
 }

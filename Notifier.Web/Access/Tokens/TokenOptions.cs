@@ -48,6 +48,13 @@ public sealed class TokenOptions
     /// <summary>How much the signer's clock may differ from this server's.</summary>
     internal static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
 
+    /// <summary>Which setting has the keys; empty if none has.</summary>
+    internal string KeySetting => Secret.Length > 0 ? "Access:Tokens:Secret"
+        : PublicKeyFile.Length > 0 ? "Access:Tokens:PublicKeyFile"
+        : JwksFile.Length > 0 ? "Access:Tokens:JwksFile"
+        : Authority.Length > 0 ? "Access:Tokens:Authority"
+        : "";
+
     /// <summary>Whether this server accepts tokens.</summary>
     internal bool IsEnabled => Secret.Length + PublicKeyFile.Length + JwksFile.Length + Authority.Length > 0;
 }

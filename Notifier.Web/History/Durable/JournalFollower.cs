@@ -33,7 +33,7 @@ internal sealed class JournalFollower(IJournalSink sink, JournalReader reader)
     /// <summary>How many of the waiting messages came before the latest fetch. It has returned those that are genuine.</summary>
     private int beforeFetch;
     private DoubtfulReads? doubtfulReads;
-    private readonly JournalSequencer sequence = new(sink.Name, reader.Journal.Prefix);
+    private readonly JournalSequencer sequence = new(sink.Name, reader.Journal.Prefix, reader.Unkept);
 
     private JournalFetch Fetch => new(sink, reader, sequence);
 

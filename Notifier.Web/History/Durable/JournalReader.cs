@@ -27,6 +27,9 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     /// <summary>The limit for reads because of lines that are not proven.</summary>
     public VainReads VainReads { get; } = new(time, backplane.Stopping);
 
+    /// <summary>Receives messages of durable channels that the journal does not have.</summary>
+    public UnkeptMessages Unkept { get; } = new(journal.Channels, logger);
+
     /// <summary>The journal had a message whose line was not proven.</summary>
     public void OnUnprovenMessage()
     {

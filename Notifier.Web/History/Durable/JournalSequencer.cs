@@ -33,7 +33,8 @@ internal enum SequenceResult
 /// <remarks>A message with a line that is not proven never reaches the log from here, only from the journal.</remarks>
 /// <param name="name">The name.</param>
 /// <param name="prefix">Precedes its channels in Redis.</param>
-internal sealed class JournalSequencer(Name name, ReadOnlyMemory<byte> prefix)
+/// <param name="unkept">Receives messages without a line.</param>
+internal sealed class JournalSequencer(Name name, ReadOnlyMemory<byte> prefix, UnkeptMessages? unkept = null)
 {
     /// <summary>
     /// How long before the journal's head a line without a MAC may be when the log begins. It only makes the log begin a little earlier, so it need not be
@@ -70,7 +71,11 @@ internal sealed class JournalSequencer(Name name, ReadOnlyMemory<byte> prefix)
     {
         accepted = message with { JournalId = Followed };
         if (!JournalEnvelope.MayBegin(message) || !JournalEnvelope.TryParse(message.Payload.Span, out var envelope))
+        {
+            if (message.Gap == GapCode.None)
+                unkept?.OnDelivered(ChannelOf(message).Span);
             return SequenceResult.Accepted;
+        }
         if (envelope.IsOf(epoch))
         {
             if (envelope.Id <= Followed)
@@ -81,7 +86,7 @@ internal sealed class JournalSequencer(Name name, ReadOnlyMemory<byte> prefix)
                     return SequenceResult.Missing;
                 skipsMissing = false;
                 Followed = envelope.Id;
-                latest = new(epoch, message.Channel.IsEmpty ? ownChannel : message.Channel, envelope.Id);
+                latest = new(epoch, ChannelOf(message), envelope.Id);
                 accepted = message.WithoutBeginning(envelope.Length) with { JournalId = envelope.Id };
                 return SequenceResult.Accepted;
             }
@@ -151,5 +156,8 @@ internal sealed class JournalSequencer(Name name, ReadOnlyMemory<byte> prefix)
     public void SkipMissing() => skipsMissing = true;
 
     private bool IsGenuine(in JournalEnvelope envelope, JournalEpoch of, in Message message) => envelope.IsSigned && JournalMac.IsGenuine(
-        of.Key, envelope, prefix.Span, message.Channel.IsEmpty ? ownChannel : message.Channel.Span, message.Payload.Span[envelope.Length..]);
+        of.Key, envelope, prefix.Span, ChannelOf(message).Span, message.Payload.Span[envelope.Length..]);
+
+    /// <summary>Without the prefix in Redis.</summary>
+    private ReadOnlyMemory<byte> ChannelOf(in Message message) => message.Channel.IsEmpty ? ownChannel : message.Channel;
 }

@@ -39,6 +39,7 @@ internal sealed class TlsRedis : IAsyncDisposable
             "--tls-auth-clients", "no", "--dir", redis.folder, .. arguments]);
         await redis.host.StartAsync();
         var options = ConfigurationOptions.Parse($"localhost:{redis.Port},ssl=true,allowAdmin=true");
+        options.CertificateSelection += static (_, _, _, _, _) => NotifierApp.Certificate.Value;    // in case it requires one
         options.CertificateValidation += static (_, certificate, _, _) => certificate?.GetCertHashString() == NotifierApp.Certificate.Value.GetCertHashString();
         redis.connection = await ConnectionMultiplexer.ConnectAsync(options);
         return redis;

@@ -73,7 +73,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         Location = await locator.LocateAsync(cancellationToken);
-        Location.Options.ConnectionAttemptCompleted += (_, attempt) => Health.Report(attempt);
+        Location.Options.ConnectionAttemptCompleted += (_, attempt) => Health.Report(attempt, Location.NameOf(attempt.EndPoint));
         topology = new KnownTopology(new(
             Location, connections, connector.ConnectAsync, replaced => ReplaceAsync(replaced, wasDeaf: false), Health, time, logger, Stopping));
         _ = ConnectAsync();
@@ -159,8 +159,10 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
         OnRestored(isReconnect: connecting.Task.IsCompleted, wasDeaf);
     }
 
-    void IConnectionObserver.OnLost(ConnectionMultiplexer lost)
+    void IConnectionObserver.OnLost(ConnectionMultiplexer lost, ConnectionFailedEventArgs? failure)
     {
+        if (failure is not null)
+            Health.Note(RedisFailure.From(Location!.NameOf(failure.EndPoint), failure.FailureType, failure.Exception, ConnectionAttemptStage.Established));
         Health.ReportAway(Location!.Description);
         // Another connection has replaced this one meanwhile.
         if (lost != SubscriptionConnection)

@@ -8,7 +8,9 @@ namespace Notifier.Redis;
 internal interface IConnectionObserver
 {
     /// <summary>The connection was lost.</summary>
-    void OnLost(ConnectionMultiplexer lost);
+    /// <param name="lost">The connection.</param>
+    /// <param name="failure">What the library reports; null if it reported nothing in time.</param>
+    void OnLost(ConnectionMultiplexer lost, ConnectionFailedEventArgs? failure);
 
     /// <summary>The library is about to subscribe all names again.</summary>
     void OnRestoring();
@@ -55,7 +57,7 @@ internal sealed class RedisConnectionMonitor
         this.health = health;
         this.time = time;
         this.stopping = stopping;
-        multiplexer.ConnectionFailed += (_, failed) => OnFailed(failed.EndPoint ?? NoEndPoint, failed.ConnectionType);
+        multiplexer.ConnectionFailed += (_, failed) => OnFailed(failed.EndPoint ?? NoEndPoint, failed);
         multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(restored.EndPoint ?? NoEndPoint, restored.ConnectionType);
     }
 
@@ -102,11 +104,11 @@ internal sealed class RedisConnectionMonitor
             health.ReportBack();
     }
 
-    private void OnFailed(EndPoint server, ConnectionType type)
+    private void OnFailed(EndPoint server, ConnectionFailedEventArgs failure)
     {
         // The library raises each event on a thread of its own: the loss may arrive after the return.
         var isBack = multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected();
-        if (type == ConnectionType.Subscription)
+        if (failure.ConnectionType == ConnectionType.Subscription)
         {
             if (isBack && losses.GetValueOrDefault(server) >= restorations.GetValueOrDefault(server) - 1)
                 return;     // OnRestoredAsync reports the loss, or has done so
@@ -114,7 +116,7 @@ internal sealed class RedisConnectionMonitor
         }
         if (!IsInUse)
             return;
-        observer.OnLost(multiplexer);
+        observer.OnLost(multiplexer, failure);
         // For the library a server that answers each command with an error is connected.
         if (isBack)
             _ = AwaitAnswerAsync();
@@ -144,7 +146,7 @@ internal sealed class RedisConnectionMonitor
         if (type == ConnectionType.Subscription && losses.GetValueOrDefault(server) < number - 1)
         {
             losses[server] = number - 1;
-            observer.OnLost(multiplexer);
+            observer.OnLost(multiplexer, failure: null);
         }
         observer.OnAnswered(isSubscription: type == ConnectionType.Subscription, wasLost: number > 1);
     }

@@ -72,6 +72,21 @@ internal static class RedisConnectionString
         return arguments;
     }
 
+    /// <summary>The hosts before the first option. Behind an option, a part of a password with a comma looks like a host.</summary>
+    public static HashSet<string> HostsIn(string text)
+    {
+        var hosts = string.Join(',', text.Split(',').TakeWhile(static part => !part.Contains('=')));
+        return hosts.Length == 0 ? [] : [.. ConfigurationOptions.Parse(hosts).EndPoints.Select(HostOf)];
+    }
+
+    /// <summary>The server without its port.</summary>
+    public static string HostOf(EndPoint server) => server switch
+    {
+        DnsEndPoint dns => dns.Host,
+        IPEndPoint ip => $"{ip.Address}",
+        _ => $"{server}",
+    };
+
     private static ConfigurationOptions Read(string text)
     {
         try

@@ -3,15 +3,22 @@ using StackExchange.Redis;
 namespace Notifier.Redis;
 
 /// <summary>
-/// Whether Redis answers, as far as the library reports that. Logs each change once, however many attempts fail: that Redis is away, the error that Redis
-/// itself gives, and that Redis is back. Thread-safe.
+/// Whether Redis answers, as far as the library reports that. Logs each change once, however many attempts fail: that Redis is away and why, the error that
+/// Redis itself gives, and that Redis is back. Thread-safe.
 /// </summary>
 /// <param name="logger">The log.</param>
 /// <param name="stopping">Cancelled when the process ends: nothing is logged afterwards.</param>
 internal sealed partial class RedisHealth(ILogger logger, CancellationToken stopping)
 {
+    private readonly Lock gate = new();
     private int isAway;
     private int answersWithErrors;
+
+    /// <summary>The latest failure since Redis was last there.</summary>
+    private RedisFailure? latest;
+
+    /// <summary>The cause in the log since Redis is away; null if there is none.</summary>
+    private string? logged;
 
     /// <summary>Whether Redis was away, and is not yet known to be back.</summary>
     public bool IsAway => Volatile.Read(ref isAway) == 1;
@@ -19,17 +26,48 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
     /// <summary>Whether Redis answers with errors.</summary>
     public bool AnswersWithErrors => Volatile.Read(ref answersWithErrors) == 1;
 
+    /// <param name="redis">Which Redis, for the log, if no connection to it has failed.</param>
     public void ReportAway(string redis)
     {
-        if (!stopping.IsCancellationRequested && Interlocked.Exchange(ref isAway, 1) == 0)
-            Log.Away(logger, redis);
+        RedisFailure? failure;
+        lock (gate)
+        {
+            if (stopping.IsCancellationRequested || Interlocked.Exchange(ref isAway, 1) == 1)
+                return;
+            failure = latest;
+            logged = failure?.Cause;
+        }
+        Log.Away(logger, failure?.ToString() ?? redis);
     }
 
     public void ReportBack()
     {
         Volatile.Write(ref answersWithErrors, 0);
-        if (Interlocked.Exchange(ref isAway, 0) == 1)
-            Log.Back(logger);
+        lock (gate)
+        {
+            (latest, logged) = (null, null);
+            if (Interlocked.Exchange(ref isAway, 0) == 0)
+                return;
+        }
+        Log.Back(logger);
+    }
+
+    /// <summary>
+    /// A connection, or an attempt to connect, has failed. The next line in the log has the cause. If Redis is away already, the cause is logged if none is yet,
+    /// or if it is another one that somebody has to act upon.
+    /// </summary>
+    public void Note(RedisFailure failure)
+    {
+        lock (gate)
+        {
+            if (failure.IsVague && latest is not null)
+                return;
+            latest = failure;
+            if (stopping.IsCancellationRequested || !IsAway || failure.Cause == logged || (logged is not null && !failure.IsLasting))
+                return;
+            logged = failure.Cause;
+        }
+        Log.Unreachable(logger, failure.ToString());
     }
 
     /// <summary>The library gives up, although it is configured not to.</summary>
@@ -40,14 +78,20 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
     }
 
     /// <summary>An attempt to connect has ended. If Redis gave an error, it is logged once until Redis is back.</summary>
-    public void Report(ConnectionAttemptCompletedEventArgs attempt)
+    /// <param name="attempt">What the library reports.</param>
+    /// <param name="server">Host and port.</param>
+    public void Report(ConnectionAttemptCompletedEventArgs attempt, string server)
     {
         if (attempt.IsSuccess)
             return;
+        Note(ReplyIn(attempt.Exception) is not null
+            ? new(server, "it answers with an error", IsLasting: false)
+            : RedisFailure.From(server, attempt.FailureType, attempt.Exception, attempt.Stage));
         if (attempt.FailureType == ConnectionFailureType.AuthenticationFailure)
         {
-            if (Interlocked.Exchange(ref answersWithErrors, 1) == 0)
-                Log.Refused(logger);
+            // If encryption failed, Redis has not seen the password.
+            if (!RedisFailure.IsOfTls(attempt.Exception, attempt.Stage) && Interlocked.Exchange(ref answersWithErrors, 1) == 0)
+                Log.Refused(logger, server);
         }
         // The library does not pass on the text of this error.
         else if (attempt.FailureType == ConnectionFailureType.Loading)
@@ -87,13 +131,16 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
         [LoggerMessage(7, LogLevel.Information, "Redis is back: all names are subscribed again.")]
         public static partial void Back(ILogger logger);
 
-        [LoggerMessage(8, LogLevel.Error, "Redis authentication failed: check the user and the password in Redis:Configuration.")]
-        public static partial void Refused(ILogger logger);
+        [LoggerMessage(8, LogLevel.Error, "Redis authentication failed ({Server}): check the user and the password in Redis:Configuration.")]
+        public static partial void Refused(ILogger logger, string server);
 
         [LoggerMessage(9, LogLevel.Error, "Redis answers with an error; Notifier keeps trying. Redis says: {Answer}")]
         public static partial void ErrorReply(ILogger logger, string answer);
 
         [LoggerMessage(10, LogLevel.Error, "Redis cannot be used with this configuration; Notifier keeps trying: {Error}")]
         public static partial void CannotConnect(ILogger logger, string error);
+
+        [LoggerMessage(25, LogLevel.Warning, "Redis cannot be reached ({Redis}). Notifier keeps trying.")]
+        public static partial void Unreachable(ILogger logger, string redis);
     }
 }

@@ -11,14 +11,28 @@ namespace Notifier.Redis;
 /// <summary>The Redis that this process uses.</summary>
 /// <param name="options">How to connect. Never logged: they may contain a password.</param>
 /// <param name="description">For the log.</param>
-internal sealed class RedisLocation(ConfigurationOptions options, string description)
+/// <param name="text">The connection string.</param>
+internal sealed class RedisLocation(ConfigurationOptions options, string description, string text)
 {
+    private readonly HashSet<string> hosts = RedisConnectionString.HostsIn(text);
+
     public ConfigurationOptions Options => options;
 
     public string Description => description;
 
     /// <summary>Whether this Redis runs inside the process.</summary>
     public bool IsEmbedded { get; init; }
+
+    /// <summary>A server's host and port, for the log. What may be a part of a password is not shown.</summary>
+    public string NameOf(EndPoint? server) => server switch
+    {
+        null => description,
+        // Without the ports: a connection has a default port where the connection string has none.
+        _ when options.EndPoints.Any(one => RedisConnectionString.HostOf(one) == RedisConnectionString.HostOf(server)) && !hosts.Contains(RedisConnectionString.HostOf(server)) =>
+            "a host behind an option in Redis:Configuration (a password must not contain a comma)",
+        DnsEndPoint dns => $"{dns.Host}:{dns.Port}",
+        _ => $"{server}",
+    };
 
     /// <summary>The arguments with which <c>redis-cli</c> reaches the same Redis, each followed by a space; null behind Sentinels.</summary>
     public string? CliArguments => RedisConnectionString.CliArguments(options);
@@ -52,7 +66,7 @@ internal sealed class RedisLocator(
     {
         var redis = options.Value;
         if (redis.Configuration.Length > 0)
-            return new RedisLocation(RedisConnectionString.Parse(redis.Configuration), "see Redis:Configuration");
+            return new RedisLocation(RedisConnectionString.Parse(redis.Configuration), "see Redis:Configuration", redis.Configuration);
         if (!environment.IsDevelopment() && !redis.Embedded)
             throw new StartupException(
                 "Redis:Configuration is empty. Set it to a StackExchange.Redis connection string, for example "
@@ -68,7 +82,7 @@ internal sealed class RedisLocator(
                     $"Another server already listens at {address}, where the embedded Redis should (Redis:Embedded). If it is your Redis, set "
                     + $"Redis:Configuration={address}; otherwise set Redis:EmbeddedPort to a free port.");
             case Answer.Redis:
-                return new RedisLocation(RedisConnectionString.Parse(address), address);
+                return new RedisLocation(RedisConnectionString.Parse(address), address, address);
             case Answer.WantsPassword:
                 throw new StartupException(
                     $"The Redis at {address} requires a password. Set Redis:Configuration, for example "
@@ -80,7 +94,8 @@ internal sealed class RedisLocator(
                 embedded = EmbeddedRedis.Start(port, needs.Value.Scripts, loggers);
                 return new RedisLocation(
                     RedisConnectionString.Parse(address),
-                    $"embedded, {address}")
+                    $"embedded, {address}",
+                    address)
                 {
                     IsEmbedded = true,
                 };

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Options;
 using Notifier.Access;
 using Notifier.Configuration;
 using Notifier.Connections;
@@ -50,7 +49,7 @@ internal static class Server
         adapt?.Invoke(builder);
 
         var app = builder.Build();
-        app.Services.GetRequiredService<IStartupValidator>().Validate();    // all options, before the calls below read some of them
+        app.ValidateConfiguration();    // all options, before the calls below read some of them
         app.StartTelemetry();
         app.UseSecurityHeaders();
         app.UseKnownProxies();

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using FluentAssertions;
+using Microsoft.Extensions.DependencyInjection;
 using Notifier.Access;
 using Notifier.Access.Origins;
 using Notifier.Configuration;
@@ -70,6 +71,19 @@ public sealed partial class ConfigurationPageTests
 
         typeof(RedisOptions).Assembly.GetExportedTypes().Where(static type => type.Name.EndsWith("Options", StringComparison.Ordinal))
             .Except(seen).Should().BeEmpty("each options class needs an entry in {0}, with the section that a Setup.cs binds it to", nameof(Bound));
+    }
+
+    /// <summary>Otherwise a setting that exists is reported as unknown, or a misspelt one is not.</summary>
+    [Fact]
+    public void Every_setting_is_known_to_the_check_for_unknown_settings()
+    {
+        var known = global::Server.Build(["--environment=Development"]).Services.GetServices<KnownSettings>().SelectMany(static section => section.Keys)
+            .Where(static key => !key.EndsWith($":{KnownSettings.AnyEntry}", StringComparison.Ordinal)).Select(static key => key.Replace(KnownSettings.AnyEntry, "0", StringComparison.Ordinal));
+
+        known.Should().BeEquivalentTo(
+            Bound.SelectMany(static bound => SettingsOf(bound.Section, bound.Defaults)).Select(static setting => setting.Key)
+                .Concat(Others.Where(static key => key.EndsWith("File", StringComparison.Ordinal))),
+            "the Setup.cs of a folder calls AddKnownSettings for each of its options classes, also for those inside another one");
     }
 
     private static IEnumerable<(string Key, object? Default)> SettingsOf(string section, object options) =>

@@ -134,6 +134,66 @@ public sealed class StartupRefusalTests
         message.Should().Contain(address).And.Contain("in use");
     }
 
+    [Theory]
+    [InlineData("Urls=127.0.0.1:9330", "'127.0.0.1:9330' is not an address", "http://127.0.0.1:9330")]
+    [InlineData("Kestrel:Endpoints:Http:Url=127.0.0.1", "'127.0.0.1' is not an address", "Kestrel:Endpoints")]
+    [InlineData("Urls=ftp://127.0.0.1:0", "ftp://127.0.0.1:0", "urls, or Kestrel:Endpoints")]
+    [InlineData("Urls=http://127.0.0.1:99999", "65535")]
+    [InlineData("Urls=http://127.0.0.1:0/path", "urls, or Kestrel:Endpoints")]
+    [InlineData("Kestrel:Endpoints:Tls:Url=https://127.0.0.1:0 Kestrel:Endpoints:Tls:Certificate:Path=/nowhere.pfx", "/nowhere.pfx")]
+    [InlineData("Kestrel:Endpoints:Tls:Url=https://127.0.0.1:0 Kestrel:Endpoints:Tls:Certificate:Path=Notifier.Web.dll", "certificate")]
+    public async Task An_address_that_the_server_cannot_listen_on_stops_the_start_with_what_to_write(string settings, params string[] told)
+    {
+        await using var redis = await RedisServer.StartAsync();
+
+        var message = await RefusedAsync("Development", [$"Redis:Configuration={redis.Configuration}", .. settings.Split(' ')]);
+
+        foreach (var part in told)
+            message.Should().Contain(part);
+    }
+
+    /// <summary>The home directory is empty, because a developer's machine may have a certificate for localhost there.</summary>
+    [Fact]
+    public async Task An_https_address_without_a_certificate_stops_the_process_with_the_setting_for_a_certificate()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        var home = Directory.CreateTempSubdirectory("notifier-home-");
+
+        var message = await PrintedAsync("Production", new Dictionary<string, string> { ["HOME"] = home.FullName }, $"Redis:Configuration={redis.Configuration}", "urls=https://127.0.0.1:0", "Limits:Connections=10");
+
+        message.Should().Contain("no certificate").And.Contain("Kestrel:Certificates:Default:Path");
+        home.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task An_address_without_a_scheme_stops_the_process()
+    {
+        await using var redis = await RedisServer.StartAsync();
+
+        var message = await PrintedAsync("Production", $"Redis:Configuration={redis.Configuration}", "Urls=127.0.0.1:9330", "Limits:Connections=10");
+
+        message.Should().Contain("for example http://127.0.0.1:9330.");
+    }
+
+    [Fact]
+    public async Task A_configuration_file_that_is_not_json_stops_the_process_with_its_line()
+    {
+        // The program reads the file beside it that has the name of its environment.
+        var environment = $"Broken{Guid.NewGuid():N}";
+        var file = Path.Combine(AppContext.BaseDirectory, $"appsettings.{environment}.json");
+        await File.WriteAllTextAsync(file, "{\n  \"Redis\": { \"Linger\": \"00:00:01\" }\n  \"Limits\": { \"Connections\": 5 }\n}\n");
+        try
+        {
+            var message = await PrintedAsync(environment);
+
+            message.Should().Contain($"appsettings.{environment}.json is not valid JSON in line 3").And.Contain("Expected either ','");
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     /// <summary>Starts the server in this process, which takes a twentieth of the time of a process. What the program prints is a test of its own.</summary>
     /// <returns>The message, after checks that every message must pass.</returns>
     internal static async Task<string> RefusedAsync(string environment, params string[] settings)
@@ -150,9 +210,11 @@ public sealed class StartupRefusalTests
     }
 
     /// <summary>Starts a process, which must print the message and nothing else.</summary>
-    private static async Task<string> PrintedAsync(string environment, params string[] settings)
+    private static Task<string> PrintedAsync(string environment, params string[] settings) => PrintedAsync(environment, [], settings);
+
+    private static async Task<string> PrintedAsync(string environment, Dictionary<string, string> variables, params string[] settings)
     {
-        var (exitCode, output) = await NotifierProcess.RunAsync(environment, settings);
+        var (exitCode, output) = await NotifierProcess.RunAsync(environment, variables, settings);
         exitCode.Should().Be(1, output);
         var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         lines.Should().HaveCount(1, "the process prints one message: {0}", output);

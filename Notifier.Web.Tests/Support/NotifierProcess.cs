@@ -12,12 +12,14 @@ internal sealed class NotifierProcess : IAsyncDisposable
     private readonly TaskCompletionSource outputEnded = new();
     private readonly TaskCompletionSource errorEnded = new();
 
-    private NotifierProcess(string[] arguments)
+    private NotifierProcess(string[] arguments, Dictionary<string, string> variables)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "Notifier.Web.dll");
         var start = new ProcessStartInfo("dotnet", [program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var inherited in start.Environment.Keys.Where(key => key.StartsWith("ASPNETCORE_", StringComparison.Ordinal) || key.StartsWith("DOTNET_ENV", StringComparison.Ordinal)).ToList())
             start.Environment.Remove(inherited);
+        foreach (var (name, value) in variables)
+            start.Environment[name] = value;
         process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, line) => Take(line.Data, outputEnded);
         process.ErrorDataReceived += (_, line) => Take(line.Data, errorEnded);
@@ -41,14 +43,22 @@ internal sealed class NotifierProcess : IAsyncDisposable
 
     /// <param name="environment">Development or Production.</param>
     /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
-    public static NotifierProcess Start(string environment, params string[] settings) =>
-        new([$"--environment={environment}", "--urls=http://127.0.0.1:0", .. settings.Select(setting => "--" + setting)]);
+    public static NotifierProcess Start(string environment, params string[] settings) => Start(environment, [], settings);
+
+    /// <param name="environment">Development or Production.</param>
+    /// <param name="variables">Environment variables.</param>
+    /// <param name="settings">Such as <c>Redis:Linger=00:00:00</c>.</param>
+    public static NotifierProcess Start(string environment, Dictionary<string, string> variables, params string[] settings) =>
+        new([$"--environment={environment}", "--urls=http://127.0.0.1:0", .. settings.Select(setting => "--" + setting)], variables);
 
     /// <summary>Runs a program that ends by itself.</summary>
     /// <returns>The exit code and the printed text.</returns>
-    public static async Task<(int ExitCode, string Output)> RunAsync(string environment, params string[] settings)
+    public static Task<(int ExitCode, string Output)> RunAsync(string environment, params string[] settings) => RunAsync(environment, [], settings);
+
+    /// <inheritdoc cref="RunAsync(string, string[])"/>
+    public static async Task<(int ExitCode, string Output)> RunAsync(string environment, Dictionary<string, string> variables, params string[] settings)
     {
-        await using var program = Start(environment, settings);
+        await using var program = Start(environment, variables, settings);
         return (await program.EndAsync(), program.Output);
     }
 

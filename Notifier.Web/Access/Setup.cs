@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Notifier.Access.Callback;
 using Notifier.Access.Origins;
 using Notifier.Access.Tokens;
+using Notifier.Configuration;
 
 namespace Notifier.Access;
 
@@ -13,6 +14,12 @@ internal static class Setup
         var services = builder.Services;
         services.AddOptions<AccessOptions>().BindConfiguration("Access").ValidateOnStart();
         services.AddOptions<ProxyOptions>().BindConfiguration("ForwardedHeaders").ValidateOnStart();
+        services.AddKnownSettings<AccessOptions>("Access");
+        services.AddKnownSettings<AnonymousOptions>("Access:Anonymous");
+        services.AddKnownSettings<TokenOptions>("Access:Tokens");
+        services.AddKnownSettings<CallbackOptions>("Access:Callback");
+        services.AddKnownSettings<ApiKeyOptions>($"Access:ApiKeys:{KnownSettings.AnyEntry}");
+        services.AddKnownSettings<ProxyOptions>("ForwardedHeaders");
         services.AddSingleton<IValidateOptions<AccessOptions>, AccessValidator>();
         services.AddSingleton<IValidateOptions<ProxyOptions>, ProxyValidator>();
 

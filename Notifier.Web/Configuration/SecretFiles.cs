@@ -12,6 +12,9 @@ internal static class SecretFiles
 
     private static readonly string[] Keys = ["Redis:Configuration", "Access:Tokens:Secret"];
 
+    /// <summary>The settings that name the files.</summary>
+    public static KnownSettings Settings { get; } = new("", [.. Keys.Select(static key => key + "File")]);
+
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>To be called after all other sources are added, and before options are bound. The files are read once.</summary>

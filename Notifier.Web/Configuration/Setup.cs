@@ -11,6 +11,9 @@ internal static class Setup
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddMetrics();
         builder.Services.AddOptions<LimitsOptions>().BindConfiguration("Limits").ValidateOnStart();
+        builder.Services.AddKnownSettings<LimitsOptions>("Limits");
+        builder.Services.AddSingleton(SecretFiles.Settings);
         builder.Services.AddSingleton<IValidateOptions<LimitsOptions>, LimitsValidator>();
+        builder.Services.AddSingleton<ConfigurationCheck>();
     }
 }

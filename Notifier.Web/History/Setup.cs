@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Notifier.Configuration;
 using Notifier.History.Durable;
 using Notifier.Redis;
 
@@ -11,6 +12,8 @@ internal static class Setup
         var services = builder.Services;
         services.AddOptions<RecentOptions>().BindConfiguration("History:Recent").ValidateOnStart();
         services.AddOptions<DurableOptions>().BindConfiguration("History:Durable").ValidateOnStart();
+        services.AddKnownSettings<RecentOptions>("History:Recent");
+        services.AddKnownSettings<DurableOptions>("History:Durable");
         services.AddSingleton<IValidateOptions<RecentOptions>, RecentValidator>();
         services.AddSingleton<IValidateOptions<DurableOptions>, DurableValidator>();
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Notifier.Configuration;
 
 namespace Notifier.Hub;
 
@@ -8,6 +9,7 @@ internal static class Setup
     {
         var services = builder.Services;
         services.AddOptions<SubscriptionsOptions>().BindConfiguration("Subscriptions").ValidateOnStart();
+        services.AddKnownSettings<SubscriptionsOptions>("Subscriptions");
         services.AddSingleton<IValidateOptions<SubscriptionsOptions>, SubscriptionsValidator>();
 
         services.AddSingleton<HubMetrics>();

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Notifier.Configuration;
 
 namespace Notifier.Operations;
 
@@ -17,6 +18,7 @@ internal static class Setup
     {
         var services = builder.Services;
         services.AddOptions<OperationsOptions>().BindConfiguration("Operations").ValidateOnStart();
+        services.AddKnownSettings<OperationsOptions>("Operations");
         services.AddSingleton<IValidateOptions<OperationsOptions>, OperationsValidator>();
         services.AddOptions<HostOptions>().Configure<IOptions<OperationsOptions>, IHostEnvironment>(static (host, operations, environment) =>
             host.ShutdownTimeout = Shutdown.DrainPeriodOf(operations.Value, environment) + Shutdown.StopTimeout);
@@ -26,6 +28,23 @@ internal static class Setup
         services.AddHostedService(static provider => provider.GetRequiredService<StartupWarnings>());
         builder.AddReadiness();
         builder.AddTelemetry();
+    }
+
+    /// <summary>
+    /// Validates all options. Reports settings without an effect before that, because the typing error of one is why another is missing.
+    /// </summary>
+    public static void ValidateConfiguration(this WebApplication app)
+    {
+        ConfigurationReport.Write(app);
+        try
+        {
+            app.Services.GetRequiredService<IStartupValidator>().Validate();
+        }
+        catch
+        {
+            ((IDisposable)app).Dispose();   // the console has all lines of the log then
+            throw;
+        }
     }
 
     /// <summary>Warns about an unknown proxy.</summary>

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Notifier.Configuration;
 using Notifier.Messages;
 using Notifier.Redis.Receiver;
 
@@ -10,6 +11,7 @@ internal static class Setup
     {
         var services = builder.Services;
         services.AddOptions<RedisOptions>().BindConfiguration("Redis").ValidateOnStart();
+        services.AddKnownSettings<RedisOptions>("Redis");
         services.AddSingleton<IValidateOptions<RedisOptions>, RedisValidator>();
 
         services.AddSingleton<RedisLocator>();

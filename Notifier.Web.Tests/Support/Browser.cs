@@ -28,7 +28,7 @@ public sealed class BrowserFixture : IAsyncLifetime
         "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
         // Not localhost, so over http its pages lack locks and everything else that needs a secure context.
-        $"--host-resolver-rules=MAP {InsecureHost} 127.0.0.1",
+        $"--host-resolver-rules=MAP {InsecureHost} 127.0.0.1,MAP *.{InsecureHost} 127.0.0.1",
     ];
 
     private static readonly SemaphoreSlim Places = new(AtOnce);

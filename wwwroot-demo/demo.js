@@ -1,8 +1,7 @@
 // The demo page. It uses the client that it advertises: one connection for all names (see notifier.js and docs/embedding.md).
 import { make, matches, notification, snippet } from "./notification.js";
 const kept = 200; // notifications in the list
-const latest = 20; // earlier messages requested per name
-const atOnce = 500; // ms within which those arrive
+const latest = 20, atOnce = 500; // earlier messages requested per name, and ms within which they arrive
 const minute = 60; // seconds in the chart
 const usual = ["new-users", "notifications.*"]; // if a proxy does not pass what the server offers
 const troubles = { // by the state of Redis
@@ -222,8 +221,9 @@ publish.onsubmit = async event => {
     const { detail, redisReceivers } = await answer.json().catch(() => ({}));
     const isHere = [...subscriptions.values()].some(subscription => subscription.covers(channel));
     const where = isHere ? "" : redisReceivers === 0 ? ", but nobody is subscribed to it" : ". This page is not subscribed to it";
+    const offered = answer.ok && !isHere && !server.subscribe ? channel : "";
     // If publishing is not allowed, the server names the setting to change.
-    say(answer.ok ? `Published on ${channel}${where}` : `Not published: ${detail ?? answer.status}`, !answer.ok, answer.ok && !isHere ? channel : "");
+    say(answer.ok ? `Published on ${channel}${where}` : `Not published: ${detail ?? answer.status}`, !answer.ok, offered);
   } catch {
     say("Not published: the server cannot be reached", true);
   }

@@ -14,7 +14,7 @@
   // A connection that ends sooner is a failure.
   const LASTED = 5_000;
   // At least, between two calls of the token function for one connection.
-  const RENEWAL = 10_000;
+  const RENEWAL = 5_000;
   // Without names, until the connection is closed.
   const IDLE = 30_000;
   // At least, between two writes of the positions; and how many are kept, with those of the names of earlier pages.
@@ -567,7 +567,7 @@
         // Without listeners, it was closed in this task. Who wants earlier messages now subscribes anew.
         const isReplaced = entry && !entry.listeners.size && (last || after);
         if (isReplaced) this.#positions.delete(key);
-        if (!entry || isReplaced) this.#names.set(key, entry = { last, after, serial: now(), listeners: new Set(), seen: new Set() });
+        if (!entry || isReplaced) this.#names.set(key, entry = { last, after: after || undefined, serial: now(), listeners: new Set(), seen: new Set() });
         entry.listeners.add(own);
         this.#link.changed();
         signal?.addEventListener("abort", close, { once: true });

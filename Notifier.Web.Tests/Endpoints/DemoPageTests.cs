@@ -77,6 +77,18 @@ public sealed class DemoPageTests(RedisFixture fixture) : IDisposable, IClassFix
     }
 
     [Fact]
+    public async Task The_channel_to_try_of_a_visitor_who_may_only_publish_is_one_to_publish_on()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: ["environment=Production", "Access:Anonymous:Publish:0=orders.*"]);
+
+        var state = await StateAsync(app);
+
+        ((string?)state["channel"]).Should().Be("orders.new");
+        ((string?)state["publish"]).Should().BeNull();
+        ((string?)state["subscribe"]).Should().Be("nothing is open here to anonymous visitors: set Access:Anonymous:Subscribe");
+    }
+
+    [Fact]
     public async Task Where_tokens_are_required_the_page_says_so()
     {
         await using var app = await NotifierApp.StartAsync(

@@ -47,7 +47,7 @@ internal sealed class DemoPage(
         if (caller is not null && GatedRequest.Of(context).Identify(context, caller) is { } tooMany)
             return tooMany;
         var isOperator = await OperatorAccess.CheckAsync(context) is null;
-        var channel = ChannelFor(caller?.SubscribeGrant);
+        var channel = ChannelFor(caller is { SubscribeGrant.IsEmpty: true } ? caller.PublishGrant : caller?.SubscribeGrant);
         context.Response.Headers.CacheControl = "no-store";
         return TypedResults.Ok(new DemoState(
             RedisMetrics.States[(int)probe.State],

@@ -39,9 +39,10 @@ export interface NotifierSubscription extends Disposable {
 export interface NotifierOptions {
   /**
    * Identifies the visitor. The client calls a function before it first connects, and again before the token expires, or when the server
-   * rejects it. Pass a function if tokens expire. If the function throws, the client fires `error` with the code `token`, and tries again.
+   * rejects it. Pass a function if tokens expire. null: this visitor has no token. If the function throws, the client fires `error` with the
+   * code `token`, and tries again.
    */
-  token?: string | (() => string | Promise<string>);
+  token?: string | (() => string | null | undefined | Promise<string | null | undefined>);
   /**
    * One connection for all tabs of this browser. All tabs must belong to the same visitor. Without Web Locks (on http, except on
    * localhost) the console warns, and each tab has its own connection.

@@ -1,4 +1,3 @@
-using Microsoft.Playwright;
 using Notifier.Tests.Support;
 using Xunit;
 using static Microsoft.Playwright.Assertions;

@@ -1,5 +1,3 @@
-using Notifier.Tests.Support;
-
 namespace Notifier.Tests.Recipes;
 
 /// <summary>

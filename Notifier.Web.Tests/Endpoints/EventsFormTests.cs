@@ -24,7 +24,8 @@ public sealed class EventsFormTests(RedisFixture fixture) : IClassFixture<RedisF
     public async Task A_form_of_128_names_of_255_bytes_is_subscribed_to_and_receives_messages(Listen listen, string version)
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen);
-        using var client = await EventClient.PostAsync(app, Form([.. LongestNames.SelectMany(static name => new[] { ("channel", name), ("after", new string('p', 116)) })]), Version.Parse(version));
+        var parameters = LongestNames.SelectMany(static name => new[] { ("channel", name), ("after", new string('p', 116)) });
+        using var client = await EventClient.PostAsync(app, Form([.. parameters]), Version.Parse(version));
 
         var subscribed = new List<string>();
         while (subscribed.Count < LongestNames.Length)

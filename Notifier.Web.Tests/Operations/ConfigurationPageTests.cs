@@ -78,7 +78,8 @@ public sealed partial class ConfigurationPageTests
     public void Every_setting_is_known_to_the_check_for_unknown_settings()
     {
         var known = global::Server.Build(["--environment=Development"]).Services.GetServices<KnownSettings>().SelectMany(static section => section.Keys)
-            .Where(static key => !key.EndsWith($":{KnownSettings.AnyEntry}", StringComparison.Ordinal)).Select(static key => key.Replace(KnownSettings.AnyEntry, "0", StringComparison.Ordinal));
+            .Where(static key => !key.EndsWith($":{KnownSettings.AnyEntry}", StringComparison.Ordinal))
+            .Select(static key => key.Replace(KnownSettings.AnyEntry, "0", StringComparison.Ordinal));
 
         known.Should().BeEquivalentTo(
             Bound.SelectMany(static bound => SettingsOf(bound.Section, bound.Defaults)).Select(static setting => setting.Key)

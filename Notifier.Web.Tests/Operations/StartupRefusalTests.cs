@@ -159,7 +159,9 @@ public sealed class StartupRefusalTests
         await using var redis = await RedisServer.StartAsync();
         var home = Directory.CreateTempSubdirectory("notifier-home-");
 
-        var message = await PrintedAsync("Production", new Dictionary<string, string> { ["HOME"] = home.FullName }, $"Redis:Configuration={redis.Configuration}", "urls=https://127.0.0.1:0", "Limits:Connections=10");
+        var message = await PrintedAsync(
+            "Production", new Dictionary<string, string> { ["HOME"] = home.FullName },
+            $"Redis:Configuration={redis.Configuration}", "urls=https://127.0.0.1:0", "Limits:Connections=10");
 
         message.Should().Contain("no certificate").And.Contain("Kestrel:Certificates:Default:Path");
         home.Delete(recursive: true);

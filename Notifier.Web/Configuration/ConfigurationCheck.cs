@@ -34,11 +34,15 @@ internal sealed class ConfigurationCheck(IEnumerable<KnownSettings> known)
         }
     }
 
-    /// <summary>The setting, with a star in place of each entry of a list; null if the key is not one of Notifier's. Any text may be the name of an entry.</summary>
+    /// <summary>
+    /// The setting, with a star in place of each entry of a list; null if the key is not one of Notifier's. Any text may be the name of an entry.
+    /// </summary>
     private string? KnownKeyOf(string key)
     {
         var parts = key.Split(':');
-        return keys.TryGetValue(key, out var exact) ? exact : keys.FirstOrDefault(known => known.Split(':') is var own && own.Length == parts.Length && Begins(own, parts));
+        return keys.TryGetValue(key, out var exact)
+            ? exact
+            : keys.FirstOrDefault(known => known.Split(':') is var own && own.Length == parts.Length && Begins(own, parts));
     }
 
     private string? ProblemOfUnknown(string key)

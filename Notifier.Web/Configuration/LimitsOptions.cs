@@ -75,7 +75,8 @@ public sealed class LimitsOptions
     public int NamesPerConnection { get; set; } = 128;
 
     /// <summary>
-    /// Patterns that one connection may subscribe to, and that an address (URL) or a form may have. Each makes every PUBLISH on Redis slower. 0 to 10,000; default 16.
+    /// Patterns that one connection may subscribe to, and that an address (URL) or a form may have. Each makes every PUBLISH on Redis slower. 0 to 10,000;
+    /// default 16.
     /// </summary>
     public int PatternsPerConnection { get; set; } = 16;
 

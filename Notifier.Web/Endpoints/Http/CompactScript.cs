@@ -129,9 +129,10 @@ internal static class CompactScript
 
     private static bool IsInWord(string text, int at) => at >= 0 && (char.IsAsciiLetterOrDigit(text[at]) || text[at] is '_' or '$' or '.' or '#');
 
-    private static int EndOf(string script, string text, int from, bool includes = true) => script.IndexOf(text, Math.Min(from, script.Length), StringComparison.Ordinal) is >= 0 and var found
-        ? found + (includes ? text.Length : 0)
-        : script.Length;
+    private static int EndOf(string script, string text, int from, bool includes = true) =>
+        script.IndexOf(text, Math.Min(from, script.Length), StringComparison.Ordinal) is >= 0 and var found
+            ? found + (includes ? text.Length : 0)
+            : script.Length;
 
     private static bool Follows(string script, int at, string text) => string.CompareOrdinal(script, at, text, 0, text.Length) == 0;
 }

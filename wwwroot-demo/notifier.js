@@ -586,6 +586,8 @@
       if (type === "state") {
         if (this.state === frame.state) return;
         this.state = frame.state;
+        // Firefox closes the connection of a page that the visitor leaves before pagehide, and may forget what is stored at pagehide.
+        if (this.#isChanged) this.#save?.();
       }
       if (key !== "{}" && !this.#names.has(key)) return;
       this.dispatchEvent(new CustomEvent(type, { detail: frame }));

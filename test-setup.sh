@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs what the tests need and this machine lacks: Redis, Chromium and its headless shell, nginx and HAProxy, and for the recipes of the documentation Node.js, PHP,
-# Rails, Django and FastAPI. Does nothing where all are there.
+# Installs what the tests need and this machine lacks: Redis, Chromium and its headless shell, Firefox, WebKitGTK's driver, nginx and HAProxy, and for
+# the recipes of the documentation Node.js, PHP, Rails, Django and FastAPI. Does nothing where all are there.
 # shellcheck disable=SC2013,SC2046,SC2086 # what is unquoted are names of packages, to be split into words
 set -euo pipefail
 
 # The names are those that the tests look for, the one they prefer first. Each is tried: Ubuntu's chromium-browser may only say that a snap is missing.
-has_browser() {
+has_any() {
     local name
-    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    for name in "$@"; do
         if command -v "$name" && "$name" --version; then return 0; fi
     done
     return 1
@@ -24,7 +24,10 @@ has_module() {
 
 missing() {
     if ! command -v redis-server >/dev/null; then echo redis-server; fi
-    if ! has_browser; then echo chromium; fi
+    if ! has_any chromium chromium-browser google-chrome google-chrome-stable; then echo chromium; fi
+    if ! has_any firefox-esr firefox; then echo firefox-esr; fi
+    if ! command -v WebKitWebDriver >/dev/null; then echo webkit2gtk-driver; fi
+    if ! command -v Xvfb >/dev/null; then echo xvfb; fi      # WebKitGTK has no headless mode
     for proxy in nginx haproxy; do      # in /usr/sbin, which is not on the PATH of everybody
         if ! PATH="$PATH:/usr/sbin" command -v $proxy >/dev/null; then echo $proxy; fi
     done
@@ -39,7 +42,7 @@ missing() {
 
 give_up() {
     echo "The tests need:" $(missing) >&2
-    echo "$1 Google Chrome (https://www.google.com/chrome/) will do for chromium." >&2
+    echo "$1 Google Chrome (https://www.google.com/chrome/) will do for chromium, and Mozilla's Firefox for firefox-esr." >&2
     exit 1
 }
 
@@ -74,7 +77,8 @@ install() {
             printf '#!/bin/sh\ncase "$*" in *redis*|*nginx*|*haproxy*) exit 101 ;; esac\n' | "${as_root[@]}" tee "$policy" >/dev/null
             "${as_root[@]}" chmod +x "$policy"
         fi
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" ||
+            give_up "apt-get could not install ${packages[*]}."
     )
     local service
     for service in redis-server nginx haproxy; do
@@ -82,7 +86,7 @@ install() {
             "${as_root[@]}" systemctl disable --quiet $service      # nor when the machine starts the next time
         fi
     done
-    if [ -n "$(missing)" ]; then give_up "apt-get did not bring them (Ubuntu's chromium is a snap, which containers cannot run)."; fi
+    if [ -n "$(missing)" ]; then give_up "apt-get did not bring them (Ubuntu's chromium and firefox are snaps, which containers cannot run)."; fi
 }
 
 lacking=$(missing)

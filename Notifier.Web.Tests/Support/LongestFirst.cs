@@ -19,7 +19,7 @@ public sealed class LongestFirst(IMessageSink messages) : XunitTestFramework(mes
     private static readonly string[] Longest =
     [
         "NodeFaults", "SentinelDiscoveryTests", "SentinelFailoverTests", "FrontProxyTests", "RehearsalTests", "ProbeTests", "RedisSetupsTests", "DurableFaultTests",
-        "ViteRecipeTests", "TypeScriptTests", "TemplateRecipeTests", "TokenRouteTests",
+        "FirefoxTests", "WebKitTests", "ViteRecipeTests", "TypeScriptTests", "TemplateRecipeTests", "TokenRouteTests",
         "NodesTests", "ReplayAbuseTests", "RequestMemoryTests", "FullNodeTests", "SpellingTests", "ShutdownTests", "ClientResumeTests", "ProtocolPageTests",
         "StalledReaderTests", "RollingRestartTests", "RedisStateFaults", "MetricsTests",
         "AccessibilityTests", "DocumentedCommandsTests", "DemoPageTests", "ClientDurableTests", "DurableTests", "RedisClusterTests", "RedisFaults", "StartupTests",

@@ -635,7 +635,8 @@
   // For <script data-pattern="..." data-toast>, or an element in the page.
   const loadElements = () => {
     const defined = customElements.get("notifier-toasts"), { pattern, channel, toast } = script.dataset;
-    if (defined) return defined.embed(script); // executed again
+    // Executed again, in a body that replaced another.
+    if (defined) return defined.embed(script);
     if ((pattern ?? channel ?? toast ?? document.querySelector("notifier-list, notifier-toasts")) === null) return;
     document.head.append(Object.assign(document.createElement("script"), { src: new URL("notifier-elements.js", script.src), pageScript: script }));
   };

@@ -1,5 +1,4 @@
 using FluentAssertions;
-using Microsoft.Playwright;
 using Notifier.Tests.Support;
 using Xunit;
 

@@ -1,9 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using OpenQA.Selenium;
 using OpenQA.Selenium.Remote;
 
 namespace Notifier.Tests.Support;
 
 /// <summary>WebKitGTK's MiniBrowser on a display that nobody sees, driven by WebKitWebDriver. The driver has one current window at a time.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "xUnit calls DisposeAsync.")]
 public sealed class WebKit : Engine
 {
     private readonly SemaphoreSlim one = new(1);
@@ -90,7 +92,7 @@ public sealed class WebKit : Engine
 
         public override async ValueTask DisposeAsync() => await DoAsync(static driver => driver.Close());
 
-        private Task DoAsync(Action<RemoteWebDriver> act) => browser.DoAsync(() =>
+        private Task<int> DoAsync(Action<RemoteWebDriver> act) => browser.DoAsync(() =>
         {
             act(At());
             return 0;

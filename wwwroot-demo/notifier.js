@@ -61,19 +61,16 @@
         return on.end([400, 401, 403].includes(response.status) ? 4000 + response.status : 0, detail, response.headers.get("Retry-After"));
       }
       on.open();
-      let text = "", retry;
+      let text = "";
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let chunk; !(chunk = await reader.read()).done;) {
         // A comment is a sign of life.
         on.frame({ type: "ping" });
         const events = (text + chunk.value).split("\n\n");
         text = events.pop();
-        for (const line of events.join("\n").split("\n")) {
-          if (line.startsWith("retry: ")) retry = line.slice(7) / 1000;
-          if (line.startsWith("data: ")) on.frame(JSON.parse(line.slice(6)));
-        }
+        for (const line of events.join("\n").split("\n")) if (line.startsWith("data: ")) on.frame(JSON.parse(line.slice(6)));
       }
-      on.end(0, "", retry);
+      on.end();
     })().catch(() => on.end());
     return { asked, close: () => stop.abort() };
   }

@@ -31,7 +31,7 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         next.Query.Should().Be("channel=a&after=&last=&pattern=b.*&after=p1&last=&channel=c&after=&last=");
         await stream.Ended.Task.WaitAsync(Eventually.Limit);
 
-        await next.SendAsync("retry: 30\n\n");
+        await next.SendAsync(new { type = "closing", retryAfter = 0.03 });
         next.Ended.TrySetResult();
         (await fake.AcceptAsync()).Query.Should().Be(next.Query);
         fake.Requests.Count(request => request == "/ws").Should().Be(2, "the client replaces an ended stream with a stream");

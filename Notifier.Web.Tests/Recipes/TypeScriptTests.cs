@@ -76,8 +76,14 @@ public sealed partial class TypeScriptTests(RedisFixture fixture) : IClassFixtur
 
     private static JsonObject Options(string library) => new()
     {
-        ["strict"] = true, ["noEmit"] = true, ["target"] = "es2022", ["lib"] = new JsonArray(library, "dom"), ["types"] = new JsonArray(),
-        ["module"] = "esnext", ["moduleResolution"] = "bundler", ["jsx"] = "react-jsx",
+        ["strict"] = true,
+        ["noEmit"] = true,
+        ["target"] = "es2022",
+        ["lib"] = new JsonArray(library, "dom"),
+        ["types"] = new JsonArray(),
+        ["module"] = "esnext",
+        ["moduleResolution"] = "bundler",
+        ["jsx"] = "react-jsx",
     };
 
     [GeneratedRegex("`\"paths\": (?<paths>{[^`]+})`")]

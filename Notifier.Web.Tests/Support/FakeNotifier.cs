@@ -160,7 +160,7 @@ internal sealed class FakeNotifier : IAsyncDisposable
         var connection = new FakeConnection(
             async text =>
             {
-                await context.Response.WriteAsync(text.StartsWith("retry", StringComparison.Ordinal) ? text : $"data: {text}\n\n");
+                await context.Response.WriteAsync($"data: {text}\n\n");
                 await context.Response.Body.FlushAsync();
             },
             null)

@@ -17,7 +17,7 @@ public sealed class ToastTests(BrowserFixture browser, RedisFixture fixture) : I
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         var page = await OpenAsync(app, "burst.x");
 
-        await PublishAsync(app, "burst.x", 5);
+        await PublishAsync(app, page, "burst.x", 5);
 
         await Expect(Texts(page)).ToHaveTextAsync(["1", "2", "3"]);
         await Expect(More(page)).ToHaveTextAsync("+2 more");
@@ -37,7 +37,7 @@ public sealed class ToastTests(BrowserFixture browser, RedisFixture fixture) : I
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         var page = await OpenAsync(app, "sticky.x", "seconds=0 max=2");
 
-        await PublishAsync(app, "sticky.x", 4);
+        await PublishAsync(app, page, "sticky.x", 4);
 
         await Expect(More(page)).ToHaveTextAsync("+2 more");
         await page.Clock.RunForAsync(60_000);
@@ -54,7 +54,7 @@ public sealed class ToastTests(BrowserFixture browser, RedisFixture fixture) : I
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         var page = await OpenAsync(app, "flood.x");
 
-        await PublishAsync(app, "flood.x", 1_000);
+        await PublishAsync(app, page, "flood.x", 1_000);
 
         await Expect(More(page)).ToHaveTextAsync("+997 more");
         await Expect(Texts(page)).ToHaveCountAsync(3);
@@ -70,7 +70,7 @@ public sealed class ToastTests(BrowserFixture browser, RedisFixture fixture) : I
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration);
         var page = await OpenAsync(app, "hover.x");
-        await PublishAsync(app, "hover.x", 2);
+        await PublishAsync(app, page, "hover.x", 2);
         await Expect(Texts(page)).ToHaveTextAsync(["1", "2"]);
 
         await Texts(page).First.HoverAsync();
@@ -90,6 +90,7 @@ public sealed class ToastTests(BrowserFixture browser, RedisFixture fixture) : I
         var page = await OpenAsync(app, "long.x");
 
         await Redis.PublishAsync("long.x", string.Join(' ', Enumerable.Repeat("a long sentence", 60)));
+        await ShowsAsync(page, 1);
 
         await Expect(Texts(page)).ToHaveCSSAsync("-webkit-line-clamp", "6");
         var lines = await Texts(page).EvaluateAsync<double>("text => text.clientHeight / parseFloat(getComputedStyle(text).lineHeight)");
@@ -103,10 +104,18 @@ public sealed class ToastTests(BrowserFixture browser, RedisFixture fixture) : I
     private static ILocator More(IPage page) => page.Locator("notifier-toasts .more");
 
     /// <summary>All in one request, so that they arrive together: the payloads are 1, 2, 3 and so on.</summary>
-    private static async Task PublishAsync(NotifierApp app, string channel, int count)
+    private static async Task PublishAsync(NotifierApp app, IPage page, string channel, int count)
     {
         var messages = Enumerable.Range(1, count).Select(n => new { channel, data = $"{n}" });
         (await app.PostAsync("/publish", System.Text.Json.JsonSerializer.Serialize(messages), "application/json")).Status.Should().Be(200);
+        await ShowsAsync(page, count);
+    }
+
+    /// <summary>The elements draw once per frame, and frames are part of the page's clock.</summary>
+    private static async Task ShowsAsync(IPage page, int count)
+    {
+        await Eventually.IsAsync(async () => await page.EvaluateAsync<int>("heard") == count, $"the page receives {count} messages");
+        await page.Clock.RunForAsync(50);
     }
 
     private async Task<IPage> OpenAsync(NotifierApp app, string channel, string attributes = "")
@@ -117,6 +126,9 @@ public sealed class ToastTests(BrowserFixture browser, RedisFixture fixture) : I
         await page.Clock.InstallAsync();
         await page.GotoAsync(site.Address);
         await Redis.WhenChannelIsLiveAsync(app, channel);
+        await page.EvaluateAsync("globalThis.heard = 0; addEventListener('notifier:message', () => heard++)");
+        // An installed clock does not stop by itself.
+        await page.Clock.PauseAtAsync(DateTimeOffset.FromUnixTimeMilliseconds(await page.EvaluateAsync<long>("Date.now()") + 5_000).UtcDateTime);
         return page;
     }
 }

@@ -1,3 +1,4 @@
+using Notifier.Configuration;
 using Notifier.Endpoints.Http;
 using Notifier.Endpoints.Sessions;
 
@@ -9,6 +10,7 @@ internal static class Setup
     {
         var services = builder.Services;
         services.AddOptions<DemoOptions>().BindConfiguration("Demo").ValidateOnStart();
+        services.AddKnownSettings<DemoOptions>("Demo");
         services.AddSingleton<DemoPage>();
         services.AddSingleton<RequestGate>();
         services.AddSingleton<ConnectionHost>();

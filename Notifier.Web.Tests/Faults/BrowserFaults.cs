@@ -15,6 +15,12 @@ public sealed class BrowserFaults(BrowserFixture chromium, Firefox firefox, WebK
 {
     private const string IsConnected = "notifier.state === 'connected'";
 
+    private const string CountWebSockets =
+        "globalThis.attempts = 0, globalThis.WebSocket = class extends WebSocket { constructor(...rest) { super(...rest); attempts++; } }, 0";
+
+    /// <summary>The client tries one WebSocket at first, and then one for every ten times that the server does not answer. Firefox delays after more.</summary>
+    private const int FewAttempts = 5;
+
     private static readonly TimeSpan Outage = TimeSpan.FromSeconds(100);
 
     /// <summary>The client waits up to 20 s between two attempts.</summary>
@@ -35,9 +41,15 @@ public sealed class BrowserFaults(BrowserFixture chromium, Firefox firefox, WebK
         await using var inFirefox = await firefox.OpenAsync(site.Address);
         await using var inWebKit = await webKit.OpenAsync(site.Address);
         await fixture.Redis.WhenChannelIsLiveAsync(first, "outage.x", subscribers: 3);
+        await inChromium.EvaluateAsync(CountWebSockets);
+        await inFirefox.EvaluateAsync<int>(CountWebSockets);
+        await inWebKit.EvaluateAsync<int>(CountWebSockets);
 
         await first.DisposeAsync();
         await RealTime.PassesAsync(Outage);
+        int[] attempts =
+            [await inChromium.EvaluateAsync<int>("attempts"), await inFirefox.EvaluateAsync<int>("attempts"), await inWebKit.EvaluateAsync<int>("attempts")];
+        attempts.Should().OnlyContain(static count => count <= FewAttempts);
         await using var second = await NotifierApp.StartAsync(fixture.Redis.Configuration, port: port);
         var back = Stopwatch.StartNew();
 

@@ -1,4 +1,5 @@
 using FluentAssertions;
+using Microsoft.Playwright;
 using Notifier.Tests.Support;
 using Xunit;
 
@@ -12,6 +13,11 @@ public sealed class ClientSuspendedTests(BrowserFixture browser) : IClassFixture
 {
     /// <summary>The time of the leader passes while it is suspended. The rest of its clock is real.</summary>
     private const string Skewed = "globalThis.skew = 0; { const plain = performance.now.bind(performance); performance.now = () => plain() + skew; }";
+
+    /// <summary>The ticks of the follower come when the test says so. (Playwright's clock is that of all pages, also of one that does not answer.)</summary>
+    private const string Ticking = "globalThis.ticks = []; globalThis.setInterval = (tick, delay) => ticks.push({ tick, delay });";
+
+    private const int TicksUntilReplaced = 5;
 
     private const string Suspend = "const request = new XMLHttpRequest(); request.open('GET', '/suspend', false); request.send(); skew += 60_000;";
 
@@ -28,8 +34,7 @@ public sealed class ClientSuspendedTests(BrowserFixture browser) : IClassFixture
         await leader.DoAsync(Listen);
         var first = await fake.AcceptAsync();
         await leader.LogsAsync("subscribed a");
-        await using var follower = await ClientPage.OpenAsync(await context.NewPageAsync(), fake.Address, hasOwnClock: true);
-        await follower.DoAsync(Listen);
+        await using var follower = await OpenFollowerAsync(context, fake);
         await follower.LogsAsync("subscribed a");
         await first.SendAsync(new { type = "message", channel = "a", data = "before", position = "p1" });
         await follower.LogsAsync("a: before");
@@ -37,17 +42,15 @@ public sealed class ClientSuspendedTests(BrowserFixture browser) : IClassFixture
         await AnswersAsync(follower, 12);
         fake.Requests.Count(static request => request == "/ws").Should().Be(1);
 
-        var suspended = leader.DoAsync(Suspend);
-        await Eventually.IsAsync(() => fake.Requests.Contains("/suspend"), "the leader is suspended");
+        await using var suspended = await SuspendAsync(leader, fake);
         await first.SendAsync(new { type = "message", channel = "a", data = "meanwhile", position = "p2" });
-        await follower.Page.Clock.RunForAsync(15_000);
+        await TickAsync(follower, TicksUntilReplaced);
 
         var second = await fake.AcceptAsync();
         (await second.ReadTextAsync()).Should().Be("subscribe a p1");
         await second.SendAsync(new { type = "message", channel = "a", data = "meanwhile", position = "q2" });     // the position is that of another node
         await follower.LogsAsync("a: meanwhile");
-        fake.Suspension.TrySetResult();
-        await suspended;
+        await suspended.WakeUpAsync();
         await first.Ended.Task.WaitAsync(Eventually.Limit);
 
         await leader.LogsAsync("subscribed a", times: 2);
@@ -71,15 +74,12 @@ public sealed class ClientSuspendedTests(BrowserFixture browser) : IClassFixture
         await leader.DoAsync(Listen);
         var first = await fake.AcceptAsync();
         await leader.LogsAsync("subscribed a");
-        await using var follower = await ClientPage.OpenAsync(await context.NewPageAsync(), fake.Address, hasOwnClock: true);
-        await follower.DoAsync(Listen);
+        await using var follower = await OpenFollowerAsync(context, fake);
         await follower.LogsAsync("subscribed a");
-        var suspended = leader.DoAsync(Suspend);
-        await Eventually.IsAsync(() => fake.Requests.Contains("/suspend"), "the leader is suspended");
-        await follower.Page.Clock.RunForAsync(15_000);
+        await using var suspended = await SuspendAsync(leader, fake);
+        await TickAsync(follower, TicksUntilReplaced);
         await fake.AcceptAsync();
-        fake.Suspension.TrySetResult();
-        await suspended;
+        await suspended.WakeUpAsync();
         await leader.LogsAsync("subscribed a", times: 2);
         await first.Ended.Task.WaitAsync(Eventually.Limit);
 
@@ -87,6 +87,25 @@ public sealed class ClientSuspendedTests(BrowserFixture browser) : IClassFixture
 
         (await (await fake.AcceptAsync()).ReadTextAsync()).Should().StartWith("subscribe a");
         await leader.LogsAsync("subscribed a", times: 3);
+    }
+
+    private static async Task<ClientPage> OpenFollowerAsync(IBrowserContext context, FakeNotifier fake)
+    {
+        var page = await context.NewPageAsync();
+        await page.AddInitScriptAsync(Ticking);
+        var follower = await ClientPage.OpenAsync(page, fake.Address);
+        await follower.DoAsync(Listen);
+        (await page.EvaluateAsync<int>($"{TicksUntilReplaced} * ticks[0].delay")).Should().BeLessThan(15_000);
+        return follower;
+    }
+
+    private static Task TickAsync(ClientPage follower, int times) => follower.DoAsync($"for (let n = 0; n < {times}; n++) ticks.forEach(({{ tick }}) => tick())");
+
+    private static async Task<Suspension> SuspendAsync(ClientPage page, FakeNotifier fake)
+    {
+        var suspension = new Suspension(page.DoAsync(Suspend), fake);
+        await Eventually.IsAsync(() => fake.Requests.Contains("/suspend"), "the leader is suspended");
+        return suspension;
     }
 
     private static bool IsMessage(string line) => line.StartsWith("a: ", StringComparison.Ordinal);
@@ -98,8 +117,20 @@ public sealed class ClientSuspendedTests(BrowserFixture browser) : IClassFixture
             "globalThis.answers = 0; new BroadcastChannel(`notifier ${location.origin}/`).onmessage = ({ data }) => { if (data.frame) answers++; }");
         for (var question = 1; question <= questions; question++)
         {
-            await follower.Page.Clock.RunForAsync(5_000);
+            await TickAsync(follower, 2);
             await Eventually.IsAsync(async () => await follower.Page.EvaluateAsync<int>("answers") >= question, $"the leader answers question {question}");
         }
+    }
+
+    /// <summary>A page that waits. If the test fails meanwhile, the page wakes up, because it could not be closed.</summary>
+    private sealed class Suspension(Task waiting, FakeNotifier fake) : IAsyncDisposable
+    {
+        public Task WakeUpAsync()
+        {
+            fake.Suspension.TrySetResult();
+            return waiting;
+        }
+
+        public async ValueTask DisposeAsync() => await WakeUpAsync();
     }
 }

@@ -220,7 +220,7 @@ publish.onsubmit = async event => {
     const answer = await fetch(`publish/${encodeURIComponent(channel)}`, { method: "POST", body: publish.elements.payload.value });
     const { detail, redisReceivers } = await answer.json().catch(() => ({}));
     const isHere = [...subscriptions.values()].some(subscription => subscription.covers(channel));
-    const where = isHere ? "" : redisReceivers === 0 ? ", but nobody is subscribed to it" : ". This page is not subscribed to it";
+    const where = isHere ? "" : redisReceivers === 0 ? ", which has no subscribers" : ". This page is not subscribed to it";
     const offered = answer.ok && !isHere && !server.subscribe ? channel : "";
     // If publishing is not allowed, the server names the setting to change.
     say(answer.ok ? `Published on ${channel}${where}` : `Not published: ${detail ?? answer.status}`, !answer.ok, offered);

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>Listeners come and go as a page is drawn again, and what nobody listens to is still told. Against a server that the test controls.</summary>
+/// <summary>Components add and remove listeners as they render, and errors without a listener reach the console. The test controls the server.</summary>
 public sealed class ClientListenerTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
     /// <summary>React runs an effect's clean-up and the effect again; an element is moved in the document.</summary>

@@ -10,7 +10,7 @@ public sealed class ClientPersistTests(BrowserFixture browser, RedisFixture fixt
 {
     private const string Persist = "persist: 'session'";
 
-    /// <summary>No page hears of its own crash, nor of being discarded: here nobody hears <c>pagehide</c>.</summary>
+    /// <summary>A page that crashes or is discarded receives no <c>pagehide</c>.</summary>
     private const string Crashing = "for (const type of ['pagehide', 'visibilitychange']) addEventListener(type, event => event.stopImmediatePropagation(), true);";
 
     private RedisServer Redis => fixture.Redis;

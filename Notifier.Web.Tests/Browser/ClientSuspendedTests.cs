@@ -28,14 +28,9 @@ public sealed class ClientSuspendedTests(BrowserFixture browser) : IClassFixture
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var context = await browser.NewContextAsync();
-        var page = await context.NewPageAsync();
-        await page.AddInitScriptAsync(Skewed);
-        await using var leader = await ClientPage.OpenAsync(page, fake.Address);
-        await leader.DoAsync(Listen);
+        await using var leader = await OpenAsync(context, fake, Skewed);
         var first = await fake.AcceptAsync();
-        await leader.LogsAsync("subscribed a");
         await using var follower = await OpenFollowerAsync(context, fake);
-        await follower.LogsAsync("subscribed a");
         await first.SendAsync(new { type = "message", channel = "a", data = "before", position = "p1" });
         await follower.LogsAsync("a: before");
         await leader.LogsAsync("a: before");
@@ -68,14 +63,9 @@ public sealed class ClientSuspendedTests(BrowserFixture browser) : IClassFixture
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var context = await browser.NewContextAsync();
-        var page = await context.NewPageAsync();
-        await page.AddInitScriptAsync(Skewed);
-        await using var leader = await ClientPage.OpenAsync(page, fake.Address);
-        await leader.DoAsync(Listen);
+        await using var leader = await OpenAsync(context, fake, Skewed);
         var first = await fake.AcceptAsync();
-        await leader.LogsAsync("subscribed a");
         await using var follower = await OpenFollowerAsync(context, fake);
-        await follower.LogsAsync("subscribed a");
         await using var suspended = await SuspendAsync(leader, fake);
         await TickAsync(follower, TicksUntilReplaced);
         await fake.AcceptAsync();
@@ -89,13 +79,20 @@ public sealed class ClientSuspendedTests(BrowserFixture browser) : IClassFixture
         await leader.LogsAsync("subscribed a", times: 3);
     }
 
-    private static async Task<ClientPage> OpenFollowerAsync(IBrowserContext context, FakeNotifier fake)
+    private static async Task<ClientPage> OpenAsync(IBrowserContext context, FakeNotifier fake, string script)
     {
         var page = await context.NewPageAsync();
-        await page.AddInitScriptAsync(Ticking);
-        var follower = await ClientPage.OpenAsync(page, fake.Address);
-        await follower.DoAsync(Listen);
-        (await page.EvaluateAsync<int>($"{TicksUntilReplaced} * ticks[0].delay")).Should().BeLessThan(15_000);
+        await page.AddInitScriptAsync(script);
+        var client = await ClientPage.OpenAsync(page, fake.Address);
+        await client.DoAsync(Listen);
+        await client.LogsAsync("subscribed a");
+        return client;
+    }
+
+    private static async Task<ClientPage> OpenFollowerAsync(IBrowserContext context, FakeNotifier fake)
+    {
+        var follower = await OpenAsync(context, fake, Ticking);
+        (await follower.Page.EvaluateAsync<int>($"{TicksUntilReplaced} * ticks[0].delay")).Should().BeLessThan(15_000);
         return follower;
     }
 

@@ -78,7 +78,7 @@ public sealed class DemoStateTests(BrowserFixture browser, RedisFixture fixture)
         await page.Page.FillAsync("#channel", "orders.42");
 
         await page.Page.ClickAsync("#publish button");
-        await Expect(page.Page.Locator("#published")).ToHaveTextAsync("Published on orders.42, but nobody is subscribed to it");
+        await Expect(page.Page.Locator("#published")).ToHaveTextAsync("Published on orders.42, which has no subscribers");
         await page.Page.ClickAsync("#follow");
         await Expect(page.Page.Locator("#names > li.connected .name")).ToHaveTextAsync(["new-users", "notifications.*", "orders.42"]);
         await Expect(page.Page.Locator("#follow")).ToBeHiddenAsync();

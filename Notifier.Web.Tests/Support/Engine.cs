@@ -44,9 +44,9 @@ public abstract class Engine : IAsyncLifetime
 
     /// <summary>Starts a program of the browser, which ends with this fixture.</summary>
     /// <param name="names">The first of them that is on the PATH is started.</param>
-    /// <param name="arguments">Of the program.</param>
+    /// <param name="arguments">Arguments of the program.</param>
     /// <param name="environment">Environment variables.</param>
-    /// <param name="ready">Waits for this line. If there is none, the program counts as ready.</param>
+    /// <param name="ready">Matches the line that reports that the program is ready. If null, the program counts as ready at once.</param>
     /// <returns>The first group in that line.</returns>
     private protected async Task<string> StartAsync(
         string[] names, string[] arguments, (string Name, string Value)[] environment, [StringSyntax(StringSyntaxAttribute.Regex)] string? ready = null)

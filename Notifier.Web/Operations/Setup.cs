@@ -40,7 +40,7 @@ internal static class Setup
         {
             app.Services.GetRequiredService<IStartupValidator>().Validate();
         }
-        catch
+        catch       // whatever it is, the process ends with it
         {
             ((IDisposable)app).Dispose();   // the console has all lines of the log then
             throw;

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Endpoints;
 
-/// <summary>The client's scripts are served without comments and indentation, and are otherwise the same programs.</summary>
+/// <summary>The client's scripts are served without comments and indentation and with short private names, and are otherwise the same programs.</summary>
 public sealed class CompactScriptTests(RedisFixture fixture) : IClassFixture<RedisFixture>
 {
     [Theory]
@@ -22,7 +22,15 @@ public sealed class CompactScriptTests(RedisFixture fixture) : IClassFixture<Red
 
         var (tokens, comments) = Parse(served);
         comments.Should().Be(0);
-        tokens.Should().Equal(Parse(source).Tokens);
+        var written = Parse(source).Tokens;
+        tokens.Where(IsNotPrivate).Should().Equal(written.Where(IsNotPrivate));
+        // Each private name has one short name, and the other way round.
+        var pairs = written.Zip(tokens).Where(static pair => !IsNotPrivate(pair.First)).Select(static pair => (Long: pair.First.Text, Short: pair.Second.Text)).Distinct().ToList();
+        tokens.Should().HaveSameCount(written);
+        pairs.Select(static pair => pair.Long).Should().OnlyHaveUniqueItems().And.NotBeEmpty();
+        pairs.Select(static pair => pair.Short).Should().OnlyHaveUniqueItems().And.OnlyContain(static name => name.Length <= 3 && name[0] == '#');
+
+        static bool IsNotPrivate((string Text, bool IsAfterBreak) token) => !token.Text.StartsWith('#');
         served.Length.Should().BeLessThan(source.Length * 9 / 10);
     }
 
@@ -34,7 +42,8 @@ public sealed class CompactScriptTests(RedisFixture fixture) : IClassFixture<Red
     [InlineData("a = \"// text\" + '/* text \\' */'; // no text", "a = \"// text\" + '/* text \\' */';")]
     [InlineData("a = /[/`\"]\\/(ws|b)?$/.test(b) ? c / 2 : d / e; // `", "a = /[/`\"]\\/(ws|b)?$/.test(b) ? c / 2 : d / e;")]
     [InlineData("const f = () => /['//]/; // '\nreturn /\"/ // \"\n", "const f = () => /['//]/;\nreturn /\"/\n")]
-    public void Comments_and_indentation_disappear_but_text_in_literals_stays(string script, string compact) =>
+    [InlineData("this.#name = #other in a && `#${this.#name} #other`; b = '#name';", "this.#a = #b in a && `#${this.#a} #other`; b = '#name';")]
+    public void Comments_indentation_and_long_private_names_disappear_but_text_in_literals_stays(string script, string compact) =>
         CompactScript.From(script).TrimEnd(' ').Should().Be(compact);
 
     /// <summary>The text of each token, and whether a line break, which may end a statement, is before it.</summary>

@@ -3,9 +3,9 @@ using System.Text;
 namespace Notifier.Endpoints.Http;
 
 /// <summary>
-/// A script of the client without comments, indentation and empty lines, so that comments cost visitors nothing. Strings, template literals and regular
-/// expressions stay as they are, and so do line breaks between two tokens, which may end a statement. For this repository's own scripts: a test compares the
-/// tokens.
+/// A script of the client without comments, indentation and empty lines, and with short names of private members, so that comments and good names cost visitors
+/// nothing. Strings, template literals and regular expressions stay as they are, and so do line breaks between two tokens, which may end a statement. For this
+/// repository's own scripts: a test compares the tokens.
 /// </summary>
 internal static class CompactScript
 {
@@ -19,6 +19,7 @@ internal static class CompactScript
         var compact = new StringBuilder(script.Length);
         // For each open template literal with an open ${…}: how many braces are open in that.
         var braces = new Stack<int>();
+        var members = new Dictionary<string, string>(StringComparer.Ordinal);
         for (var at = 0; at < script.Length;)
         {
             at = script[at] switch
@@ -29,6 +30,7 @@ internal static class CompactScript
                 '/' when IsExpressionNext(compact) => Copy(script, at, EndOfRegularExpression(script, at), compact),
                 '"' or '\'' => Copy(script, at, EndOfString(script, at), compact),
                 '`' => Copy(script, at, EndOfTemplateText(script, at + 1, braces), compact),
+                '#' => EndOfPrivateName(script, at, members, compact),
                 '{' when braces.Count > 0 => Copy(script, at, Push(braces, braces.Pop() + 1, at + 1), compact),
                 '}' when braces.Count > 0 => Copy(script, at, EndOfBrace(script, at + 1, braces), compact),
                 _ => Copy(script, at, at + 1, compact),
@@ -81,6 +83,19 @@ internal static class CompactScript
         return end;
     }
 
+    /// <summary>The members of all classes of the script share the short names: <c>#a</c> to <c>#z</c>, then <c>#a1</c> and so on.</summary>
+    private static int EndOfPrivateName(string script, int at, Dictionary<string, string> members, StringBuilder compact)
+    {
+        var end = at + 1;
+        while (end < script.Length && IsPartOfName(script[end]))
+            end++;
+        var name = script[at..end];
+        if (!members.TryGetValue(name, out var brief))
+            members[name] = brief = $"#{(char)('a' + (members.Count % 26))}{(members.Count < 26 ? "" : members.Count / 26)}";
+        compact.Append(brief);
+        return end;
+    }
+
     private static int EndOfString(string script, int at)
     {
         var end = at + 1;
@@ -127,7 +142,9 @@ internal static class CompactScript
             || Array.Exists(WordsBeforeExpression, word => before.EndsWith(word, StringComparison.Ordinal) && !IsInWord(before, before.Length - word.Length - 1));
     }
 
-    private static bool IsInWord(string text, int at) => at >= 0 && (char.IsAsciiLetterOrDigit(text[at]) || text[at] is '_' or '$' or '.' or '#');
+    private static bool IsInWord(string text, int at) => at >= 0 && (IsPartOfName(text[at]) || text[at] is '.' or '#');
+
+    private static bool IsPartOfName(char one) => char.IsAsciiLetterOrDigit(one) || one is '_' or '$';
 
     private static int EndOf(string script, string text, int from, bool includes = true) =>
         script.IndexOf(text, Math.Min(from, script.Length), StringComparison.Ordinal) is >= 0 and var found

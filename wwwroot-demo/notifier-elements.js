@@ -99,12 +99,14 @@
     for (const kind of KINDS) {
       const text = element.getAttribute(kind);
       if (text?.trim() === "") reject(element, kind, 'a name, for example ="news", or omit the attribute');
-      for (const name of text?.split(" ").filter(Boolean) ?? []) names.push([kind, name]);
+      for (const name of text?.split(/\s+/).filter(Boolean) ?? []) names.push([kind, name]);
     }
     if (!names.length) return warn(`<${tagOf(element)}> has no name to subscribe to: write, for example, ${attributeOf(element, "channel")}="news"`);
     const source = element.getAttribute("src") ?? pageScript?.src ?? ".";
     if (!URL.canParse(source, document.baseURI)) return reject(element, "src", 'the address of Notifier, for example ="https://notifier.example.com"');
-    const url = new URL(source, document.baseURI).href, key = `${url} ${shared} ${persist}`;
+    const url = new URL(source, document.baseURI).href;
+    // As Notifier reads an address: its page, its script and its WebSocket are one server.
+    const server = url.replace(/^ws/, "http").replace(/[?#].*/, "").replace(/\/(ws|[^/]*\.m?js)?$/, ""), key = `${server} ${shared} ${persist}`;
     const notifier = makeOwn?.(url, shared) ?? connections.get(key) ?? new Notifier(url, { shared, persist });
     if (!makeOwn) connections.set(key, notifier);
     for (const [kind, name] of names) notifier[kind](name, listener, options);

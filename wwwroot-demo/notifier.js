@@ -5,7 +5,7 @@
 
   // All times are in ms. The ceilings of the back-off:
   const SHORTEST = 500, LONGEST = 20_000;
-  // From the attempt to the welcome.
+  // For the token function, and then until the welcome.
   const OPENING = 10_000;
   // The server pings every 25 s.
   const SILENCE = 35_000;
@@ -17,6 +17,8 @@
   const RENEWAL = 5_000;
   // Without names, until the connection is closed.
   const IDLE = 30_000;
+  // Commands at once, and ms for each further one: less than the server allows by default.
+  const BURST = 150, PACE = 25;
   // At least, between two writes of the positions; and how many are kept, with those of the names of earlier pages.
   const SAVING = 100, SAVED = 500;
   // Tabs that share a connection replace a leader that has been silent for 5 ticks. A leader that has not checked for a lease whether it still leads does so
@@ -80,7 +82,7 @@
     #base; #receive; #positions; #names; #tokenSource; #token; #tokenAt;
     // By key: the entry that is subscribed, the id of the command, and whether the server has confirmed it.
     #requested = new Map();
-    #attempt; #transport; #isOpen; #isWelcome; #isAccepted; #isUnopened; #began; #lastFrameAt; #isSilent; #watchdog; #retry; #retryAfter; #state; #idle;
+    #attempt; #transport; #isOpen; #isWelcome; #isAccepted; #isUnopened; #began; #lastFrameAt; #isSilent; #watchdog; #retry; #retryAfter; #state; #idle; #quota; #pacedAt; #paused;
     #refused = new Set(); #failures = 0; #blocked = 0; #polls = 0; #rejections = 0; #id = 0; #closing = new AbortController();
 
     constructor(base, token, receive, positions, names) {
@@ -114,8 +116,7 @@
       // Ignores what comes of older attempts.
       const ours = react => (...args) => this.#attempt === attempt && react(...args);
       if (this.#state !== "waiting") this.#setState("connecting");
-      this.#began = this.#lastFrameAt = now();
-      this.#watch(OPENING);
+      this.#began = now();
       if (this.#isUnopened) {
         // A server that is down is polled: Firefox delays WebSockets to a host that has refused some by up to a minute. Every tenth time a WebSocket is
         // tried all the same, because the poll may fail for another reason. Event streams do not help if the server is not ready.
@@ -128,6 +129,7 @@
       const token = await this.#getToken();
       if (this.#attempt !== attempt) return;
       if (token === FAILED) return this.#end();
+      this.#watch(OPENING, now());
       try {
         this.#transport = (this.#blocked < 2 ? overWebSocket : overEvents)(this.#base, {
           open: ours(() => this.#opened(token)),
@@ -142,6 +144,8 @@
 
     #opened(token) {
       this.#isOpen = true;
+      this.#quota = BURST;
+      this.#pacedAt = now();
       if (this.#transport.asked) {
         for (const [key, entry] of this.#transport.asked) this.#requested.set(key, { entry });
         this.#handle({ type: "welcome" });
@@ -153,12 +157,14 @@
     // server's frames: it belongs to the subscription that the server has, whatever the page does meanwhile.
     #sync() {
       clearTimeout(this.#idle);
+      clearTimeout(this.#paused);
       if (!this.#names.size) this.#idle = setTimeout(() => this.#rest(), IDLE);
       if (!this.#isOpen) return;
       const { send } = this.#transport;
       let isChanged;
       for (const [key, { entry }] of this.#requested) {
         if (this.#names.get(key) === entry) continue;
+        if (send && !this.#isInTime()) return;
         isChanged = this.#requested.delete(key);
         this.#positions.delete(key);
         send?.({ type: "unsubscribe", ...JSON.parse(key) });
@@ -167,11 +173,20 @@
         if (this.#requested.has(key)) continue;
         isChanged = true;
         if (!send) break;
+        if (!this.#isInTime()) return;
         const id = ++this.#id, after = this.#positions.get(key) ?? entry.after;
         this.#requested.set(key, { entry, id });
         send({ type: "subscribe", ...JSON.parse(key), id, after, last: after ? undefined : entry.last });
       }
       if (!send && isChanged) this.#names.size ? this.connect() : this.#rest();
+    }
+
+    // Whether a command may be sent now; otherwise, the rest follows.
+    #isInTime() {
+      this.#quota = Math.min(BURST, this.#quota + (now() - this.#pacedAt) / PACE);
+      this.#pacedAt = now();
+      if (this.#quota > 1) return this.#quota--;
+      this.#paused = setTimeout(() => this.#sync(), 20 * PACE);
     }
 
     // A page that needs nothing keeps no connection.
@@ -230,10 +245,8 @@
       this.#attempt = {};
       const isRefused = /^44/.test(code) && !isExpired;
       this.#setState(isRefused ? "refused" : "waiting");
-      if (isRefused) {
-        this.#rejections = 0;
-        return this.#receive({ type: "error", code, message: reason });
-      }
+      if (isRefused || /^45/.test(code)) this.#receive({ type: "error", code, message: reason });
+      if (isRefused) return this.#rejections = 0;
       this.#retryAfter = +retryAfter;
       const ceiling = Math.min(LONGEST, SHORTEST * 2 ** this.#failures++);
       this.#retry = setTimeout(() => this.connect(), this.#retryAfter > 0 ? this.#retryAfter * 1000 : Math.random() * ceiling);
@@ -245,7 +258,7 @@
       this.#transport = undefined;
       this.#requested.clear();
       this.#refused.clear();
-      for (const timer of [this.#watchdog, this.#retry, this.#idle]) clearTimeout(timer);
+      for (const timer of [this.#watchdog, this.#retry, this.#idle, this.#paused]) clearTimeout(timer);
       this.#retry = undefined;
     }
 
@@ -272,7 +285,7 @@
     async #getToken() {
       const token = this.#token ??= (async () => {
         this.#tokenAt = now();
-        const value = await this.#tokenSource();
+        const value = await Promise.race([this.#tokenSource(), new Promise((_, reject) => setTimeout(() => reject("no answer"), OPENING))]);
         // RFC 6750. A login page, or an error as JSON, is something else.
         if (value == null || typeof value === "string" && /^[\w.~+/=-]{1,8000}$/.test(value)) return value;
         throw new Error(`the token function did not return a token: ${JSON.stringify(value)?.slice(0, 80)}`);
@@ -281,7 +294,7 @@
         return await token;
       } catch (error) {
         if (this.#token === token) this.#token = undefined;
-        this.#receive({ type: "error", code: "token", message: error.message });
+        this.#receive({ type: "error", code: "token", message: `${error?.message ?? error}` });
         return FAILED;
       }
     }
@@ -311,6 +324,7 @@
     }
   }
 
+  // The number in the lock's name changes with what tabs tell each other: tabs of different versions do not share.
   // The tab that has the lock, the leader, connects, and forwards frames to the others, which send it their names. When it closes,
   // or the browser suspends it, another gets the lock, and resumes from the positions.
   class SharedConnection {
@@ -323,7 +337,7 @@
     #checkedAt; #unchecked;
 
     constructor(base, token, receive, positions, names) {
-      [this.#lock, this.#receive, this.#positions, this.#names] = [`notifier ${base}`, receive, positions, names];
+      [this.#lock, this.#receive, this.#positions, this.#names] = [`notifier 2 ${base}`, receive, positions, names];
       this.#create = () => new Connection(base, token, frame => this.#broadcast(frame), positions, this.#allNames);
       this.#tabs = new BroadcastChannel(this.#lock);
       this.#tabs.onmessage = ({ data }) => this.#onMessage(data);
@@ -412,12 +426,14 @@
         const before = this.#namesByTab.get(tab);
         if (!before) {
           navigator.locks.request(this.#lock + tab, () => this.#leader && this.#setNames(tab, []));
-          this.#post({ tab, frame: this.#lastFrames.get("{}") });
+          const state = this.#lastFrames.get("{}");
+          this.#post({ tab, frame: state });
+          if (state?.state === "refused") this.#post({ tab, frame: this.#lastFrames.get("error") });
         }
         for (const { key, after } of names) {
           const position = this.#positions.get(key), last = this.#lastFrames.get(key);
           // If they differ, the tab missed messages.
-          const frame = { ...last, position, recovered: before || !after ? undefined : after === position };
+          const frame = { ...last, position, recovered: last?.type === "subscribed" && !before && after ? after === position : undefined };
           if (last && !before?.some(name => name.key === key)) this.#post({ tab, frame });
         }
         this.#setNames(tab, names);
@@ -425,13 +441,15 @@
     }
 
     #setNames(tab, names) {
+      const earlier = this.#namesByTab.get(tab) ?? [];
       this.#namesByTab.set(tab, names);
       const before = new Map(this.#allNames), all = [...this.#namesByTab.values()].flat();
       this.#allNames.clear();
       for (const name of all) {
-        const subscribed = before.get(name.key);
-        if (subscribed?.serial === name.serial) this.#allNames.set(name.key, subscribed);
-        else if (!this.#allNames.has(name.key)) this.#allNames.set(name.key, name);
+        const { key, serial } = name, isKnown = !names.includes(name) || earlier.some(other => other.serial === serial);
+        // What is subscribed stays, whoever asked for it. Positions of other tabs are older.
+        if (before.has(key) && isKnown) this.#allNames.set(key, before.get(key));
+        else if (!this.#allNames.has(key)) this.#allNames.set(key, name);
       }
       for (const forget of before.keys()) {
         if (this.#allNames.has(forget)) continue;
@@ -461,7 +479,9 @@
 
     #pass(frame) {
       this.#post({ frame });
-      if (frame.type === "subscribed" || frame.type === "state") this.#lastFrames.set(keyOf(frame), frame);
+      const { type } = frame, key = keyOf(frame);
+      if (type === "state" || key !== "{}" && !/^message|gap/.test(type)) this.#lastFrames.set(key, frame);
+      else if (type === "error") this.#lastFrames.set(type, frame);
       this.#receive(frame);
     }
   }
@@ -482,8 +502,7 @@
       base.protocol = base.protocol.replace("ws", "http");
       base.search = base.hash = "";
       base.pathname = base.pathname.replace(/\/(ws|[^/]*\.m?js)?$/, "") + "/";
-      if (shared && !navigator.locks) console.warn("Notifier: shared needs https");
-      const place = `notifier ${base}`, Link = shared && navigator.locks ? SharedConnection : Connection;
+      const place = `notifier ${base}`;
       // The storage may be forbidden (a sandboxed frame), or full.
       const attempt = action => {
         try {
@@ -494,12 +513,22 @@
         attempt(() => this.#positions = new Map(JSON.parse(sessionStorage[place] ?? "[]")));
         this.#save = () => attempt(() => sessionStorage[place] = JSON.stringify([...this.#positions].slice(-SAVED)));
       }
-      const open = () => {
+      const open = async () => {
+        let Link = Connection;
+        if (shared) try {
+          // Rejected in a sandboxed frame, and where the visitor blocks the data of pages.
+          await navigator.locks.query();
+          Link = SharedConnection;
+        } catch {
+          console.warn("Notifier: shared needs https, and locks");
+        }
+        if (life.signal.aborted) return;
         this.#link = new Link(base.href, token, frame => this.#receive(frame), this.#positions, this.#names);
+        this.#link.changed();
       };
+      const life = { signal: this.#closing.signal };
       open();
       // A page in the back/forward cache is no visitor.
-      const life = { signal: this.#closing.signal };
       addEventListener("pagehide", ({ persisted }) => {
         this.#save?.();
         if (!persisted) return;
@@ -507,9 +536,7 @@
         if (this.state) this.#receive({ type: "state", state: "waiting" });
       }, life);
       addEventListener("pageshow", ({ persisted }) => {
-        if (!persisted) return;
-        open();
-        this.#link.changed();
+        if (persisted) open();
       }, life);
       signal?.aborted ? this.close() : signal?.addEventListener("abort", () => this.close(), { once: true });
     }
@@ -576,6 +603,8 @@
       const { type, position, message, code } = frame, key = keyOf(frame);
       if (type === "message") this.#deliver(frame, this.#names.get(key));
       if (position) {
+        // The latest last: the first ones are forgotten.
+        this.#positions.delete(key);
         this.#positions.set(key, position);
         this.#persist();
       }
@@ -617,9 +646,10 @@
         json: () => JSON.parse(message.data),
         position,
       };
-      for (const { listener } of name.listeners) {
+      // A listener may close others, and add new ones, which begin with the next message.
+      for (const own of [...name.listeners]) {
         try {
-          listener(message);
+          if (name.listeners.has(own)) own.listener(message);
         } catch (error) {
           reportError(error);
         }

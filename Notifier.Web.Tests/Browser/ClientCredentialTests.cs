@@ -165,6 +165,44 @@ public sealed class ClientCredentialTests(BrowserFixture browser) : IClassFixtur
         (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("auth eyJ.eyJ.c2ln-_");
     }
 
+    /// <summary>For example, the application accepts the request and never answers.</summary>
+    [Fact]
+    public async Task A_token_function_that_never_settles_is_reported_and_called_again()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake, hasOwnClock: true);
+        await client.DoAsync(
+            "globalThis.calls = 0; observe(new Notifier(undefined, { token: () => ++calls < 3 ? new Promise(() => {}) : 't3' })); notifier.channel('a', hear);"
+            + " notifier.addEventListener('error', ({ detail }) => log.push(detail.message))");
+        for (var attempt = 1; attempt < 3; attempt++)
+        {
+            await Eventually.IsAsync(async () => await client.Page.EvaluateAsync<int>("calls") == attempt, "the token function is called");
+            await client.Page.Clock.RunForAsync(10_000);
+            await client.LogsAsync("error token", attempt);
+            await client.Page.Clock.RunForAsync(1_000);
+        }
+
+        (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("auth t3");
+        (await client.LogAsync()).Should().Contain("no answer");
+    }
+
+    [Theory]
+    [InlineData("new Error('not logged in')", "not logged in")]
+    [InlineData("'not logged in'", "not logged in")]
+    [InlineData("undefined", "undefined")]
+    [InlineData("null", "null")]
+    public async Task A_token_function_may_reject_with_anything(string reason, string message)
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake);
+        await client.DoAsync(
+            $"observe(new Notifier(undefined, {{ token: () => Promise.reject({reason}) }})); notifier.channel('a', hear);"
+            + " notifier.addEventListener('error', ({ detail }) => log.push(detail.message))");
+
+        await client.LogsAsync("error token", times: 2);
+        (await client.LogAsync()).Should().Contain(message).And.Contain("state waiting");
+    }
+
     [Fact]
     public async Task A_token_function_without_a_token_connects_a_visitor_without_one()
     {

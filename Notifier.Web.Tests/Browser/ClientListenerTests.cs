@@ -1,11 +1,10 @@
-using System.Collections.Concurrent;
 using FluentAssertions;
 using Notifier.Tests.Support;
 using Xunit;
 
 namespace Notifier.Tests.Browser;
 
-/// <summary>Components add and remove listeners as they render, and errors without a listener reach the console. The test controls the server.</summary>
+/// <summary>Components add and remove listeners as they render. The test controls the server.</summary>
 public sealed class ClientListenerTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
 {
     /// <summary>React runs an effect's clean-up and the effect again; an element is moved in the document.</summary>
@@ -55,6 +54,71 @@ public sealed class ClientListenerTests(BrowserFixture browser) : IClassFixture<
         (await client.LogAsync()).Where(static line => line.StartsWith("a: ", StringComparison.Ordinal)).Should().Equal("a: one", "a: one", "a: two");
     }
 
+    /// <summary>A render function that unsubscribes and subscribes, and that each message calls.</summary>
+    [Fact]
+    public async Task A_listener_that_closes_itself_and_listens_again_is_called_once_for_each_message()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake);
+        await client.DoAsync(
+            "observe(new Notifier()); let held; const render = message => { if (log.length < 100) log.push(message?.data ?? 'first'); held?.close(); held = notifier.channel('a', render); }; render();");
+        var connection = await fake.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("subscribe a");
+        await client.LogsAsync("subscribed a");
+
+        await connection.SendAsync(new { type = "message", channel = "a", data = "one" });
+        await connection.SendAsync(new { type = "message", channel = "a", data = "two" });
+
+        await client.LogsAsync("two");
+        (await client.LogAsync()).Where(static line => !line.Contains(' ', StringComparison.Ordinal)).Should().Equal("first", "one", "two");
+    }
+
+    [Fact]
+    public async Task A_listener_that_an_earlier_one_closes_is_not_called()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake);
+        await client.DoAsync("observe(new Notifier()); notifier.channel('a', () => second.close()); globalThis.second = notifier.channel('a', hear); notifier.channel('a', hear)");
+        var connection = await fake.AcceptAsync();
+        await client.LogsAsync("subscribed a");
+
+        await connection.SendAsync(new { type = "message", channel = "a", data = "one" });
+
+        await client.LogsAsync("a: one");
+        (await client.LogAsync()).Should().ContainSingle(static line => line == "a: one");
+    }
+
+    /// <summary>The server allows 200 commands at once and then 50 a second, and closes a connection that sends more.</summary>
+    [Fact]
+    public async Task Many_names_are_subscribed_and_unsubscribed_at_a_rate_that_the_server_allows()
+    {
+        const int Names = 300;
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake, hasOwnClock: true);
+        await client.DoAsync($"observe(new Notifier()); globalThis.held = Array.from({{ length: {Names} }}, (_, n) => notifier.channel('a' + n, hear))");
+        var connection = await fake.AcceptAsync();
+        await client.LogsAsync("state connected");
+
+        (await ReadWhileAdvancingAsync()).Should().Equal(Enumerable.Range(0, Names).Select(static n => $"subscribe a{n}"));
+        await client.DoAsync("held.forEach(each => each.close())");
+        (await ReadWhileAdvancingAsync()).Should().Equal(Enumerable.Range(0, Names).Select(static n => $"unsubscribe a{n}"));
+
+        async Task<List<string>> ReadWhileAdvancingAsync()
+        {
+            var commands = new List<string>();
+            for (var seconds = 0; commands.Count < Names; seconds++)
+            {
+                // What the page sends now comes before the answer to this.
+                await client.DoAsync("notifier.ping()");
+                for (var command = await connection.ReadTextAsync(); command != "ping"; command = await connection.ReadTextAsync())
+                    commands.Add(command);
+                commands.Count.Should().BeLessThanOrEqualTo(200 + (50 * seconds)).And.BeGreaterThan(30 * (seconds - 1));
+                await client.Page.Clock.RunForAsync(1_000);
+            }
+            return commands;
+        }
+    }
+
     [Fact]
     public async Task A_name_closed_while_disconnected_is_subscribed_afresh_later()
     {
@@ -94,51 +158,6 @@ public sealed class ClientListenerTests(BrowserFixture browser) : IClassFixture<
         (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe b");
         await client.Page.Clock.RunForAsync(31_000);
         (await client.LogAsync()).Count(static line => line == "state idle").Should().Be(1);
-    }
-
-    [Fact]
-    public async Task An_error_that_the_page_does_not_handle_is_one_warning_in_the_console()
-    {
-        await using var fake = await FakeNotifier.StartAsync();
-        await using var client = await OpenAsync(fake);
-        var console = new ConcurrentQueue<string>();
-        client.Page.Console += (_, message) => console.Enqueue($"{message.Type}: {message.Text}");
-        await client.DoAsync("globalThis.notifier = new Notifier(); notifier.channel('a', hear)");
-        for (var connection = await fake.AcceptAsync(); ; connection = await fake.AcceptAsync())
-        {
-            connection.Confirms = false;
-            var command = await connection.ReadAsync();
-            await connection.SendAsync(
-                new { type = "error", id = command.GetProperty("id").GetInt64(), channel = "a", code = "forbidden", message = "not allowed: a" });
-            await Eventually.IsAsync(() => !console.IsEmpty, "the console shows the error");
-            if (fake.Requests.Count(static request => request == "/ws") == 3)
-                break;
-            connection.Abort();
-        }
-        fake.ClosesWith = (4403, "origin https://shop.example is not allowed: see Access:AllowedOrigins");
-        await client.DoAsync("notifier.connect()");
-        await Eventually.IsAsync(() => console.Count >= 2, "the console shows the refusal");
-
-        console.Should().Equal(
-            "warning: Notifier: not allowed: a (forbidden a)",
-            "warning: Notifier: origin https://shop.example is not allowed: see Access:AllowedOrigins (4403)");
-    }
-
-    [Fact]
-    public async Task An_error_that_the_page_handles_is_not_in_the_console()
-    {
-        await using var fake = await FakeNotifier.StartAsync();
-        fake.ClosesWith = (4403, "not you");
-        await using var client = await OpenAsync(fake);
-        var console = new ConcurrentQueue<string>();
-        client.Page.Console += (_, message) => console.Enqueue(message.Text);
-
-        await client.DoAsync("observe(new Notifier()); notifier.channel('a', hear)");
-        await client.LogsAsync("error 4403");
-        await client.DoAsync("console.log('end')");
-
-        await Eventually.IsAsync(() => !console.IsEmpty, "the console shows the last line");
-        console.Should().Equal("end");
     }
 
     /// <summary>Next, Nuxt and SvelteKit run the modules of a page on the server too, where there is neither a document nor an address.</summary>

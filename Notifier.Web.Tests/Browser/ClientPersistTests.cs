@@ -89,6 +89,26 @@ public sealed class ClientPersistTests(BrowserFixture browser, RedisFixture fixt
         (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe first p1");
     }
 
+    [Fact]
+    public async Task The_positions_of_the_names_with_the_latest_messages_are_kept()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address);
+        await client.DoAsync(
+            "sessionStorage[`notifier ${location.origin}/`] = JSON.stringify(Array.from({ length: 500 }, (_, n) => [JSON.stringify({ channel: `a${n}` }), 'p']));"
+            + $" observe(new Notifier(undefined, {{ {Persist} }})); notifier.channel('a0', hear); notifier.channel('b', hear)");
+        var connection = await fake.AcceptAsync();
+        await client.LogsAsync("subscribed b");
+        await connection.SendAsync(new { type = "message", channel = "a0", data = "one", position = "p1" });
+        await connection.SendAsync(new { type = "message", channel = "b", data = "two", position = "p2" });
+        await client.LogsAsync("b: two");
+
+        await Eventually.IsAsync(() => client.Page.EvaluateAsync<bool>("Object.values(sessionStorage)[0].includes('p2')"), "the page has saved its positions");
+        var saved = await client.Page.EvaluateAsync<string[]>("JSON.parse(Object.values(sessionStorage)[0]).map(([key, position]) => JSON.parse(key).channel + ' ' + position)");
+        saved.Should().HaveCount(500).And.NotContain("a1 p").And.Contain("a2 p");
+        saved[^2..].Should().Equal("a0 p1", "b p2");
+    }
+
     [Theory]
     [InlineData("sandbox=\"allow-scripts\"", "")]
     [InlineData("", "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }; Object.defineProperty(globalThis, 'sessionStorage', { value: new Proxy({}, { set() { throw new Error('full') } }) });")]

@@ -92,13 +92,39 @@ public sealed class ElementAttributeTests(BrowserFixture browser, RedisFixture f
         await page.CloseAsync();
     }
 
-    private async Task<(IPage Page, ConcurrentQueue<string> Console)> OpenAsync(string html)
+    /// <summary>Otherwise the second one would overwrite the stored positions of the first one.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("/")]
+    [InlineData("/notifier.js?v=2")]
+    [InlineData("/ws")]
+    public async Task The_script_and_elements_of_a_server_share_a_connection_however_they_write_its_address(string path)
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration);
+        var server = app.Address.ToString().TrimEnd('/');
+        var sockets = 0;
+        var (page, _) = await OpenAsync(
+            $"<script src=\"{server}/notifier.js\" data-pattern=\"one.*\" data-toast data-persist></script><notifier-list persist src=\"{server}{path}\" channel=\"two&#10;three\"></notifier-list>",
+            page => page.WebSocket += (_, _) => Interlocked.Increment(ref sockets));
+        foreach (var name in (string[])["two", "three"])
+        {
+            await Redis.WhenChannelIsLiveAsync(app, name);
+            await Redis.PublishAsync(name, name);
+        }
+
+        await Expect(page.Locator("notifier-list .text")).ToHaveTextAsync(["three", "two"]);
+        sockets.Should().Be(1);
+        await page.CloseAsync();
+    }
+
+    private async Task<(IPage Page, ConcurrentQueue<string> Console)> OpenAsync(string html, Action<IPage>? prepare = null)
     {
         await using var site = await Site.StartAsync("<!doctype html><title>Shop</title><link rel=icon href=data:,>" + html);
         var page = await browser.NewPageAsync();
         var console = new ConcurrentQueue<string>();
         page.Console += (_, message) => console.Enqueue(message.Text);
         page.PageError += (_, error) => console.Enqueue(error);
+        prepare?.Invoke(page);
         await page.GotoAsync(site.Address);
         return (page, console);
     }

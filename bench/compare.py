@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Measure Notifier against peers that do the same job, in turn, in one run.
 
-    compare.py SCENARIO [--peers bun,limit,NAME=PATH,...] [--rounds N] [--seconds N] [--dll PATH] [--alone]
+    compare.py SCENARIO [--peers bun,limit,NAME=PATH,...] [--rounds N] [--seconds N] [--build PATH] [--alone]
                [--server-arg=--Some:Key=value ...] [-- wsload arguments]
 
 Starts its own redis-server, each server in turn (A B A B ...), and wsload; prints one line a run and, for each
 figure, the median of Notifier / peer. Needs gcc, redis-server, node and npm (Bun and the Node peers come from npm),
-and a Release build of Notifier (--dll, by default ../Notifier.Web/bin/Release/net10.0/Notifier.Web.dll seen from this
-file). README.md beside this file explains the figures.
+and a Release build of Notifier (--build, by default ../Notifier.Web/bin/Release/net10.0/Notifier.Web.dll seen from this
+file). A build is a .dll, which "dotnet" runs, or an executable, such as one of Native AOT. README.md beside this file explains the figures.
 
 Scenarios (all 127.0.0.1, 128-byte payloads, plain-text protocol):
   burst    1,000 sockets on one channel, 64 messages in flight: how many deliveries a second
@@ -20,9 +20,11 @@ Scenarios (all 127.0.0.1, 128-byte payloads, plain-text protocol):
   stalled  burst, and burst with 100 of the sockets reading nothing: what the others notice, what the 100 cost
   idle     10,000 sockets subscribed and silent: memory for each
   connect  64 at a time, connect, subscribe, drop: handshakes a second
+  herd     from the start of the process: 10,000 sockets, 128 connecting at a time, until each has received a message
+  herd-all the same with all 10,000 connecting at once
   joining  8,000 sockets join one channel, then 8,000 more: how much longer do the second take
   soak     10 minutes of burst; 50 of the sockets read nothing, 20 others a second go and come back
-Peers: bun, limit, naive, node, signalr, socketio, in json also plain, or another build of Notifier as NAME=PATH/Notifier.Web.dll
+Peers: bun, limit, naive, node, signalr, socketio, in json also plain, or another build of Notifier as NAME=PATH
 
 Exit status: 0 when every Notifier run (with --alone: every run) delivered all messages once and in order, else 1.
 """
@@ -42,6 +44,8 @@ SCENARIOS = {
     "idle": ["idle", "-n", "10000"],
     "connect": ["connect", "-n", "64"],
     "joining": ["joining", "-n", "16000", "--warmup", "3"],
+    "herd": ["herd", "-n", "10000", "--batch", "128"],
+    "herd-all": ["herd", "-n", "10000", "--batch", "10000"],
     "soak": ["fanout", "-n", "1000", "--window", "64", "--stall", "50", "--churn", "20"],
 }
 NAMES = {                               # what each socket subscribes to; a name with * is a pattern
@@ -51,10 +55,11 @@ PLAIN = "plain"                         # in json: the same build of Notifier, i
 PEERS = ["bun", "limit", "naive", "node", "signalr", "socketio"]
 UNSUITED = {                            # scenarios that a peer cannot run
     "private": {"limit"}, "private2k": {"limit"}, "cover": {"limit"}, "mixed": {"limit"},       # the peer has only one channel
-    "connect": {"signalr", "socketio"}, "joining": {"signalr", "socketio"}, "soak": {"signalr", "socketio"},     # these peers subscribe in two steps, and wsload does not wait for either
+    **{scenario: {"signalr", "socketio"} for scenario in ("connect", "joining", "herd", "herd-all", "soak")},     # these peers subscribe in two steps, and wsload does not wait for either
 }
 FIGURES = ["deliveries_per_s", "cpu_us_per_delivery", "p50_us", "p99_us", "kib_per_conn", "connects_per_s",
-           "cpu_us_per_connect", "p99_per_burst", "kib_per_stalled", "stalled_closed", "too_slow", "rss_growth", "first_s", "second_s", "second_per_first", "rss_mib"]
+           "cpu_us_per_connect", "p99_per_burst", "kib_per_stalled", "stalled_closed", "too_slow", "rss_growth", "first_s", "second_s", "second_per_first",
+           "listen_s", "open_s", "served_s", "cpu_s", "rss_mib"]
 CHECKS = ["missing", "gaps", "duplicates", "reordered", "strays", "deaf"]
 
 
@@ -130,7 +135,7 @@ def command_for(peer, port, redis, args, scenario):
             subscribe = ["--protocol", "notifier.v1", *sends('{"type":"subscribe","channel":"%s"}' % name for name in names)]
         if scenario == "cover":
             covers, subscribe = ["--Redis:Covers:0=u.*"], sends(["u.{i}.*"])
-        return (["dotnet", args.builds[peer], *covers, "--urls", f"http://127.0.0.1:{port}", f"--Redis:Configuration=127.0.0.1:{redis}",
+        return ([*launch(args.builds[peer]), *covers, "--urls", f"http://127.0.0.1:{port}", f"--Redis:Configuration=127.0.0.1:{redis}",
                  "--Access:Anonymous:Subscribe:0=*", "--Limits:ConnectionsPerAddress=1000000",
                  "--Logging:LogLevel:Default=Warning", *server_arguments(peer, args)], ["--path", "/ws", *subscribe])
     if peer == "limit":
@@ -153,6 +158,10 @@ def command_for(peer, port, redis, args, scenario):
     sys.exit(f"no such peer: {peer}")
 
 
+def launch(build):
+    return ["dotnet", build] if build.endswith(".dll") else [build]
+
+
 def measure(peer, redis, args):
     if args.scenario != "stalled":
         return run(peer, redis, args, args.scenario)
@@ -170,10 +179,14 @@ def run(peer, redis, args, scenario):
     command, load = command_for(peer, port, redis, args, scenario)
     environment = dict(os.environ, ASPNETCORE_ENVIRONMENT="Production", DOTNET_ENVIRONMENT="Production")
     with open(WORK / f"{peer}.log", "w") as log:
+        began = time.monotonic_ns()
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
     try:
-        wait_port(peer, port, server)
-        time.sleep(1)
+        if scenario.startswith("herd"):
+            load = [*load, "--began", str(began)]
+        else:
+            wait_port(peer, port, server)
+            time.sleep(1)
         done = subprocess.run([build_c("wsload"), *SCENARIOS[scenario], "--port", str(port), "--redis-port", str(redis),
                                "--seconds", str(args.seconds), "--pid", str(server.pid), *load, *args.extra],
                               capture_output=True, text=True)
@@ -217,7 +230,7 @@ def add_options(parser):
     parser.add_argument("--peers", help="by default bun; for json plain; for soak none")
     parser.add_argument("--rounds", type=int, help="by default 3; for soak 1")
     parser.add_argument("--seconds", type=float, help="by default 5; for soak 600")
-    parser.add_argument("--dll", default=str(HERE / "../Notifier.Web/bin/Release/net10.0/Notifier.Web.dll"))
+    parser.add_argument("--build", default=str(HERE / "../Notifier.Web/bin/Release/net10.0/Notifier.Web.dll"))
     parser.add_argument("--alone", action="store_true", help="measure the peers without Notifier")
     parser.add_argument("--server-arg", action="append", default=[], metavar="[NAME:]--KEY=VALUE",
                         help="a further argument for every build of Notifier, or only for the one called NAME; repeatable")
@@ -234,7 +247,7 @@ def choose_servers(parser, args):
         if peer in [*peers, "notifier"] or is_build and (peer in [*PEERS, PLAIN] or not re.fullmatch(r"[\w.-]+", peer)):
             parser.error(f"choose another name: {word}")
         if word == PLAIN and args.scenario == "json":
-            args.builds[peer] = args.dll
+            args.builds[peer] = args.build
         elif is_build:
             args.builds[peer] = path
         elif peer not in PEERS:
@@ -244,7 +257,7 @@ def choose_servers(parser, args):
         peers.append(peer)
     if not args.alone:
         peers.insert(0, "notifier")
-        args.builds["notifier"] = args.dll
+        args.builds["notifier"] = args.build
     for path in args.builds.values():
         if not pathlib.Path(path).is_file():
             parser.error(f"{path} is missing: dotnet build -c Release, or another path, or --alone")

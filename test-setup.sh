@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and this machine lacks: Redis, Chromium and its headless shell, Firefox, WebKitGTK's driver, nginx and HAProxy, and for
-# the recipes of the documentation Node.js, PHP, Rails, Django and FastAPI. Does nothing where all are there.
+# the recipes of the documentation Node.js, PHP, Rails, Django and FastAPI. Its arguments are further packages. Does nothing where all are there.
 # shellcheck disable=SC2013,SC2046,SC2086 # what is unquoted are names of packages, to be split into words
 set -euo pipefail
 
@@ -22,7 +22,13 @@ has_module() {
     /usr/bin/python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)' "$1"
 } >/dev/null 2>&1
 
+more=("$@")
+
 missing() {
+    local package
+    for package in "${more[@]}"; do
+        if ! dpkg-query --status "$package" >/dev/null 2>&1; then echo "$package"; fi
+    done
     if ! command -v redis-server >/dev/null; then echo redis-server; fi
     if ! has_any chromium chromium-browser google-chrome google-chrome-stable; then echo chromium; fi
     if ! has_any firefox-esr firefox; then echo firefox-esr; fi

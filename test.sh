@@ -2,16 +2,18 @@
 # Installs what the tests need and this machine lacks (test-setup.sh), builds once, runs every test but the long faults, and ends with the
 # slowest tests, those that failed, and the line "N passed, N failed".
 #   ./test.sh --filter FullyQualifiedName~PlainText       some of them (what is not known here goes to dotnet test)
+#   ./test.sh --aot                                       the tests that start processes, with a Native AOT build; also with --faults
 #   ./test.sh --faults [--repeat N] [--seed S] [--minutes M]   the fault suite, with the long ones: see docs/reliability.md
 # shellcheck disable=SC2013 # what is unquoted are numbers, to be split into words
 set -euo pipefail
 cd "$(dirname "$0")"
 
 # What takes minutes (a Redis that hangs for one, everything at once) is marked Faults=long.
-filter="" faults="" rest=()
+filter="" faults="" aot="" rest=()
 while [ $# -gt 0 ]; do
     case "$1" in
         --faults) faults=yes ;;
+        --aot) aot=yes ;;
         --filter) filter=${2:?--filter needs an expression of dotnet test}; shift ;;
         --repeat) export NOTIFIER_FAULTS_REPEAT=${2:?--repeat needs a number}; shift ;;
         --minutes) export NOTIFIER_FAULTS_MINUTES=${2:?--minutes needs a number}; shift ;;
@@ -21,17 +23,26 @@ while [ $# -gt 0 ]; do
     shift
 done
 chosen="Faults!=long"
+processes="FullyQualifiedName~Notifier.Tests.Abuse|FullyQualifiedName~Notifier.Tests.Deployment|FullyQualifiedName~Notifier.Tests.Faults"
+processes+="|FullyQualifiedName~Notifier.Tests.Growth|FullyQualifiedName~Notifier.Tests.Operations"
+if [ -n "$aot" ]; then chosen="($processes)&Redis!=embedded&Faults!=long"; fi
 if [ -n "$faults" ]; then
-    chosen="FullyQualifiedName~Notifier.Tests.Faults"
+    chosen="FullyQualifiedName~Notifier.Tests.Faults${aot:+&Redis!=embedded}"
     # One after the other: times are the fault's own then, and so is what happens to the memory.
     export NOTIFIER_FAULTS_ALONE=yes
 fi
 if [ -n "$filter" ]; then chosen="($filter)&($chosen)"; fi
 
-./test-setup.sh
+./test-setup.sh ${aot:+gcc zlib1g-dev}
 
 # Analyzers take half of the time of a build. They run in every other build, and in CI before this script.
 dotnet build -c Release -p:RunAnalyzers=false
+if [ -n "$aot" ]; then
+    # In a folder of its own, because its packages differ.
+    dotnet publish Notifier.Web -c Release -r linux-x64 -p:EmbeddedRedis=false -p:PublishAot=true -p:RunAnalyzers=false \
+        --artifacts-path Notifier.Web/obj/aot -o Notifier.Web/obj/aot/out
+    export NOTIFIER_BUILD="$PWD/Notifier.Web/obj/aot/out/Notifier.Web"
+fi
 built=$SECONDS
 
 results=TestResults

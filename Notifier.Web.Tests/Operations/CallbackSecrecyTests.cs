@@ -12,11 +12,12 @@ public sealed class CallbackSecrecyTests
     [Fact]
     public async Task No_secret_of_a_callback_request_or_its_answer_is_in_the_log_at_any_level()
     {
+        await using var redis = await RedisServer.StartAsync();
         var application = await Application.StartAsync();
         await using var program = NotifierProcess.Start(
             "Production",
             [
-                "Redis:Embedded=true", $"Redis:EmbeddedPort={FreePort.Next()}", "Access:Callback:CacheFor=00:00:00", "Access:Callback:Timeout=00:00:20",
+                $"Redis:Configuration={redis.Configuration}", "Access:Callback:CacheFor=00:00:00", "Access:Callback:Timeout=00:00:20",
                 $"Access:Callback:Url={application.Address}/notifier?key={secrets.Plant("callback")}", .. PlantedSecrets.FullLogging,
             ]);
         await program.PrintsAsync("Try: ");

@@ -61,6 +61,7 @@ public sealed class LogSecrecyTests : IDisposable
     }
 
     [Fact]
+    [Trait(NotifierBuild.Redis, NotifierBuild.Embedded)]
     public async Task No_payload_is_in_the_log_of_the_embedded_redis_at_any_level()
     {
         var port = FreePort.Next();

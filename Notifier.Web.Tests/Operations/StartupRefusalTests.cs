@@ -182,7 +182,7 @@ public sealed class StartupRefusalTests
     {
         // The program reads the file beside it that has the name of its environment.
         var environment = $"Broken{Guid.NewGuid():N}";
-        var file = Path.Combine(AppContext.BaseDirectory, $"appsettings.{environment}.json");
+        var file = Path.Combine(NotifierBuild.Folder, $"appsettings.{environment}.json");
         await File.WriteAllTextAsync(file, "{\n  \"Redis\": { \"Linger\": \"00:00:01\" }\n  \"Limits\": { \"Connections\": 5 }\n}\n");
         try
         {

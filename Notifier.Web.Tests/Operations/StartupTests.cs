@@ -22,6 +22,7 @@ public sealed class StartupTests
     }
 
     [Fact]
+    [Trait(NotifierBuild.Redis, NotifierBuild.Embedded)]
     public async Task The_embedded_redis_starts_and_ends_with_the_process_and_logs_nothing()
     {
         await using var program = NotifierProcess.Start("Development", $"Redis:EmbeddedPort={FreePort.Next()}");

@@ -14,8 +14,8 @@ internal sealed class NotifierProcess : IAsyncDisposable
 
     private NotifierProcess(string[] arguments, Dictionary<string, string> variables)
     {
-        var program = Path.Combine(AppContext.BaseDirectory, "Notifier.Web.dll");
-        var start = new ProcessStartInfo("dotnet", [program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = NotifierBuild.Start(arguments);
+        (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
         foreach (var inherited in start.Environment.Keys.Where(key => key.StartsWith("ASPNETCORE_", StringComparison.Ordinal) || key.StartsWith("DOTNET_ENV", StringComparison.Ordinal)).ToList())
             start.Environment.Remove(inherited);
         foreach (var (name, value) in variables)

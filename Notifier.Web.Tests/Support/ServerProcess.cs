@@ -24,21 +24,12 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         string[] endpoint = listen == Listen.Tls
             ? ["--Kestrel:Endpoints:Tls:Url=https://127.0.0.1:0", $"--Kestrel:Endpoints:Tls:Certificate:Path={certificate}"]
             : ["--urls=http://127.0.0.1:0"];
-        process = new Process
-        {
-            StartInfo = new ProcessStartInfo(
-                "dotnet",
-                [
-                    Path.Combine(AppContext.BaseDirectory, "Notifier.Web.dll"), "--environment=Development", $"--Redis:Configuration={redis}",
-                    .. endpoint, .. settings.Select(setting => "--" + setting),
-                ])
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            },
-        };
+        var start = NotifierBuild.Start(
+            ["--environment=Development", $"--Redis:Configuration={redis}", .. endpoint, .. settings.Select(setting => "--" + setting)]);
+        (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
         foreach (var (name, value) in environment)
-            process.StartInfo.Environment[name] = value;
+            start.Environment[name] = value;
+        process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, line) => Keep(line.Data);
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
     }

@@ -91,6 +91,54 @@ public sealed class RequestMemoryTests(RedisFixture fixture) : IClassFixture<Red
         (await request.ReadToEndAsync()).Should().NotEndWith("\r\n0\r\n\r\n");
     }
 
+    /// <summary>The script is served before routing.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")]
+    public async Task Unread_answers_of_the_client_script_are_aborted_whatever_the_requests_ask_for(string headers)
+    {
+        const int Requests = 200;
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, time: time, settings: "Limits:RequestTimeout=00:00:01");
+        var pipelined = string.Concat(Enumerable.Repeat($"GET /notifier.js HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n", Requests));
+        using var request = await OpenRequest.SendAsync(app.Address, pipelined);
+        await request.BeginsAsync();
+
+        await Eventually.IsAsync(
+            async () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(3));
+                try
+                {
+                    await request.SendAsync("-");
+                    return false;
+                }
+                catch (System.Net.Sockets.SocketException)
+                {
+                    return true;
+                }
+            },
+            "the connection has ended");
+
+        (await request.ReadToEndAsync()).Split("HTTP/1.1 200").Length.Should().BeLessThan(Requests);
+    }
+
+    [Theory]
+    [InlineData(Listen.Plain)]
+    [InlineData(Listen.Tls)]
+    public async Task A_websocket_has_no_deadline(Listen listen)
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, listen, time, settings: "Limits:RequestTimeout=00:00:01");
+        await using var client = await RawWebSocket.SubscribeAsync(app, "unread.5");
+        await Redis.WhenChannelIsLiveAsync(app, "unread.5");
+
+        time.Advance(TimeSpan.FromSeconds(10));
+
+        await Redis.PublishAsync("unread.5", "hello");
+        (await client.ReadTextAsync()).Should().Be("hello");
+    }
+
     [Fact]
     public async Task Bodies_that_never_end_use_little_memory_and_are_answered_with_408()
     {

@@ -21,7 +21,7 @@ public sealed class ClientReaderTests : IDisposable
     public ClientReaderTests()
     {
         socket = WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.Zero });
-        messages = new ClientReader(socket, Limit);
+        messages = new ClientReader(socket, new ClientInput(TimeProvider.System), Limit);
     }
 
     public void Dispose()

@@ -27,7 +27,8 @@ public sealed class ClientFrameMemoryTests(RedisFixture fixture) : IClassFixture
         await client.SendAsync(Frame.TextOpcode, new byte[length], final: false);
         await client.SendRawAsync(fragments);
         (await client.ReadUntilCloseAsync()).CloseCode.Should().Be(4413);
-        for (var n = 0; n < 3; n++)
+        // Notifier does not read far more empty fragments, but ends the connection.
+        for (var n = 0; n < 3 && length > 0; n++)
             await client.SendRawAsync(fragments);
 
         (LiveMemory.Now() - before).Should().BeLessThan(2 * 1024 * 1024);

@@ -27,8 +27,18 @@ internal readonly record struct ClientMessage(ClientMessageKind Kind, string Tex
 /// <summary>
 /// Reads whole messages from a client, and never buffers more than the limit. While a client is silent, there is no buffer.
 /// </summary>
-internal sealed class ClientReader(WebSocket socket, int limit)
+internal sealed class ClientReader
 {
+    private readonly WebSocket socket;
+    private readonly ClientInput input;
+    private readonly int limit;
+
+    public ClientReader(WebSocket socket, ClientInput input, int limit)
+    {
+        (this.socket, this.input, this.limit) = (socket, input, limit);
+        input.MessageBytes = limit;
+    }
+
     public async ValueTask<ClientMessage> ReadAsync()
     {
         try
@@ -37,7 +47,10 @@ internal sealed class ClientReader(WebSocket socket, int limit)
             if (first.MessageType == WebSocketMessageType.Close)
                 return new(ClientMessageKind.Close);
             if (first.EndOfMessage)
+            {
+                input.OnMessage(0, isEnd: true);
                 return new(KindOf(first.MessageType));
+            }
 
             var buffer = ArrayPool<byte>.Shared.Rent(limit + 1);
             try
@@ -62,10 +75,13 @@ internal sealed class ClientReader(WebSocket socket, int limit)
         var buffer = new byte[512];
         try
         {
-            while ((await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None)).MessageType != WebSocketMessageType.Close)
+            while (true)
             {
+                var part = await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None);
+                if (part.MessageType == WebSocketMessageType.Close)
+                    return new(ClientMessageKind.Close);
+                input.OnMessage(part.Count, part.EndOfMessage);
             }
-            return new(ClientMessageKind.Close);
         }
         catch (Exception error) when (IsLoss(error))
         {
@@ -86,6 +102,7 @@ internal sealed class ClientReader(WebSocket socket, int limit)
             var part = await socket.ReceiveAsync(buffer[length..], CancellationToken.None);
             if (part.MessageType == WebSocketMessageType.Close)
                 return new(ClientMessageKind.Close);
+            input.OnMessage(part.Count, part.EndOfMessage);
             length += part.Count;
             counted += part.Count;
             if (length > limit || (counted > limit && !part.EndOfMessage))

@@ -26,8 +26,11 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     /// <summary>The second of each ping interval in which the ping is sent. Set by the registry.</summary>
     public int PingTurn { get; set; }
 
-    /// <summary>Changes with each read from the peer. Written by the receive loop alone.</summary>
-    public int Reads { get; private set; }
+    /// <summary>What arrives on a WebSocket; null for an event stream. Set before other threads know the connection.</summary>
+    public ClientInput? Input { get; init; }
+
+    /// <summary>Changes with each read from the peer.</summary>
+    public int Reads => Input?.Reads ?? 0;
 
     /// <summary>How much of <see cref="ConnectionOutput.Sent"/> the node's counters contain. They change it under their lock.</summary>
     public SentTotals Counted;
@@ -71,9 +74,6 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
 
     /// <summary>Notifies the client that its connection will be closed, if its format can say that.</summary>
     public void Announce(CloseReason reason) => Post(() => Send(Format.Announce(reason)));
-
-    /// <summary>Called when the receive loop reads again: its last read has ended, so the peer is alive.</summary>
-    public void OnRead() => Reads++;
 
     public void SendPing() => Request(PendingWork.Ping);
 

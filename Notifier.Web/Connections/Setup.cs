@@ -38,9 +38,9 @@ internal static class Setup
         var deadline = app.Services.GetRequiredService<IOptions<LimitsOptions>>().Value.RequestDeadline;
         app.Use((context, next) =>
         {
-            // A request that asks for an upgrade may be for another route, where the gate sets the deadline.
-            if (!WebSocketUpgrade.Intercept(context, time, log))
-                RequestDeadline.Begin(context, time, deadline);
+            // Also for a request that asks for an upgrade: its route may be another, and its handshake takes time.
+            RequestDeadline.Begin(context, time, deadline);
+            WebSocketUpgrade.Intercept(context, time, log);
             return next(context);
         });
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.Zero });

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Notifier.Messages;
 
 namespace Notifier.Connections;
@@ -7,8 +8,18 @@ namespace Notifier.Connections;
 /// one of its frames. .NET writes one whole frame with each WriteAsync, so the first byte has the frame's opcode. There are only control frames,
 /// because messages are not sent through .NET.
 /// </summary>
-internal sealed class WebSocketStream(Stream inner, Connection connection) : Stream
+internal sealed class WebSocketStream(Stream inner, Connection connection, ClientInput input) : Stream
 {
+    /// <summary>After so many reads that did not have to wait, the receive loop leaves its thread to others.</summary>
+    private const int ReadsAtOnce = 64;
+
+    /// <summary>How much of a client that sends too much is discarded, so that it receives the close frame: a reset could overtake that.</summary>
+    private const int DiscardedBytes = 1024 * 1024;
+
+    private const int DiscardBuffer = 4 * 1024;
+
+    private int readsAtOnce;
+
     public override bool CanRead => true;
 
     public override bool CanWrite => true;
@@ -17,8 +28,18 @@ internal sealed class WebSocketStream(Stream inner, Connection connection) : Str
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        connection.OnRead();
-        return inner.ReadAsync(buffer, cancellationToken);
+        input.OnRead();
+        var reading = inner.ReadAsync(buffer, cancellationToken);
+        if (!reading.IsCompletedSuccessfully)
+        {
+            readsAtOnce = 0;
+            // While a client is silent, .NET waits for it with an empty buffer. A further asynchronous method would cost memory for each connection.
+            return buffer.IsEmpty ? reading : CountAsync(reading);
+        }
+        var bytes = reading.Result;
+        return !input.TryCount(bytes) ? RefuseAsync(cancellationToken)
+            : ++readsAtOnce % ReadsAtOnce == 0 ? YieldAsync(bytes)
+            : new(bytes);
     }
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
@@ -26,6 +47,7 @@ internal sealed class WebSocketStream(Stream inner, Connection connection) : Str
         switch (ServerFrame.Opcode(buffer.Span))
         {
             case ServerFrame.Pong:
+                input.OnPing();
                 // Without waiting: .NET's receive loop awaits this call, and would wait for a whole backlog.
                 connection.SendPong(buffer.ToArray());
                 return ValueTask.CompletedTask;
@@ -34,6 +56,40 @@ internal sealed class WebSocketStream(Stream inner, Connection connection) : Str
             case var opcode:
                 throw new InvalidOperationException(
                     $".NET's WebSocket sent a frame with opcode {opcode}; messages must go through the hub.");
+        }
+    }
+
+    private async ValueTask<int> CountAsync(ValueTask<int> reading)
+    {
+        var bytes = await reading;
+        return input.TryCount(bytes) ? bytes : await RefuseAsync(CancellationToken.None);
+    }
+
+    private static async ValueTask<int> YieldAsync(int bytes)
+    {
+        await Task.Yield();
+        return bytes;
+    }
+
+    /// <summary>Closes the connection. .NET never returns from a receive while pings arrive, so it must see the end of the stream.</summary>
+    private async ValueTask<int> RefuseAsync(CancellationToken cancellationToken)
+    {
+        if (connection.CloseRequested is null)
+            _ = connection.CloseAsync(CloseReason.TooManyFrames);
+        var buffer = ArrayPool<byte>.Shared.Rent(DiscardBuffer);
+        try
+        {
+            for (var left = DiscardedBytes; left > 0;)
+            {
+                await Task.Yield();
+                var discarded = await inner.ReadAsync(buffer, cancellationToken);
+                left = discarded == 0 ? 0 : left - discarded;
+            }
+            return 0;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 

@@ -88,10 +88,12 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
 
     private WebSocketStream Open(Stream inner, Transport transport, Action abort)
     {
-        // A quiet client is not an attack here; see Liveness.
+        // Neither a quiet client nor a slow reader is an attack from now on; see Liveness.
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
-        Connection = new Connection(transport, Format, abort, time, logger) { Address = Address };
-        return new WebSocketStream(inner, Connection);
+        RequestDeadline.Stop(context);
+        var input = new ClientInput(time);
+        Connection = new Connection(transport, Format, abort, time, logger) { Address = Address, Input = input };
+        return new WebSocketStream(inner, Connection, input);
     }
 }

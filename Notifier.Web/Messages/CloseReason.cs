@@ -48,6 +48,9 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
 
     public static CloseReason TooManyCommands(int perSecond) => new(CloseCode.TooManyCommands, $"too many commands: {perSecond} a second are allowed");
 
+    /// <summary>.NET answers pings itself, so they are no commands.</summary>
+    public static CloseReason TooManyFrames { get; } = new(CloseCode.TooManyCommands, "too many pings or small fragments");
+
     /// <param name="retryAfter">Seconds; different for each client, so that they do not all reconnect at once.</param>
     public static CloseReason GoingAway(double retryAfter) =>
         new(CloseCode.GoingAway, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"retryAfter={retryAfter:0.00}"), Math.Round(retryAfter, 2));

@@ -79,7 +79,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
                 _ = connection.CloseAsync(reason);
             using var session = handshake.Protocol.Open(host, connection, subscriptions);
             session.Begin(handshake.Names);
-            var end = await session.RunAsync(new ClientReader(socket, session.FrameBytes));
+            var end = await session.RunAsync(new ClientReader(socket, connection.Input!, session.FrameBytes));
             if (end.Kind == ClientMessageKind.Lost)
                 Log.Lost(logger, end.Text);
             else

@@ -33,7 +33,8 @@ internal sealed partial class CallbackAuthentication : IDisposable
         options = access.Value.Callback;
         (this.rules, this.disconnections, this.time, this.logger) = (rules, disconnections, time, logger);
         cache = new CallbackCache(options.CacheFor, disconnections, time);
-        turns = new CallbackTurns(options.Concurrency, knowsAddresses: proxies.Value.IsConfigured || limits.Value.ConnectionsPerAddress is not null);
+        turns = new CallbackTurns(
+            options.Concurrency, limits.Value.RequestBytes, knowsAddresses: proxies.Value.IsConfigured || limits.Value.ConnectionsPerAddress is not null);
         (failures, denials) = (new LogThrottle(time), new LogThrottle(time));
         application = new HttpClient(new SocketsHttpHandler
         {
@@ -54,11 +55,13 @@ internal sealed partial class CallbackAuthentication : IDisposable
 
     public bool IsEnabled => options.IsEnabled;
 
-    /// <summary>Called once per connection. A client that disconnects meanwhile does not cancel the request, because others may wait for the same answer.</summary>
+    /// <summary>
+    /// Called once per connection. A client that disconnects while it waits for its turn is not asked about, unless others wait for the same answer.
+    /// </summary>
     public async ValueTask<AuthenticationResult> AuthenticateAsync(HttpContext context)
     {
         var request = CallbackRequest.From(context);
-        return await cache.GetAsync(request.Key, () => SendAsync(request)).WaitAsync(context.RequestAborted);
+        return await cache.GetAsync(request.Key, nobodyWaits => SendAsync(request, nobodyWaits), context.RequestAborted);
     }
 
     public void Dispose()
@@ -67,13 +70,15 @@ internal sealed partial class CallbackAuthentication : IDisposable
         turns.Dispose();
     }
 
-    private async Task<AuthenticationResult> SendAsync(CallbackRequest callback)
+    private async Task<AuthenticationResult> SendAsync(CallbackRequest callback, CancellationToken nobodyWaits)
     {
         var disconnectionsBefore = disconnections.Count;
         using var limit = new CancellationTokenSource(options.Timeout, time);
         try
         {
-            using var turn = await turns.WaitAsync(callback.Network, limit.Token);
+            using var turn = await WaitAsync(callback, limit.Token, nobodyWaits);
+            if (turn is null)
+                return OnFailure("the callers of one address, or of all, that wait for it use too much memory (Limits:RequestBytes)");
             using var request = callback.ToRequest(options.Url);
             using var response = await application.SendAsync(request, limit.Token);
             return await ReadAsync(response, disconnectionsBefore, limit.Token);
@@ -82,10 +87,21 @@ internal sealed partial class CallbackAuthentication : IDisposable
         {
             return OnFailure(error.Message.TrimEnd('.'));
         }
+        catch (OperationCanceledException) when (nobodyWaits.IsCancellationRequested)
+        {
+            return NotNow;
+        }
         catch (OperationCanceledException)
         {
             return OnFailure($"no answer within {options.Timeout.TotalSeconds} s (Access:Callback:Timeout)");
         }
+    }
+
+    /// <summary>Only the wait for a turn ends early: an application does not notice that the client of a request has gone, and works on.</summary>
+    private async Task<IDisposable?> WaitAsync(CallbackRequest callback, CancellationToken limit, CancellationToken nobodyWaits)
+    {
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit, nobodyWaits);
+        return await turns.WaitAsync(callback.Network, callback.Bytes, both.Token);
     }
 
     private async Task<AuthenticationResult> ReadAsync(HttpResponseMessage response, long disconnectionsBefore, CancellationToken limit)
@@ -122,8 +138,10 @@ internal sealed partial class CallbackAuthentication : IDisposable
     {
         if (failures.ShouldLog(out var count))
             Log.Failed(logger, count, reason);
-        return AccessRefusal.Unavailable("the application cannot identify you at the moment; try again");
+        return NotNow;
     }
+
+    private static AccessRefusal NotNow { get; } = AccessRefusal.Unavailable("the application cannot identify you at the moment; try again");
 
     private static partial class Log
     {

@@ -17,22 +17,53 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
     private long prunedAt;
 
     /// <summary>Returns the kept answer, or the one that another caller waits for. Otherwise sends a request.</summary>
-    public Task<AuthenticationResult> GetAsync(string key, Func<Task<AuthenticationResult>> send)
+    /// <param name="key">What identifies the caller.</param>
+    /// <param name="send">Sends a request. Its token is cancelled when nobody waits for the answer any more.</param>
+    /// <param name="left">The client has disconnected.</param>
+    public async Task<AuthenticationResult> GetAsync(string key, Func<CancellationToken, Task<AuthenticationResult>> send, CancellationToken left)
     {
-        if (keepFor == TimeSpan.Zero)
-            return send();
+        var entry = FindOrSend(key, send);
+        try
+        {
+            return await entry.Answer.WaitAsync(left);
+        }
+        finally
+        {
+            if (Leave(key, entry))
+                await entry.NobodyWaits.CancelAsync();
+        }
+    }
+
+    private Entry FindOrSend(string key, Func<CancellationToken, Task<AuthenticationResult>> send)
+    {
         lock (gate)
         {
             if (entries.TryGetValue(key, out var found) && IsFresh(found))
-                return found.Answer;
+            {
+                found.Waiting++;
+                return found;
+            }
             if (entries.Count >= MaxEntries && time.GetElapsedTime(prunedAt) >= PruneInterval)
                 Prune();
-            var (sentAt, disconnectionsBefore) = (time.GetTimestamp(), disconnections.Count);
+            var nobodyWaits = new CancellationTokenSource();
             // Not called under the lock: an async method runs synchronously up to its first wait.
-            var answer = Task.Run(send);
-            if (entries.Count < MaxEntries)
-                entries[key] = new(answer, sentAt, disconnectionsBefore);
-            return answer;
+            var sent = new Entry(Task.Run(() => send(nobodyWaits.Token)), nobodyWaits, time.GetTimestamp(), disconnections.Count) { Waiting = 1 };
+            if (keepFor > TimeSpan.Zero && entries.Count < MaxEntries)
+                entries[key] = sent;
+            return sent;
+        }
+    }
+
+    /// <returns>Whether the last caller has left before the answer came. Nobody can wait for it any more.</returns>
+    private bool Leave(string key, Entry entry)
+    {
+        lock (gate)
+        {
+            if (--entry.Waiting > 0 || entry.Answer.IsCompleted)
+                return false;
+            if (entries.TryGetValue(key, out var kept) && kept == entry)
+                entries.Remove(key);
+            return true;
         }
     }
 
@@ -57,5 +88,18 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
                 && entry.Answer.Result is { Refusal: not { Kind: AccessRefusalKind.Unavailable } } known
                 && !(known.Caller is { } caller && (caller.ExpiresAt <= time.GetUtcNow() || disconnections.Check(caller) is not null)));
 
-    private readonly record struct Entry(Task<AuthenticationResult> Answer, long SentAt, long DisconnectionsBefore);
+    /// <summary>A request to the application.</summary>
+    private sealed class Entry(Task<AuthenticationResult> answer, CancellationTokenSource nobodyWaits, long sentAt, long disconnectionsBefore)
+    {
+        public Task<AuthenticationResult> Answer => answer;
+
+        public CancellationTokenSource NobodyWaits => nobodyWaits;
+
+        public long SentAt => sentAt;
+
+        public long DisconnectionsBefore => disconnectionsBefore;
+
+        /// <summary>How many callers wait for the answer. Under the lock.</summary>
+        public int Waiting { get; set; }
+    }
 }

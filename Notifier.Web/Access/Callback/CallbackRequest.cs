@@ -8,8 +8,13 @@ namespace Notifier.Access.Callback;
 /// <summary>What Notifier sends to the application about a visitor: what identifies a session, and nothing else.</summary>
 internal sealed record CallbackRequest(string Cookies, string Origin, string Address)
 {
+    private const int ConnectionBytes = 4 * 1024;
+
     /// <summary>A hash, so that the cache contains no cookie.</summary>
     public string Key => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{Cookies}\n{Origin}\n{Address}")));
+
+    /// <summary>The memory of a request that waits: its cookies twice as text (two bytes for each character), and the connection.</summary>
+    public int Bytes => (4 * (Cookies.Length + Origin.Length)) + ConnectionBytes;
 
     /// <summary>The caller's IPv4 address, or the /64 of its IPv6 address, of which a provider assigns at least one to each customer (RFC 6177).</summary>
     public string Network => IPAddress.TryParse(Address, out var address) && address.AddressFamily == AddressFamily.InterNetworkV6

@@ -26,6 +26,25 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             await CrossOrigin.Refusal(originRefusal).ExecuteAsync(context);
             return;
         }
+        // Before the caller is identified and the names are checked, because that takes time and memory.
+        var address = host.Admission.AddressOf(context);
+        if (!host.Admission.TryEnter(address, out var full))
+        {
+            await ComeBackAsync(context, full.RetryAfter, full.Text);
+            return;
+        }
+        try
+        {
+            await ServeAsync(context, address);
+        }
+        finally
+        {
+            host.Admission.Leave(address);
+        }
+    }
+
+    private async Task ServeAsync(HttpContext context, ClientAddress address)
+    {
         var (caller, accessRefusal) = await host.Authenticator.AuthenticateAsync(context);
         if (accessRefusal is { Kind: AccessRefusalKind.Unavailable })
         {
@@ -37,28 +56,9 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             await unauthenticated.ToProblem(context).ExecuteAsync(context);
             return;
         }
-        // Before the names are checked, because that takes time.
-        var address = host.Admission.AddressOf(context);
-        if (!host.Admission.TryEnter(address, out var full))
-        {
-            await ComeBackAsync(context, full.RetryAfter, full.Text);
-            return;
-        }
-        try
-        {
-            await ServeAsync(context, caller!, address);
-        }
-        finally
-        {
-            host.Admission.Leave(address);
-        }
-    }
-
-    private async Task ServeAsync(HttpContext context, Caller caller, ClientAddress address)
-    {
         // The query is long, and must not stay in memory as long as the stream.
-        if (await ReadNamesAsync(context, caller, address) is { } names)
-            await StreamAsync(context, caller, names, address);
+        if (await ReadNamesAsync(context, caller!, address) is { } names)
+            await StreamAsync(context, caller!, names, address);
     }
 
     /// <returns>Null if the request was refused, and the answer was sent.</returns>

@@ -6,6 +6,9 @@ using Notifier.Names;
 
 namespace Notifier.Hub;
 
+/// <summary>Why a connection with this grant may not subscribe to a name; null if it may.</summary>
+internal delegate NameRefusal? NameCheck(Connection connection, Name name, Grant grant);
+
 /// <summary>
 /// The names that one connection is subscribed to, and the checks before it may subscribe to one more: the name's validity, the caller's grant, and the
 /// limits. Used by the connection's receive loop only.
@@ -13,9 +16,9 @@ namespace Notifier.Hub;
 /// <param name="connection">The connection.</param>
 /// <param name="grant">The caller's grant at first.</param>
 /// <param name="hub">Subscribes the connection.</param>
-/// <param name="rules">Which names are valid.</param>
+/// <param name="check">Checks each name.</param>
 /// <param name="limits">How many names a connection may subscribe to.</param>
-internal sealed class ClientSubscriptions(Connection connection, Grant grant, SubscriptionHub hub, NameRules rules, LimitsOptions limits)
+internal sealed class ClientSubscriptions(Connection connection, Grant grant, SubscriptionHub hub, NameCheck check, LimitsOptions limits)
 {
     private readonly Dictionary<Name, ClientSubscription> subscriptions = new(1);
     private int patterns;
@@ -36,7 +39,7 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
         added = default;
         if (request.Last > limits.LastMessages)
             request = request with { Last = limits.LastMessages };
-        refusal = rules.Check(name) ?? grant.Check(name) ?? CheckLimits(name);
+        refusal = check(connection, name, grant) ?? CheckLimits(name);
         if (refusal is not null || !hub.TrySubscribe(connection, name, onDenied, request, out added, out refusal))
         {
             hub.OnRefused(refusal.Kind);

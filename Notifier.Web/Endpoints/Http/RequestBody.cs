@@ -16,6 +16,9 @@ internal static class RequestBody
 
     private const int FirstBytes = 4 * 1024;
 
+    /// <summary>So much of a refused body is read, so that the connection can serve the next request.</summary>
+    private const int RefusedBytes = 16 * 1024;
+
     /// <summary>The largest array of messages: in JSON, a byte of the largest payload may need six (<c>\u0000</c>).</summary>
     public static long MaxBytesOfArray(LimitsOptions limits) => 6L * limits.PayloadBytes;
 
@@ -60,6 +63,20 @@ internal static class RequestBody
         {
             return ([], Problem(StatusCodes.Status408RequestTimeout, "the body took too long (Limits:RequestTimeout)"));
         }
+        catch (BadHttpRequestException error)
+        {
+            return ([], Problem(error.StatusCode, $"the body cannot be read: {error.Message}"));
+        }
+    }
+
+    /// <summary>
+    /// For a request that is refused without its body. Kestrel would read all of it before the next request, which would be no cheaper for the node than to serve it.
+    /// </summary>
+    public static void Refuse(HttpContext context)
+    {
+        if (HttpProtocol.IsHttp11(context.Request.Protocol) && context.Request.ContentLength is null or > RefusedBytes
+            && context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true })
+            context.Response.Headers.Connection = "close";
     }
 
     private static ProblemHttpResult? Grow(HttpContext context, GatedRequest request, ref byte[] body, int needed, long limit, int weight)

@@ -101,19 +101,26 @@ internal sealed partial class RequestGate : IDisposable
                 $"{Whose(owner)} may publish {Rate(owner, limits.PublishBytesPerSecond)} bytes a second (Limits:PublishBytesPerSecond)"));
 
     /// <summary>Refuses an owner whose names took too long to check.</summary>
-    public AdmissionRefusal? CheckNames(ResourceOwner owner) => requestRate.IsExhausted(owner) ? TooFast(owner) : null;
+    public AdmissionRefusal? CheckNames(ResourceOwner owner) => requestRate.IsExhausted(owner)
+        ? Admission.TooMany(AdmissionReason.Rate, $"{Whose(owner)} has used its time for checking names (Limits:RequestsPerSecond)")
+        : null;
 
     /// <summary>
-    /// Counts the time that the names of an address (URL) took to check as requests: one for each millisecond. Nearly all names take microseconds, and only
-    /// unusual patterns and grants are expensive to compare.
+    /// Counts the time that names took to check as requests: one for each millisecond. Nearly all names take microseconds, and only unusual patterns and grants
+    /// are expensive to compare. A part of a millisecond counts as a whole one as often as it is long, so that many short times count as well.
     /// </summary>
-    public void ChargeNames(ResourceOwner owner, TimeSpan time) => requestRate.Charge(owner, (int)time.TotalMilliseconds);
+    public void ChargeNames(ResourceOwner owner, TimeSpan time)
+    {
+        if ((int)(time.TotalMilliseconds + Random.Shared.NextDouble()) is > 0 and var permits)
+            requestRate.Charge(owner, permits);
+    }
 
     /// <summary>Answers with the refusal, and logs it.</summary>
     public ProblemHttpResult Refuse(HttpContext context, AdmissionRefusal refusal)
     {
         if (refusals.ShouldLog(out var count))
             Log.Refused(logger, count, refusal.Text);
+        RequestBody.Refuse(context);
         context.Response.Headers.RetryAfter = refusal.RetryAfter.ToString(CultureInfo.InvariantCulture);
         return TypedResults.Problem($"{refusal.Text}; try again after {refusal.RetryAfter} s", statusCode: refusal.Status);
     }

@@ -61,5 +61,7 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
     /// <summary>Handles one text message. Never waits.</summary>
     protected abstract void Handle(string text);
 
+    protected ClientAddress Address => connection.Address;
+
     protected void Close(CloseReason reason) => _ = connection.CloseAsync(reason);
 }

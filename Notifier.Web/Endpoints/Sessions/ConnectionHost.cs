@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
 using Notifier.Access.Origins;
@@ -18,6 +19,9 @@ internal sealed class ConnectionHost(
     SubscriptionHub hub, Admission admission, ConnectionRegistry connections, NameRules rules, OriginRules origins, Authenticator authenticator,
     RequestGate gate, TimeProvider time, IOptions<LimitsOptions> limits, IOptions<SubscriptionsOptions> subscriptions)
 {
+    /// <summary>One for all connections.</summary>
+    private NameCheck? check;
+
     private readonly Name[] defaults = [.. subscriptions.Value.Default.Select(Name.Parse)];
 
     public Admission Admission => admission;
@@ -33,22 +37,19 @@ internal sealed class ConnectionHost(
     /// <summary>Why a caller cannot subscribe to a name; null when it can.</summary>
     public NameRefusal? Check(Name name, Grant grant) => rules.Check(name) ?? grant.Check(name);
 
-    /// <summary>
-    /// Checks the patterns of an address (URL) before the connection opens, and counts the time. A client that opens connections with expensive patterns all
-    /// the time is refused.
-    /// </summary>
-    public AdmissionRefusal? CheckPatterns(HttpContext context, Caller caller, List<Name> names)
-    {
-        if (!names.Exists(static name => name.Kind == NameKind.Pattern))
-            return null;
-        var owner = ResourceOwner.Of(admission.AddressOf(context), caller);
-        if (gate.CheckNames(owner) is { } refusal)
-            return refusal;
-        var began = Stopwatch.GetTimestamp();
-        names.ForEach(name => Check(name, caller.SubscribeGrant));
-        gate.ChargeNames(owner, Stopwatch.GetElapsedTime(began));
-        return null;
-    }
+    /// <summary>Refuses a connection with patterns before it opens, if the patterns of its owner took too long to check.</summary>
+    public AdmissionRefusal? CheckTime(ResourceOwner owner, List<Name> names) =>
+        names.Exists(static name => name.Kind == NameKind.Pattern) ? gate.CheckNames(owner) : null;
+
+    /// <summary>Refuses an owner whose names, or new grants, took too long to check.</summary>
+    public AdmissionRefusal? CheckTime(ResourceOwner owner) => gate.CheckNames(owner);
+
+    /// <summary>Counts the time since the timestamp for the owner.</summary>
+    public void ChargeTime(ResourceOwner owner, TimeSpan time) => gate.ChargeNames(owner, time);
+
+    /// <summary>Counts a request with a body, or refuses it.</summary>
+    public ProblemHttpResult? CheckBody(HttpContext context, ResourceOwner owner) =>
+        (gate.CheckNames(owner) ?? gate.CheckRate(owner)) is { } refusal ? gate.Refuse(context, refusal) : null;
 
     /// <summary>A request's permits for its body. The caller disposes it.</summary>
     public GatedRequest BeginRequest(ResourceOwner owner) => new(gate, owner);
@@ -57,7 +58,7 @@ internal sealed class ConnectionHost(
     public IEnumerable<Name> DefaultsFor(Grant grant) => defaults.Where(name => grant.Check(name) is null);
 
     /// <summary>The subscriptions of a new connection: none yet.</summary>
-    public ClientSubscriptions SubscriptionsOf(Connection connection, Caller caller) => new(connection, caller.SubscribeGrant, hub, rules, limits.Value);
+    public ClientSubscriptions SubscriptionsOf(Connection connection, Caller caller) => new(connection, caller.SubscribeGrant, hub, check ??= CheckInTime, limits.Value);
 
     /// <summary>Registers a connection, and closes it when its caller was disconnected meanwhile. <see cref="Remove"/> must follow, also after an error.</summary>
     public void Add(Connection connection, Caller caller, ConnectionAccess? access)
@@ -66,6 +67,20 @@ internal sealed class ConnectionHost(
         connections.Add(connection);
         if (authenticator.CheckDisconnected(caller) is { } refusal)
             _ = connection.CloseAsync(refusal.ToClose());
+    }
+
+    /// <summary>The time that a pattern takes counts for the owner of the connection. A channel takes next to none.</summary>
+    private NameRefusal? CheckInTime(Connection connection, Name name, Grant grant)
+    {
+        if (name.Kind == NameKind.Channel)
+            return Check(name, grant);
+        var owner = ResourceOwner.Of(connection.Address, connection.Access?.Caller);
+        if (gate.CheckNames(owner) is { } tooMany)
+            return NameRefusal.Overloaded(tooMany.Text);
+        var began = Stopwatch.GetTimestamp();
+        var refusal = Check(name, grant);
+        gate.ChargeNames(owner, Stopwatch.GetElapsedTime(began));
+        return refusal;
     }
 
     /// <summary>Ends a connection's subscriptions and its registration. Called after the connection was retired.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -21,6 +22,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
     /// <summary>Answers one request; completes when the stream has ended.</summary>
     public async Task HandleAsync(HttpContext context)
     {
+        RequestBody.Refuse(context);    // until it is read
         if (host.Origins.Check(context) is { } originRefusal)
         {
             await CrossOrigin.Refusal(originRefusal).ExecuteAsync(context);
@@ -65,9 +67,10 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
     private async Task<List<RequestedName>?> ReadNamesAsync(HttpContext context, Caller caller, ClientAddress address)
     {
         var query = context.Request.QueryString.Value;
+        var owner = ResourceOwner.Of(address, caller);
         if (HttpMethods.IsPost(context.Request.Method))
         {
-            var (form, refusal) = await EventsForm.ReadAsync(context, host, ResourceOwner.Of(address, caller));
+            var (form, refusal) = await EventsForm.ReadAsync(context, host, owner);
             if (refusal is not null)
             {
                 await refusal.ExecuteAsync(context);
@@ -75,21 +78,25 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             }
             query = $"{query}&{form}";
         }
-        if (TryReadNames(context, query, caller, out var names, out var problem, out var tooMany))
-            return names;
-        await (problem is not null ? problem.ExecuteAsync(context) : ComeBackAsync(context, tooMany!.RetryAfter, tooMany.Text));
-        return null;
+        var began = Stopwatch.GetTimestamp();
+        var isRead = TryReadNames(context, query, caller, owner, out var names, out var problem, out var tooMany);
+        host.ChargeTime(owner, Stopwatch.GetElapsedTime(began));
+        if (!isRead)
+            await (problem is not null ? problem.ExecuteAsync(context) : ComeBackAsync(context, tooMany!.RetryAfter, tooMany.Text));
+        return isRead ? names : null;
     }
 
     /// <summary>Reads the names, and the messages that the client wants of each.</summary>
     /// <param name="context">The request.</param>
     /// <param name="query">The parameters of the address, and of the body.</param>
     /// <param name="caller">The caller.</param>
+    /// <param name="owner">Whose time it takes.</param>
     /// <param name="names">The names to subscribe to.</param>
     /// <param name="problem">The response to an invalid request. EventSource does not retry after such a status, and should not.</param>
     /// <param name="tooMany">Why the client has to come back later.</param>
     private bool TryReadNames(
-        HttpContext context, string? query, Caller caller, out List<RequestedName> names, out ProblemHttpResult? problem, out AdmissionRefusal? tooMany)
+        HttpContext context, string? query, Caller caller, ResourceOwner owner,
+        out List<RequestedName> names, out ProblemHttpResult? problem, out AdmissionRefusal? tooMany)
     {
         var grant = caller.SubscribeGrant;
         (names, problem, tooMany) = ([], null, null);
@@ -99,7 +106,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             problem = BadRequest(unreadable);
         else if (read.Last.Exists(static count => count.Length > 0 && !TryReadCount(count, out _)))
             problem = BadRequest("last must be a number of messages, 0 or more");
-        else if (host.CheckPatterns(context, caller, requested) is { } refusal)
+        else if (host.CheckTime(owner, requested) is { } refusal)
             tooMany = refusal;
         else
             problem = RefusalOfAll(requested, grant) is { } refused ? TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind)) : null;

@@ -26,12 +26,16 @@ internal static class EventsForm
                 $"send channel=…&pattern=… as {ContentType}, with the same parameters as in the address of GET /events",
                 statusCode: StatusCodes.Status415UnsupportedMediaType));
         }
+        if (host.CheckBody(context, owner) is { } tooOften)
+            return ("", tooOften);
         // The permits last until the body is read. The stream itself counts as a connection, like every other.
         using var request = host.BeginRequest(owner);
         context.Features.Set(request);
         var limit = host.Limits.NamesBytes;
         var tooLarge = $"the body may have at most {limit} bytes, enough for all names that a connection may have (Limits:NamesPerConnection, Limits:NameBytes)";
         var (body, refusal) = await RequestBody.ReadAsync(context, limit, tooLarge, Weight);
+        if (refusal is null)
+            context.Response.Headers.Connection = default;
         return (Encoding.Latin1.GetString(body), refusal);
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Notifier.Access;
@@ -40,6 +41,9 @@ internal sealed class NotifierV1Protocol : WebSocketProtocol
 /// </summary>
 internal sealed class NotifierV1Session(Connection connection, ClientSubscriptions subscriptions, ConnectionHost host) : ClientSession(connection, host.Limits)
 {
+    /// <summary>A token takes a millisecond. The first one after the start, or on a machine that is busy, takes longer, for which its subject is not to blame.</summary>
+    private static readonly TimeSpan MaxTokenTime = TimeSpan.FromMilliseconds(10);
+
     private readonly JsonSubscriptions names = new(connection, NotifierV1.Format, subscriptions, host.Limits);
     private readonly ConnectionAccess access = connection.Access!;
     private Task authenticating = Task.CompletedTask;
@@ -111,9 +115,23 @@ internal sealed class NotifierV1Session(Connection connection, ClientSubscriptio
     /// </summary>
     private async Task AuthenticateAsync(string token, JsonElement? id)
     {
-        var (caller, refusal) = await host.Authenticator.AuthenticateAsync(token);
+        // Thousands of clients that connect at once may share the address of an anonymous caller. So the time counts for the subject of the token.
+        if (!access.Caller.IsAnonymous && host.CheckTime(ResourceOwner.Of(Address, access.Caller)) is { } tooOften)
+        {
+            names.Reply(Error(id, ServerCodes.Unavailable, tooOften.Text));
+            return;
+        }
+        var began = Stopwatch.GetTimestamp();
+        var checking = host.Authenticator.AuthenticateAsync(token);
+        var spent = Stopwatch.GetElapsedTime(began);    // not the wait for an authority
+        var (caller, refusal) = await checking;
         if (refusal is null)
+        {
+            began = Stopwatch.GetTimestamp();
             ChangeCaller(caller!, id);
+            spent += Stopwatch.GetElapsedTime(began);
+            host.ChargeTime(ResourceOwner.Of(Address, caller), spent < MaxTokenTime ? spent : MaxTokenTime);
+        }
         else if (refusal.Kind == AccessRefusalKind.Unavailable)
             names.Reply(Error(id, ServerCodes.Unavailable, refusal.Message));
         else

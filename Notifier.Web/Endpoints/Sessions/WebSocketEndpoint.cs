@@ -109,7 +109,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         var (caller, refusal) = await host.Authenticator.AuthenticateAsync(context);
         if ((refusal ?? protocol.CheckCaller(host, caller!)) is { } refused)
             return Refuse(protocol, refused.ToClose());
-        if (host.CheckPatterns(context, caller!, requested.Names) is { } tooMany)
+        if (host.CheckTime(ResourceOwner.Of(host.Admission.AddressOf(context), caller), requested.Names) is { } tooMany)
             return Refuse(protocol, CloseReason.Overloaded(tooMany.Text));
         // Default names that are not granted are omitted. Names in the address that are not granted get an error.
         return new(protocol, caller!, [.. host.DefaultsFor(caller!.SubscribeGrant), .. requested.Names], null);

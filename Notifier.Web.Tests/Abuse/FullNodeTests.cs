@@ -25,6 +25,7 @@ public sealed class FullNodeTests(RedisFixture fixture) : IClassFixture<RedisFix
         await using var server = await StartAsync($"History:Recent:Bytes={16 * MiB}");
         await IsReadyAsync(server);
         await using var existing = await RawWebSocket.ConnectAsync(server.WebSocketAddress("/ws?channel=full.kept"));
+        await using var another = await JsonClient.ConnectAsync(server.WebSocketAddress());
         var client = await FillAsync(server, existing);
 
         await Eventually.IsAsync(async () => await RefusalAsync(server) is not null, "the node refuses clients");
@@ -38,6 +39,8 @@ public sealed class FullNodeTests(RedisFixture fixture) : IClassFixture<RedisFix
         await Redis.PublishAsync("full.kept", "hello");
         (await existing.ReadTextAsync()).Should().Be("hello", "existing connections keep working");
         server.Output.Should().Contain("Limits:MemoryShare");
+        (await another.AskAsync("""{"type":"subscribe","channel":"full.new"}""")).ToJsonString().Should().Contain("overloaded").And.Contain("(Limits:MemoryShare)");
+        await another.SubscribeAsync("channel", "full.kept");
 
         await client.DisposeAsync();
         var clock = Stopwatch.StartNew();

@@ -29,6 +29,50 @@ public sealed class NamesAbuseTests(RedisFixture fixture) : IClassFixture<RedisF
     }
 
     [Theory]
+    [InlineData("", 10, "s")]           // half
+    [InlineData(KnownProxy, 1, "")]     // a twentieth
+    public async Task One_address_subscribes_to_at_most_its_share_of_the_names_of_a_node(string proxy, int share, string plural)
+    {
+        string[] settings = ["Limits:DistinctNames=20", "Limits:NamesPerConnection=30", .. proxy.Length > 0 ? [proxy] : Array.Empty<string>()];
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: settings);
+        await using var greedy = await JsonClient.ConnectAsync(app);
+        for (var n = 0; n < share; n++)
+            await greedy.SubscribeAsync("channel", $"own.{n}");
+
+        var refused = await greedy.AskAsync("""{"type":"subscribe","channel":"own.more"}""");
+
+        ((string?)refused["code"], (string?)refused["message"])
+            .Should().Be(("overloaded", $"limit of {share} different name{plural} per address reached (Limits:DistinctNames); try again later"));
+        await using var other = await JsonClient.ConnectAsync(app);
+        await other.SubscribeAsync("channel", "own.0");
+        await greedy.AskAsync("""{"type":"unsubscribe","channel":"own.0"}""");
+        (await greedy.AskAsync("""{"type":"subscribe","channel":"own.more"}"""))["code"]!.GetValue<string>().Should().Be("overloaded", "the name still has a subscriber");
+        await other.AskAsync("""{"type":"unsubscribe","channel":"own.0"}""");
+        await greedy.SubscribeAsync("channel", "own.more");
+    }
+
+    [Fact]
+    public async Task A_node_has_no_more_names_than_its_limit_and_clients_still_subscribe_to_those_it_has()
+    {
+        await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: [.. Support.KnownProxy.Settings, "Limits:DistinctNames=3", "Redis:Linger=00:00:00"]);
+        var clients = new List<JsonClient>();
+        for (var n = 0; n < 4; n++)
+            clients.Add(await JsonClient.ConnectAsync(app, headers: $"X-Forwarded-For: 198.51.100.{n}\r\n"));
+        for (var n = 0; n < 3; n++)
+            await clients[n].SubscribeAsync("channel", $"all.{n}");
+
+        var refused = await clients[3].AskAsync("""{"type":"subscribe","channel":"all.3"}""");
+
+        ((string?)refused["message"]).Should().Be("limit of 3 different names per server reached (Limits:DistinctNames); try again later");
+        await clients[3].SubscribeAsync("channel", "all.0");
+        await clients[1].DisposeAsync();
+        await Eventually.IsAsync(
+            async () => (string?)(await clients[3].AskAsync("""{"type":"subscribe","channel":"all.3"}"""))["type"] == "subscribed", "a name without subscribers makes room");
+        foreach (var client in clients)
+            await client.DisposeAsync();
+    }
+
+    [Theory]
     [InlineData("", 10)]            // half
     [InlineData(KnownProxy, 1)]     // a twentieth
     public async Task Names_without_subscribers_do_not_linger_beyond_the_share_of_their_address(string proxy, int share)

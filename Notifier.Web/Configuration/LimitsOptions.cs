@@ -55,7 +55,8 @@ public sealed class LimitsOptions
 
     /// <summary>
     /// Bytes of request bodies and history pages that a node keeps in memory at once; a request that needs more gets 503. A subject or an address may have
-    /// a twentieth of them, or half of them if the address may be that of a proxy; then 429. 1 MiB to 64 GiB; default 64 MiB.
+    /// a twentieth of them, or half of them if the address may be that of a proxy; then 429. Requests that wait for <c>Access:Callback</c> may use as much
+    /// again; further callers get 4503. 1 MiB to 64 GiB; default 64 MiB.
     /// </summary>
     public long RequestBytes { get; set; } = 64 * 1024 * 1024;
 
@@ -86,6 +87,15 @@ public sealed class LimitsOptions
     /// default 1,000.
     /// </summary>
     public int DistinctPatterns { get; set; } = 1_000;
+
+    /// <summary>
+    /// Different names with subscribers of a node, channels and patterns. One IP address may be the first to subscribe to a twentieth of them, or to half if
+    /// the address may be that of a proxy. 1 to 100,000,000. Default: one for each 4 KiB of the memory that this process may use, 10,000 to 1,000,000.
+    /// </summary>
+    public int? DistinctNames { get; set; }
+
+    /// <summary>A name of 255 bytes needs about 3 KiB.</summary>
+    internal int NamesOfNode => DistinctNames ?? (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (4 * 1024), 10_000, 1_000_000);
 
     /// <summary>
     /// Names without subscribers that linger (<c>Redis:Linger</c>). Of more, those that were used least recently are unsubscribed at once. One IP address may
@@ -143,6 +153,7 @@ internal sealed class LimitsValidator : IValidateOptions<LimitsOptions>
         .Range("Limits:NamesPerConnection", options.NamesPerConnection, 1, 10_000)
         .Range("Limits:PatternsPerConnection", options.PatternsPerConnection, 0, 10_000)
         .Range("Limits:DistinctPatterns", options.DistinctPatterns, 1, 100_000)
+        .Range("Limits:DistinctNames", options.DistinctNames ?? 1, 1, 100_000_000)
         .Range("Limits:LingeringNames", options.LingeringNames, 0, 10_000_000)
         .Range("Limits:LastMessages", options.LastMessages, 0, 1_000_000)
         .Range("Limits:NameBytes", options.NameBytes, 1, 4096)

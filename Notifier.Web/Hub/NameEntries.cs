@@ -7,7 +7,7 @@ using Notifier.Redis;
 namespace Notifier.Hub;
 
 /// <summary>
-/// The names that are subscribed on this node, how many subscribers each has, and the limit of patterns. An unused name lingers before it is
+/// The names that are subscribed on this node, how many subscribers each has, and the limits of names and patterns. An unused name lingers before it is
 /// unsubscribed in Redis, so that it is still there when a page is reloaded. Names under a cover share the cover's subscription. Thread-safe.
 /// </summary>
 internal sealed class NameEntries(
@@ -17,6 +17,7 @@ internal sealed class NameEntries(
     private readonly Dictionary<Name, NameEntry> entries = [];
     private readonly UnusedNames unused = new(limits.LingeringNames);
     private readonly LiveCovers covers = new(redis, context);
+    private readonly NameQuota names = new(limits.NamesOfNode);
     private readonly PatternQuota quota = new(limits);
 
     public HubCounts Counts
@@ -83,7 +84,7 @@ internal sealed class NameEntries(
         lock (gate)
         {
             var counts = entries.TryGetValue(name, out entry) ? quota.Contains(entry) : CountsAsPattern(name, cover);
-            refusal = counts ? CheckPatterns(address, entry) : null;
+            refusal = (entry is null or { SubscriberCount: 0 } ? names.Check(address) : null) ?? (counts ? CheckPatterns(address, entry) : null);
             if (refusal is not null)
                 return false;
             if (entry is null)
@@ -91,7 +92,10 @@ internal sealed class NameEntries(
             else
                 join(entry.Subscription);
             if (++entry.SubscriberCount == 1)
+            {
                 unused.Remove(entry);
+                names.Add(entry, address);
+            }
             quota.Acquire(address, entry);
             return true;
         }
@@ -143,6 +147,7 @@ internal sealed class NameEntries(
             quota.Release(address, entry);
             if (--entry.SubscriberCount > 0)
                 return;
+            names.Remove(entry);
             entry.UnusedSince = time.GetTimestamp();
             // Without a limit, a client could fill the memory with names that it no longer uses.
             if (unused.Add(entry, address).FirstOrDefault(CanUnsubscribe) is { } excess)
@@ -187,6 +192,8 @@ internal sealed class NameEntries(
     {
         entries.Remove(entry.Subscription.Name);
         unused.Remove(entry);
+        if (entry.SubscriberCount > 0)
+            names.Remove(entry);
         quota.Remove(entry);
         entry.Subscription.Discard();
     }
@@ -210,6 +217,6 @@ internal sealed class NameEntry(Subscription subscription, RedisSubscription red
     /// <summary>When the last subscriber left.</summary>
     public long UnusedSince { get; set; }
 
-    /// <summary>The address of the last subscriber, while the name is unused.</summary>
+    /// <summary>The address for which the name counts: that of its first subscriber, or, while the name is unused, that of its last one.</summary>
     public ClientAddress UsedBy { get; set; }
 }

@@ -17,6 +17,7 @@ internal sealed partial class SubscriptionHub
     private readonly RedisSubscriptions redis;
     private readonly Covers covers;
     private readonly SubscriptionContext context;
+    private readonly MemoryPressure memory;
     private readonly TimeSpan linger;
     private readonly ILogger<SubscriptionHub> logger;
     private readonly NameEntries entries;
@@ -24,13 +25,14 @@ internal sealed partial class SubscriptionHub
     private readonly LogThrottle full;
 
     public SubscriptionHub(
-        RedisBackplane backplane, RedisSubscriptions redis, Covers covers, SubscriptionContext context, IOptions<RedisOptions> options,
-        IOptions<LimitsOptions> limits, TimeProvider time, ILogger<SubscriptionHub> logger)
+        RedisBackplane backplane, RedisSubscriptions redis, Covers covers, SubscriptionContext context, MemoryPressure memory,
+        IOptions<RedisOptions> options, IOptions<LimitsOptions> limits, TimeProvider time, ILogger<SubscriptionHub> logger)
     {
         this.backplane = backplane;
         this.redis = redis;
         this.covers = covers;
         this.context = context;
+        this.memory = memory;
         this.logger = logger;
         linger = options.Value.Linger;
         entries = new NameEntries(backplane, redis, context, limits.Value, time);
@@ -50,15 +52,17 @@ internal sealed partial class SubscriptionHub
     /// <param name="onDenied">Called, from any thread, with the reason when Redis does not allow the name, now or later; perhaps twice.</param>
     /// <param name="request">Which earlier messages the client wants.</param>
     /// <param name="subscribed">The subscriber, and when the name is live.</param>
-    /// <param name="refusal">Why there is no subscriber: one more pattern would exceed a limit.</param>
+    /// <param name="refusal">Why there is no subscriber: one more name would exceed a limit.</param>
     public bool TrySubscribe(
         Connection connection, Name name, Action<Subscriber, string> onDenied, RecoveryRequest request, out ClientSubscription subscribed,
         [NotNullWhen(false)] out NameRefusal? refusal)
     {
         subscribed = default;
         Subscriber? subscriber = null;
-        if (!entries.TryAcquire(
-            name, covers.Find(name), connection.Address, subscription => subscriber = Join(subscription), out var entry, out refusal))
+        NameEntry? entry = null;
+        refusal = CheckMemory(name);
+        if (refusal is not null || !entries.TryAcquire(
+            name, covers.Find(name), connection.Address, subscription => subscriber = Join(subscription), out entry, out refusal))
         {
             if (refusals.ShouldLog(out var count))
                 Log.Full(logger, count, refusal.Message);
@@ -78,6 +82,11 @@ internal sealed partial class SubscriptionHub
             return joining;
         }
     }
+
+    /// <summary>A name with subscribers needs little more memory for one more.</summary>
+    private NameRefusal? CheckMemory(Name name) => memory.IsHigh && entries.CountSubscribers(name) == 0
+        ? NameRefusal.Overloaded("the memory of this server is full (Limits:MemoryShare); try again later")
+        : null;
 
     /// <summary>Runs as the owner of the subscriber's connection.</summary>
     public void Unsubscribe(Subscriber subscriber)
@@ -159,7 +168,7 @@ internal sealed partial class SubscriptionHub
         [LoggerMessage(6, LogLevel.Warning, "Recent messages exceed History:Recent:NodeBytes: those of {Names} names were discarded. (Logged at most once a minute.)")]
         public static partial void LogsFull(ILogger logger, int names);
 
-        [LoggerMessage(7, LogLevel.Warning, "{Count} patterns were refused since the last such warning; the latest: {Reason}.")]
+        [LoggerMessage(7, LogLevel.Warning, "{Count} names were refused since the last such warning; the latest: {Reason}.")]
         public static partial void Full(ILogger logger, int count, string reason);
     }
 }

@@ -14,7 +14,7 @@ internal sealed class WebSocketStream(Stream inner, Connection connection, Clien
     private const int ReadsAtOnce = 64;
 
     /// <summary>How much of a client that sends too much is discarded, so that it receives the close frame: a reset could overtake that.</summary>
-    private const int DiscardedBytes = 1024 * 1024;
+    private const int DiscardedBytes = 256 * 1024;
 
     private const int DiscardBuffer = 4 * 1024;
 

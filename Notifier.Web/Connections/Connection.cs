@@ -41,8 +41,8 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     /// <summary>The caller, and until when access lasts; null for an anonymous caller that cannot change. Set before other threads know the connection.</summary>
     public ConnectionAccess? Access { get; set; }
 
-    /// <summary>Whose share of the node the connection uses: the subject's, else the address', else its own.</summary>
-    public object Owner => (object?)Access?.Caller.Subject ?? (Address.IsUnknown || Address.MayBeProxy ? this : Address);
+    /// <summary>Whose share of the node the connection uses.</summary>
+    public ResourceOwner Owner => ResourceOwner.Of(Address, Access?.Caller);
 
     /// <summary>Why Notifier closes the connection, or null. Set once, by the first request.</summary>
     public CloseReason? CloseRequested => end.Reason;

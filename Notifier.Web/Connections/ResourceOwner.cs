@@ -13,6 +13,9 @@ internal readonly record struct ResourceOwner(string? Subject, ClientAddress Add
 {
     public bool IsBackend => ApiKey is not null;
 
+    /// <summary>Whether it is a single visitor: a subject, or an address that visitors do not share. The same as <see cref="Admission.IsOneVisitor"/>.</summary>
+    public bool IsOneVisitor => Subject is not null || !(Address.IsUnknown || Address.MayBeProxy);
+
     /// <param name="address">The address that the caller has.</param>
     /// <param name="caller">The caller; null if it is not identified yet.</param>
     public static ResourceOwner Of(ClientAddress address, Caller? caller = null) => caller switch

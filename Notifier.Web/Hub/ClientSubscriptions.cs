@@ -63,6 +63,8 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
             hub.Unsubscribe(removed.Subscriber);
             then(removed.Subscriber);
         });
+        // Now, because a client that reads nothing delays the above.
+        removed.Subscriber.CancelReads();
         return true;
     }
 

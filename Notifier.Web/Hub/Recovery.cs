@@ -22,11 +22,25 @@ internal sealed class Recovery(SubscriptionLog log, JournalFollower follower, Jo
         return follower.Ready;
     }
 
-    /// <param name="owner">Whose share of the node the client uses.</param>
+    /// <param name="client">Whose turn it is to read.</param>
     /// <param name="request">The messages that the client wants.</param>
     /// <param name="code">Why the log does not have them.</param>
-    public async Task<RecoveryStart> FindStartAsync(object owner, RecoveryRequest request, string? code)
+    /// <returns>Null if the client has gone.</returns>
+    public async Task<RecoveryStart?> FindStartAsync(ReadClient client, RecoveryRequest request, string? code)
     {
+        try
+        {
+            return await FindAsync(client, request, code);
+        }
+        catch (OperationCanceledException) when (client.Gone.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private async Task<RecoveryStart> FindAsync(ReadClient client, RecoveryRequest request, string? code)
+    {
+        client.Gone.ThrowIfCancellationRequested();
         var given = request.After is null ? null : JournalPosition.Parse(request.After);
         if (request.After is null)
             code = null;
@@ -42,7 +56,7 @@ internal sealed class Recovery(SubscriptionLog log, JournalFollower follower, Jo
                     code ??= ServerCodes.Gap;
                 return new(new(code is null, code), position.Id);
             }
-            if (await ReadAsync(owner, position.Id) is { } page)
+            if (await ReadAsync(client, position.Id) is { } page)
             {
                 if (!page.IsWhole)
                     code = ServerCodes.Trimmed;
@@ -51,13 +65,13 @@ internal sealed class Recovery(SubscriptionLog log, JournalFollower follower, Jo
             code = ServerCodes.Unavailable;
         }
         var result = new RecoveryResult(request.After is null ? null : false, code);
-        return request.Last is { } last && await AwaitFollowerAsync(reader.ReadLastForAsync(owner, log.Name, last)) is { } latest
+        return request.Last is { } last && await AwaitFollowerAsync(reader.ReadLastForAsync(client, log.Name, last)) is { } latest
             ? new(result, latest.After, latest)
             : new(result);
     }
 
     /// <summary>The page after a durable message. Null if Redis answers with an error, or if the journal has a new epoch.</summary>
-    public Task<JournalPage?> ReadAsync(object owner, long after) => AwaitFollowerAsync(reader.ReadForAsync(owner, log.Name, after));
+    public Task<JournalPage?> ReadAsync(ReadClient client, long after) => AwaitFollowerAsync(reader.ReadForAsync(client, log.Name, after));
 
     private async Task<JournalPage?> AwaitFollowerAsync(Task<JournalPage?> reading)
     {

@@ -23,6 +23,9 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     /// <summary>The journal's next page is being read.</summary>
     private bool isWaiting;
 
+    /// <summary>Ends the waiting for pages of the journal. Null if the subscriber needs none.</summary>
+    private CancellationTokenSource? gone;
+
     int IChunkedSetMember.Place { get; set; }
 
     public Subscription Subscription => subscription;
@@ -49,11 +52,14 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     /// <summary>How the subscriber starts.</summary>
     public RecoveryResult RecoveryResult { get; private set; }
 
+    /// <summary>As the one that reads the journal: it waits for one page at a time, until it leaves.</summary>
+    public ReadClient Reader => new(connection.Owner, connection, connection.Owner.IsOneVisitor, gone?.Token ?? CancellationToken.None);
+
     /// <summary>
     /// Sets the cursor to the log's head, or where the client wants to start: the subscriber receives all messages from now on, even while its connection
     /// is busy. Called before any other thread knows the subscriber; <see cref="Start"/> must follow.
     /// </summary>
-    public void Join(RecoveryRequest request = default) => RecoveryResult = subscription.Add(this, request);
+    public void Join(RecoveryRequest request = default) => gone = (RecoveryResult = subscription.Add(this, request)).NeedsJournal ? new() : null;
 
     /// <summary>Adds the subscriber to its connection, which sends the messages after the cursor. Called once.</summary>
     public void Start()
@@ -109,11 +115,15 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
         if (HasLeft)
             return;
         HasLeft = true;
+        CancelReads();
         connection.RemoveSource(this);
         subscription.Remove(this);
         recoveryCursor?.Release();
         EndReplay();
     }
+
+    /// <summary>The subscriber is about to leave and waits for no page any more. Any thread may call it, also twice.</summary>
+    public void CancelReads() => gone?.Cancel();
 
     /// <summary>
     /// Writes the batch if the connection is free and the cursor is at its first message. If the cursor is ahead, the batch is skipped. If it is behind,
@@ -183,7 +193,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
 
     private async Task ReadNextPageAsync(long after)
     {
-        var page = await subscription.ReadPageAsync(connection.Owner, after);
+        var page = await subscription.ReadPageAsync(Reader, after);     // cancelled if the subscriber leaves
         connection.Post(() => Continue(page));
     }
 

@@ -204,7 +204,8 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
         recovery is null ? live : RecoverAsync(recovery, live, subscriber, request);
 
     /// <summary>The next page of the journal, for a subscriber that is not in the log yet, or null.</summary>
-    public Task<JournalPage?> ReadPageAsync(object owner, long after) => recovery!.ReadAsync(owner, after);
+    /// <exception cref="OperationCanceledException">The client has gone.</exception>
+    public Task<JournalPage?> ReadPageAsync(ReadClient client, long after) => recovery!.ReadAsync(client, after);
 
     /// <summary>A place in the journal for a subscriber that is not in the log yet.</summary>
     public RecoveryCursor CursorAfter(long journalId) => new(Context.Replays, journalId);
@@ -216,8 +217,8 @@ internal sealed class Subscription : SubscriptionLog, IMessageSink, IBroadcast, 
         if (await live is { } refusal)
             return refusal;
         await recovery.WhenReadyAsync();
-        if (subscriber.RecoveryResult is { NeedsJournal: true, Code: var code })
-            subscriber.Recover(await recovery.FindStartAsync(subscriber.Connection.Owner, request, code));
+        if (subscriber.RecoveryResult is { NeedsJournal: true, Code: var code } && await recovery.FindStartAsync(subscriber.Reader, request, code) is { } start)
+            subscriber.Recover(start);
         return null;
     }
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.OpenApi;
 using Notifier.Access;
@@ -14,20 +13,25 @@ namespace Notifier.Endpoints.Http;
 /// <c>GET /history/{channel}</c>: the stored messages of a durable channel, for callers who may subscribe to it. <c>GET /position</c>: the journal's
 /// latest position, for a page that will subscribe after it.
 /// </summary>
-internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenticator authenticator, OriginRules origins) : IDisposable
+internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenticator authenticator, OriginRules origins)
 {
     private const string Prefix = "/history/";
     private const int DefaultMessages = 100;
     private const int RetryAfterSeconds = 1;
 
     /// <summary>
-    /// How many requests read the journal at once; others wait, the oldest first. Redis has one thread, which delays everybody's messages while it reads.
+    /// How many requests read the journal at once; others wait. Redis has one thread, which delays everybody's messages while it reads.
     /// </summary>
     private const int ReadsAtOnce = 4;
 
-    private const int MaxWaiting = 1_000;
+    /// <summary>How many of them one owner has, because others should not wait for those.</summary>
+    private const int ReadsOfOwner = 2;
 
-    private readonly ConcurrencyLimiter reads = new(new() { PermitLimit = ReadsAtOnce, QueueLimit = MaxWaiting });
+    /// <summary>Its queue is limited by <see cref="Configuration.LimitsOptions.Requests"/>.</summary>
+    private readonly ReadTurns reads = new(ReadsAtOnce, ReadsOfOwner, ReadsOfOwner);
+
+    /// <summary>How many requests wait to read.</summary>
+    public int Waiting => reads.Waiting;
 
     public async Task<Results<HistoryAnswer, ProblemHttpResult>> ReadAsync(HttpContext context)
     {
@@ -49,8 +53,7 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
             var request = GatedRequest.Of(context);
             if (request.Reserve(context, HistoryMessages.MaxBytes) is { } full)
                 return full;
-            if (await ReadAsync(name, context.Request.Query["after"], limit, context.RequestAborted) is not { } page)
-                return Unavailable(context);
+            var page = await ReadAsync(name, context.Request.Query["after"], limit, ClientOf(context, request));
             return page.Bytes > HistoryMessages.MaxBytes && request.Reserve(context, page.Bytes - HistoryMessages.MaxBytes) is { } fuller
                 ? fuller
                 : new HistoryAnswer(page);
@@ -70,9 +73,7 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
             return Problem(StatusCodes.Status404NotFound, "no channel is durable: see History:Durable:Channels");
         try
         {
-            using var turn = await reads.AcquireAsync(1, context.RequestAborted);
-            if (!turn.IsAcquired)
-                return Unavailable(context);
+            using var turn = await reads.AcquireAsync(ClientOf(context, GatedRequest.Of(context)));
             var head = await journal.ReadHeadAsync();
             return TypedResults.Ok(new JournalHeadPosition(new JournalPosition(head.Epoch.PublicId, head.Id).ToString()));
         }
@@ -82,14 +83,9 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
         }
     }
 
-    public void Dispose() => reads.Dispose();
-
-    /// <summary>Null if too many requests wait.</summary>
-    private async Task<HistoryMessages?> ReadAsync(Name name, string? after, int limit, CancellationToken ended)
+    private async Task<HistoryMessages> ReadAsync(Name name, string? after, int limit, ReadClient client)
     {
-        using var turn = await reads.AcquireAsync(1, ended);
-        if (!turn.IsAcquired)
-            return null;
+        using var turn = await reads.AcquireAsync(client);
         var given = after is null ? null : JournalPosition.Parse(after);
         if (given is { } position && await journal.ReadAsync(name, position.Id, limit, maxBytes: HistoryMessages.MaxBytes) is { } page && page.Contains(position))
             return HistoryMessages.First(page);
@@ -104,6 +100,9 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
         var refusal = accessRefusal ?? authenticator.RequireAuthentication(caller!, caller!.SubscribeGrant);
         return (caller, refusal?.ToProblem(context) ?? GatedRequest.Of(context).Identify(context, caller!));
     }
+
+    private static ReadClient ClientOf(HttpContext context, GatedRequest request) =>
+        new(request.Owner, context.Connection.Id, request.Owner.IsOneVisitor, context.RequestAborted);
 
     private static bool TryReadLimit(string? text, out int limit)
     {

@@ -31,6 +31,8 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
         // The position of a subscribed name stays where it is, so nothing is recovered.
         if (isSubscribed)
             Confirm(name, subscription, id, request.After is null ? new(null) : new(false, ServerCodes.AlreadySubscribed));
+        else if (HasTooManyUnconfirmed)
+            Reply(Overloaded(name, id));
         else if (subscriptions.TryAdd(name, OnDeniedByRedis, request, out subscription, out var refusal))
             Confirm(name, subscription, id, null);
         else
@@ -67,11 +69,16 @@ internal sealed class JsonSubscriptions(Connection connection, JsonFormat format
     {
         if (subscription.Live.IsCompleted)
             Replies.Add(() => Confirm(name, subscription, subscription.Live.IsCanceled ? "the server is shutting down" : subscription.Live.Result, id, recovery));
-        else if (unconfirmed < limits.NamesPerConnection * 2)
-            _ = ConfirmAsync(name, subscription, id, recovery);
+        else if (HasTooManyUnconfirmed)
+            Reply(Overloaded(name, id));
         else
-            Reply(Error(name, id, ServerCodes.Overloaded, "Redis is unavailable, and too many commands wait for it; try again later"));
+            _ = ConfirmAsync(name, subscription, id, recovery);
     }
+
+    private bool HasTooManyUnconfirmed => Volatile.Read(ref unconfirmed) >= limits.NamesPerConnection * 2;
+
+    private static ServerObject Overloaded(Name name, JsonElement? id) =>
+        Error(name, id, ServerCodes.Overloaded, "Redis is unavailable or busy, and too many commands wait for it; try again later");
 
     private async Task ConfirmAsync(Name name, ClientSubscription subscription, JsonElement? id, RecoveryResult? recovery)
     {

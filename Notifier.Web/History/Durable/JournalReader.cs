@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Threading.RateLimiting;
 using Notifier.Configuration;
 using Notifier.Names;
 using Notifier.Redis;
@@ -9,7 +8,7 @@ namespace Notifier.History.Durable;
 /// <summary>
 /// Reads the journal for subscriptions and for their clients. Waits while Redis is away. Concurrent callers of the same page share one read. Thread-safe.
 /// </summary>
-internal sealed partial class JournalReader(Journal journal, RedisBackplane backplane, TimeProvider time, ILogger<JournalReader> logger) : IDisposable
+internal sealed partial class JournalReader(Journal journal, RedisBackplane backplane, TimeProvider time, ILogger<JournalReader> logger)
 {
     /// <summary>
     /// How long to retry while Redis cannot be written to. It may be a former primary that has restarted and lacks messages: after about 10 s, the Sentinels
@@ -17,8 +16,12 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     /// </summary>
     private static readonly TimeSpan NotWritableTimeout = TimeSpan.FromSeconds(30);
 
+    /// <summary>How many pages are read for clients at once, and how many of them for one visitor.</summary>
+    private const int TurnsAtOnce = 8;
+    private const int TurnsOfVisitor = 2;
+
     private readonly ConcurrentDictionary<(Name Name, long After), SharedRead> reading = [];
-    private readonly ReadTurns turns = new();
+    private readonly ReadTurns turns = new(TurnsAtOnce, TurnsOfVisitor, (int)FairShare.Of(TurnsAtOnce, isOneVisitor: false));
     private readonly LogThrottle refusals = new(time);
     private readonly LogThrottle unproven = new(time);
 
@@ -44,20 +47,25 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
     /// <returns>Null if Redis answers with a permanent error.</returns>
     public Task<JournalPage?> ReadAsync(Name name, long after) => TryAsync(async () => (JournalPage?)await journal.ReadAsync(name, after));
 
+    /// <summary>How many clients wait for their turn to read a page.</summary>
+    public int Waiting => turns.Waiting;
+
     /// <summary>The page after an id, for a client. Not whole, and empty, if the name is a pattern of more than <see cref="Journal.MaxChannels"/>.</summary>
     /// <returns>Null if Redis answers with a permanent error.</returns>
-    public async Task<JournalPage?> ReadForAsync(object owner, Name name, long after)
+    /// <exception cref="OperationCanceledException">The client has gone before its turn came.</exception>
+    public async Task<JournalPage?> ReadForAsync(ReadClient client, Name name, long after)
     {
         var key = (name, after);
         var page = reading.GetOrAdd(key, key => new(() => TryAsync(
             async () => (JournalPage?)await journal.ReadAsync(key.Name, key.After, maxChannels: Journal.MaxChannels))));
         using var isStarted = new CancellationTokenSource();
-        var turn = turns.AcquireAsync(owner, isStarted.Token);
+        var turn = turns.AcquireAsync(client, isStarted.Token);
         if (await Task.WhenAny(turn, page.Started) != turn)
             await isStarted.CancelAsync();
         try
         {
-            using var lease = await TurnOrNone(turn);
+            using var lease = await TurnOrNone(turn, page);
+            client.Gone.ThrowIfCancellationRequested();
             return await page.RunAsync();
         }
         finally
@@ -69,22 +77,21 @@ internal sealed partial class JournalReader(Journal journal, RedisBackplane back
 
     /// <summary>The last messages, for a client.</summary>
     /// <returns>Null if Redis answers with a permanent error.</returns>
-    public async Task<JournalPage?> ReadLastForAsync(object owner, Name name, int count)
+    /// <exception cref="OperationCanceledException">The client has gone before its turn came.</exception>
+    public async Task<JournalPage?> ReadLastForAsync(ReadClient client, Name name, int count)
     {
-        using var turn = await turns.AcquireAsync(owner, CancellationToken.None);
+        using var turn = await turns.AcquireAsync(client);
         return await TryAsync(async () => (JournalPage?)await journal.ReadLastAsync(name, count));
     }
 
-    public void Dispose() => turns.Dispose();
-
     /// <summary>Null if another caller of the same page came first.</summary>
-    private static async Task<RateLimitLease?> TurnOrNone(Task<RateLimitLease> turn)
+    private static async Task<IDisposable?> TurnOrNone(Task<IDisposable> turn, SharedRead page)
     {
         try
         {
             return await turn;
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (page.Started.IsCompleted)
         {
             return null;
         }

@@ -79,7 +79,7 @@ public sealed class JournalPageTests
         var id = JournalPosition.Parse(position)!.Value.Id;
         var redisChannels = redis.Connection.GetDatabase();
         foreach (var some in Enumerable.Range(0, Journal.MaxChannels).Chunk(1_000))
-            await redisChannels.SortedSetAddAsync("{notifier}:channels", [.. some.Select(n => new StackExchange.Redis.SortedSetEntry($"crowd.{n}", id + 1))]);
+            await redisChannels.SortedSetAddAsync("{notifier}:channels:crowd.", [.. some.Select(n => new StackExchange.Redis.SortedSetEntry($"crowd.{n}", id + 1))]);
         await redis.PublishDurablyAsync("crowd.last", "two");
         await using var client = await JsonClient.ConnectAsync(app);
 

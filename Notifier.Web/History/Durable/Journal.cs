@@ -12,7 +12,8 @@ namespace Notifier.History.Durable;
 
 /// <summary>
 /// The durable messages in Redis, of all channels in one order. Its keys are <c>{notifier}:journal</c> (the epoch, and the latest id),
-/// <c>{notifier}:channels</c> (each channel by its latest id) and <c>{notifier}:log:…</c> (each channel's messages by their ids). Thread-safe.
+/// <c>{notifier}:channels</c> (each channel by its latest id; see <see cref="JournalChannels"/>) and <c>{notifier}:log:…</c> (each channel's messages by their
+/// ids). Thread-safe.
 /// </summary>
 /// <remarks>If Redis is away or answers with an error, all methods throw the library's exception; see <see cref="IsFault"/>.</remarks>
 internal sealed class Journal(
@@ -28,17 +29,15 @@ internal sealed class Journal(
     public const int MaxBytes = 1024 * 1024;
 
     /// <summary>
-    /// With more channels since a position, a client does not resume a pattern: each of them would have to be matched and read before the first message.
+    /// With more channels since a position, a client does not resume a pattern: each of them would have to be matched and read before the first message. Only
+    /// channels count that have the same first parts as the pattern.
     /// </summary>
     public const int MaxChannels = 10_000;
 
     /// <summary>How many channels of a pattern are read at once.</summary>
     private const int ChannelsAtOnce = 16;
 
-    private static readonly RedisKey ByLatest = "{notifier}:channels";
-
-    /// <summary>Only one thread at a time matches channels: a pattern may have thousands.</summary>
-    private readonly SemaphoreSlim matching = new(1);
+    private readonly JournalChannels index = new(names, channels);
 
     private SeenMessage? seen;
     private volatile JournalEpoch latestEpoch = JournalEpoch.None;
@@ -81,7 +80,8 @@ internal sealed class Journal(
             ]))!;
         var (secret, publicId, since, id, now) = ((string)found[0]!, (string)found[1]!, (long)found[2], (long)found[3], (long)found[4]);
         latestLines = (string)found[6]!;
-        return new(Share(new(secret, publicId, since) { Key = JournalMac.KeyFrom((byte[])found[5]!) }), id, now);
+        long? unindexed = (string?)found[7] is { Length: > 0 } upTo ? long.Parse(upTo, CultureInfo.InvariantCulture) : null;
+        return new(Share(new(secret, publicId, since) { Key = JournalMac.KeyFrom((byte[])found[5]!) }), id, now, unindexed);
     }
 
     /// <summary>The same object for the same epoch: each name of this node refers to one.</summary>
@@ -120,7 +120,7 @@ internal sealed class Journal(
 
         // Messages that are published meanwhile have later ids than the head: they are on the next page.
         var page = new MergedPage(head.Id, limit, maxBytes) { IsWhole = after >= oldest };
-        if (await ActiveAsync(redis, name, after, maxChannels) is not { } active)
+        if (await index.ActiveAsync(redis, name, head, after, maxChannels) is not { } active)
             return new(head.Epoch, after, Math.Max(head.Id, after), IsWhole: false, IsLast: true, []);
         foreach (var some in active.Chunk(ChannelsAtOnce))
         {
@@ -149,20 +149,20 @@ internal sealed class Journal(
     /// <summary>Reads the channels of a pattern, the latest first, until no other channel can have a later message than those that were read.</summary>
     private async Task ReadLastAsync(IDatabase redis, Name name, JournalHead head, LatestMessages latest)
     {
-        for (var at = 0; latest.Limits.Messages > 0; at += MaxMessages)
+        if (latest.Limits.Messages == 0)
+            return;
+        await foreach (var scan in index.LatestFirstAsync(redis, name, head))
         {
-            var ranked = await redis.SortedSetRangeByRankWithScoresAsync(ByLatest, at, at + MaxMessages - 1, Order.Descending);
-            var ids = ranked.ToDictionary(static entry => entry.Element, static entry => (long)entry.Score);
-            foreach (var some in (await MatchAsync(name, ranked.Select(static entry => entry.Element))).Chunk(ChannelsAtOnce))
+            foreach (var some in scan.Channels.Chunk(ChannelsAtOnce))
             {
-                if (ids[some[0].InRedis] <= latest.Since)
+                if (some[0].LatestId <= latest.Since)
                     return;
                 // Messages that are published meanwhile are in the log.
                 var limits = latest.Limits with { Bytes = latest.Limits.Bytes / some.Length, UpTo = head.Id };
                 foreach (var log in await Task.WhenAll(some.Select(one => ReadAsync(redis, one, latest.Since, limits))))
                     latest.Add(log);
             }
-            if (ranked.Length < MaxMessages || (long)ranked[^1].Score <= latest.Since)
+            if (scan.LowestId <= latest.Since)
                 return;
         }
     }
@@ -178,46 +178,13 @@ internal sealed class Journal(
         return ChannelPage.Parse(channel.Label, latest, hasMore, entries, limits.Value.PayloadBytes);
     }
 
-    /// <summary>The channels of a pattern with messages after an id; null if more channels than the limit, of any pattern, have some.</summary>
-    private async Task<List<DurableChannel>?> ActiveAsync(IDatabase redis, Name name, long after, int maxChannels)
-    {
-        var active = await redis.SortedSetRangeByScoreAsync(
-            ByLatest, after, exclude: Exclude.Start, take: maxChannels == int.MaxValue ? -1 : maxChannels + 1L);
-        return active.Length > maxChannels ? null : await MatchAsync(name, active);
-    }
-
-    private async Task<List<DurableChannel>> MatchAsync(Name name, IEnumerable<RedisValue> active)
-    {
-        var pattern = RedisPattern.From(name);
-        var found = new List<DurableChannel>();
-        await matching.WaitAsync();
-        try
-        {
-            foreach (var raw in active)
-            {
-                if (names.FromRedis((byte[])raw!) is { } channel && pattern.Matches(channel) && channels.Contains(channel))
-                    found.Add(new(raw, channel));
-            }
-        }
-        finally
-        {
-            matching.Release();
-        }
-        return found;
-    }
-
-    public void Dispose() => matching.Dispose();
+    public void Dispose() => index.Dispose();
 
     private string InRedis(string channel) => names.ToRedis(Name.Channel(channel)).ToString();
 
     private IDatabase Database => backplane.ConnectedCommands?.GetDatabase()
         ?? throw new RedisException("Redis is unavailable");
 }
-
-/// <summary>A durable channel.</summary>
-/// <param name="InRedis">With the prefix in Redis.</param>
-/// <param name="Label">The channel that each message names; null if the subscription's name is that channel.</param>
-internal readonly record struct DurableChannel(RedisValue InRedis, byte[]? Label);
 
 /// <summary>How much of one channel is read.</summary>
 /// <param name="Messages">How many messages at most.</param>

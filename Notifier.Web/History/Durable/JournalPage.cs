@@ -6,7 +6,8 @@ namespace Notifier.History.Durable;
 /// <param name="Epoch">The journal's epoch.</param>
 /// <param name="Id">The id of the latest message on any channel.</param>
 /// <param name="Now">Redis' time, as an id.</param>
-internal readonly record struct JournalHead(JournalEpoch Epoch, long Id, long Now);
+/// <param name="UnindexedUpTo">The indexes of channels have all messages after this id; null if an earlier notifier.lua has published the latest one.</param>
+internal readonly record struct JournalHead(JournalEpoch Epoch, long Id, long Now, long? UnindexedUpTo = null);
 
 /// <summary>What Redis has of the journal itself.</summary>
 /// <param name="Exists">Whether there is one with a key for its lines.</param>

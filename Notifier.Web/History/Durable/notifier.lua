@@ -24,7 +24,7 @@ end
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local state = redis.call('HMGET', journal, 'epoch', 'mark', 'id', 'messages', 'seconds', 'inner', 'outer', 'lines')
+local state = redis.call('HMGET', journal, 'epoch', 'mark', 'id', 'messages', 'seconds', 'inner', 'outer', 'lines', 'indexed', 'unindexed')
 local epoch, mark, inner, outer, lines = state[1], state[2], state[6], state[7], state[8]
 if not epoch then
   return {err = 'NOJOURNAL There is no {notifier}:journal in this database, so nothing was published. Notifier creates it in the database of '
@@ -62,7 +62,13 @@ local previous = redis.call('ZSCORE', '{notifier}:channels', channel)
 previous = previous and string.format('%.0f', previous) or '0'
 
 local kept = '{notifier}:log:' .. channel
-redis.call('HSET', journal, 'id', id)
+redis.call('HSET', journal, 'id', id, 'indexed', id)
+-- An earlier version has published the latest message, and has left out the indexes.
+local unindexed = state[10]
+if state[9] ~= state[3] then
+  unindexed = state[3] or '0'
+  redis.call('HSET', journal, 'unindexed', unindexed)
+end
 redis.call('ZADD', '{notifier}:channels', id, channel)
 redis.call('ZADD', kept, id, id .. ' ' .. previous .. '\n' .. payload)
 
@@ -72,6 +78,21 @@ redis.call('ZREMRANGEBYRANK', kept, 0, -1 - tonumber(state[4] or 10000))
 redis.call('ZREMRANGEBYSCORE', kept, '-inf', '(' .. oldest)
 redis.call('ZREMRANGEBYSCORE', '{notifier}:channels', '-inf', '(' .. oldest)
 redis.call('EXPIRE', kept, seconds)
+
+-- An index for each of the channel's first parts ("orders." of "orders.7"): clients of a pattern do not wait for channels with other parts. Each
+-- channel renews the expiry of its indexes in each quarter of the age, as long as its previous message did that too if it was in the same quarter.
+local quarter = seconds * 250000
+local renews = tonumber(previous) <= tonumber(unindexed or 0) or math.floor(tonumber(previous) / quarter) ~= math.floor(tonumber(id) / quarter)
+local part = 0
+for _ = 1, 3 do
+  part = string.find(channel, '[.:/]', part + 1)
+  if not part then break end
+  local index = '{notifier}:channels:' .. string.sub(channel, 1, part)
+  if redis.call('ZADD', index, id, channel) == 1 or renews then
+    redis.call('ZREMRANGEBYSCORE', index, '-inf', '(' .. oldest)
+    redis.call('EXPIRE', index, 2 * seconds)
+  end
+end
 
 local position = '~' .. mark .. '.' .. id
 if once then redis.call('SET', once, position .. ' ' .. hash, 'EX', 600) end

@@ -61,8 +61,8 @@ public sealed class LimitsOptions
     public long RequestBytes { get; set; } = 64 * 1024 * 1024;
 
     /// <summary>
-    /// Bytes of payloads per second that a subject or an address may publish with <c>POST /publish</c>, on average; eight of the largest payloads may come
-    /// at once. Ten times as many for an address that may be that of a proxy; no limit for API keys. 1 KiB to 32 MiB; default 16 KiB.
+    /// Bytes per second that a subject or an address may publish with <c>POST /publish</c>, on average; eight of the largest payloads, or 512 KiB, may come
+    /// at once. Payloads count, and what Redis needs to keep durable messages: about 200 bytes for each, and 1 to 5 KiB for each new channel. Ten times as many for an address that may be that of a proxy; no limit for API keys. 1 KiB to 32 MiB; default 16 KiB.
     /// </summary>
     public int PublishBytesPerSecond { get; set; } = 16 * 1024;
 

@@ -49,9 +49,9 @@ internal sealed class PublishEndpoint(
         if (CheckKey(channel, key) is { } keyProblem)
             return keyProblem;
         var (payload, problem) = await RequestBody.ReadAsync(context, MaxBytes, $"the payload is larger than {MaxBytes} bytes (Limits:PayloadBytes)");
-        if ((problem ?? CheckLine(payload) ?? gated.CountPublished(context, 1, payload.Length)) is { } unread)
-            return unread;
         var request = new PublishRequest(channel, payload, key, ScopeOf(caller!, context));
+        if ((problem ?? CheckLine(payload) ?? gated.CountPublished(context, 1, publisher.CostOf([request]))) is { } unread)
+            return unread;
         var (results, failure) = await PublishAsync([request]);
         return failure is not null ? Failed(context, failure)
             : KeyProblem(context, results) is { } refused ? refused
@@ -89,7 +89,7 @@ internal sealed class PublishEndpoint(
         PublishRequest[] requests = [.. messages.Select(message => new PublishRequest(message.Channel, Encoding.UTF8.GetBytes(message.Data), message.Key, scope))];
         if (Array.FindIndex(requests, static request => CheckLine(request.Payload) is not null) is >= 0 and var at)
             return CheckLine(requests[at].Payload, $"message {at}: ")!;
-        if (gated.CountPublished(context, requests.Length, requests.Sum(static request => (long)request.Payload.Length)) is { } tooMuch)
+        if (gated.CountPublished(context, requests.Length, publisher.CostOf(requests)) is { } tooMuch)
             return tooMuch;
         var (results, failure) = await PublishAsync(requests);
         return failure is not null ? Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" })

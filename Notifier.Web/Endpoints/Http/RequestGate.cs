@@ -33,6 +33,9 @@ internal sealed partial class RequestGate : IDisposable
     /// <summary>How many of the largest payloads one owner may publish at once.</summary>
     private const int PayloadsAtOnce = 8;
 
+    /// <summary>The bytes that an array of the most messages needs on a durable channel, if they are small.</summary>
+    private const int SmallMessagesAtOnce = 512 * 1024;
+
     private readonly Admission admission;
     private readonly ApiKeys keys;
     private readonly IOptions<AccessOptions> access;
@@ -53,7 +56,7 @@ internal sealed partial class RequestGate : IDisposable
         requestRate = new(owner => (Rate(owner, this.limits.RequestsPerSecond), Rate(owner, this.limits.RequestsPerSecond) * BurstSeconds));
         publishRate = new(owner => (
             Rate(owner, this.limits.PublishBytesPerSecond),
-            Math.Max(Rate(owner, this.limits.PublishBytesPerSecond) * BurstSeconds, this.limits.PayloadBytes * PayloadsAtOnce)));
+            Math.Max(Rate(owner, this.limits.PublishBytesPerSecond) * BurstSeconds, Math.Max(this.limits.PayloadBytes * PayloadsAtOnce, SmallMessagesAtOnce))));
         Memory = new(admission, this.limits);
     }
 

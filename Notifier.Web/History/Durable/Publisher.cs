@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Extensions.Options;
 using Notifier.Names;
 using Notifier.Redis;
 using StackExchange.Redis;
@@ -35,13 +36,29 @@ internal enum PublishStatus
 internal readonly record struct PublishResult(long? Receivers, string? Position, PublishStatus Status = PublishStatus.Published, int RetryAfter = 0);
 
 /// <summary>Publishes on Redis: on durable channels by the script that also keeps the message, on others by PUBLISH. Thread-safe.</summary>
-internal sealed class Publisher(RedisPublisher redis, RedisNames names, Journal journal)
+internal sealed class Publisher(RedisPublisher redis, RedisNames names, Journal journal, IOptions<DurableOptions> durable, TimeProvider time)
 {
+    private static readonly TimeSpan MaxLifetime = TimeSpan.FromHours(2);
+
+    /// <summary>Not for longer than Redis keeps messages.</summary>
+    private readonly KnownChannels known = new(durable.Value.Age < MaxLifetime ? durable.Value.Age : MaxLifetime, time);
+
     public bool IsDurable(string channel) => journal.Channels.ContainsAll(Name.Channel(channel));
 
-    /// <summary>Publishes in this order. Fails at once while Redis is away.</summary>
+    /// <summary>The bytes that messages cost: their payloads, and what Redis needs to keep those on durable channels.</summary>
+    public long CostOf(IReadOnlyList<PublishRequest> requests)
+    {
+        var durable = requests.Where(request => IsDurable(request.Channel)).ToList();
+        var newChannels = durable.Select(static request => request.Channel).Distinct().Where(channel => !known.Contains(channel));
+        return requests.Sum(static request => (long)request.Payload.Length) + durable.Sum(static request => StoredSize.BesidesPayload(request))
+            + newChannels.Sum(StoredSize.OfNewChannel);
+    }
+
+    /// <summary>Publishes in this order. Fails at once while Redis is away. The publisher was charged before: see <see cref="CostOf"/>.</summary>
     public async Task<(List<PublishResult> Results, PublishFailure? Failure)> PublishAsync(IReadOnlyList<PublishRequest> requests)
     {
+        foreach (var request in requests.Where(request => IsDurable(request.Channel)))
+            known.Add(request.Channel);
         var (results, failure) = await SendAsync(requests);
         if (failure is { Published: 0 } && failure.Message.Contains(JournalScripts.NoJournal, StringComparison.Ordinal) && await TryCreateJournalAsync())
             (results, failure) = await SendAsync(requests);

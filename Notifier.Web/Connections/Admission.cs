@@ -90,13 +90,6 @@ internal sealed partial class Admission : IDisposable
     public ClientAddress AddressOf(HttpContext context) =>
         context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address, mayBeProxy: !KnowsAddresses) : default;
 
-    /// <summary>Whether the owner is a single visitor: a subject, or an address that visitors do not share.</summary>
-    public bool IsOneVisitor(ResourceOwner owner) => owner.Subject is not null || (KnowsAddresses && !owner.Address.IsUnknown);
-
-    /// <summary>How much of a resource of the node the owner may have: its <see cref="FairShare"/>, but all of it for a backend.</summary>
-    public long ShareOf(ResourceOwner owner, long total) =>
-        owner.IsBackend ? total : FairShare.Of(total, IsOneVisitor(owner));
-
     /// <summary>Admits the client, until <see cref="Leave"/>, or refuses it.</summary>
     public bool TryEnter(ClientAddress address, [NotNullWhen(false)] out AdmissionRefusal? refusal)
     {

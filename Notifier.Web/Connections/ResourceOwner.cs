@@ -1,4 +1,5 @@
 using Notifier.Access;
+using Notifier.Configuration;
 
 namespace Notifier.Connections;
 
@@ -13,8 +14,11 @@ internal readonly record struct ResourceOwner(string? Subject, ClientAddress Add
 {
     public bool IsBackend => ApiKey is not null;
 
-    /// <summary>Whether it is a single visitor: a subject, or an address that visitors do not share. The same as <see cref="Admission.IsOneVisitor"/>.</summary>
+    /// <summary>Whether it is a single visitor: a subject, or an address that visitors do not share.</summary>
     public bool IsOneVisitor => Subject is not null || !(Address.IsUnknown || Address.MayBeProxy);
+
+    /// <summary>How much of a resource of the node the owner may have: its <see cref="FairShare"/>, but all of it for a backend.</summary>
+    public long ShareOf(long total) => IsBackend ? total : FairShare.Of(total, IsOneVisitor);
 
     /// <param name="address">The address that the caller has.</param>
     /// <param name="caller">The caller; null if it is not identified yet.</param>

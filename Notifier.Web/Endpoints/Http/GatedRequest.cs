@@ -49,13 +49,13 @@ internal sealed class RequestMemory : IDisposable
     private readonly int total;
     private readonly SharedPermits permits;
 
-    public RequestMemory(Admission admission, LimitsOptions limits)
+    public RequestMemory(LimitsOptions limits)
     {
         // A share is large enough for the largest request. So it may be larger than a fair share, and the node's memory larger than configured.
         var largest = RequestBody.LargestWeight * Math.Max(RequestBody.MaxBytesOfArray(limits), limits.NamesBytes) + BytesPerPermit;
         var bytes = Math.Max(limits.RequestBytes, 2 * largest);
         total = Permits(bytes);
-        permits = new(total, owner => Permits(Math.Max(admission.ShareOf(owner, bytes), largest)));
+        permits = new(total, owner => Permits(Math.Max(owner.ShareOf(bytes), largest)));
     }
 
     /// <summary>Reserves memory until the leases are disposed, or refuses it.</summary>

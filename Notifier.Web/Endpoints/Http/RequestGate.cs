@@ -52,12 +52,12 @@ internal sealed partial class RequestGate : IDisposable
         (this.admission, this.keys, this.access, this.limits, this.logger) = (admission, keys, access, limits.Value, logger);
         Time = time;
         refusals = new LogThrottle(time);
-        requests = new(this.limits.Requests, owner => (int)admission.ShareOf(owner, this.limits.Requests));
+        requests = new(this.limits.Requests, owner => (int)owner.ShareOf(this.limits.Requests));
         requestRate = new(owner => (Rate(owner, this.limits.RequestsPerSecond), Rate(owner, this.limits.RequestsPerSecond) * BurstSeconds));
         publishRate = new(owner => (
             Rate(owner, this.limits.PublishBytesPerSecond),
             Math.Max(Rate(owner, this.limits.PublishBytesPerSecond) * BurstSeconds, Math.Max(this.limits.PayloadBytes * PayloadsAtOnce, SmallMessagesAtOnce))));
-        Memory = new(admission, this.limits);
+        Memory = new(this.limits);
     }
 
     public TimeProvider Time { get; }
@@ -145,14 +145,14 @@ internal sealed partial class RequestGate : IDisposable
         Shortage.Node => Admission.Busy(AdmissionReason.Connections, $"this server answers {limits.Requests} requests at once (Limits:Requests)"),
         Shortage.Owner => Admission.TooMany(
             AdmissionReason.Address,
-            $"{Whose(request.Owner)} has reached its share of {admission.ShareOf(request.Owner, limits.Requests)} requests at once (Limits:Requests)"),
+            $"{Whose(request.Owner)} has reached its share of {request.Owner.ShareOf(limits.Requests)} requests at once (Limits:Requests)"),
     };
 
     private AdmissionRefusal TooFast(ResourceOwner owner) => Admission.TooMany(
         AdmissionReason.Rate,
         $"{Whose(owner)} may send {Rate(owner, limits.RequestsPerSecond)} requests a second, and {BurstSeconds} times as many at once (Limits:RequestsPerSecond)");
 
-    private int Rate(ResourceOwner owner, int perSecond) => admission.IsOneVisitor(owner) ? perSecond : perSecond * SharedAddressFactor;
+    private static int Rate(ResourceOwner owner, int perSecond) => owner.IsOneVisitor ? perSecond : perSecond * SharedAddressFactor;
 
     private Caller? FindBackend(HttpRequest request)
     {

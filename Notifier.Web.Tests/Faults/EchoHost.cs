@@ -66,6 +66,8 @@ internal static class EchoHost
     /// <returns>True if the client sent a close frame; false if it is gone, or .NET has closed because of a protocol error.</returns>
     private static async Task<bool> EchoUntilCloseAsync(WebSocket socket, Connection connection)
     {
+        var input = connection.Input!;
+        input.MessageBytes = MaxBytes;
         var buffer = new byte[64 * 1024];
         var message = new FrameBuffer();
         while (true)
@@ -79,6 +81,7 @@ internal static class EchoHost
                     part = await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None);
                     if (part.MessageType == WebSocketMessageType.Close)
                         return true;
+                    input.OnMessage(part.Count, part.EndOfMessage);
                     if (message.Length + part.Count > MaxBytes)
                         return false;
                     buffer.AsSpan(0, part.Count).CopyTo(message.Append(part.Count));

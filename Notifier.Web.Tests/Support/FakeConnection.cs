@@ -12,6 +12,7 @@ internal sealed class FakeConnection(Func<string, Task> send, WebSocket? socket)
     private static readonly string[] Spoken = ["type", "channel", "pattern", "after", "last", "token"];
 
     private Task sent = Task.CompletedTask;
+    private bool isClosing;
 
     public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -29,11 +30,14 @@ internal sealed class FakeConnection(Func<string, Task> send, WebSocket? socket)
     /// <summary>Whether pings are answered.</summary>
     public bool Pongs { get; set; } = true;
 
-    /// <summary>Sends after all earlier frames, because a socket sends one frame at a time.</summary>
+    /// <summary>
+    /// Sends after all earlier frames, because a socket sends one frame at a time. After the close nothing is sent: an error would end the connection with a
+    /// reset, which may overtake the close.
+    /// </summary>
     public Task SendAsync(object frame)
     {
         lock (commands)
-            return sent = SendAfterAsync(sent, frame as string ?? JsonSerializer.Serialize(frame));
+            return isClosing ? Task.CompletedTask : sent = SendAfterAsync(sent, frame as string ?? JsonSerializer.Serialize(frame));
     }
 
     private async Task SendAfterAsync(Task before, string text)
@@ -42,7 +46,20 @@ internal sealed class FakeConnection(Func<string, Task> send, WebSocket? socket)
         await send(text);
     }
 
-    public Task CloseAsync(int code, string reason) => socket!.CloseOutputAsync((WebSocketCloseStatus)code, reason, CancellationToken.None);
+    private async Task CloseAfterAsync(Task before, WebSocketCloseStatus code, string reason)
+    {
+        await before;
+        await socket!.CloseOutputAsync(code, reason, CancellationToken.None);
+    }
+
+    public Task CloseAsync(int code, string reason)
+    {
+        lock (commands)
+        {
+            isClosing = true;
+            return sent = CloseAfterAsync(sent, (WebSocketCloseStatus)code, reason);
+        }
+    }
 
     /// <summary>Ends the connection like a killed server.</summary>
     public void Abort() => socket!.Abort();

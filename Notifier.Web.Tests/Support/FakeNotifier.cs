@@ -121,9 +121,26 @@ internal sealed class FakeNotifier : IAsyncDisposable
         {
             await socket.CloseOutputAsync((WebSocketCloseStatus)code, reason, ended.Token);
             accepted.Writer.TryWrite(new FakeConnection(_ => Task.CompletedTask, null));
+            await DiscardAsync(socket);
             return;
         }
         await ServeAsync(new FakeConnection(text => socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, ended.Token), socket), socket);
+    }
+
+    /// <summary>What the page has sent already must be read: otherwise TCP resets the connection, and the page may not receive the close.</summary>
+    private async Task DiscardAsync(WebSocket socket)
+    {
+        try
+        {
+            var buffer = new byte[16384];
+            while ((await socket.ReceiveAsync(buffer, ended.Token)).MessageType != WebSocketMessageType.Close)
+            {
+            }
+        }
+        catch (Exception error) when (error is OperationCanceledException or WebSocketException)
+        {
+            // The page is gone, or the test has ended.
+        }
     }
 
     private async Task ServeAsync(FakeConnection connection, WebSocket socket)

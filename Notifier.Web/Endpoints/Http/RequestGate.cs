@@ -33,6 +33,9 @@ internal sealed partial class RequestGate : IDisposable
     /// <summary>How many of the largest payloads one owner may publish at once.</summary>
     private const int PayloadsAtOnce = 8;
 
+    /// <summary>More bytes than Redis needs for a message besides its payload, if its channel is new and has 255 bytes.</summary>
+    private const int MaxBesidesPayload = 8 * 1024;
+
     /// <summary>The bytes that an array of the most messages needs on a durable channel, if they are small.</summary>
     private const int SmallMessagesAtOnce = 512 * 1024;
 
@@ -56,7 +59,7 @@ internal sealed partial class RequestGate : IDisposable
         requestRate = new(owner => (Rate(owner, this.limits.RequestsPerSecond), Rate(owner, this.limits.RequestsPerSecond) * BurstSeconds));
         publishRate = new(owner => (
             Rate(owner, this.limits.PublishBytesPerSecond),
-            Math.Max(Rate(owner, this.limits.PublishBytesPerSecond) * BurstSeconds, Math.Max(this.limits.PayloadBytes * PayloadsAtOnce, SmallMessagesAtOnce))));
+            Math.Max(Rate(owner, this.limits.PublishBytesPerSecond) * BurstSeconds, Math.Max((this.limits.PayloadBytes + MaxBesidesPayload) * PayloadsAtOnce, SmallMessagesAtOnce))));
         Memory = new(this.limits);
     }
 

@@ -115,6 +115,16 @@ internal sealed partial class Admission : IDisposable
     /// <summary>Admits no more connections: the process ends.</summary>
     public void StopAccepting() => isDraining = true;
 
+    /// <summary>How many connections are admitted now.</summary>
+    public int Connections
+    {
+        get
+        {
+            lock (gate)
+                return connections;
+        }
+    }
+
     /// <summary>How many connections were not admitted, for each of <see cref="AdmissionReasons.Names"/>.</summary>
     public long[] Refusals => [.. refused];
 

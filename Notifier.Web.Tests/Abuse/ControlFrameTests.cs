@@ -71,9 +71,11 @@ public sealed class ControlFrameTests(RedisFixture fixture) : IClassFixture<Redi
     }
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(5)]
-    public async Task A_client_that_floods_after_its_close_is_disconnected_at_once(int payload)
+    [InlineData(Frame.PingOpcode, 0)]
+    [InlineData(Frame.PingOpcode, 5)]
+    [InlineData(Frame.TextOpcode, 0)]
+    [InlineData(Frame.TextOpcode, 100)]
+    public async Task A_client_that_floods_after_its_close_is_disconnected_at_once(byte opcode, int payload)
     {
         // The clock stands still, so the limit of time for a close is not what ends the connection.
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, time: new FakeTimeProvider(DateTimeOffset.UtcNow));
@@ -83,7 +85,7 @@ public sealed class ControlFrameTests(RedisFixture fixture) : IClassFixture<Redi
 
         try
         {
-            var flood = Repeat(RawWebSocket.Masked(Frame.PingOpcode, new byte[payload]), Frames);
+            var flood = Repeat(RawWebSocket.Masked(opcode, new byte[payload]), Frames);
             for (var n = 0; n < 100; n++)
                 await client.SendRawAsync(flood);
         }

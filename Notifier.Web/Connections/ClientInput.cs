@@ -22,7 +22,7 @@ internal sealed class ClientInput(TimeProvider time)
     private const int Header = 9;
 
     /// <summary>Payloads from this size on have the longer header, and are no burden.</summary>
-    private const int LargePayload = 126;
+    public const int LargePayload = 126;
 
     private long paidAt = time.GetTimestamp();
     private long outside;

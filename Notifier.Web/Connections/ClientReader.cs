@@ -69,7 +69,10 @@ internal sealed class ClientReader
         }
     }
 
-    /// <summary>Reads and discards, until the client closes too, or is lost.</summary>
+    /// <summary>
+    /// Reads and discards, until the client closes too, or is lost. Small messages count like control frames, because no command is counted any more. What is
+    /// left of a large one does not: the client may see the close only after it has sent all.
+    /// </summary>
     public async ValueTask<ClientMessage> DrainAsync()
     {
         var buffer = new byte[512];
@@ -80,7 +83,8 @@ internal sealed class ClientReader
                 var part = await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None);
                 if (part.MessageType == WebSocketMessageType.Close)
                     return new(ClientMessageKind.Close);
-                input.OnMessage(part.Count, part.EndOfMessage);
+                if (part.Count >= ClientInput.LargePayload)
+                    input.OnMessage(part.Count, part.EndOfMessage);
             }
         }
         catch (Exception error) when (IsLoss(error))

@@ -6,8 +6,8 @@ namespace Notifier.Hub;
 internal sealed class UnusedNames(int limit)
 {
     private readonly LinkedList<NameEntry> all = [];
-    private readonly Dictionary<NameEntry, LinkedListNode<NameEntry>> places = [];
-    private readonly Dictionary<ClientAddress, int> counts = [];
+    private readonly Dictionary<ClientAddress, LinkedList<NameEntry>> byAddress = [];
+    private readonly Dictionary<NameEntry, (LinkedListNode<NameEntry> OfAll, LinkedListNode<NameEntry> OfAddress, ClientAddress Address)> places = [];
 
     /// <summary>Those that were used least recently come first.</summary>
     public IEnumerable<NameEntry> All => all;
@@ -21,10 +21,10 @@ internal sealed class UnusedNames(int limit)
     /// </returns>
     public IEnumerable<NameEntry> Add(NameEntry entry, ClientAddress address)
     {
-        entry.UsedBy = address;
-        places.Add(entry, all.AddLast(entry));
-        var ofAddress = counts[address] = counts.GetValueOrDefault(address) + 1;
-        return ofAddress > address.ShareOf(limit) ? all.Where(one => one.UsedBy == address)
+        if (!byAddress.TryGetValue(address, out var ofAddress))
+            byAddress.Add(address, ofAddress = []);
+        places.Add(entry, (all.AddLast(entry), ofAddress.AddLast(entry), address));
+        return ofAddress.Count > address.ShareOf(limit) ? ofAddress
             : all.Count > limit ? all
             : [];
     }
@@ -33,8 +33,10 @@ internal sealed class UnusedNames(int limit)
     {
         if (!places.Remove(entry, out var place))
             return;
-        all.Remove(place);
-        if (--counts[entry.UsedBy] == 0)
-            counts.Remove(entry.UsedBy);
+        all.Remove(place.OfAll);
+        var ofAddress = byAddress[place.Address];
+        ofAddress.Remove(place.OfAddress);
+        if (ofAddress.Count == 0)
+            byAddress.Remove(place.Address);
     }
 }

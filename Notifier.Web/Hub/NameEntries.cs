@@ -217,6 +217,6 @@ internal sealed class NameEntry(Subscription subscription, RedisSubscription red
     /// <summary>When the last subscriber left.</summary>
     public long UnusedSince { get; set; }
 
-    /// <summary>The address for which the name counts: that of its first subscriber, or, while the name is unused, that of its last one.</summary>
+    /// <summary>The address for which the name counts while it has subscribers: that of the first one.</summary>
     public ClientAddress UsedBy { get; set; }
 }

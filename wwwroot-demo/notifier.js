@@ -447,7 +447,7 @@
       this.#allNames.clear();
       for (const name of all) {
         const { key, serial } = name, isKnown = !names.includes(name) || earlier.some(other => other.serial === serial);
-        // What is subscribed stays, whoever asked for it. Positions of other tabs are older.
+        // An existing subscription stays: its position is newer than those that other tabs have sent.
         if (before.has(key) && isKnown) this.#allNames.set(key, before.get(key));
         else if (!this.#allNames.has(key)) this.#allNames.set(key, name);
       }

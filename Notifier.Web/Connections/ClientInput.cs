@@ -24,7 +24,7 @@ internal sealed class ClientInput(TimeProvider time)
     /// <summary>Payloads from this size on have the longer header, and are no burden.</summary>
     public const int LargePayload = 126;
 
-    private long paidAt = time.GetTimestamp();
+    private long refilledAt = time.GetTimestamp();
     private long outside;
 
     /// <summary>Changes with each read.</summary>
@@ -41,7 +41,7 @@ internal sealed class ClientInput(TimeProvider time)
     public bool TryCount(int bytes)
     {
         outside += bytes;
-        return outside <= MessageBytes + BurstBytes || TryPay();
+        return outside <= MessageBytes + BurstBytes || TryRefill();
     }
 
     /// <summary>A ping is answered.</summary>
@@ -52,11 +52,11 @@ internal sealed class ClientInput(TimeProvider time)
         outside = Math.Max(0, outside - payload - (isEnd || payload >= LargePayload ? Header : FragmentHeader));
 
     /// <summary>Reads the clock only now, because most clients never send so much.</summary>
-    private bool TryPay()
+    private bool TryRefill()
     {
         var now = time.GetTimestamp();
-        outside = Math.Max(0, outside - (long)(time.GetElapsedTime(paidAt, now).TotalSeconds * BytesPerSecond));
-        paidAt = now;
+        outside = Math.Max(0, outside - (long)(time.GetElapsedTime(refilledAt, now).TotalSeconds * BytesPerSecond));
+        refilledAt = now;
         return outside <= MessageBytes + BurstBytes;
     }
 }

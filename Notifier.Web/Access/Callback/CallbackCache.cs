@@ -18,7 +18,7 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
 
     /// <summary>Returns the kept answer, or the one that another caller waits for. Otherwise sends a request.</summary>
     /// <param name="key">What identifies the caller.</param>
-    /// <param name="send">Sends a request. Its token is cancelled when nobody waits for the answer any more.</param>
+    /// <param name="send">Sends a request. Its token is cancelled when the last caller that waited for the answer has left.</param>
     /// <param name="left">The client has disconnected.</param>
     public async Task<AuthenticationResult> GetAsync(string key, Func<CancellationToken, Task<AuthenticationResult>> send, CancellationToken left)
     {
@@ -54,7 +54,7 @@ internal sealed class CallbackCache(TimeSpan keepFor, RecentDisconnections disco
         }
     }
 
-    /// <returns>Whether the last caller has left before the answer came. Nobody can wait for it any more.</returns>
+    /// <returns>Whether the last caller left before the answer came. Then no other caller can join.</returns>
     private bool Leave(string key, Entry entry)
     {
         lock (gate)

@@ -44,7 +44,7 @@ internal sealed class ConnectionHost(
     /// <summary>Refuses an owner whose names, or new grants, took too long to check.</summary>
     public AdmissionRefusal? CheckTime(ResourceOwner owner) => gate.CheckNames(owner);
 
-    /// <summary>Counts the time since the timestamp for the owner.</summary>
+    /// <summary>Counts the time for the owner.</summary>
     public void ChargeTime(ResourceOwner owner, TimeSpan time) => gate.ChargeNames(owner, time);
 
     /// <summary>Counts a request with a body, or refuses it.</summary>
@@ -74,7 +74,7 @@ internal sealed class ConnectionHost(
     {
         if (name.Kind == NameKind.Channel)
             return Check(name, grant);
-        var owner = ResourceOwner.Of(connection.Address, connection.Access?.Caller);
+        var owner = connection.Owner;
         if (gate.CheckNames(owner) is { } tooMany)
             return NameRefusal.Overloaded(tooMany.Text);
         var began = Stopwatch.GetTimestamp();

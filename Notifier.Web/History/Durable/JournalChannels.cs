@@ -82,7 +82,7 @@ internal sealed class JournalChannels(RedisNames names, DurableChannels durable)
         return lengths;
     }
 
-    /// <summary>The smallest index that has all channels of a pattern; null if there is none.</summary>
+    /// <summary>The smallest index that contains every channel of the pattern; null if no index does.</summary>
     private RedisKey? IndexOf(Name name)
     {
         byte[] literal = [.. names.Prefix.Span, .. RedisPattern.From(name).LiteralPrefix];

@@ -8,9 +8,9 @@ namespace Notifier.History.Durable;
 internal readonly record struct ReadClient(object Owner, object Member, bool IsOneVisitor, CancellationToken Gone);
 
 /// <summary>
-/// Limits how many pages are read for clients at once, because a page is in memory before its client has room for it, and because Redis has one thread. No
-/// client delays the others with what it waits for: the owners take turns, and so do the connections of an owner. Thread-safe. Whoever waits bounds the
-/// queue: a subscriber for one page, or a request.
+/// Limits how many pages are read for clients at once, because a page is in memory before its client has room for it, and because Redis has one thread. Owners
+/// take turns, and so do the connections of an owner, so a client with many requests does not delay the others. The queue is bounded, because a subscriber
+/// waits for one page at a time, and requests have a limit. Thread-safe.
 /// </summary>
 /// <param name="total">Turns at once.</param>
 /// <param name="ofVisitor">Turns at once of an owner that is a single visitor.</param>

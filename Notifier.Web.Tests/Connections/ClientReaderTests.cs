@@ -1,33 +1,26 @@
-using System.Net.WebSockets;
 using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
 using Notifier.Connections;
+using Notifier.Messages;
 using Notifier.Tests.Support;
 using Xunit;
 
 namespace Notifier.Tests.Connections;
 
 /// <summary>
-/// The reader assembles whole messages, and rejects those that are too large, however the client and the network split them.
+/// A reader assembles whole messages, and rejects those that are too large, however the client and the network split them. Both readers do it alike.
 /// </summary>
-public sealed class ClientReaderTests : IDisposable
+public abstract class ClientReaderTests
 {
     private const int Limit = 1024;
     private const byte Continuation = 0;
 
-    private readonly RecordingStream stream = new();
-    private readonly WebSocket socket;
-    private readonly ClientReader messages;
+    private readonly ClientReader reader;
 
-    public ClientReaderTests()
+    private protected ClientReaderTests(ClientReader reader)
     {
-        socket = WebSocket.CreateFromStream(stream, new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.Zero });
-        messages = new ClientReader(socket, new ClientInput(TimeProvider.System), Limit);
-    }
-
-    public void Dispose()
-    {
-        socket.Dispose();
-        stream.Dispose();
+        this.reader = reader;
+        reader.Limit = Limit;
     }
 
     [Theory]
@@ -52,10 +45,11 @@ public sealed class ClientReaderTests : IDisposable
     [Fact]
     public async Task A_message_at_the_limit_is_read_even_if_it_arrives_byte_by_byte()
     {
-        stream.ReadsAtMost = 1;
-        await SendsAsync(RawWebSocket.Masked(Frame.TextOpcode, Letters(Limit)));
+        var reading = ReadAsync();
+        foreach (var piece in RawWebSocket.Masked(Frame.TextOpcode, Letters(Limit)).Chunk(1))
+            await SendsAsync(piece);
 
-        (await ReadAsync()).Text.Should().HaveLength(Limit);
+        (await reading).Text.Should().HaveLength(Limit);
     }
 
     [Fact]
@@ -102,7 +96,9 @@ public sealed class ClientReaderTests : IDisposable
     {
         await SendsAsync(RawWebSocket.Masked(Frame.BinaryOpcode, Letters(length)));
 
-        (await ReadAsync()).Kind.Should().Be(ClientMessageKind.Binary);
+        var message = await ReadAsync();
+        message.Kind.Should().Be(ClientMessageKind.Binary);
+        message.Bytes.Should().Equal(Letters(length));
     }
 
     [Theory]
@@ -117,9 +113,12 @@ public sealed class ClientReaderTests : IDisposable
         (await ReadAsync()).Kind.Should().Be(ClientMessageKind.Close);
     }
 
+    private protected static Connection ConnectionOver(ScriptedTransport transport) =>
+        new(transport, PlainText.Format, static () => { }, TimeProvider.System, NullLogger.Instance) { Input = new ClientInput(TimeProvider.System) };
+
     private static byte[] Letters(int count) => Enumerable.Repeat((byte)'a', count).ToArray();
 
-    private Task SendsAsync(byte[] bytes) => stream.ClientSendsAsync(bytes);
+    private protected abstract Task SendsAsync(byte[] bytes);
 
-    private Task<ClientMessage> ReadAsync() => messages.ReadAsync().AsTask().WaitAsync(Eventually.Limit);
+    private Task<ClientMessage> ReadAsync() => reader.ReadAsync().WaitAsync(Eventually.Limit);
 }

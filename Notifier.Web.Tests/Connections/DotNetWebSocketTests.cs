@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Notifier.Tests.Connections;
 
-/// <summary>The behaviour of .NET's WebSocket that FrameStream relies on and that no documentation guarantees.</summary>
+/// <summary>The behaviour of .NET's WebSocket that WebSocketStream relies on and that no documentation guarantees.</summary>
 public sealed class DotNetWebSocketTests : IDisposable
 {
     private readonly RecordingStream stream = new();

@@ -89,7 +89,7 @@ public sealed class RefusedNameTests(RedisFixture fixture) : IClassFixture<Redis
             await client.SendTextAsync($"many.{n}{suffix}");    // a repeated name counts once
         }
         await client.SendAsync(Frame.PingOpcode, []);
-        (await client.ReadFrameAsync())!.Opcode.Should().Be(Frame.PongOpcode, "Notifier read every name and rejected none");
+        (await client.ReadMessageAsync()).Opcode.Should().Be(Frame.PongOpcode, "Notifier read every name and rejected none");
         app.Hub.NameCount.Should().Be(most);
 
         await client.SendTextAsync($"many.{most}{suffix}");

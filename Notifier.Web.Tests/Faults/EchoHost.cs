@@ -1,4 +1,4 @@
-using System.Net.WebSockets;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Notifier.Connections;
 using Notifier.Messages;
+using Notifier.Tests.Support;
 
 namespace Notifier.Tests.Faults;
 
@@ -49,50 +50,34 @@ internal static class EchoHost
         await context.Features.Get<WebSocketUpgrade>()!.ServeAsync(socket, EchoAsync);
     }
 
-    private static async Task EchoAsync(WebSocket socket, Connection connection)
+    private static async Task EchoAsync(ClientReader reader, Connection connection)
     {
+        reader.Limit = MaxBytes;
         try
         {
-            if (await EchoUntilCloseAsync(socket, connection))
-                await connection.CloseAsync(CloseReason.Answering(socket.CloseStatus));
+            while (true)
+            {
+                var message = await reader.ReadAsync();
+                switch (message.Kind)
+                {
+                    case ClientMessageKind.Text:
+                        await SendAsync(connection, ServerFrame.Text, Encoding.UTF8.GetBytes(message.Text));
+                        break;
+                    case ClientMessageKind.Binary:
+                        await SendAsync(connection, ServerFrame.Binary, message.Bytes);
+                        break;
+                    case ClientMessageKind.Close:
+                        await connection.CloseAsync(CloseReason.Answering(reader.CloseStatus));
+                        return;
+                    default:    // the client is gone, or was closed because of a protocol error
+                        return;
+                }
+            }
         }
         finally
         {
             await connection.RetireAsync();
-            socket.Dispose();
-        }
-    }
-
-    /// <returns>True if the client sent a close frame; false if it is gone, or .NET has closed because of a protocol error.</returns>
-    private static async Task<bool> EchoUntilCloseAsync(WebSocket socket, Connection connection)
-    {
-        var input = connection.Input!;
-        input.MessageBytes = MaxBytes;
-        var buffer = new byte[64 * 1024];
-        var message = new FrameBuffer();
-        while (true)
-        {
-            try
-            {
-                message.Clear();
-                ValueWebSocketReceiveResult part;
-                do
-                {
-                    part = await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None);
-                    if (part.MessageType == WebSocketMessageType.Close)
-                        return true;
-                    input.OnMessage(part.Count, part.EndOfMessage);
-                    if (message.Length + part.Count > MaxBytes)
-                        return false;
-                    buffer.AsSpan(0, part.Count).CopyTo(message.Append(part.Count));
-                }
-                while (!part.EndOfMessage);
-                await SendAsync(connection, part.MessageType == WebSocketMessageType.Text ? ServerFrame.Text : ServerFrame.Binary, message.Written.Span);
-            }
-            catch (Exception error) when (ClientReader.IsLoss(error))
-            {
-                return false;
-            }
+            reader.Dispose();
         }
     }
 

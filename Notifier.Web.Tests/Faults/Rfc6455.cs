@@ -87,6 +87,7 @@ internal static class Rfc6455
         new("text whose second fragment is not UTF-8", 1007, [.. Fragment(Frame.TextOpcode, "a"u8), .. RawWebSocket.Masked(Continuation, [0xFF])]),
         new("text whose first fragment ends in a character that the second does not end", 1007, [.. Fragment(Frame.TextOpcode, [0xE2, 0x82]), .. RawWebSocket.Masked(Continuation, [0x61])]),
         new("text in fragments that ends in half a character", 1007, [.. Fragment(Frame.TextOpcode, [0xE2]), .. RawWebSocket.Masked(Continuation, [0x82])]),
+        new("text in fragments that ends in half a character before an empty fragment", 1007, [.. Fragment(Frame.TextOpcode, [0x61, 0xE2]), .. RawWebSocket.Masked(Continuation, [])]),
         new("text whose character above U+10FFFF is split", 1007, [.. Fragment(Frame.TextOpcode, [0xF4]), .. RawWebSocket.Masked(Continuation, [0x90, 0x80, 0x80])]),
         new("text with half a surrogate pair that is split", 1007, [.. Fragment(Frame.TextOpcode, [0xED]), .. RawWebSocket.Masked(Continuation, [0xA0, 0x80])]),
         new("text not UTF-8 around a ping", 1007, [.. Fragment(Frame.TextOpcode, [0xC3]), .. RawWebSocket.Masked(Frame.PingOpcode, []), .. RawWebSocket.Masked(Continuation, [0xC3])]),

@@ -157,7 +157,7 @@ public sealed class Rfc6455Tests(Rfc6455Tests.Servers servers) : IClassFixture<R
 
             await client.SendAsync(Frame.PingOpcode, payload);
 
-            var pong = (await client.ReadFrameAsync())!;
+            var pong = await client.ReadMessageAsync();
             pong.Opcode.Should().Be(Frame.PongOpcode);
             pong.Payload.Should().Equal(payload);
         }

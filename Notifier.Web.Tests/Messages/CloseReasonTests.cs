@@ -13,7 +13,7 @@ public sealed class CloseReasonTests
 
     [Fact]
     public void A_close_reason_without_a_code_is_encoded_as_an_empty_close_frame() =>
-        CloseReason.FromDotNet.ToFrame().Should().Equal(0x88, 0);
+        CloseReason.ProtocolError.ToFrame().Should().Equal(0x88, 0);
 
     /// <summary>A control frame has room for 123 bytes of the reason, and an incomplete character would violate the protocol.</summary>
     [Theory]

@@ -107,7 +107,7 @@ public sealed class MessagePathTests(ITestOutputHelper output)
         foreach (var reader in new[] { client, other })
         {
             foreach (var payload in payloads)
-                (await reader.ReadFrameAsync())!.Payload.Should().Equal(payload);
+                (await reader.ReadMessageAsync()).Payload.Should().Equal(payload);
         }
     }
 

@@ -1,6 +1,6 @@
-using System.Buffers;
+using System.IO.Pipelines;
 using System.Net.WebSockets;
-using System.Text;
+using Notifier.Messages;
 
 namespace Notifier.Connections;
 
@@ -13,111 +13,76 @@ internal enum ClientMessageKind
     /// <summary>Larger than the limit, or too many empty fragments; the rest was not read.</summary>
     TooBig,
 
+    /// <summary>Too many control frames or small fragments; see <see cref="ClientInput"/>.</summary>
+    TooManyFrames,
+
     /// <summary>The client closes, or has answered Notifier's close frame.</summary>
     Close,
 
-    /// <summary>The connection was lost, or the client violated the protocol (.NET has answered with a close frame).</summary>
+    /// <summary>The connection was lost, or the client violated the protocol, which was answered with a close frame.</summary>
     Lost,
 }
 
 /// <param name="Kind">What was read.</param>
 /// <param name="Text">The text message, or how the connection was lost; else empty.</param>
-internal readonly record struct ClientMessage(ClientMessageKind Kind, string Text = "");
+/// <param name="Bytes">The binary message; else null.</param>
+internal readonly record struct ClientMessage(ClientMessageKind Kind, string Text = "", byte[]? Bytes = null)
+{
+    /// <summary>The connection ended without a close frame.</summary>
+    public static ClientMessage LostWithoutClose { get; } = new(ClientMessageKind.Lost, "the peer ended the connection without a close frame");
+}
 
 /// <summary>
-/// Reads whole messages from a client, and never buffers more than the limit. While a client is silent, there is no buffer.
+/// Reads whole messages from a client, and never buffers more than the limit. While a client is silent, there is no buffer. Used by the receive loop alone,
+/// which calls <see cref="WaitAsync"/> and <see cref="TryRead"/> in turn. They are two methods, so that an idle connection needs memory for no further
+/// asynchronous one.
 /// </summary>
-internal sealed class ClientReader
+internal abstract class ClientReader(Connection connection) : IDisposable
 {
-    private readonly WebSocket socket;
-    private readonly ClientInput input;
-    private readonly int limit;
-
-    public ClientReader(WebSocket socket, ClientInput input, int limit)
+    /// <summary>The largest message, in bytes. Set before the first read.</summary>
+    public int Limit
     {
-        (this.socket, this.input, this.limit) = (socket, input, limit);
-        input.MessageBytes = limit;
+        get => Input.MessageBytes;
+        set => Input.MessageBytes = value;
     }
 
-    public async ValueTask<ClientMessage> ReadAsync()
-    {
-        try
-        {
-            var first = await socket.ReceiveAsync(Memory<byte>.Empty, CancellationToken.None);
-            if (first.MessageType == WebSocketMessageType.Close)
-                return new(ClientMessageKind.Close);
-            if (first.EndOfMessage)
-            {
-                input.OnMessage(0, isEnd: true);
-                return new(KindOf(first.MessageType));
-            }
+    /// <summary>The code of the client's close frame, as far as it has sent one.</summary>
+    public WebSocketCloseStatus? CloseStatus { get; protected set; }
 
-            var buffer = ArrayPool<byte>.Shared.Rent(limit + 1);
-            try
-            {
-                return await ReadAsync(buffer.AsMemory(0, limit + 1));
-            }
-            finally
-            {
-                ArrayPool<byte>.Shared.Return(buffer);
-            }
-        }
-        catch (Exception error) when (IsLoss(error))
-        {
-            // Caught here, because an exception costs again in each asynchronous method that it passes, and all clients may be lost at once.
-            return new(ClientMessageKind.Lost, error.Message);
-        }
-    }
+    protected Connection Connection => connection;
+
+    protected ClientInput Input => connection.Input!;
+
+    /// <summary>Whether messages are discarded.</summary>
+    protected bool IsDraining { get; private set; }
 
     /// <summary>
-    /// Reads and discards, until the client closes too, or is lost. Small messages count like control frames, because no command is counted any more. What is
-    /// left of a large one does not: the client may see the close only after it has sent all.
+    /// From now on, messages are discarded until the client closes too, or is lost. Small ones count like control frames, because no command is counted any
+    /// more. What is left of a large one does not: the client may see the close only after it has sent all.
     /// </summary>
-    public async ValueTask<ClientMessage> DrainAsync()
+    public void Drain() => IsDraining = true;
+
+    /// <summary>Completes when something has arrived. Throws (see <see cref="IsLoss"/>) if the connection was lost.</summary>
+    public abstract ValueTask<ReadResult> WaitAsync();
+
+    /// <summary>Takes the next message, after each wait once.</summary>
+    /// <param name="result">The result of the wait.</param>
+    /// <param name="message">The message, or how the connection ended.</param>
+    /// <returns>False if it has not arrived completely.</returns>
+    public abstract bool TryRead(in ReadResult result, out ClientMessage message);
+
+    public abstract void Dispose();
+
+    /// <summary>Answers a violation of the protocol (RFC 6455, 7.1.7).</summary>
+    protected ClientMessage Fail(WebSocketCloseStatus status, string what)
     {
-        var buffer = new byte[512];
-        try
-        {
-            while (true)
-            {
-                var part = await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None);
-                if (part.MessageType == WebSocketMessageType.Close)
-                    return new(ClientMessageKind.Close);
-                if (part.Count >= ClientInput.LargePayload)
-                    input.OnMessage(part.Count, part.EndOfMessage);
-            }
-        }
-        catch (Exception error) when (IsLoss(error))
-        {
-            return new(ClientMessageKind.Lost, error.Message);
-        }
+        _ = connection.CloseAsync(CloseReason.ProtocolError, new CloseReason((ushort)status, "").ToFrame());
+        return new(ClientMessageKind.Lost, $"the client violated the protocol: {what}");
     }
+
+    protected ClientMessage NotText() => Fail(WebSocketCloseStatus.InvalidPayloadData, "a text that is not UTF-8");
 
     /// <summary>Whether this exception means that a connection was lost.</summary>
     public static bool IsLoss(Exception error) =>
         error is WebSocketException or IOException or OperationCanceledException;
-
-    private async ValueTask<ClientMessage> ReadAsync(Memory<byte> buffer)
-    {
-        var length = 0;
-        // Each fragment counts as one more byte, which limits a message of empty fragments too.
-        for (var counted = 0; ; counted++)
-        {
-            var part = await socket.ReceiveAsync(buffer[length..], CancellationToken.None);
-            if (part.MessageType == WebSocketMessageType.Close)
-                return new(ClientMessageKind.Close);
-            input.OnMessage(part.Count, part.EndOfMessage);
-            length += part.Count;
-            counted += part.Count;
-            if (length > limit || (counted > limit && !part.EndOfMessage))
-                return new(ClientMessageKind.TooBig);
-            if (part.EndOfMessage)
-                return part.MessageType == WebSocketMessageType.Text
-                    ? new(ClientMessageKind.Text, Encoding.UTF8.GetString(buffer.Span[..length]))
-                    : new(ClientMessageKind.Binary);
-        }
-    }
-
-    private static ClientMessageKind KindOf(WebSocketMessageType type) =>
-        type == WebSocketMessageType.Text ? ClientMessageKind.Text : ClientMessageKind.Binary;
 }

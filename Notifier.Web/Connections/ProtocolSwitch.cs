@@ -46,7 +46,7 @@ internal sealed class ProtocolSwitch : IConnectionHeartbeatFeature
             : null;
 
     /// <summary>The bytes that the peer sends after HTTP has stopped reading.</summary>
-    public Stream Input => transport.Input.AsStream(leaveOpen: true);
+    public PipeReader Input => transport.Input;
 
     public void Abort() => connection.Abort();
 

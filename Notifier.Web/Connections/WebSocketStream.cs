@@ -52,7 +52,7 @@ internal sealed class WebSocketStream(Stream inner, Connection connection, Clien
                 connection.SendPong(buffer.ToArray());
                 return ValueTask.CompletedTask;
             case ServerFrame.Close:
-                return new ValueTask(connection.CloseAsync(CloseReason.FromDotNet, buffer.ToArray()));
+                return new ValueTask(connection.CloseAsync(CloseReason.ProtocolError, buffer.ToArray()));
             case var opcode:
                 throw new InvalidOperationException(
                     $".NET's WebSocket sent a frame with opcode {opcode}; messages must go through the hub.");

@@ -17,7 +17,6 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
     private readonly IHttpUpgradeFeature? upgrade = context.Features.Get<IHttpUpgradeFeature>();
     private readonly IHttpExtendedConnectFeature? connect = context.Features.Get<IHttpExtendedConnectFeature>();
     private ProtocolSwitch? protocolSwitch;
-    private Stream? stream;
 
     /// <summary>The client's address, for limits per address. Set before accepting.</summary>
     public ClientAddress Address { get; set; }
@@ -51,21 +50,15 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
     /// <summary>
     /// Serves the connection until it ends: within the request, or, if the connection can leave HTTP, after it. Awaited at the end of the request.
     /// </summary>
-    /// <param name="accepted">ASP.NET Core's WebSocket of the upgraded stream.</param>
+    /// <param name="accepted">ASP.NET Core's WebSocket of the upgraded stream. Not used outside of HTTP.</param>
     /// <param name="serve">Must not keep a reference to the request.</param>
-    public Task ServeAsync(WebSocket accepted, Func<WebSocket, Connection, Task> serve)
+    public Task ServeAsync(WebSocket accepted, Func<ClientReader, Connection, Task> serve)
     {
         var connection = Connection!;
         if (protocolSwitch is null)
-            return serve(accepted, connection);
-        // The accepted WebSocket has a reference to the request, and would abort the request later.
-        var bare = WebSocket.CreateFromStream(stream!, new WebSocketCreationOptions
-        {
-            IsServer = true,
-            SubProtocol = accepted.SubProtocol,
-            KeepAliveInterval = TimeSpan.Zero,      // see Liveness
-        });
-        protocolSwitch.SwitchTo(() => serve(bare, connection));
+            return serve(new WebSocketReader(accepted, connection), connection);
+        var reader = new FrameReader(protocolSwitch.Input, connection);
+        protocolSwitch.SwitchTo(() => serve(reader, connection));
         return Task.CompletedTask;
     }
 
@@ -75,7 +68,8 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
         if (Socket is not { } socket || ProtocolSwitch.From(context) is not { } direct)
             return Open(upgraded, new StreamTransport(upgraded, Socket, isShared: false), context.Abort);
         protocolSwitch = direct;
-        return stream = Open(direct.Input, new SocketTransport(socket), direct.Abort);
+        Open(new SocketTransport(socket), direct.Abort);
+        return Stream.Null;     // a FrameReader reads
     }
 
     public async ValueTask<Stream> AcceptAsync()
@@ -86,14 +80,18 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
 
     private Socket? Socket => context.Features.Get<IConnectionSocketFeature>()?.Socket;
 
-    private WebSocketStream Open(Stream inner, Transport transport, Action abort)
+    private WebSocketStream Open(Stream inner, StreamTransport transport, Action abort)
+    {
+        var connection = Open(transport, abort);
+        return new WebSocketStream(inner, connection, connection.Input!);
+    }
+
+    private Connection Open(Transport transport, Action abort)
     {
         // Neither a quiet client nor a slow reader is an attack from now on; see Liveness.
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
         RequestDeadline.Stop(context);
-        var input = new ClientInput(time);
-        Connection = new Connection(transport, Format, abort, time, logger) { Address = Address, Input = input };
-        return new WebSocketStream(inner, Connection, input);
+        return Connection = new Connection(transport, Format, abort, time, logger) { Address = Address, Input = new ClientInput(time) };
     }
 }

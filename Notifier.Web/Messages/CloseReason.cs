@@ -21,8 +21,8 @@ internal readonly record struct CloseReason(ushort? Code, string Text, double? R
 
     public static CloseReason Internal { get; } = new(CloseCode.Internal, "internal error; reconnect");
 
-    /// <summary>After a protocol error (1002, 1007), .NET's WebSocket itself encodes the close frame.</summary>
-    public static CloseReason FromDotNet { get; } = new(null, "protocol error");
+    /// <summary>After a violation of the protocol (1002, 1007). What has found it encodes the close frame: .NET's WebSocket, or the reader of frames.</summary>
+    public static CloseReason ProtocolError { get; } = new(null, "protocol error");
 
     /// <summary>The answer to a client's close frame, with the client's own code (RFC 6455, 5.5.1).</summary>
     public static CloseReason Answering(System.Net.WebSockets.WebSocketCloseStatus? status) =>

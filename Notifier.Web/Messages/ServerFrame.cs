@@ -9,6 +9,7 @@ namespace Notifier.Messages;
 internal static class ServerFrame
 {
     public const byte Final = 0x80;
+    public const byte Continuation = 0x0;
     public const byte Text = 0x1;
     public const byte Binary = 0x2;
     public const byte Close = 0x8;

@@ -65,11 +65,11 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
             Log.Lost(logger, error.Message);
             return;
         }
-        await upgrade.ServeAsync(socket, (bare, connection) => ServeAsync(bare, connection, handshake));
+        await upgrade.ServeAsync(socket, (reader, connection) => ServeAsync(reader, connection, handshake));
     }
 
     /// <summary>Not split into several methods: each asynchronous method that waits until the connection ends costs memory per connection.</summary>
-    private async Task ServeAsync(WebSocket socket, Connection connection, Handshake handshake)
+    private async Task ServeAsync(ClientReader reader, Connection connection, Handshake handshake)
     {
         var subscriptions = host.SubscriptionsOf(connection, handshake.Caller);
         try
@@ -79,17 +79,18 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
                 _ = connection.CloseAsync(reason);
             using var session = handshake.Protocol.Open(host, connection, subscriptions);
             session.Begin(handshake.Names);
-            var end = await session.RunAsync(new ClientReader(socket, connection.Input!, session.FrameBytes));
+            reader.Limit = session.FrameBytes;
+            var end = await session.RunAsync(reader);
             if (end.Kind == ClientMessageKind.Lost)
                 Log.Lost(logger, end.Text);
             else
-                await connection.CloseAsync(CloseReason.Answering(socket.CloseStatus));
+                await connection.CloseAsync(CloseReason.Answering(reader.CloseStatus));
         }
         finally
         {
             await connection.RetireAsync();
             host.Remove(connection, subscriptions);
-            socket.Dispose();
+            reader.Dispose();
             host.Admission.Leave(connection.Address);
         }
     }

@@ -35,14 +35,23 @@ internal static class Setup
         KestrelSetup.Limit(app.Services);
         var time = app.Services.GetRequiredService<TimeProvider>();
         var log = app.Services.GetRequiredService<ILogger<Connection>>();
-        var deadline = app.Services.GetRequiredService<IOptions<LimitsOptions>>().Value.RequestDeadline;
         app.Use((context, next) =>
         {
-            // Also for a request that asks for an upgrade: its route may be another, and its handshake takes time.
-            RequestDeadline.Begin(context, time, deadline);
             WebSocketUpgrade.Intercept(context, time, log);
             return next(context);
         });
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.Zero });
+    }
+
+    /// <summary>Every request that is not a handshake has to end in time.</summary>
+    public static void UseRequestDeadline(this WebApplication app)
+    {
+        var time = app.Services.GetRequiredService<TimeProvider>();
+        var deadline = app.Services.GetRequiredService<IOptions<LimitsOptions>>().Value.RequestDeadline;
+        app.Use((context, next) =>
+        {
+            RequestDeadline.Begin(context, time, deadline);
+            return next(context);
+        });
     }
 }

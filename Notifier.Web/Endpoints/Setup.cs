@@ -1,4 +1,5 @@
 using Notifier.Configuration;
+using Notifier.Connections;
 using Notifier.Endpoints.Http;
 using Notifier.Endpoints.Sessions;
 
@@ -38,6 +39,8 @@ internal static class Setup
     {
         app.UseLongAddresses();
         app.UsePlainAddresses();
+        app.UseHandshakes();        // after a restart there are thousands at once: they take the shortest way
+        app.UseRequestDeadline();
         app.UseClientScripts();
         app.UseDemoPage();
         app.UseRouting();

@@ -20,10 +20,10 @@ internal delegate NameRefusal? NameCheck(Connection connection, Name name, Grant
 /// <param name="limits">How many names a connection may subscribe to.</param>
 internal sealed class ClientSubscriptions(Connection connection, Grant grant, SubscriptionHub hub, NameCheck check, LimitsOptions limits)
 {
-    private readonly Dictionary<Name, ClientSubscription> subscriptions = new(1);
+    private SmallDictionary<Name, ClientSubscription> subscriptions;
     private int patterns;
 
-    public bool Contains(Name name) => subscriptions.ContainsKey(name);
+    public bool Contains(Name name) => subscriptions.TryGetValue(name, out _);
 
     public bool TryGet(Name name, out ClientSubscription found) => subscriptions.TryGetValue(name, out found);
 
@@ -75,15 +75,18 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
     public void Apply(Grant current, Action<Subscriber> revoked)
     {
         grant = current;
-        foreach (var name in subscriptions.Keys.Where(name => current.Check(name) is not null).ToList())
-            TryRemove(name, revoked);
+        foreach (var (name, _) in subscriptions.Snapshot())
+        {
+            if (current.Check(name) is not null)
+                TryRemove(name, revoked);
+        }
     }
 
     /// <summary>Unsubscribes all names. Called after the connection was retired.</summary>
     public void Clear()
     {
-        foreach (var name in subscriptions.Values)
-            hub.Unsubscribe(name.Subscriber);
+        foreach (var (_, one) in subscriptions.Snapshot())
+            hub.Unsubscribe(one.Subscriber);
         subscriptions.Clear();
         patterns = 0;
     }
@@ -112,10 +115,10 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
     /// </summary>
     private void RemoveRefused()
     {
-        foreach (var (name, one) in subscriptions)
+        foreach (var (name, one) in subscriptions.Snapshot())
         {
             if (one.Subscriber.Refusal is not null)
-                TryRemove(name, static _ => { });   // a dictionary allows removal during enumeration
+                TryRemove(name, static _ => { });
         }
     }
 }

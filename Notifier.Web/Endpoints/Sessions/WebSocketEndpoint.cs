@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using System.Net.WebSockets;
 using System.Runtime.CompilerServices;
@@ -142,6 +143,19 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
 
 internal static class WebSocketRoutes
 {
+    /// <summary>Answers handshakes, before static files and routing, which they do not need.</summary>
+    public static void UseHandshakes(this WebApplication app)
+    {
+        var sockets = app.Services.GetRequiredService<WebSocketEndpoint>();
+        // Like those of the router, paths are not case-sensitive, and may end with a slash.
+        var routes = WebSocketProtocols.Routes.SelectMany(static route => new[] { route.Path, route.Path.TrimEnd('/') + '/' }.Select(path => (path, route)))
+            .DistinctBy(static one => one.path).ToFrozenDictionary(static one => one.path, static one => one.route, StringComparer.OrdinalIgnoreCase);
+        app.Use((context, next) => routes.TryGetValue(context.Request.Path.Value ?? "", out var route) && context.WebSockets.IsWebSocketRequest
+            ? sockets.HandleAsync(context, route)
+            : next(context));
+    }
+
+    /// <summary>Answers all other requests at the paths of WebSockets.</summary>
     public static void MapWebSockets(this WebApplication app)
     {
         var sockets = app.Services.GetRequiredService<WebSocketEndpoint>();

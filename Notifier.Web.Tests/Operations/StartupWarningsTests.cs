@@ -71,6 +71,17 @@ public sealed class StartupWarningsTests
     [InlineData("", null)]
     public void The_limit_of_open_files_is_the_soft_limit(string limits, long? files) => OpenFiles.Parse(limits).Should().Be(files);
 
+    [Theory]
+    [InlineData(128, int.MaxValue, 100_000, true)]
+    [InlineData(4_096, 512, 100_000, true)]
+    [InlineData(4_096, int.MaxValue, 100_000, false)]
+    [InlineData(128, 512, 100, false)]
+    public void The_kernels_queues_of_new_connections_are_compared_with_the_limit_of_connections(int accept, int handshakes, int connections, bool areShort) =>
+        new ListenQueues(accept, handshakes).AreShort(connections).Should().Be(areShort);
+
+    [Fact]
+    public void The_kernels_queues_are_known_on_linux() => (ListenQueues.Current is { Accept: > 0, Handshakes: > 0 }).Should().Be(OperatingSystem.IsLinux());
+
     [Fact]
     public async Task The_embedded_redis_causes_a_warning_in_production()
     {

@@ -28,6 +28,12 @@ public sealed class LimitsOptions
     public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
+    /// Whether the kernel hands over a TCP connection only when its first bytes have arrived (<c>TCP_DEFER_ACCEPT</c>, see tcp(7); Linux only). That saves a
+    /// handshake one wait. Silent connections wait in the kernel for about 5 s, unseen by the other limits, and are handed over then. Default false.
+    /// </summary>
+    public bool DeferAccept { get; set; }
+
+    /// <summary>
     /// How long a TCP connection may stay open without a request. Must be longer than a proxy keeps its idle connections; otherwise the proxy
     /// may send a request just when Notifier closes. 1 s to 1 h; default 130 s.
     /// </summary>

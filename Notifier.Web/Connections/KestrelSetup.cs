@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -20,6 +21,13 @@ internal static class KestrelSetup
     /// its clients reconnect at once. Beyond Kestrel's default of 512 they would be reset, or wait seconds until TCP retries.
     /// </summary>
     private const int Backlog = 8_192;
+
+    /// <summary>Linux' IPPROTO_TCP and TCP_DEFER_ACCEPT.</summary>
+    private const int Tcp = 6;
+
+    private const int DeferAccept = 9;
+
+    private const int DeferSeconds = 5;
 
     /// <summary>Longer request lines than this are rejected by Kestrel itself, however many names a connection may have.</summary>
     private const int LongestRequestLine = 256 * 1024;
@@ -56,7 +64,7 @@ internal static class KestrelSetup
         kestrel.MaxConcurrentConnections = services.GetRequiredService<AcceptedSockets>().Total;
     }
 
-    public static void Configure(SocketTransportOptions transport)
+    public static void Configure(SocketTransportOptions transport, LimitsOptions limits)
     {
         transport.Backlog = Backlog;
         transport.MaxWriteBufferSize = 1;
@@ -67,6 +75,8 @@ internal static class KestrelSetup
         {
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
             socket.SendBufferSize = SendBufferSize;     // accepted sockets inherit it
+            if (limits.DeferAccept && OperatingSystem.IsLinux() && endpoint is IPEndPoint)
+                socket.SetRawSocketOption(Tcp, DeferAccept, BitConverter.GetBytes(DeferSeconds));
             return socket;
         };
     }

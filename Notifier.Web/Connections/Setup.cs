@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
 using Notifier.Configuration;
 
@@ -12,7 +13,9 @@ internal static class Setup
     {
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(KestrelSetup.Configure);
-        builder.WebHost.UseSockets(KestrelSetup.Configure);
+        builder.WebHost.UseSockets();
+        builder.Services.AddOptions<SocketTransportOptions>()
+            .Configure<IOptions<LimitsOptions>>(static (transport, limits) => KestrelSetup.Configure(transport, limits.Value));
         // Not in appsettings.json, where it would override ASPNETCORE_URLS.
         var configuration = builder.Configuration;
         if (configuration["urls"] is null && configuration["http_ports"] is null && configuration["https_ports"] is null

@@ -39,6 +39,8 @@ internal sealed partial class StartupWarnings(
         var needed = (long)limits.Value.Connections + OpenFiles.Reserved;
         if (OpenFiles.Limit is { } files && files < needed)
             Log.FewFiles(logger, files, limits.Value.Connections, needed);
+        if (ListenQueues.Current is { } queues && queues.AreShort(limits.Value.Connections))
+            Log.ShortQueues(logger, queues.Accept, queues.Handshakes, ListenQueues.Enough);
         if (backplane.Location!.IsEmbedded)
             Log.Embedded(logger);
         try
@@ -112,5 +114,9 @@ internal sealed partial class StartupWarnings(
         [LoggerMessage(15, LogLevel.Warning, "Requests come through a proxy (they have X-Forwarded-For), but no proxy is configured: all clients seem to have its address. "
             + "Set ForwardedHeaders:KnownProxies or ForwardedHeaders:KnownNetworks; see docs/proxies.md.")]
         public static partial void UnknownProxy(ILogger logger);
+
+        [LoggerMessage(16, LogLevel.Warning, "The kernel's queues of new connections are short (net.core.somaxconn={Accept}, net.ipv4.tcp_max_syn_backlog={Handshakes}): when "
+            + "all clients reconnect after a restart, some wait for seconds. Run: sysctl -w net.core.somaxconn={Enough} net.ipv4.tcp_max_syn_backlog={Enough}")]
+        public static partial void ShortQueues(ILogger logger, int accept, int handshakes, int enough);
     }
 }

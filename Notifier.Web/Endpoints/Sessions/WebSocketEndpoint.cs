@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Globalization;
 using System.Net.WebSockets;
 using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http.Features;
 using Notifier.Access;
 using Notifier.Connections;
 using Notifier.Endpoints.Http;
@@ -150,9 +151,15 @@ internal static class WebSocketRoutes
         // Like those of the router, paths are not case-sensitive, and may end with a slash.
         var routes = WebSocketProtocols.Routes.SelectMany(static route => new[] { route.Path, route.Path.TrimEnd('/') + '/' }.Select(path => (path, route)))
             .DistinctBy(static one => one.path).ToFrozenDictionary(static one => one.path, static one => one.route, StringComparer.OrdinalIgnoreCase);
-        app.Use((context, next) => routes.TryGetValue(context.Request.Path.Value ?? "", out var route) && context.WebSockets.IsWebSocketRequest
-            ? sockets.HandleAsync(context, route)
-            : next(context));
+        app.Use((context, next) =>
+        {
+            if (!routes.TryGetValue(context.Request.Path.Value ?? "", out var route) || !context.WebSockets.IsWebSocketRequest)
+                return next(context);
+            // Connections have metrics of their own, and the duration of such a request means something else with each transport.
+            if (context.Features.Get<IHttpMetricsTagsFeature>() is { } metrics)
+                metrics.MetricsDisabled = true;
+            return sockets.HandleAsync(context, route);
+        });
     }
 
     /// <summary>Answers all other requests at the paths of WebSockets.</summary>

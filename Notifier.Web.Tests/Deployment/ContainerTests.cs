@@ -32,9 +32,9 @@ public sealed class ContainerTests(RedisFixture fixture) : IClassFixture<RedisFi
     public void The_image_is_built_from_existing_files_and_its_context_excludes_all_others()
     {
         var dockerfile = Deployed.Text("Dockerfile");
-        dockerfile.Should().Contain("-p:EmbeddedRedis=false").And.Contain("USER $APP_UID").And.Contain("""ENTRYPOINT ["dotnet", "Notifier.Web.dll"]""");
-        dockerfile.Should().Contain("packages.*lock.json").And.Contain("--locked-mode");
-        File.Exists(Path.Combine(AppContext.BaseDirectory, "Notifier.Web.dll")).Should().BeTrue();
+        dockerfile.Should().Contain("-p:EmbeddedRedis=false").And.Contain("USER $APP_UID").And.Contain("""ENTRYPOINT ["./Notifier.Web"]""");
+        dockerfile.Should().Contain("packages.*lock.json").And.Contain("CI=true", "it makes the lock file binding");
+        File.Exists(Path.Combine(AppContext.BaseDirectory, "Notifier.Web")).Should().BeTrue();
         var allowed = Regex.Matches(Deployed.Text("dockerignore"), "^!(.+)$", RegexOptions.Multiline).Select(match => match.Groups[1].Value);
         allowed.Should().BeEquivalentTo(
             "Directory.Build.props", "Directory.Packages.props", "global.json", "appsettings.json", "Notifier.Web", "wwwroot-demo");

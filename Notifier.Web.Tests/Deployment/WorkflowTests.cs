@@ -16,7 +16,7 @@ public sealed class WorkflowTests
     {
         foreach (var file in new[]
         {
-            "Notifier.Web/packages.lock.json", "Notifier.Web/packages.without-embedded-redis.lock.json", "Notifier.Web.Tests/packages.lock.json",
+            "Notifier.Web/packages.lock.json", "Notifier.Web/packages.without-embedded-redis.lock.json", "Notifier.Web/packages.native-aot.lock.json", "Notifier.Web.Tests/packages.lock.json",
             "bench/Notifier.Bench/packages.lock.json",
         })
         {

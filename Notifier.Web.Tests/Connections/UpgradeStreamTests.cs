@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Notifier.Configuration;
 using Notifier.Connections;
 using Notifier.Messages;
@@ -52,7 +53,7 @@ public sealed class UpgradeStreamTests
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.UseSockets(static transport => KestrelSetup.Configure(transport, new LimitsOptions()));
+        builder.WebHost.UseSockets(static transport => KestrelSetup.Configure(transport, Options.Create(new LimitsOptions())));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             KestrelSetup.Configure(kestrel);

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Notifier.Configuration;
 using Notifier.Connections;
 using Notifier.Messages;
@@ -26,7 +27,7 @@ internal static class EchoHost
         var builder = WebApplication.CreateSlimBuilder(args);
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(KestrelSetup.Configure);
-        builder.WebHost.UseSockets(static transport => KestrelSetup.Configure(transport, new LimitsOptions()));
+        builder.WebHost.UseSockets(static transport => KestrelSetup.Configure(transport, Options.Create(new LimitsOptions())));
         var app = builder.Build();
         var log = app.Services.GetRequiredService<ILogger<Connection>>();
         app.Use((context, next) =>

@@ -64,7 +64,9 @@ internal static class KestrelSetup
         kestrel.MaxConcurrentConnections = services.GetRequiredService<AcceptedSockets>().Total;
     }
 
-    public static void Configure(SocketTransportOptions transport, LimitsOptions limits)
+    /// <param name="transport">The transport.</param>
+    /// <param name="limits">Read when the server listens: earlier they would be validated before all other options.</param>
+    public static void Configure(SocketTransportOptions transport, IOptions<LimitsOptions> limits)
     {
         transport.Backlog = Backlog;
         transport.MaxWriteBufferSize = 1;
@@ -75,7 +77,7 @@ internal static class KestrelSetup
         {
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
             socket.SendBufferSize = SendBufferSize;     // accepted sockets inherit it
-            if (limits.DeferAccept && OperatingSystem.IsLinux() && endpoint is IPEndPoint)
+            if (limits.Value.DeferAccept && OperatingSystem.IsLinux() && endpoint is IPEndPoint)
                 socket.SetRawSocketOption(Tcp, DeferAccept, BitConverter.GetBytes(DeferSeconds));
             return socket;
         };

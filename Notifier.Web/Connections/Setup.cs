@@ -15,7 +15,7 @@ internal static class Setup
         builder.WebHost.ConfigureKestrel(KestrelSetup.Configure);
         builder.WebHost.UseSockets();
         builder.Services.AddOptions<SocketTransportOptions>()
-            .Configure<IOptions<LimitsOptions>>(static (transport, limits) => KestrelSetup.Configure(transport, limits.Value));
+            .Configure<IOptions<LimitsOptions>>(KestrelSetup.Configure);
         // Not in appsettings.json, where it would override ASPNETCORE_URLS.
         var configuration = builder.Configuration;
         if (configuration["urls"] is null && configuration["http_ports"] is null && configuration["https_ports"] is null

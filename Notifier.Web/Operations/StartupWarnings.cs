@@ -115,7 +115,7 @@ internal sealed partial class StartupWarnings(
             + "Set ForwardedHeaders:KnownProxies or ForwardedHeaders:KnownNetworks; see docs/proxies.md.")]
         public static partial void UnknownProxy(ILogger logger);
 
-        [LoggerMessage(16, LogLevel.Warning, "The kernel's queues of new connections are short (net.core.somaxconn={Accept}, net.ipv4.tcp_max_syn_backlog={Handshakes}): when "
+        [LoggerMessage(17, LogLevel.Warning, "The kernel's queues of new connections are short (net.core.somaxconn={Accept}, net.ipv4.tcp_max_syn_backlog={Handshakes}): when "
             + "all clients reconnect after a restart, some wait for seconds. Run: sysctl -w net.core.somaxconn={Enough} net.ipv4.tcp_max_syn_backlog={Enough}")]
         public static partial void ShortQueues(ILogger logger, int accept, int handshakes, int enough);
     }

@@ -136,7 +136,7 @@ def command_for(peer, port, redis, args, scenario):
         if scenario == "cover":
             covers, subscribe = ["--Redis:Covers:0=u.*"], sends(["u.{i}.*"])
         return ([*launch(args.builds[peer]), *covers, "--urls", f"http://127.0.0.1:{port}", f"--Redis:Configuration=127.0.0.1:{redis}",
-                 "--Access:Anonymous:Subscribe:0=*", "--Limits:ConnectionsPerAddress=1000000",
+                 "--Access:Anonymous:Subscribe:0=*", "--Limits:ConnectionsPerAddress=1000000", "--Limits:RequestsPerSecond=1000000",
                  "--Logging:LogLevel:Default=Warning", *server_arguments(peer, args)], ["--path", "/ws", *subscribe])
     if peer == "limit":
         return [build_c("limit", "-lcrypto"), str(port), str(redis), "bench"], []

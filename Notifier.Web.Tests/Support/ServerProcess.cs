@@ -50,6 +50,16 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>The processor time that the server has used.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            process.Refresh();
+            return process.TotalProcessorTime;
+        }
+    }
+
     public static Task<ServerProcess> StartAsync(string redis, Listen listen, params string[] settings) => StartAsync(redis, listen, [], settings);
 
     /// <param name="redis">A connection string.</param>

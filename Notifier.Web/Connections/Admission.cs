@@ -55,9 +55,20 @@ internal sealed partial class Admission : IDisposable
 {
     private const int PerAddressBehindKnownProxies = 1_000;
 
+    /// <summary>A connection that lasts longer is no burden, however many there are.</summary>
+    private static readonly TimeSpan Brief = TimeSpan.FromSeconds(10);
+
+    /// <summary>How many seconds' worth of brief connections an address may have at once.</summary>
+    private const int BriefBurstSeconds = 4;
+
+    /// <summary>After a mass of clients was disconnected at once, they may connect again soon.</summary>
+    private static readonly TimeSpan MaxDebt = TimeSpan.FromSeconds(10);
+
     private readonly LimitsOptions limits;
     private readonly int? perAddress;
     private readonly RateLimit? handshakes;
+    private readonly OwnerRate briefConnections;
+    private readonly TimeProvider time;
     private readonly MemoryPressure memory;
     private readonly LogThrottle refusals;
     private readonly ILogger<Admission> logger;
@@ -73,10 +84,13 @@ internal sealed partial class Admission : IDisposable
     {
         this.limits = limits.Value;
         this.memory = memory;
+        this.time = time;
         this.logger = logger;
         perAddress = this.limits.ConnectionsPerAddress ?? (proxies.Value.IsConfigured ? PerAddressBehindKnownProxies : null);
         if (this.limits.HandshakesPerSecond is { } perSecond)
             handshakes = new RateLimit(perSecond, burst: perSecond);
+        briefConnections = new(
+            owner => (owner.RateOf(this.limits.RequestsPerSecond), owner.RateOf(this.limits.RequestsPerSecond) * BriefBurstSeconds), MaxDebt);
         refusals = new LogThrottle(time);
     }
 
@@ -93,7 +107,7 @@ internal sealed partial class Admission : IDisposable
     /// <summary>Admits the client, until <see cref="Leave"/>, or refuses it.</summary>
     public bool TryEnter(ClientAddress address, [NotNullWhen(false)] out AdmissionRefusal? refusal)
     {
-        refusal = CheckDrain() ?? CheckMemory() ?? CheckRate() ?? CheckRoom(address);
+        refusal = CheckDrain() ?? CheckMemory() ?? CheckBrief(address) ?? CheckRate() ?? CheckRoom(address);
         if (refusal is null)
             return true;
         Interlocked.Increment(ref refused[(int)refusal.Reason]);
@@ -102,8 +116,16 @@ internal sealed partial class Admission : IDisposable
         return false;
     }
 
-    public void Leave(ClientAddress address)
+    /// <summary>
+    /// The connection has ended. Brief ones are charged afterwards: clients that all connect again after an outage stay, and a client that connects again and
+    /// again does not.
+    /// </summary>
+    /// <param name="address">The client's address.</param>
+    /// <param name="enteredAt">When the client was admitted: a timestamp.</param>
+    public void Leave(ClientAddress address, long enteredAt)
     {
+        if (time.GetElapsedTime(enteredAt) < Brief)
+            briefConnections.Charge(ResourceOwner.Of(address), 1);
         lock (gate)
         {
             connections--;
@@ -141,9 +163,17 @@ internal sealed partial class Admission : IDisposable
     public static AdmissionRefusal TooMany(AdmissionReason reason, string text) =>
         new(reason, StatusCodes.Status429TooManyRequests, RetryAfter(), text);
 
-    public void Dispose() => handshakes?.Dispose();
+    public void Dispose()
+    {
+        handshakes?.Dispose();
+        briefConnections.Dispose();
+    }
 
     private AdmissionRefusal? CheckDrain() => isDraining ? Busy(AdmissionReason.Draining, "this server is shutting down") : null;
+
+    private AdmissionRefusal? CheckBrief(ClientAddress address) => briefConnections.IsExhausted(ResourceOwner.Of(address))
+        ? TooMany(AdmissionReason.Rate, "your address opens connections and leaves them at once, again and again (Limits:RequestsPerSecond)")
+        : null;
 
     private AdmissionRefusal? CheckRate() => handshakes is null || handshakes.TryAcquire()
         ? null

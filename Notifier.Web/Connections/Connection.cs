@@ -38,6 +38,9 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     /// <summary>The client's address, for limits per address. Set before other threads know the connection.</summary>
     public ClientAddress Address { get; init; }
 
+    /// <summary>When the connection was made: a timestamp.</summary>
+    public long OpenedAt { get; } = time.GetTimestamp();
+
     /// <summary>The caller, and until when access lasts; null for an anonymous caller that cannot change. Set before other threads know the connection.</summary>
     public ConnectionAccess? Access { get; set; }
 

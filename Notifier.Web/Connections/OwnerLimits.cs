@@ -67,15 +67,18 @@ internal sealed class OwnerRate : IDisposable
     private const int MaxDebts = 1_000;
 
     private readonly Func<ResourceOwner, (int PerSecond, int Burst)> limitOf;
+    private readonly long maxDebt;
     private readonly PartitionedRateLimiter<ResourceOwner> owners;
 
     /// <summary>Until when an owner has no permits because it was charged more than it had: a timestamp of <see cref="Stopwatch"/>.</summary>
     private readonly ConcurrentDictionary<ResourceOwner, long> debts = [];
 
     /// <param name="limitOf">The limit of an owner. Must not change.</param>
-    public OwnerRate(Func<ResourceOwner, (int PerSecond, int Burst)> limitOf)
+    /// <param name="maxDebt">How long an owner has no permits at most, however much it was charged; null for as long as the debt is.</param>
+    public OwnerRate(Func<ResourceOwner, (int PerSecond, int Burst)> limitOf, TimeSpan? maxDebt = null)
     {
         this.limitOf = limitOf;
+        this.maxDebt = maxDebt is { } limit ? (long)(limit.TotalSeconds * Stopwatch.Frequency) : long.MaxValue;
         owners = PartitionedRateLimiter.Create<ResourceOwner, ResourceOwner>(owner => owner.IsBackend
             ? RateLimitPartition.GetNoLimiter(owner)
             : RateLimitPartition.GetTokenBucketLimiter(owner, Bucket));
@@ -124,7 +127,7 @@ internal sealed class OwnerRate : IDisposable
                 debts.TryRemove(new(other, until));
         }
         var more = (permits - Math.Max(0, taken)) * Stopwatch.Frequency / limitOf(owner).PerSecond;
-        debts.AddOrUpdate(owner, now + more, (_, until) => Math.Max(until, now) + more);
+        debts.AddOrUpdate(owner, now + Math.Min(more, maxDebt), (_, until) => now + Math.Min(Math.Max(until - now, 0) + more, maxDebt));
     }
 
     public void Dispose() => owners.Dispose();

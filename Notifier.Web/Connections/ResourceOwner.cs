@@ -12,6 +12,9 @@ namespace Notifier.Connections;
 /// <param name="ApiKey">The name of the backend's API key, or null.</param>
 internal readonly record struct ResourceOwner(string? Subject, ClientAddress Address, string? ApiKey)
 {
+    /// <summary>How many more requests an address may send that thousands of visitors may share.</summary>
+    private const int SharedAddressFactor = 10;
+
     public bool IsBackend => ApiKey is not null;
 
     /// <summary>Whether it is a single visitor: a subject, or an address that visitors do not share.</summary>
@@ -19,6 +22,9 @@ internal readonly record struct ResourceOwner(string? Subject, ClientAddress Add
 
     /// <summary>How much of a resource of the node the owner may have: its <see cref="FairShare"/>, but all of it for a backend.</summary>
     public long ShareOf(long total) => IsBackend ? total : FairShare.Of(total, IsOneVisitor);
+
+    /// <summary>How many requests a second the owner may send, if one visitor may send so many.</summary>
+    public int RateOf(int perSecond) => IsOneVisitor ? perSecond : perSecond * SharedAddressFactor;
 
     /// <param name="address">The address that the caller has.</param>
     /// <param name="caller">The caller; null if it is not identified yet.</param>

@@ -11,13 +11,13 @@ namespace Notifier.Hub;
 /// unsubscribed in Redis, so that it is still there when a page is reloaded. Names under a cover share the cover's subscription. Thread-safe.
 /// </summary>
 internal sealed class NameEntries(
-    RedisBackplane backplane, RedisSubscriptions redis, SubscriptionContext context, LimitsOptions limits, TimeProvider time)
+    RedisBackplane backplane, RedisSubscriptions redis, SubscriptionContext context, LimitsOptions limits, TimeProvider time) : IDisposable
 {
     private readonly Lock gate = new();
     private readonly Dictionary<Name, NameEntry> entries = [];
     private readonly UnusedNames unused = new(limits.LingeringNames);
     private readonly LiveCovers covers = new(redis, context);
-    private readonly NameQuota names = new(limits.NamesOfNode);
+    private readonly NameQuota names = new(limits);
     private readonly PatternQuota quota = new(limits);
 
     public HubCounts Counts
@@ -84,7 +84,9 @@ internal sealed class NameEntries(
         lock (gate)
         {
             var counts = entries.TryGetValue(name, out entry) ? quota.Contains(entry) : CountsAsPattern(name, cover);
-            refusal = (entry is null or { SubscriberCount: 0 } ? names.Check(address) : null) ?? (counts ? CheckPatterns(address, entry) : null);
+            refusal = (entry is null or { SubscriberCount: 0 } ? names.Check(address) : null)
+                ?? (entry is null ? names.CheckNew(address) : null)
+                ?? (counts ? CheckPatterns(address, entry) : null);
             if (refusal is not null)
                 return false;
             if (entry is null)
@@ -98,6 +100,18 @@ internal sealed class NameEntries(
             }
             quota.Acquire(address, entry);
             return true;
+        }
+    }
+
+    /// <summary>Refuses a connection that would begin with many names that are new to the node, if its address has replaced too many. Names that exist are free.</summary>
+    public NameRefusal? CheckNew(ClientAddress address, List<Name> requested)
+    {
+        lock (gate)
+        {
+            return requested.Count > NameQuota.FewNames && names.CheckNew(address) is { } refusal
+                && requested.Count(name => !entries.ContainsKey(name)) > NameQuota.FewNames
+                ? refusal
+                : null;
         }
     }
 
@@ -195,8 +209,11 @@ internal sealed class NameEntries(
         if (entry.SubscriberCount > 0)
             names.Remove(entry);
         quota.Remove(entry);
+        names.OnRemoved(entry);
         entry.Subscription.Discard();
     }
+
+    public void Dispose() => names.Dispose();
 }
 
 /// <summary>A name that is subscribed on this node. Under the lock of <see cref="NameEntries"/>.</summary>
@@ -217,6 +234,6 @@ internal sealed class NameEntry(Subscription subscription, RedisSubscription red
     /// <summary>When the last subscriber left.</summary>
     public long UnusedSince { get; set; }
 
-    /// <summary>The address for which the name counts while it has subscribers: that of the first one.</summary>
+    /// <summary>The address for which the name counts while it has subscribers, and when it is removed: that of the first one.</summary>
     public ClientAddress UsedBy { get; set; }
 }

@@ -11,7 +11,7 @@ namespace Notifier.Hub;
 /// Subscribes connections to names. However many subscribers a name has on this node, it is subscribed in Redis once. After the last subscriber has
 /// left, the name lingers before it is unsubscribed. Thread-safe.
 /// </summary>
-internal sealed partial class SubscriptionHub
+internal sealed partial class SubscriptionHub : IDisposable
 {
     private readonly RedisBackplane backplane;
     private readonly RedisSubscriptions redis;
@@ -83,6 +83,9 @@ internal sealed partial class SubscriptionHub
         }
     }
 
+    /// <summary>Refuses a connection that would begin with many new names, if its address has replaced too many.</summary>
+    public NameRefusal? CheckNew(ClientAddress address, List<Name> requested) => entries.CheckNew(address, requested);
+
     /// <summary>A name with subscribers needs little more memory for one more.</summary>
     private NameRefusal? CheckMemory(Name name) => memory.IsHigh && entries.CountSubscribers(name) == 0
         ? NameRefusal.Overloaded("the memory of this server is full (Limits:MemoryShare); try again later")
@@ -97,6 +100,8 @@ internal sealed partial class SubscriptionHub
 
     /// <summary>A name was refused to a connection.</summary>
     public void OnRefused(RefusalKind kind) => context.Metrics.OnRefused(kind);
+
+    public void Dispose() => entries.Dispose();
 
     // ---- statistics --------------------------------------------------------------------------------------------------
 

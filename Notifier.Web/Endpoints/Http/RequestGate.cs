@@ -18,8 +18,9 @@ internal sealed class GateChecks
 }
 
 /// <summary>
-/// Limits all HTTP requests that are not sessions, so that no route is without limits: how many the node answers at once, how often one owner may send them,
-/// and the memory that they use (<see cref="GatedRequest"/>). An API key is recognised before the address is limited, because a backend may send all its
+/// Limits all HTTP requests that are not sessions (<see cref="Admission"/>), so that nothing is without limits: how often an address may send any of them, also
+/// for files and addresses without a route. And for routes how many requests the node answers at once, how often one owner may send them, and the memory that
+/// they use (<see cref="GatedRequest"/>). An API key is recognised before the address is limited, because a backend may send all its
 /// requests from one address.
 /// </summary>
 internal sealed partial class RequestGate : IDisposable
@@ -27,8 +28,8 @@ internal sealed partial class RequestGate : IDisposable
     /// <summary>How many seconds' worth of requests may come at once.</summary>
     private const int BurstSeconds = 4;
 
-    /// <summary>How many more requests an address may send that thousands of visitors may share.</summary>
-    private const int SharedAddressFactor = 10;
+    /// <summary>How many more requests an address may send if most of them are for files and the like, which are cheap.</summary>
+    private const int AnyRequestFactor = 10;
 
     /// <summary>How many of the largest payloads one owner may publish at once.</summary>
     private const int PayloadsAtOnce = 8;
@@ -39,6 +40,9 @@ internal sealed partial class RequestGate : IDisposable
     /// <summary>The bytes that an array of the most messages needs on a durable channel, if they are small.</summary>
     private const int SmallMessagesAtOnce = 512 * 1024;
 
+    private static readonly PathString Health = "/healthz";
+    private static readonly PathString EventStreams = "/events";
+
     private readonly Admission admission;
     private readonly ApiKeys keys;
     private readonly IOptions<AccessOptions> access;
@@ -48,6 +52,9 @@ internal sealed partial class RequestGate : IDisposable
     private readonly SharedPermits requests;
     private readonly OwnerRate requestRate;
     private readonly OwnerRate publishRate;
+    private readonly OwnerRate anyRate;
+    private readonly OwnerRate healthRate;
+    private readonly Tarpit tarpit;
 
     public RequestGate(
         Admission admission, ApiKeys keys, IOptions<AccessOptions> access, IOptions<LimitsOptions> limits, TimeProvider time, ILogger<RequestGate> logger)
@@ -56,10 +63,13 @@ internal sealed partial class RequestGate : IDisposable
         Time = time;
         refusals = new LogThrottle(time);
         requests = new(this.limits.Requests, owner => (int)owner.ShareOf(this.limits.Requests));
-        requestRate = new(owner => (Rate(owner, this.limits.RequestsPerSecond), Rate(owner, this.limits.RequestsPerSecond) * BurstSeconds));
+        requestRate = new(LimitOfRequests);
+        healthRate = new(LimitOfRequests);
+        tarpit = new(LimitOfRequests);
+        anyRate = new(owner => (AnyPerSecond(owner), AnyPerSecond(owner) * BurstSeconds));
         publishRate = new(owner => (
-            Rate(owner, this.limits.PublishBytesPerSecond),
-            Math.Max(Rate(owner, this.limits.PublishBytesPerSecond) * BurstSeconds, Math.Max((this.limits.PayloadBytes + MaxBesidesPayload) * PayloadsAtOnce, SmallMessagesAtOnce))));
+            owner.RateOf(this.limits.PublishBytesPerSecond),
+            Math.Max(owner.RateOf(this.limits.PublishBytesPerSecond) * BurstSeconds, Math.Max((this.limits.PayloadBytes + MaxBesidesPayload) * PayloadsAtOnce, SmallMessagesAtOnce))));
         Memory = new(this.limits);
     }
 
@@ -69,6 +79,23 @@ internal sealed partial class RequestGate : IDisposable
     public TimeSpan BodyTimeout => limits.RequestTimeout;
 
     public RequestMemory Memory { get; }
+
+    /// <summary>
+    /// Passes any request on, or refuses it. Health checks are answered in any case, but not so fast if there are too many: a load balancer may have the same
+    /// address as visitors.
+    /// </summary>
+    public Task CountAsync(HttpContext context, RequestDelegate next)
+    {
+        var path = context.Request.Path;
+        if (path.StartsWithSegments(Health))
+        {
+            if (OwnerOf(context) is var owner && !healthRate.TryAcquire(owner, 1))
+                tarpit.Slow(context, owner);
+        }
+        else if (!context.WebSockets.IsWebSocketRequest && path != EventStreams && CheckAny(context) is { } refusal)
+            return Refuse(context, refusal).ExecuteAsync(context);
+        return next(context);
+    }
 
     /// <summary>Passes the request on to its route, or refuses it.</summary>
     public async Task HandleAsync(HttpContext context, RequestDelegate next)
@@ -82,12 +109,12 @@ internal sealed partial class RequestGate : IDisposable
             return;
         }
         RequestDeadline.Begin(context, Time, limits.RequestDeadline);
-        var owner = ResourceOwner.Of(admission.AddressOf(context), FindBackend(context.Request));
+        var owner = OwnerOf(context);
         using var request = new GatedRequest(this, owner);
         var refusal = (checks is null && !owner.IsBackend ? admission.CheckMemory() : null) ?? CheckRate(owner) ?? CheckRoom(request);
         if (refusal is not null)
         {
-            await Refuse(context, refusal).ExecuteAsync(context);
+            await Refuse(context, refusal, owner).ExecuteAsync(context);
             return;
         }
         context.Features.Set(request);
@@ -104,7 +131,7 @@ internal sealed partial class RequestGate : IDisposable
             ? null
             : Admission.TooMany(
                 AdmissionReason.Rate,
-                $"{Whose(owner)} may publish {Rate(owner, limits.PublishBytesPerSecond)} bytes a second (Limits:PublishBytesPerSecond)"));
+                $"{Whose(owner)} may publish {owner.RateOf(limits.PublishBytesPerSecond)} bytes a second (Limits:PublishBytesPerSecond)"));
 
     /// <summary>Refuses an owner whose names took too long to check.</summary>
     public AdmissionRefusal? CheckNames(ResourceOwner owner) => requestRate.IsExhausted(owner)
@@ -122,14 +149,22 @@ internal sealed partial class RequestGate : IDisposable
     }
 
     /// <summary>Answers with the refusal, and logs it.</summary>
-    public ProblemHttpResult Refuse(HttpContext context, AdmissionRefusal refusal)
+    /// <param name="context">The request.</param>
+    /// <param name="refusal">The reason.</param>
+    /// <param name="owner">Whose request it is; by default as far as it is known.</param>
+    public ProblemHttpResult Refuse(HttpContext context, AdmissionRefusal refusal, ResourceOwner? owner = null)
     {
+        SlowDown(context, owner);
         if (refusals.ShouldLog(out var count))
             Log.Refused(logger, count, refusal.Text);
         RequestBody.Refuse(context);
         context.Response.Headers.RetryAfter = refusal.RetryAfter.ToString(CultureInfo.InvariantCulture);
         return TypedResults.Problem($"{refusal.Text}; try again after {refusal.RetryAfter} s", statusCode: refusal.Status);
     }
+
+    /// <summary>The request was refused, and the answer has not begun: it waits if there were many before.</summary>
+    public void SlowDown(HttpContext context, ResourceOwner? owner = null) =>
+        tarpit.OnRefused(context, owner ?? context.Features.Get<GatedRequest>()?.Owner ?? OwnerOf(context));
 
     /// <summary>For messages that begin with the owner.</summary>
     public static string Whose(ResourceOwner owner) => owner.Subject is null ? "your address" : "your subject";
@@ -139,6 +174,9 @@ internal sealed partial class RequestGate : IDisposable
         requests.Dispose();
         requestRate.Dispose();
         publishRate.Dispose();
+        anyRate.Dispose();
+        healthRate.Dispose();
+        tarpit.Dispose();
         Memory.Dispose();
     }
 
@@ -151,11 +189,23 @@ internal sealed partial class RequestGate : IDisposable
             $"{Whose(request.Owner)} has reached its share of {request.Owner.ShareOf(limits.Requests)} requests at once (Limits:Requests)"),
     };
 
+    private AdmissionRefusal? CheckAny(HttpContext context) => OwnerOf(context) is var owner && anyRate.TryAcquire(owner, 1)
+        ? null
+        : Admission.TooMany(
+            AdmissionReason.Rate,
+            $"your address may send {AnyPerSecond(owner)} requests a second, including those for files ({AnyRequestFactor} times Limits:RequestsPerSecond)");
+
     private AdmissionRefusal TooFast(ResourceOwner owner) => Admission.TooMany(
         AdmissionReason.Rate,
-        $"{Whose(owner)} may send {Rate(owner, limits.RequestsPerSecond)} requests a second, and {BurstSeconds} times as many at once (Limits:RequestsPerSecond)");
+        $"{Whose(owner)} may send {owner.RateOf(limits.RequestsPerSecond)} requests a second, and {BurstSeconds} times as many at once (Limits:RequestsPerSecond)");
 
-    private static int Rate(ResourceOwner owner, int perSecond) => owner.IsOneVisitor ? perSecond : perSecond * SharedAddressFactor;
+    private (int PerSecond, int Burst) LimitOfRequests(ResourceOwner owner) =>
+        (owner.RateOf(limits.RequestsPerSecond), owner.RateOf(limits.RequestsPerSecond) * BurstSeconds);
+
+    private int AnyPerSecond(ResourceOwner owner) => owner.RateOf(limits.RequestsPerSecond) * AnyRequestFactor;
+
+    /// <summary>The owner before the caller is authenticated.</summary>
+    private ResourceOwner OwnerOf(HttpContext context) => ResourceOwner.Of(admission.AddressOf(context), FindBackend(context.Request));
 
     private Caller? FindBackend(HttpRequest request)
     {
@@ -179,6 +229,13 @@ internal static class RequestGateSetup
     {
         var gate = app.Services.GetRequiredService<RequestGate>();
         app.Use((HttpContext context, RequestDelegate next) => gate.HandleAsync(context, next));
+    }
+
+    /// <summary>Before anything that answers.</summary>
+    public static void UseRequestRate(this WebApplication app)
+    {
+        var gate = app.Services.GetRequiredService<RequestGate>();
+        app.Use((HttpContext context, RequestDelegate next) => gate.CountAsync(context, next));
     }
 
     public static T WithGate<T>(this T route, GateChecks checks) where T : IEndpointConventionBuilder => route.WithMetadata(checks);

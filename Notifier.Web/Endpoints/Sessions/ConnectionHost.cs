@@ -37,9 +37,13 @@ internal sealed class ConnectionHost(
     /// <summary>Why a caller cannot subscribe to a name; null when it can.</summary>
     public NameRefusal? Check(Name name, Grant grant) => rules.Check(name) ?? grant.Check(name);
 
-    /// <summary>Refuses a connection with patterns before it opens, if the patterns of its owner took too long to check.</summary>
-    public AdmissionRefusal? CheckTime(ResourceOwner owner, List<Name> names) =>
-        names.Exists(static name => name.Kind == NameKind.Pattern) ? gate.CheckNames(owner) : null;
+    /// <summary>
+    /// Refuses a connection before it opens: one with patterns, if the patterns of its owner took too long to check; one with many new names, if its address has
+    /// replaced too many.
+    /// </summary>
+    public AdmissionRefusal? CheckNames(ClientAddress address, Caller caller, List<Name> names) =>
+        (names.Exists(static name => name.Kind == NameKind.Pattern) ? gate.CheckNames(ResourceOwner.Of(address, caller)) : null)
+        ?? (hub.CheckNew(address, names) is { } refusal ? Admission.TooMany(AdmissionReason.Rate, refusal.Message) : null);
 
     /// <summary>Refuses an owner whose names, or new grants, took too long to check.</summary>
     public AdmissionRefusal? CheckTime(ResourceOwner owner) => gate.CheckNames(owner);
@@ -50,6 +54,9 @@ internal sealed class ConnectionHost(
     /// <summary>Counts a request with a body, or refuses it.</summary>
     public ProblemHttpResult? CheckBody(HttpContext context, ResourceOwner owner) =>
         (gate.CheckNames(owner) ?? gate.CheckRate(owner)) is { } refusal ? gate.Refuse(context, refusal) : null;
+
+    /// <summary>A session is refused, and the answer has not begun: it waits if there were many before.</summary>
+    public void SlowDown(HttpContext context) => gate.SlowDown(context);
 
     /// <summary>A request's permits for its body. The caller disposes it.</summary>
     public GatedRequest BeginRequest(ResourceOwner owner) => new(gate, owner);

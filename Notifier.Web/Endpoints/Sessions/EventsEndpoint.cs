@@ -35,13 +35,14 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             await ComeBackAsync(context, full.RetryAfter, full.Text);
             return;
         }
+        var began = host.Time.GetTimestamp();
         try
         {
             await ServeAsync(context, address);
         }
         finally
         {
-            host.Admission.Leave(address);
+            host.Admission.Leave(address, began);
         }
     }
 
@@ -79,7 +80,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             query = $"{query}&{form}";
         }
         var began = Stopwatch.GetTimestamp();
-        var isRead = TryReadNames(context, query, caller, owner, out var names, out var problem, out var tooMany);
+        var isRead = TryReadNames(context, query, caller, out var names, out var problem, out var tooMany);
         host.ChargeTime(owner, Stopwatch.GetElapsedTime(began));
         if (!isRead)
             await (problem is not null ? problem.ExecuteAsync(context) : ComeBackAsync(context, tooMany!.RetryAfter, tooMany.Text));
@@ -90,12 +91,11 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
     /// <param name="context">The request.</param>
     /// <param name="query">The parameters of the address, and of the body.</param>
     /// <param name="caller">The caller.</param>
-    /// <param name="owner">Whose time it takes.</param>
     /// <param name="names">The names to subscribe to.</param>
     /// <param name="problem">The response to an invalid request. EventSource does not retry after such a status, and should not.</param>
     /// <param name="tooMany">Why the client has to come back later.</param>
     private bool TryReadNames(
-        HttpContext context, string? query, Caller caller, ResourceOwner owner,
+        HttpContext context, string? query, Caller caller,
         out List<RequestedName> names, out ProblemHttpResult? problem, out AdmissionRefusal? tooMany)
     {
         var grant = caller.SubscribeGrant;
@@ -106,7 +106,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             problem = BadRequest(unreadable);
         else if (read.Last.Exists(static count => count.Length > 0 && !TryReadCount(count, out _)))
             problem = BadRequest("last must be a number of messages, 0 or more");
-        else if (host.CheckTime(owner, requested) is { } refusal)
+        else if (host.CheckNames(host.Admission.AddressOf(context), caller, requested) is { } refusal)
             tooMany = refusal;
         else
             problem = RefusalOfAll(requested, grant) is { } refused ? TypedResults.Problem(refused.Message, statusCode: StatusOf(refused.Kind)) : null;
@@ -157,8 +157,9 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         kind == RefusalKind.Malformed ? StatusCodes.Status400BadRequest : StatusCodes.Status403Forbidden;
 
     /// <summary>The node is overloaded. EventSource would never retry after a 503, so the error comes within a stream.</summary>
-    private static Task ComeBackAsync(HttpContext context, int retryAfter, string text)
+    private Task ComeBackAsync(HttpContext context, int retryAfter, string text)
     {
+        host.SlowDown(context);
         BeginStream(context);
         var error = EventStream.Format.Frame(new ServerObject { Type = ServerTypes.Error, Code = ServerCodes.Overloaded, Message = text });
         byte[] frame = [.. EventStream.Retry(retryAfter), .. error];

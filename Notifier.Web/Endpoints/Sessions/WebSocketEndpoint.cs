@@ -35,6 +35,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         upgrade.Address = host.Admission.AddressOf(context);
         if (!host.Admission.TryEnter(upgrade.Address, out var refusal))
         {
+            host.SlowDown(context);
             context.Response.Headers.RetryAfter = refusal.RetryAfter.ToString(CultureInfo.InvariantCulture);
             return ExplainAsync(context.Response, refusal.Status, $"{refusal.Text}; try again after {refusal.RetryAfter} s.\n");
         }
@@ -61,7 +62,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         catch (Exception error)     // whatever it is, the connection must not stay admitted
         {
             span.End(StatusCodes.Status500InternalServerError);
-            host.Admission.Leave(upgrade.Address);
+            host.Admission.Leave(upgrade.Address, host.Time.GetTimestamp());
             if (!ClientReader.IsLoss(error))
                 throw;
             Log.Lost(logger, error.Message);
@@ -93,7 +94,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
             await connection.RetireAsync();
             host.Remove(connection, subscriptions);
             reader.Dispose();
-            host.Admission.Leave(connection.Address);
+            host.Admission.Leave(connection.Address, connection.OpenedAt);
         }
     }
 
@@ -112,7 +113,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         var (caller, refusal) = await host.Authenticator.AuthenticateAsync(context);
         if ((refusal ?? protocol.CheckCaller(host, caller!)) is { } refused)
             return Refuse(protocol, refused.ToClose());
-        if (host.CheckTime(ResourceOwner.Of(host.Admission.AddressOf(context), caller), requested.Names) is { } tooMany)
+        if (host.CheckNames(host.Admission.AddressOf(context), caller!, requested.Names) is { } tooMany)
             return Refuse(protocol, CloseReason.Overloaded(tooMany.Text));
         // Default names that are not granted are omitted. Names in the address that are not granted get an error.
         return new(protocol, caller!, [.. host.DefaultsFor(caller!.SubscribeGrant), .. requested.Names], null);

@@ -32,7 +32,7 @@ public sealed class FirstSubscriberTests
         var connection = Connect(transport, format);
 
         var publishing = Eventually.IsAsync(async () => await redis.PublishAsync("first", "hello") == 1, "the name is subscribed");
-        app.Hub.TrySubscribe(connection, Name.Channel("first"), static (_, _) => { }, default, out var subscribed, out _).Should().BeTrue();
+        app.Hub.TrySubscribe(connection, Name.Channel("first"), static _ => false, static (_, _) => { }, default, out var subscribed, out _).Should().BeTrue();
         await publishing;
 
         await Eventually.IsAsync(() => Encoding.UTF8.GetString(transport.Taken).Contains("hello", StringComparison.Ordinal), "the subscriber receives what Redis delivered");
@@ -49,7 +49,7 @@ public sealed class FirstSubscriberTests
         await using var redis = await RedisServer.StartAsync();
         await using var app = await NotifierApp.StartAsync(redis.Configuration);
         var (name, first, second) = (Name.Channel("second"), new ScriptedTransport(), new ScriptedTransport());
-        app.Hub.TrySubscribe(Connect(first, PlainText.Format), name, static (_, _) => { }, default, out _, out _).Should().BeTrue();
+        app.Hub.TrySubscribe(Connect(first, PlainText.Format), name, static _ => false, static (_, _) => { }, default, out _, out _).Should().BeTrue();
         await Eventually.IsAsync(async () => await redis.SubscribersAsync("second") == 1, "the name is subscribed");
         var format = new SlowFormat(() =>
         {
@@ -62,7 +62,7 @@ public sealed class FirstSubscriberTests
             await Eventually.IsAsync(() => app.Hub.CountSubscribers(name) == 2, "the second subscriber counts");
             await redis.PublishAsync("second", "hello");
         });
-        app.Hub.TrySubscribe(Connect(second, format), name, static (_, _) => { }, default, out _, out _).Should().BeTrue();
+        app.Hub.TrySubscribe(Connect(second, format), name, static _ => false, static (_, _) => { }, default, out _, out _).Should().BeTrue();
         await publishing;
 
         await Eventually.IsAsync(() => Encoding.UTF8.GetString(second.Taken).Contains("hello", StringComparison.Ordinal), "the second subscriber has received the message");

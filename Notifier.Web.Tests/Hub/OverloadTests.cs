@@ -35,7 +35,7 @@ public sealed partial class OverloadTests(RedisFixture fixture) : IClassFixture<
                 return length;
             },
         };
-        app.Hub.TrySubscribe(SubscriberGroup.Connect(transport), Name.Channel("overload"), static (_, _) => { }, default, out var subscribed, out _).Should().BeTrue();
+        app.Hub.TrySubscribe(SubscriberGroup.Connect(transport), Name.Channel("overload"), static _ => false, static (_, _) => { }, default, out var subscribed, out _).Should().BeTrue();
 
         await Redis.PublishAllAsync("overload", Enumerable.Range(0, Messages).Select(n => (RedisValue)n));
         // Arrives over the same connection to Redis, so all earlier messages have arrived.

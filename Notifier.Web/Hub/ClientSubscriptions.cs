@@ -40,7 +40,7 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
         if (request.Last > limits.LastMessages)
             request = request with { Last = limits.LastMessages };
         refusal = check(connection, name, grant) ?? CheckLimits(name);
-        if (refusal is not null || !hub.TrySubscribe(connection, name, onDenied, request, out added, out refusal))
+        if (refusal is not null || !hub.TrySubscribe(connection, name, MayReceive, onDenied, request, out added, out refusal))
         {
             hub.OnRefused(refusal.Kind);
             return false;
@@ -90,6 +90,8 @@ internal sealed class ClientSubscriptions(Connection connection, Grant grant, Su
         subscriptions.Clear();
         patterns = 0;
     }
+
+    private bool MayReceive(Name cover) => grant.Check(cover) is null;
 
     private NameRefusal? CheckLimits(Name name)
     {

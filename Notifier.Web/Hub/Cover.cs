@@ -9,6 +9,12 @@ namespace Notifier.Hub;
 /// </summary>
 internal sealed class Cover(Name name, SubscriptionContext context) : IMessageSink
 {
+    /// <summary>
+    /// The end of an automatic cover: more stars than a client's pattern may have, so that the cover is never a client's name. A run of stars matches the same as
+    /// one.
+    /// </summary>
+    public static readonly string AutomaticEnd = new('*', 17);
+
     /// <summary>Guards the names. Not locked while messages are encoded or sent.</summary>
     private readonly Lock gate = new();
     private readonly SubscriptionIndex names = new();
@@ -17,6 +23,11 @@ internal sealed class Cover(Name name, SubscriptionContext context) : IMessageSi
     private readonly List<Subscription> matching = [];
 
     public Name Name => name;
+
+    public RedisPattern Pattern { get; } = RedisPattern.Parse(name.Text);
+
+    /// <summary>Whether Notifier chose the cover itself.</summary>
+    public bool IsAutomatic => name.Text.EndsWith(AutomaticEnd, StringComparison.Ordinal);
 
     public bool IsEmpty
     {

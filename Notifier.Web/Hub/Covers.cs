@@ -35,6 +35,9 @@ internal sealed class LiveCovers(RedisSubscriptions redis, SubscriptionContext c
     /// <summary>The cover with that name; null if it is not subscribed.</summary>
     public Cover? Find(Name name) => live.TryGetValue(name, out var found) ? found.Cover : null;
 
+    /// <summary>The covers that Notifier chose itself.</summary>
+    public IEnumerable<Cover> Automatic => live.Values.Select(static one => one.Cover).Where(static cover => cover.IsAutomatic);
+
     /// <summary>Adds a subscription to a cover, which delivers matching messages to it. Subscribes the cover in Redis if it is new.</summary>
     public (Cover Cover, RedisSubscription Redis) Add(Name name, Subscription subscription)
     {
@@ -50,10 +53,16 @@ internal sealed class LiveCovers(RedisSubscriptions redis, SubscriptionContext c
     }
 
     /// <summary>Redis does not allow the cover: removes it.</summary>
-    public void Forget(RedisSubscription refused)
+    /// <returns>Whether it was an automatic one.</returns>
+    public bool Forget(RedisSubscription refused)
     {
-        foreach (var (name, _) in live.Where(pair => pair.Value.Redis == refused).ToList())
+        var wasAutomatic = false;
+        foreach (var (name, (cover, _)) in live.Where(pair => pair.Value.Redis == refused).ToList())
+        {
             live.Remove(name);
+            wasAutomatic |= cover.IsAutomatic;
+        }
+        return wasAutomatic;
     }
 
     public void Remove(Cover cover, Subscription subscription)

@@ -20,6 +20,8 @@ internal sealed class NameEntries(
     private readonly NameQuota names = new(limits);
     private readonly PatternQuota quota = new(limits);
 
+    private PatternOverlap Overlap => field ??= new(limits, covers);
+
     public HubCounts Counts
     {
         get
@@ -70,6 +72,7 @@ internal sealed class NameEntries(
     /// <summary>Counts one more subscriber of a name, and subscribes the name in Redis if it is new.</summary>
     /// <param name="name">The name.</param>
     /// <param name="cover">The cover that contains the name, or null.</param>
+    /// <param name="mayReceive">Whether the client may subscribe to an automatic cover. Otherwise a few narrow patterns could make the node receive everything.</param>
     /// <param name="address">The client's address.</param>
     /// <param name="join">
     /// Adds the subscriber. Called before a new name is subscribed in Redis and before the subscriber is counted: as soon as a backend can see either, it may
@@ -78,13 +81,16 @@ internal sealed class NameEntries(
     /// <param name="entry">The name's entry.</param>
     /// <param name="refusal">Why the name is refused.</param>
     public bool TryAcquire(
-        Name name, Name? cover, ClientAddress address, Action<Subscription> join,
+        Name name, Name? cover, Func<Name, bool> mayReceive, ClientAddress address, Action<Subscription> join,
         [NotNullWhen(true)] out NameEntry? entry, [NotNullWhen(false)] out NameRefusal? refusal)
     {
         lock (gate)
         {
-            var counts = entries.TryGetValue(name, out entry) ? quota.Contains(entry) : CountsAsPattern(name, cover);
-            refusal = (entry is null or { SubscriberCount: 0 } ? names.Check(address) : null)
+            refusal = null;
+            if (!entries.TryGetValue(name, out entry) && name.Kind == NameKind.Pattern && cover is null)
+                refusal = Overlap.Place(RedisPattern.Parse(name.Text), quota.InRedis, mayReceive, out cover);
+            var counts = entry is not null ? quota.Contains(entry) : CountsAsPattern(name, cover);
+            refusal ??= (entry is null or { SubscriberCount: 0 } ? names.Check(address) : null)
                 ?? (entry is null ? names.CheckNew(address) : null)
                 ?? (counts ? CheckPatterns(address, entry) : null);
             if (refusal is not null)
@@ -186,7 +192,7 @@ internal sealed class NameEntries(
         {
             foreach (var entry in entries.Values.Where(entry => entry.Redis == refused).ToList())
                 Remove(entry);
-            covers.Forget(refused);
+            Overlap.Forget(refused);
         }
     }
 

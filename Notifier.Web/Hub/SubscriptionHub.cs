@@ -49,12 +49,13 @@ internal sealed partial class SubscriptionHub : IDisposable
     /// <summary>Makes the connection a subscriber of the name. While Redis is away, messages follow once it is back.</summary>
     /// <param name="connection">The connection; <see cref="Unsubscribe"/> must follow.</param>
     /// <param name="name">A name that the client may subscribe to.</param>
+    /// <param name="mayReceive">Whether the client may subscribe to another pattern, which contains this one.</param>
     /// <param name="onDenied">Called, from any thread, with the reason when Redis does not allow the name, now or later; perhaps twice.</param>
     /// <param name="request">Which earlier messages the client wants.</param>
     /// <param name="subscribed">The subscriber, and when the name is live.</param>
     /// <param name="refusal">Why there is no subscriber: one more name would exceed a limit.</param>
     public bool TrySubscribe(
-        Connection connection, Name name, Action<Subscriber, string> onDenied, RecoveryRequest request, out ClientSubscription subscribed,
+        Connection connection, Name name, Func<Name, bool> mayReceive, Action<Subscriber, string> onDenied, RecoveryRequest request, out ClientSubscription subscribed,
         [NotNullWhen(false)] out NameRefusal? refusal)
     {
         subscribed = default;
@@ -62,7 +63,7 @@ internal sealed partial class SubscriptionHub : IDisposable
         NameEntry? entry = null;
         refusal = CheckMemory(name);
         if (refusal is not null || !entries.TryAcquire(
-            name, covers.Find(name), connection.Address, subscription => subscriber = Join(subscription), out entry, out refusal))
+            name, covers.Find(name), mayReceive, connection.Address, subscription => subscriber = Join(subscription), out entry, out refusal))
         {
             if (refusals.ShouldLog(out var count))
                 Log.Full(logger, count, refusal.Message);

@@ -88,7 +88,7 @@ internal sealed class NameEntries(
         {
             refusal = null;
             if (!entries.TryGetValue(name, out entry) && name.Kind == NameKind.Pattern && cover is null)
-                refusal = Overlap.Place(RedisPattern.Parse(name.Text), quota.InRedis, mayReceive, out cover);
+                refusal = Overlap.Place(RedisPattern.Parse(name.Text), mayReceive, out cover);
             var counts = entry is not null ? quota.Contains(entry) : CountsAsPattern(name, cover);
             refusal ??= (entry is null or { SubscriberCount: 0 } ? names.Check(address) : null)
                 ?? (entry is null ? names.CheckNew(address) : null)
@@ -149,6 +149,8 @@ internal sealed class NameEntries(
         entries.Add(name, entry);
         if (counts)
             quota.Add(entry);
+        if (cover is null && subscription.Pattern is { } pattern)
+            Overlap.Add(pattern);
         return entry;
 
         NameEntry Under((Cover Cover, RedisSubscription Redis) live) => new(subscription, live.Redis, live.Cover);
@@ -215,6 +217,8 @@ internal sealed class NameEntries(
         if (entry.SubscriberCount > 0)
             names.Remove(entry);
         quota.Remove(entry);
+        if (entry is { Cover: null, Subscription.Pattern: { } pattern })
+            Overlap.Remove(pattern);
         names.OnRemoved(entry);
         entry.Subscription.Discard();
     }

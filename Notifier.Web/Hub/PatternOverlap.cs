@@ -22,6 +22,9 @@ internal sealed class PatternOverlap(LimitsOptions limits, LiveCovers covers)
 
     private readonly int limit = Math.Max(Least, BytesPerMessage / limits.PayloadBytes);
 
+    /// <summary>Of the clients' patterns that are subscribed in Redis themselves.</summary>
+    private readonly PrefixIndex inRedis = new();
+
     /// <summary>Redis has refused an automatic cover: its ACL lists the patterns that are allowed.</summary>
     private bool isDenied;
 
@@ -30,14 +33,13 @@ internal sealed class PatternOverlap(LimitsOptions limits, LiveCovers covers)
     /// remain as they are, so that they miss nothing and receive nothing twice.
     /// </summary>
     /// <param name="pattern">The new pattern.</param>
-    /// <param name="inRedis">The clients' patterns that are subscribed in Redis themselves.</param>
     /// <param name="mayReceive">Whether the client may subscribe to the cover. Otherwise a few narrow patterns could make the node receive everything.</param>
     /// <param name="cover">The cover, or null.</param>
-    public NameRefusal? Place(RedisPattern pattern, IEnumerable<RedisPattern> inRedis, Func<Name, bool> mayReceive, out Name? cover)
+    public NameRefusal? Place(RedisPattern pattern, Func<Name, bool> mayReceive, out Name? cover)
     {
         cover = null;
         var automatic = covers.Automatic.ToList();
-        var count = Count(pattern, inRedis.Concat(automatic.Select(static one => one.Pattern)));
+        var count = inRedis.CountOverlapping(pattern.LiteralPrefix) + automatic.Count(one => Overlap(one.Pattern, pattern));
         if (count < limit / 2)
             return null;
         if (automatic.Find(one => pattern.LiteralPrefix.StartsWith(one.Pattern.LiteralPrefix)) is { } existing)
@@ -48,6 +50,11 @@ internal sealed class PatternOverlap(LimitsOptions limits, LiveCovers covers)
             cover = chosen;
         return null;
     }
+
+    /// <summary>A client's pattern is subscribed in Redis itself.</summary>
+    public void Add(RedisPattern pattern) => inRedis.Add(pattern.LiteralPrefix);
+
+    public void Remove(RedisPattern pattern) => inRedis.Remove(pattern.LiteralPrefix);
 
     /// <summary>Redis does not allow a cover.</summary>
     public void Forget(RedisSubscription refused) => isDenied |= covers.Forget(refused);
@@ -65,32 +72,6 @@ internal sealed class PatternOverlap(LimitsOptions limits, LiveCovers covers)
         return Name.Pattern(text.Append(Cover.AutomaticEnd).ToString());
     }
 
-    /// <summary>
-    /// How many of the others can match one channel that this pattern may match too, judged by their literal prefixes: at most as many as are the beginnings of
-    /// one another.
-    /// </summary>
-    public static int Count(RedisPattern pattern, IEnumerable<RedisPattern> others)
-    {
-        var shorter = 0;
-        var longer = new List<RedisPattern>();
-        foreach (var other in others)
-        {
-            if (pattern.LiteralPrefix.StartsWith(other.LiteralPrefix))
-                shorter++;
-            else if (other.LiteralPrefix.StartsWith(pattern.LiteralPrefix))
-                longer.Add(other);
-        }
-        // In this order, each prefix follows its own beginnings.
-        longer.Sort(static (one, other) => one.LiteralPrefix.SequenceCompareTo(other.LiteralPrefix));
-        var beginnings = new Stack<RedisPattern>();
-        var most = 0;
-        foreach (var next in longer)
-        {
-            while (beginnings.TryPeek(out var last) && !next.LiteralPrefix.StartsWith(last.LiteralPrefix))
-                beginnings.Pop();
-            beginnings.Push(next);
-            most = Math.Max(most, beginnings.Count);
-        }
-        return shorter + most;
-    }
+    private static bool Overlap(RedisPattern one, RedisPattern other) =>
+        one.LiteralPrefix.StartsWith(other.LiteralPrefix) || other.LiteralPrefix.StartsWith(one.LiteralPrefix);
 }

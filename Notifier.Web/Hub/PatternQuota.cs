@@ -24,9 +24,6 @@ internal sealed class PatternQuota(LimitsOptions limits)
     /// <summary>Lingering patterns, which others may replace.</summary>
     public IEnumerable<NameEntry> Unused => counted.Where(entry => entry.SubscriberCount == 0);
 
-    /// <summary>The patterns that are subscribed in Redis themselves.</summary>
-    public IEnumerable<RedisPattern> InRedis => counted.Where(static entry => entry.Cover is null).Select(static entry => entry.Subscription.Pattern!);
-
     public NameRefusal Full() => NameRefusal.Overloaded(
         $"limit of {limits.DistinctPatterns} pattern{(limits.DistinctPatterns == 1 ? "" : "s")} per server reached (Limits:DistinctPatterns); "
         + "use a channel, or try again later");

@@ -10,7 +10,7 @@ namespace Notifier.Endpoints.Http;
 
 /// <summary>
 /// Serves the JavaScript client to pages of all origins: under its plain name, which is always the newest version, and under a name with a hash of its
-/// content, for Subresource Integrity. The files are read and compressed once, at the start. The large ones are served without their comments
+/// content, for Subresource Integrity. The files are read and compressed once, at the start. The large ones are served without comments and white space
 /// (<see cref="CompactScript"/>), so hashes and integrity values are not those of the files in the repository.
 /// </summary>
 internal sealed class ClientScripts

@@ -5,6 +5,8 @@
 
   // All times are in ms. The ceilings of the back-off:
   const SHORTEST = 500, LONGEST = 20_000;
+  // A browser ignores longer delays.
+  const LATEST = 2 ** 31 - 1;
   // For the token function, and then until the welcome.
   const OPENING = 10_000;
   // The server pings every 25 s.
@@ -19,7 +21,7 @@
   const IDLE = 30_000;
   // Commands at once, and ms for each further one: less than the server allows by default.
   const BURST = 150, PACE = 25;
-  // At least, between two writes of the positions; and how many are kept, with those of the names of earlier pages.
+  // At least, between two writes of the positions; and how many are kept of names that only earlier pages of the tab had.
   const SAVING = 100, SAVED = 500;
   // Tabs that share a connection replace a leader that has been silent for 5 ticks. A leader that has not checked for a lease whether it still leads does so
   // before it delivers a frame. A lease is shorter than 5 ticks: so a suspended leader, when it wakes up, delivers nothing that its successor has delivered.
@@ -32,12 +34,18 @@
 
   // A name is {channel} or {pattern}; its key, that as JSON.
   const keyOf = ({ channel, pattern }) => JSON.stringify(pattern === undefined ? { channel } : { pattern });
+  // The server that a client comes from made the positions: number.number, of the node, of the journal (~), or both. The last pair says how far the name was
+  // read. Two of different logs do not compare.
+  const isNewer = (one, other) => {
+    const [[log, number], [otherLog, otherNumber]] = [one, other].map(position => `${position}`.split(/[.~]/).slice(-2));
+    return log === otherLog && +number > +otherNumber;
+  };
   const bytesOf = base64 => Uint8Array.from(atob(base64), character => character.charCodeAt(0));
 
   function overWebSocket(base, on) {
     const socket = new WebSocket(new URL("ws", base).href.replace("http", "ws"), "notifier.v1");
     socket.onopen = on.open;
-    socket.onmessage = ({ data }) => on.frame(JSON.parse(data));
+    socket.onmessage = ({ data }) => on.frame(data);
     socket.onclose = ({ code, reason }) => on.end(code, reason);
     return {
       send: command => socket.send(JSON.stringify(command)),
@@ -55,22 +63,24 @@
     (async () => {
       const headers = token ? { Authorization: `Bearer ${token}` } : {};
       // 128 names are too long for a URL.
-      const post = credentials => fetch(url, { method: "POST", body: query, headers, signal: stop.signal, credentials });
+      const post = credentials => fetch(url, { method: "POST", body: query, headers, signal: stop.signal, credentials, redirect: "manual" });
       // The server may allow the origin without cookies only.
-      const response = await post("include").catch(() => post());
-      if (!response.ok) {
-        const { detail } = await response.json().catch(() => ({}));
-        return on.end([400, 401, 403].includes(response.status) ? 4000 + response.status : 0, detail, response.headers.get("Retry-After"));
+      const response = await post("include").catch(() => post()), { status } = response, type = response.headers.get("Content-Type");
+      if (status !== 200 || !/event-stream/.test(type)) {
+        // A proxy or an application may answer instead of Notifier, with a login page, for example.
+        const { detail } = /json/.test(type) ? await response.json() : {};
+        const reason = detail ?? `no event stream: HTTP ${status || "redirect"} ${type ?? ""}`;
+        return on.end(/^40[013]$/.test(status) ? 4000 + status : status || 302, reason, response.headers.get("Retry-After"));
       }
       on.open();
       let text = "";
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let chunk; !(chunk = await reader.read()).done;) {
         // A comment is a sign of life.
-        on.frame({ type: "ping" });
+        on.frame('{"type":"ping"}');
         const events = (text + chunk.value).split("\n\n");
         text = events.pop();
-        for (const line of events.join("\n").split("\n")) if (line.startsWith("data: ")) on.frame(JSON.parse(line.slice(6)));
+        for (const line of events.join("\n").split("\n")) if (line.startsWith("data: ")) on.frame(line.slice(6));
       }
       on.end();
     })().catch(() => on.end());
@@ -82,7 +92,7 @@
     #base; #receive; #positions; #names; #tokenSource; #token; #tokenAt;
     // By key: the entry that is subscribed, the id of the command, and whether the server has confirmed it.
     #requested = new Map();
-    #attempt; #transport; #isOpen; #isWelcome; #isAccepted; #isUnopened; #began; #lastFrameAt; #isSilent; #watchdog; #retry; #retryAfter; #state; #idle; #quota; #pacedAt; #paused;
+    #attempt; #transport; #isOpen; #isWelcome; #isAccepted; #isUnopened; #began; #lastFrameAt; #isSilent; #watchdog; #retry; #retryAfter; #state; #idle; #quota; #pacedAt; #paused; #isConfused;
     #refused = new Set(); #failures = 0; #blocked = 0; #polls = 0; #rejections = 0; #id = 0; #closing = new AbortController();
 
     constructor(base, token, receive, positions, names) {
@@ -133,7 +143,7 @@
       try {
         this.#transport = (this.#blocked < 2 ? overWebSocket : overEvents)(this.#base, {
           open: ours(() => this.#opened(token)),
-          frame: ours(frame => this.#handle(frame, token)),
+          frame: ours(text => this.#read(text, token)),
           end: ours((code, reason, retryAfter) => this.#end(code, reason, retryAfter)),
         }, token, this.#names, this.#positions);
       } catch (error) {
@@ -195,6 +205,16 @@
       this.#setState("idle");
     }
 
+    #read(text, token) {
+      let frame;
+      try {
+        frame = JSON.parse(text);
+      } catch {}
+      if (frame?.type) return this.#handle(frame, token);
+      if (!this.#isConfused) this.#receive({ type: "error", code: "frame", message: `not a frame of Notifier: ${text}`.slice(0, 99) });
+      this.#isConfused = true;
+    }
+
     #handle(frame, token) {
       const key = keyOf(frame), { type, code } = frame, request = this.#requested.get(key);
       this.#lastFrameAt = now();
@@ -202,6 +222,8 @@
       if (type === "ping") return;
       if (type === "welcome") {
         this.#isWelcome = true;
+        // Only failures in a row count.
+        if (this.#transport.send) this.#blocked = 0;
         // The server accepts or rejects a token later.
         if (!token) this.#isAccepted = true;
         this.#setState("connected");
@@ -232,7 +254,7 @@
     }
 
     // 4401: with a fresh credential, if the server had accepted the last one, or may accept the next. Other 44xx: no retry. 46xx: after the given time.
-    // Others: with back-off.
+    // Others, and an HTTP status of an event stream: with back-off.
     #end(code, reason, retryAfter = /retryAfter=([\d.]+)/.exec(reason)?.[1] ?? this.#retryAfter) {
       if (this.#transport) this.#isUnopened = this.#transport.send && !this.#isWelcome && !(code >= 4000);
       const isExpired = code === 4401 && (this.#isAccepted || this.#tokenSource && !this.#rejections);
@@ -245,11 +267,11 @@
       this.#attempt = {};
       const isRefused = /^44/.test(code) && !isExpired;
       this.#setState(isRefused ? "refused" : "waiting");
-      if (isRefused || /^45/.test(code)) this.#receive({ type: "error", code, message: reason });
+      if (isRefused || /^45|^...$/.test(code)) this.#receive({ type: "error", code, message: reason || "no reason given" });
       if (isRefused) return this.#rejections = 0;
       this.#retryAfter = +retryAfter;
       const ceiling = Math.min(LONGEST, SHORTEST * 2 ** this.#failures++);
-      this.#retry = setTimeout(() => this.connect(), this.#retryAfter > 0 ? this.#retryAfter * 1000 : Math.random() * ceiling);
+      this.#retry = setTimeout(() => this.connect(), this.#retryAfter > 0 ? Math.min(this.#retryAfter * 1000, LATEST) : Math.random() * ceiling);
     }
 
     #disconnect() {
@@ -307,7 +329,8 @@
         const token = await this.#getToken();
         // Without a token, 4401 will come, and requests it again.
         if (token === FAILED || this.#attempt !== attempt) return;
-        if (!this.#transport.send) return this.connect();
+        // An open connection cannot give up a token, and an event stream has none but its first.
+        if (!token || !this.#transport.send) return this.connect();
         this.send({ type: "auth", token });
         // The token may allow them.
         this.#retryRefused(this.#refused);
@@ -326,19 +349,19 @@
 
   // The number in the lock's name changes with what tabs tell each other: tabs of different versions do not share.
   // The tab that has the lock, the leader, connects, and forwards frames to the others, which send it their names. When it closes,
-  // or the browser suspends it, another gets the lock, and resumes from the positions.
+  // or the browser suspends it, another gets the lock, and resumes from the positions that the tabs announce.
   class SharedConnection {
     #id = crypto.randomUUID(); #lock; #tabs; #leader; #joinStage; #create; #receive; #names; #stop = new AbortController(); #life; #silentTicks = 0; #ticking;
-    // Of all tabs, for the next leader.
-    #positions;
-    // Of the leader: the names of each tab; the names of all tabs, by key; frames for new tabs, by key.
-    #namesByTab = new Map(); #allNames = new Map(); #lastFrames = new Map();
+    // Of this tab.
+    #ownPositions; #isFresh = true;
+    // Of the leader: the names of each tab; by key, the names of all tabs, their positions, and frames for new tabs.
+    #namesByTab = new Map(); #allNames = new Map(); #positions = new Map(); #lastFrames = new Map();
     // Of the leader: when it last knew that it leads, and the frames that wait until it knows again.
     #checkedAt; #unchecked;
 
     constructor(base, token, receive, positions, names) {
-      [this.#lock, this.#receive, this.#positions, this.#names] = [`notifier 2 ${base}`, receive, positions, names];
-      this.#create = () => new Connection(base, token, frame => this.#broadcast(frame), positions, this.#allNames);
+      [this.#lock, this.#receive, this.#ownPositions, this.#names] = [`notifier 3 ${base}`, receive, positions, names];
+      this.#create = () => new Connection(base, token, frame => this.#broadcast(frame), this.#positions, this.#allNames);
       this.#tabs = new BroadcastChannel(this.#lock);
       this.#tabs.onmessage = ({ data }) => this.#onMessage(data);
       this.#life = new Promise(resolve => this.#stop.signal.onabort = resolve);
@@ -373,6 +396,7 @@
 
     #compete(options) {
       const lead = () => {
+        this.#isFresh = false;
         this.#leader = this.#create();
         this.#checkedAt = now();
         this.#announce();
@@ -384,7 +408,7 @@
         if (this.#stop.signal.aborted || !this.#leader) return;
         this.#leader.close();
         this.#leader = this.#unchecked = undefined;
-        for (const map of [this.#namesByTab, this.#allNames, this.#lastFrames]) map.clear();
+        for (const map of [this.#namesByTab, this.#allNames, this.#positions, this.#lastFrames]) map.clear();
         this.#joinStage = 1;
         this.#announce();
         if (options.signal) this.#compete(options);
@@ -403,61 +427,69 @@
       this.#leader ? this.#leader[method](argument) : this.#post({ method, argument });
     }
 
-    // All names: a leader may be new.
+    // All names: a leader may be new. The position is the tab's own: how far its page knows the name.
     #announce() {
-      const names = [...this.#names].map(([key, { last, after, serial }]) => ({ key, last, after: this.#positions.get(key) ?? after, serial }));
+      const names = [...this.#names].map(([key, { last, after, serial }]) => ({ key, last, after: this.#ownPositions.get(key) ?? after, serial }));
       if (this.#leader) this.#setNames(this.#id, names);
       else if (this.#joinStage) this.#post({ tab: this.#id, names });
     }
 
-    #onMessage({ isNew, tab, names, method, argument, frame, forget }) {
+    #onMessage({ isNew, tab, names, method, argument, frame }) {
       if (isNew || frame) this.#silentTicks = 0;
-      // Until then, frames may be missing.
-      if (tab === this.#id) this.#joinStage = 2;
-      if (frame) return (tab ? tab === this.#id : this.#joinStage > 1) && this.#receive(frame);
-      if (forget) this.#positions.delete(forget);
-      else if (isNew) this.#announce();
+      const isOwn = tab === this.#id;
+      if (isOwn) {
+        // Until now, frames may have been missing.
+        this.#joinStage = 2;
+        // The visitor may have logged in since, and this page knows it: it makes an attempt of its own, once.
+        const isRetried = this.#isFresh && frame?.state === "refused";
+        this.#isFresh = false;
+        if (isRetried) return this.#compete({ steal: true });
+      }
+      if (frame) return (tab ? isOwn : this.#joinStage > 1) && this.#receive(frame);
+      if (isNew) this.#announce();
       else if (!this.#leader) return;
       else if (method) {
         this.#callLeader(method, argument);
         // It is alive.
         this.#post({ frame: this.#lastFrames.get("{}") });
       } else {
-        const before = this.#namesByTab.get(tab);
-        if (!before) {
+        if (!this.#namesByTab.has(tab)) {
           navigator.locks.request(this.#lock + tab, () => this.#leader && this.#setNames(tab, []));
-          const state = this.#lastFrames.get("{}");
-          this.#post({ tab, frame: state });
-          if (state?.state === "refused") this.#post({ tab, frame: this.#lastFrames.get("error") });
-        }
-        for (const { key, after } of names) {
-          const position = this.#positions.get(key), last = this.#lastFrames.get(key);
-          // If they differ, the tab missed messages.
-          const frame = { ...last, position, recovered: last?.type === "subscribed" && !before && after ? after === position : undefined };
-          if (last && !before?.some(name => name.key === key)) this.#post({ tab, frame });
+          this.#tell(tab, this.#lastFrames.get("{}"));
         }
         this.#setNames(tab, names);
       }
     }
 
     #setNames(tab, names) {
-      const earlier = this.#namesByTab.get(tab) ?? [];
+      const before = new Map(this.#allNames), earlier = this.#namesByTab.get(tab) ?? [];
+      const added = names.filter(({ serial }) => !earlier.some(other => other.serial === serial));
       this.#namesByTab.set(tab, names);
-      const before = new Map(this.#allNames), all = [...this.#namesByTab.values()].flat();
       this.#allNames.clear();
-      for (const name of all) {
-        const { key, serial } = name, isKnown = !names.includes(name) || earlier.some(other => other.serial === serial);
-        // An existing subscription stays: its position is newer than those that other tabs have sent.
-        if (before.has(key) && isKnown) this.#allNames.set(key, before.get(key));
+      for (const name of [...this.#namesByTab.values()].flat()) {
+        const { key } = name;
+        // A subscription that a tab had already stays.
+        if (before.has(key) && !added.includes(name)) this.#allNames.set(key, before.get(key));
         else if (!this.#allNames.has(key)) this.#allNames.set(key, name);
       }
-      for (const forget of before.keys()) {
-        if (this.#allNames.has(forget)) continue;
-        this.#post({ forget });
-        this.#lastFrames.delete(forget);
-        this.#positions.delete(forget);
+      for (const [key, name] of before) {
+        if (this.#allNames.get(key) === name) continue;
+        this.#lastFrames.delete(key);
+        this.#positions.delete(key);
+      }
+      for (const { key, after } of added) {
+        const live = before.get(key), position = this.#positions.get(key), last = this.#lastFrames.get(key);
+        if (!live || this.#allNames.get(key) !== live) continue;
+        if (last) this.#tell(tab, { ...last, position, recovered: undefined });
+        // The subscription of other tabs does not begin where the page of this one ends.
+        const begin = position ?? live.after;
+        if (after && after !== begin && !isNewer(after, begin)) this.#tell(tab, { type: "gap", ...JSON.parse(key), code: "notRecovered" });
       }
       this.#leader.changed();
+    }
+
+    #tell(tab, frame) {
+      tab === this.#id ? this.#receive(frame) : this.#post({ tab, frame });
     }
 
     #post(message) {
@@ -479,9 +511,9 @@
 
     #pass(frame) {
       this.#post({ frame });
-      const { type } = frame, key = keyOf(frame);
+      const { type, position } = frame, key = keyOf(frame);
+      if (position) this.#positions.set(key, position);
       if (type === "state" || key !== "{}" && !/^message|gap/.test(type)) this.#lastFrames.set(key, frame);
-      else if (type === "error") this.#lastFrames.set(type, frame);
       this.#receive(frame);
     }
   }
@@ -491,9 +523,9 @@
     #link = { changed() {}, send() {}, connect() {}, close() {} };
     // By key: the listeners, what they want of earlier messages, the positions seen.
     #names = new Map();
-    // By key: of the last message.
-    #positions = new Map();
-    #closing = new AbortController(); #save; #saving; #isChanged; #handled = new Set(); #warned = new Set();
+    // By key: of the last message; and those that earlier pages of the tab have left, until this one has a newer one.
+    #positions = new Map(); #stored = new Map();
+    #closing = new AbortController(); #save; #saving; #isChanged; #serial = 0; #warned = new Set();
 
     constructor(url = script?.src ?? globalThis.location?.href, { token, shared, persist, signal } = {}) {
       super();
@@ -510,8 +542,8 @@
         } catch {}
       };
       if (persist) {
-        attempt(() => this.#positions = new Map(JSON.parse(sessionStorage[place] ?? "[]")));
-        this.#save = () => attempt(() => sessionStorage[place] = JSON.stringify([...this.#positions].slice(-SAVED)));
+        attempt(() => this.#stored = new Map(JSON.parse(sessionStorage[place] ?? "[]")));
+        this.#save = () => attempt(() => sessionStorage[place] = JSON.stringify([...[...this.#stored].slice(-SAVED), ...this.#positions]));
       }
       const open = async () => {
         let Link = Connection;
@@ -564,17 +596,12 @@
       this.#receive({ type: "state", state: "closed" });
     }
 
-    addEventListener(type, ...rest) {
-      this.#handled.add(type);
-      super.addEventListener(type, ...rest);
-    }
-
     [Symbol.dispose ?? Symbol()]() {
       this.close();
     }
 
     #listen(name, listener, { signal, last, after } = {}) {
-      const key = keyOf(name), own = { listener };
+      const key = keyOf(name), own = { listener }, forget = () => [this.#positions, this.#stored].forEach(map => map.delete(key));
       let entry;
       const close = () => {
         if (!entry?.listeners.delete(own)) return;
@@ -582,7 +609,7 @@
         queueMicrotask(() => {
           if (entry.listeners.size || this.#names.get(key) !== entry) return;
           this.#names.delete(key);
-          this.#positions.delete(key);
+          forget();
           this.#link.changed();
         });
       };
@@ -590,8 +617,10 @@
         entry = this.#names.get(key);
         // Without listeners, it was closed in this task. Who wants earlier messages now subscribes anew.
         const isReplaced = entry && !entry.listeners.size && (last || after);
-        if (isReplaced) this.#positions.delete(key);
-        if (!entry || isReplaced) this.#names.set(key, entry = { last, after: after || undefined, serial: now(), listeners: new Set(), seen: new Set() });
+        if (isReplaced) forget();
+        // The newer position wins; of two that do not compare, the one that was rendered into the page.
+        const stored = this.#stored.get(key), from = !after || isNewer(stored, after) ? stored : after;
+        if (!entry || isReplaced) this.#names.set(key, entry = { last, after: from, serial: ++this.#serial, listeners: new Set(), seen: new Set() });
         entry.listeners.add(own);
         this.#link.changed();
         signal?.addEventListener("abort", close, { once: true });
@@ -602,9 +631,9 @@
     #receive(frame) {
       const { type, position, message, code } = frame, key = keyOf(frame);
       if (type === "message") this.#deliver(frame, this.#names.get(key));
-      if (position) {
-        // The latest last: the first ones are forgotten.
-        this.#positions.delete(key);
+      // Others are of names that only other tabs have, and of names that the page has just closed.
+      if (position && this.#names.has(key)) {
+        this.#stored.delete(key);
         this.#positions.set(key, position);
         this.#persist();
       }
@@ -616,9 +645,15 @@
         if (this.#isChanged) this.#save?.();
       }
       if (key !== "{}" && !this.#names.has(key)) return;
-      this.dispatchEvent(new CustomEvent(type, { detail: frame }));
+      // A listener that reads the detail handles the event. Listeners come and go, also by signals.
+      let isHandled;
+      const get = () => {
+        isHandled = true;
+        return frame;
+      };
+      this.dispatchEvent(Object.defineProperty(new CustomEvent(type), "detail", { get }));
       const problem = `Notifier: ${message} (${[code, frame.channel, frame.pattern].join(" ").trim()})`;
-      if (message && !this.#handled.has(type) && !this.#warned.has(problem)) console.warn(problem);
+      if (message && !isHandled && !this.#warned.has(problem)) console.warn(problem);
       this.#warned.add(problem);
       if (frame.recovered === false) this.#receive({ type: "gap", ...JSON.parse(key), code: "notRecovered" });
     }

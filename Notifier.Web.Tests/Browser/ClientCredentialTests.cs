@@ -213,6 +213,28 @@ public sealed class ClientCredentialTests(BrowserFixture browser) : IClassFixtur
         (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe a");
     }
 
+    /// <summary>The visitor has logged out. An open connection cannot give up its token.</summary>
+    [Fact]
+    public async Task A_token_function_that_has_no_token_any_more_leads_to_a_connection_without_one()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await OpenAsync(fake, hasOwnClock: true);
+        await client.DoAsync("let n = 0; observe(new Notifier(undefined, { token: () => n++ ? null : 't1' })); notifier.channel('a', hear)");
+        var connection = await fake.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("auth t1");
+        await connection.SendAsync(new { type = "authenticated", @in = 60 });
+        await client.LogsAsync("subscribed a");
+        (await connection.ReadTextAsync()).Should().Be("subscribe a");
+
+        await connection.SendAsync(new { type = "expiring", @in = 60 });
+        await connection.SendAsync(new { type = "message", channel = "a", data = "after the notice" });
+        await client.LogsAsync("a: after the notice");
+        await client.Page.Clock.RunForAsync(5_000);
+
+        (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe a");
+        connection.Unread.Should().Be(0);
+    }
+
     private async Task<ClientPage> OpenAsync(FakeNotifier fake, bool hasOwnClock = false) =>
         await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address, hasOwnClock);
 }

@@ -1,4 +1,5 @@
 using FluentAssertions;
+using Microsoft.AspNetCore.Http;
 using Notifier.Tests.Support;
 using Xunit;
 
@@ -35,6 +36,56 @@ public sealed class ClientEventStreamTests(BrowserFixture browser, RedisFixture 
         next.Ended.TrySetResult();
         (await fake.AcceptAsync()).Query.Should().Be(next.Query);
         fake.Requests.Count(request => request == "/ws").Should().Be(2, "the client replaces an ended stream with a stream");
+    }
+
+    /// <summary>A proxy, or the application behind it, answers in place of Notifier.</summary>
+    [Theory]
+    [InlineData(200, "text/html", "<h1>Log in</h1>", "error 200", "no event stream: HTTP 200 text/html")]
+    [InlineData(302, "text/html", "", "error 302", "no event stream: HTTP redirect ")]
+    [InlineData(404, "text/html", "<h1>Not found</h1>", "error 404", "no event stream: HTTP 404 text/html")]
+    [InlineData(429, "application/problem+json", "{\"detail\":\"too many connections\"}", "error 429", "too many connections")]
+    [InlineData(401, "text/html", "<h1>Log in</h1>", "error 4401", "no event stream: HTTP 401 text/html")]
+    [InlineData(403, "text/html", "<h1>Forbidden</h1>", "error 4403", "no event stream: HTTP 403 text/html")]
+    public async Task An_answer_that_is_no_event_stream_is_an_error_that_says_what_it_is(int status, string type, string body, string error, string message)
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        fake.HasWebSockets = false;
+        fake.EventsAnswer = status == 302 ? Results.Redirect("/") : Results.Content(body, type, statusCode: status);
+        await using var client = await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address);
+
+        await client.DoAsync(
+            "chance = 0.01; observe(new Notifier()); notifier.addEventListener('error', ({ detail }) => log.push(detail.message)); notifier.channel('a', hear)");
+
+        await client.LogsAsync(error);
+        await client.LogsAsync(message);
+        (await client.LogAsync()).Should().NotContain("state connected").And.Contain(status is 401 or 403 ? "state refused" : "state waiting");
+    }
+
+    /// <summary>Otherwise a page that stays open for days ends up with event streams.</summary>
+    [Fact]
+    public async Task A_client_whose_websockets_fail_twice_but_not_in_a_row_stays_with_websockets()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        fake.HasWebSockets = false;
+        await using var client = await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address, hasOwnClock: true);
+        await client.DoAsync("observe(new Notifier()); notifier.channel('a', hear)");
+        await client.LogsAsync("state waiting");
+        fake.HasWebSockets = true;
+        await client.Page.Clock.RunForAsync(500);
+        var connection = await fake.AcceptAsync();
+        await client.LogsAsync("subscribed a");
+
+        fake.HasWebSockets = false;
+        connection.Abort();
+        await client.LogsAsync("state waiting", times: 2);
+        await client.Page.Clock.RunForAsync(1_000);
+        await Eventually.IsAsync(() => fake.Requests.Count(static request => request == "/ws") == 3, "the client tries a WebSocket, which fails");
+        await client.DelayAsync(3);
+        fake.HasWebSockets = true;
+        await client.Page.Clock.RunForAsync(2_000);
+
+        (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe a");
+        fake.Requests.Should().NotContain("/events");
     }
 
     /// <summary>Firefox delays WebSockets to a host that has refused some, by up to a minute.</summary>

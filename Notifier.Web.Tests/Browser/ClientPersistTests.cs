@@ -90,23 +90,63 @@ public sealed class ClientPersistTests(BrowserFixture browser, RedisFixture fixt
     }
 
     [Fact]
-    public async Task The_positions_of_the_names_with_the_latest_messages_are_kept()
+    public async Task All_positions_of_a_page_are_kept_and_the_500_latest_of_earlier_pages()
     {
         await using var fake = await FakeNotifier.StartAsync();
         await using var client = await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address);
         await client.DoAsync(
-            "sessionStorage[`notifier ${location.origin}/`] = JSON.stringify(Array.from({ length: 500 }, (_, n) => [JSON.stringify({ channel: `a${n}` }), 'p']));"
-            + $" observe(new Notifier(undefined, {{ {Persist} }})); notifier.channel('a0', hear); notifier.channel('b', hear)");
+            "sessionStorage[`notifier ${location.origin}/`] = JSON.stringify(Array.from({ length: 502 }, (_, n) => [JSON.stringify({ channel: `a${n}` }), 'p']));"
+            + $" observe(new Notifier(undefined, {{ {Persist} }})); notifier.channel('a0', hear); notifier.channel('b0', hear)");
         var connection = await fake.AcceptAsync();
-        await client.LogsAsync("subscribed b");
-        await connection.SendAsync(new { type = "message", channel = "a0", data = "one", position = "p1" });
-        await connection.SendAsync(new { type = "message", channel = "b", data = "two", position = "p2" });
-        await client.LogsAsync("b: two");
+        (await connection.ReadTextAsync()).Should().Be("subscribe a0 p");
+        (await connection.ReadTextAsync()).Should().Be("subscribe b0");
+        await client.LogsAsync("subscribed b0");
+        await connection.SendAsync(new { type = "message", channel = "b0", data = "two", position = "p2" });
+        await client.LogsAsync("b0: two");
 
         await Eventually.IsAsync(() => client.Page.EvaluateAsync<bool>("Object.values(sessionStorage)[0].includes('p2')"), "the page has saved its positions");
         var saved = await client.Page.EvaluateAsync<string[]>("JSON.parse(Object.values(sessionStorage)[0]).map(([key, position]) => JSON.parse(key).channel + ' ' + position)");
-        saved.Should().HaveCount(500).And.NotContain("a1 p").And.Contain("a2 p");
-        saved[^2..].Should().Equal("a0 p1", "b p2");
+        saved.Should().NotContain("a1 p").And.Contain("a2 p").And.HaveCount(501);
+        saved[^1].Should().Be("b0 p2");
+    }
+
+    [Fact]
+    public async Task A_page_of_600_names_resumes_each_of_them()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address);
+        var subscribe = $"observe(new Notifier(undefined, {{ {Persist} }})); for (let n = 0; n < 600; n++) notifier.channel(`a${{n}}`, hear)";
+        await client.DoAsync("let ahead = 0; const plain = performance.now.bind(performance); performance.now = () => plain() + (ahead += 1_000);" + subscribe);
+        var connection = await fake.AcceptAsync();
+        for (var n = 0; n < 600; n++)
+            await connection.ReadAsync();
+        for (var n = 0; n < 600; n++)
+            await connection.SendAsync(new { type = "message", channel = $"a{n}", data = "one", position = $"p{n}" });
+        await client.LogsAsync("a599: one");
+
+        await client.Page.ReloadAsync();
+        await client.DoAsync("let ahead = 0; const plain = performance.now.bind(performance); performance.now = () => plain() + (ahead += 1_000);" + subscribe);
+
+        connection = await fake.AcceptAsync();
+        for (var n = 0; n < 600; n++)
+            (await connection.ReadTextAsync()).Should().Be($"subscribe a{n} p{n}");
+    }
+
+    /// <summary>The page that was rendered shows what its position says. A page from a cache may be older than what the tab has shown since.</summary>
+    [Theory]
+    [InlineData("n.7~j.70", "~j.60", "n.7~j.70")]
+    [InlineData("n.7~j.70", "~j.80", "~j.80")]
+    [InlineData("n.7~j.70", "~k.60", "~k.60")]
+    [InlineData("n.7", "~j.60", "~j.60")]
+    public async Task The_newer_of_the_stored_and_the_rendered_position_counts_and_the_rendered_one_if_they_do_not_compare(string stored, string after, string from)
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        await using var client = await ClientPage.OpenAsync(await browser.NewPageAsync(), fake.Address);
+        await client.DoAsync(
+            $"sessionStorage[`notifier ${{location.origin}}/`] = JSON.stringify([[JSON.stringify({{ channel: 'a' }}), '{stored}']]);"
+            + $" observe(new Notifier(undefined, {{ {Persist} }})); notifier.channel('a', hear, {{ after: '{after}' }})");
+
+        (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be($"subscribe a {from}");
     }
 
     [Theory]

@@ -111,7 +111,7 @@ public sealed class ClientSuspendedTests(BrowserFixture browser) : IClassFixture
     private static async Task AnswersAsync(ClientPage follower, int questions)
     {
         await follower.DoAsync(
-            "globalThis.answers = 0; new BroadcastChannel(`notifier 2 ${location.origin}/`).onmessage = ({ data }) => { if (data.frame) answers++; }");
+            "globalThis.answers = 0; new BroadcastChannel(`notifier 3 ${location.origin}/`).onmessage = ({ data }) => { if (data.frame) answers++; }");
         for (var question = 1; question <= questions; question++)
         {
             await TickAsync(follower, 2);

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Logging;
+using Notifier.Endpoints.Http;
 using Channels = System.Threading.Channels;
 
 namespace Notifier.Tests.Support;
@@ -59,6 +60,12 @@ internal sealed class FakeNotifier : IAsyncDisposable
     /// <summary>Closes each WebSocket with this close before anything else.</summary>
     public (int Code, string Reason)? ClosesWith { get; set; }
 
+    /// <summary>Answers event streams in place of the server, like a proxy or the application behind it.</summary>
+    public IResult? EventsAnswer { get; set; }
+
+    /// <summary>The page.</summary>
+    public string Html { get; set; } = "<!doctype html><title>Client</title><script src=notifier.js></script>";
+
     public ConcurrentQueue<string> Requests { get; } = [];
 
     /// <summary>What the pages at <c>/walk</c> received.</summary>
@@ -78,11 +85,14 @@ internal sealed class FakeNotifier : IAsyncDisposable
             return next(context);
         });
         app.UseWebSockets();
+        // As Notifier serves them.
+        foreach (var script in new[] { "notifier.js", "notifier-elements.js" })
+            app.MapGet("/" + script, () => Results.Content(CompactScript.From(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "wwwroot-demo", script))), "text/javascript"));
         app.UseStaticFiles(new StaticFileOptions
         {
             FileProvider = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "wwwroot-demo")),
         });
-        app.MapGet("/", () => Results.Content("<!doctype html><title>Client</title><script src=notifier.js></script>", "text/html"));
+        app.MapGet("/", () => Results.Content(fake.Html, "text/html"));
         app.MapGet("/walk", (string? options) => Results.Content(Walk.Replace("OPTIONS", options ?? "", StringComparison.Ordinal), "text/html"));
         app.MapGet("/heard", (string data) => fake.Heard.Enqueue(data));
         app.MapGet("/healthz/ready", () => Results.StatusCode(fake.IsReady ? 200 : 503));
@@ -167,6 +177,11 @@ internal sealed class FakeNotifier : IAsyncDisposable
         if (Token is not null && context.Request.Headers.Authorization != $"Bearer {Token}")
         {
             await Results.Problem("the token has expired", statusCode: StatusCodes.Status401Unauthorized).ExecuteAsync(context);
+            return;
+        }
+        if (EventsAnswer is not null)
+        {
+            await EventsAnswer.ExecuteAsync(context);
             return;
         }
         using var body = new StreamReader(context.Request.Body);

@@ -64,8 +64,8 @@
   }
 
   const textOf = ({ data }) => typeof data !== "string" ? `(${data.length} bytes)` : data.length > 1000 ? `${data.slice(0, 1000)}…` : data;
-  const tell = (target, message) =>
-    target.dispatchEvent(new CustomEvent("notifier:message", { detail: message, bubbles: true, composed: true }));
+  const tell = (target, detail, type = "message") =>
+    target.dispatchEvent(new CustomEvent(`notifier:${type}`, { detail, bubbles: true, composed: true }));
 
   // What the page's author wrote: an element, or a script tag.
   const tagOf = element => element.isOfScript ? "script" : element.localName;
@@ -93,9 +93,11 @@
     return false;
   }
 
+  const isPersistent = element => flag(element, "persist", "session");
+
   // The names are subscribed on the connection that makeOwn returns, or on one that elements share.
-  function subscribe(element, listener, options, makeOwn) {
-    const shared = flag(element, "shared"), persist = flag(element, "persist", "session") && "session", names = [];
+  function subscribe(element, targetOf, listener, options, makeOwn) {
+    const shared = flag(element, "shared"), persist = isPersistent(element) && "session", names = [];
     for (const kind of KINDS) {
       const text = element.getAttribute(kind);
       if (text?.trim() === "") reject(element, kind, 'a name, for example ="news", or omit the attribute');
@@ -110,6 +112,8 @@
     const notifier = makeOwn?.(url, shared) ?? connections.get(key) ?? new Notifier(url, { shared, persist });
     if (!makeOwn) connections.set(key, notifier);
     for (const [kind, name] of names) notifier[kind](name, listener, options);
+    const passGap = ({ detail }) => names.some(([kind, name]) => detail[kind] === name) && tell(targetOf(), detail, "gap");
+    notifier.addEventListener("gap", passGap, { signal: options.signal });
   }
 
   // channel and pattern (each may hold several names, with spaces between), src, shared, persist, last, after, max, field (of a JSON payload).
@@ -177,7 +181,8 @@
         return notifier;
       };
       if (last) this.items.replaceChildren();
-      subscribe(this, message => this.#hear(message), { signal, last, after }, this.#notifier || last || after ? makeOwn : undefined);
+      subscribe(this, () => this, message => this.#hear(message), { signal, last, after }, this.#notifier || last || after ? makeOwn : undefined);
+      for (const type of ["visibilitychange", "pagehide"]) addEventListener(type, () => this.turn?.(), { signal });
       before?.abort(); // after the above: a name that stays must not be unsubscribed meanwhile
       this.check();
     }
@@ -195,6 +200,11 @@
         this.#shown = undefined;
         for (const [each, at] of this.#waiting.splice(0)) this.show(each, this.#text(each), at);
       });
+      if (document.hidden) this.turn?.(); // frames are drawn when the visitor is back
+    }
+
+    get waiting() {
+      return this.#waiting.map(([message]) => this.#text(message));
     }
 
     #text(message) {
@@ -229,7 +239,7 @@
   class Toasts extends Listening {
     static embed = embed;
     usual = 3; room = QUEUE;
-    #queue = []; #more = make("p", "more"); #beat;
+    #queue = []; #more = make("p", "more"); #beat; #isRestored;
 
     constructor() {
       super(ofToasts, "Notifications");
@@ -241,8 +251,26 @@
       return number(this, "seconds", 8, 0, false) * 1000 || Infinity;
     }
 
+    // Where persist keeps the toasts that the visitor has not seen: the page may end in the background, or while some wait.
+    get #place() {
+      return `notifier toasts ${[...KINDS, "src"].map(name => this.getAttribute(name))}`;
+    }
+
     check() {
+      if (!this.#isRestored && isPersistent(this)) try {
+        this.#queue = JSON.parse(sessionStorage[this.#place] ?? "[]");
+      } catch {} // forbidden, as in a sandboxed frame
+      this.#isRestored = true;
+      this.turn();
       return [this.max, this.#life];
+    }
+
+    #keep() {
+      if (this.#isRestored && isPersistent(this)) try {
+        const unseen = [...this.#queue, ...this.waiting].slice(-QUEUE);
+        if (unseen.length) sessionStorage[this.#place] = JSON.stringify(unseen);
+        else delete sessionStorage[this.#place];
+      } catch {}
     }
 
     show(message, text) {
@@ -250,12 +278,13 @@
         this.#queue.shift();
         this.missed++;
       }
-      this.#turn();
+      this.turn();
     }
 
-    // A toast leaves after its time, or earlier if others wait; not while the pointer or the keyboard focus is on it.
-    #turn() {
+    // A toast leaves after its time, or earlier if others wait; not while the pointer or the keyboard focus is on it. In the background nobody sees one: they wait.
+    turn() {
       clearTimeout(this.#beat);
+      if (document.hidden) return this.#keep();
       const { max, items, items: { children } } = this, now = performance.now(), life = this.#life;
       let crowd = this.#queue.length + children.length - max;
       for (const item of [...children]) {
@@ -267,7 +296,8 @@
       if (!children.length) this.missed = 0;
       const more = this.#queue.length + this.missed;
       this.#more.textContent = more ? `+${more} more` : "";
-      if (children.length) this.#beat = setTimeout(() => this.#turn(), BEAT);
+      if (children.length) this.#beat = setTimeout(() => this.turn(), BEAT);
+      this.#keep();
     }
 
     #toast(text, since) {
@@ -284,7 +314,7 @@
       const next = item?.nextElementSibling ?? item?.previousElementSibling;
       const hadFocus = item?.contains(this.shadowRoot.activeElement);
       item?.remove();
-      this.#turn();
+      this.turn();
       if (hadFocus) (next ?? this.items.firstElementChild)?.querySelector("button").focus();
     }
   }
@@ -303,7 +333,10 @@
     stop.signal.onabort = () => element.remove();
     embedded.set(key, { tag, end: () => stop.abort() });
     if (toast !== undefined) document.documentElement.append(element);
-    else subscribe(element, message => tell(document.body ?? document, message), { signal: stop.signal });
+    else {
+      const target = () => document.body ?? document;
+      subscribe(element, target, message => tell(target(), message), { signal: stop.signal });
+    }
   }
 
   const start = () => {

@@ -49,8 +49,8 @@ export interface NotifierOptions {
    */
   shared?: boolean;
   /**
-   * After a reload in the same tab, each name resumes from its last position, which is kept in sessionStorage. For one Notifier per
-   * page.
+   * After a reload in the same tab, each name resumes from its last position, which is kept in sessionStorage: all names of the page, and
+   * 500 of earlier pages. For one Notifier per page.
    */
   persist?: "session";
   /** Closes the connection. */
@@ -63,8 +63,9 @@ export interface NotifierEvents {
   /** Messages of a name may have been lost. The code is the server's, or notRecovered: the server could not resume from the last position. */
   gap: CustomEvent<{ channel?: string; pattern?: string; code: string; lost?: number }>;
   /**
-   * A name was refused (others continue), the connection was refused (code is a number, 44xx), or the token function failed. Without a
-   * listener, the client prints each error to the console, once.
+   * A name was refused (others continue), the connection was refused (code is a number, 44xx), an event stream was answered with another
+   * HTTP status (that number), the token function failed (`token`), or something other than Notifier answered (`frame`). If no listener
+   * reads the detail, the client prints the error to the console, each text once.
    */
   error: CustomEvent<{ channel?: string; pattern?: string; code: string | number; message: string }>;
   /** The server confirmed the subscription to a name. */
@@ -83,7 +84,10 @@ export interface NotifierListening {
    * later listeners get only new messages.
    */
   last?: number;
-  /** A position that was rendered into the page (GET /position): delivers the messages after it first. Only for the first listener of the name. */
+  /**
+   * A position that was rendered into the page (GET /position): delivers the messages after it first. Only for the first listener of the name.
+   * With `persist`, the newer of this and the stored position counts. With `shared`, if another tab is subscribed already, a gap comes instead.
+   */
   after?: string;
 }
 
@@ -114,7 +118,7 @@ export declare class Notifier extends EventTarget implements Disposable {
 
 export default Notifier;
 
-/** `<notifier-list>` and `<notifier-toasts>`. Each message is an event `notifier:message` at the element. */
+/** `<notifier-list>` and `<notifier-toasts>`. Each message is an event `notifier:message` at the element, and each gap `notifier:gap`. */
 export interface NotifierElement extends HTMLElement {
   /** The page's own Notifier, such as one with a token. */
   set notifier(notifier: Notifier);
@@ -137,6 +141,10 @@ export interface NotifierElementAttributes {
   field?: string;
   notifier?: Notifier;
   id?: string;
+  role?: string;
+  title?: string;
+  lang?: string;
+  dir?: string;
   class?: string;
   className?: string;
   style?: any;
@@ -173,7 +181,10 @@ declare global {
   var Notifier: ClientConstructor;
   type Notifier = Client;
   interface Window { Notifier: ClientConstructor }
-  interface GlobalEventHandlersEventMap { "notifier:message": CustomEvent<Message> }
+  interface GlobalEventHandlersEventMap {
+    "notifier:message": CustomEvent<Message>;
+    "notifier:gap": NotifierEvents["gap"];
+  }
   interface HTMLElementTagNameMap { "notifier-list": NotifierElement; "notifier-toasts": NotifierElement }
 
   // Part of TypeScript's library "esnext.disposable", which es2022 lacks. Where both are present, they merge.

@@ -4,7 +4,7 @@ export function Page() {
   return (
     <main>
       <notifier-list key="list" pattern="orders.*" max={20} last="5" field="text" className="orders" aria-label="Orders" notifier={notifier} />
-      <notifier-toasts channel="news" seconds={10} shared persist data-place="end" ref={element => console.log(element)} />
+      <notifier-toasts channel="news" seconds={10} shared persist role="status" lang="en" data-place="end" ref={element => console.log(element)} />
     </main>
   );
 }

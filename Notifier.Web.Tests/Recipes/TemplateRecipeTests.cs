@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using FluentAssertions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -25,14 +27,80 @@ public sealed class TemplateRecipeTests(BrowserFixture browser) : IClassFixture<
     private Uri Notifier => new($"http://localhost:{port}");
 
     [Theory]
-    [InlineData(0, Toast)]
-    [InlineData(2, "#list li")]
-    public async Task A_page_of_plain_html_shows_messages_and_appears_without_notifier(int block, string message)
+    [InlineData("Plain HTML", 0, Toast)]
+    [InlineData("Plain HTML", 2, "#list li")]
+    [InlineData("The event load", 0, Toast)]
+    [InlineData("The event load", 1, "#list li")]
+    public async Task A_page_of_plain_html_shows_messages_and_appears_without_notifier(string heading, int block, string message)
     {
-        var html = CodeBlock.Under(Page, "Plain HTML")[block].TextFor(Notifier);
+        var html = CodeBlock.Under(Page, heading)[block].TextFor(Notifier);
         await using var site = await Site.StartAsync(html.Contains("<h1>", StringComparison.Ordinal) ? html : $"<!doctype html><title>Shop</title><h1>My shop</h1>{html}");
 
         await ShowsAsync(new Uri(site.Address), "notifications.*", "notifications.new-user", message);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task A_page_that_adds_the_client_after_the_event_load_does_not_wait_for_a_notifier_that_never_answers(int block)
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, port);
+        silent.Start();
+        var accepted = silent.AcceptTcpClientAsync();
+        await using var site = await Site.StartAsync($"<!doctype html><title>Shop</title><h1>My shop</h1>{CodeBlock.Under(Page, "The event load")[block].TextFor(Notifier)}");
+        var page = await browser.NewPageAsync();
+
+        await page.GotoAsync(site.Address, new() { WaitUntil = WaitUntilState.Load, Timeout = 20_000 });
+
+        using var client = await accepted.WaitAsync(Eventually.Limit);
+        await page.CloseAsync();
+    }
+
+    /// <summary>The list must show the last message of a burst, however close it follows.</summary>
+    [Theory]
+    [InlineData("htmx.org", "htmx.min.js")]
+    [InlineData("htmx.org-2", "htmx.min.js")]
+    public async Task A_page_with_htmx_shows_the_last_of_two_messages_that_follow_each_other(string package, string file)
+    {
+        var htmx = await File.ReadAllTextAsync(Path.Combine(await NodePackages.FolderAsync(), "node_modules", package, "dist", file));
+        var recipe = CodeBlock.Under(Page, "htmx").Single().TextFor(Notifier);
+        var orders = "none";
+        var (requested, answered) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        await using var application = builder.Build();
+        application.Urls.Add($"http://localhost:{FreePort.Next()}");
+        application.MapGet("/", () => Results.Content($"<!doctype html><title>Shop</title><script src=/htmx.js></script>{recipe}", "text/html"));
+        application.MapGet("/htmx.js", () => Results.Content(htmx, "text/javascript"));
+        application.MapGet("/orders", async () =>
+        {
+            var read = Volatile.Read(ref orders);
+            if (read == "first")
+            {
+                requested.TrySetResult();
+                await answered.Task;
+            }
+            return Results.Content($"<i>{read}</i>", "text/html");
+        });
+        await application.StartAsync();
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration, port: port);
+        var page = await browser.NewPageAsync();
+        await page.GotoAsync(application.Urls.First());
+        await page.EvaluateAsync("globalThis.heard = 0; addEventListener('notifier:message', () => heard++)");
+        await Expect(page.Locator("i")).ToHaveTextAsync("none");
+        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "the page has subscribed");
+
+        Volatile.Write(ref orders, "first");
+        await redis.PublishAsync("orders.1", "first");
+        await requested.Task.WaitAsync(Eventually.Limit);
+        Volatile.Write(ref orders, "second");
+        await redis.PublishAsync("orders.1", "second");
+        await Eventually.IsAsync(() => page.EvaluateAsync<bool>("heard == 2"), "the page receives the second message");
+        answered.TrySetResult();
+
+        await Expect(page.Locator("i")).ToHaveTextAsync("second");
+        await page.CloseAsync();
     }
 
     [Theory]

@@ -42,18 +42,19 @@ public sealed class TokenRouteTests(BrowserFixture browser, RedisFixture fixture
         ((string?)refusal["message"]).Should().Be("not allowed: user.43.orders");
     }
 
-    [Fact]
-    public async Task The_page_receives_the_messages_of_the_visitor_who_is_logged_in()
+    /// <summary>The page alone, and beside the one-line embed of docs/embedding.md.</summary>
+    [Theory]
+    [InlineData("PAGE")]
+    [InlineData("<script async src='NOTIFIERnotifier.js'></script>PAGE")]
+    [InlineData("PAGE<script async src='NOTIFIERnotifier.js' data-channel=news data-toast></script>")]
+    public async Task The_page_receives_the_messages_of_the_visitor_who_is_logged_in(string html)
     {
         await using var server = await StartAsync("Express", "app.get('/', (req, res) => res.sendFile(`${process.cwd()}/page.html`));");
         await using var app = await StartNotifierAsync($"Access:AllowedOrigins:0={server.Address.GetLeftPart(UriPartial.Authority)}");
-        var code = CodeBlock.Under(Page, "3. The page").Single().Text;
-        code.Should().Contain("https://notifier.example.com", Exactly.Once());
-        code = code.Replace("https://notifier.example.com", app.Address.ToString(), StringComparison.Ordinal);
-        await server.WriteAsync("page.html", $"<!doctype html><title>Shop</title><script type=module>import {{ Notifier }} from '{app.Address}notifier.mjs';\n{code}</script>");
+        await server.WriteAsync("page.html", PageOf(app, html));
         var page = await Unplugged.NewPageAsync(browser, server.Address, "42");
         var printed = new TaskCompletionSource<string>();
-        page.Console += (_, message) => printed.TrySetResult(message.Text);
+        page.Console += (_, message) => _ = message.Type == "log" && printed.TrySetResult(message.Text);
         await page.GotoAsync(server.Address.ToString());
         await Eventually.IsAsync(async () => await fixture.Redis.PatternsAsync() == 1, "the page has subscribed");
 
@@ -62,6 +63,33 @@ public sealed class TokenRouteTests(BrowserFixture browser, RedisFixture fixture
         (await printed.Task.WaitAsync(Eventually.Limit)).Should().Be("shipped");
         await page.CloseAsync();
     }
+
+    [Fact]
+    public async Task The_page_of_a_visitor_who_is_logged_out_is_that_of_an_anonymous_visitor()
+    {
+        await using var server = await StartAsync("Express", "app.get('/', (req, res) => res.sendFile(`${process.cwd()}/page.html`));");
+        await using var app = await StartNotifierAsync(
+            $"Access:AllowedOrigins:0={server.Address.GetLeftPart(UriPartial.Authority)}", "Access:Anonymous:Subscribe:0=user.42.*");
+        await server.WriteAsync("page.html", PageOf(app, "PAGE"));
+        var page = await Unplugged.NewPageAsync(browser, server.Address, user: null);
+        var warnings = new List<string>();
+        page.Console += (_, message) =>
+        {
+            if (message.Type == "warning")
+                warnings.Add(message.Text);
+        };
+
+        await page.GotoAsync(server.Address.ToString());
+
+        await Eventually.IsAsync(async () => await fixture.Redis.PatternsAsync() == 1, "the page has subscribed");
+        warnings.Should().BeEmpty();
+        await page.CloseAsync();
+    }
+
+    private static string PageOf(NotifierApp app, string html) => "<!doctype html><title>Shop</title>" + html
+        .Replace("PAGE", CodeBlock.Under(Page, "3. The page").Single().Text.Replace("https://notifier.example.com/", "NOTIFIER", StringComparison.Ordinal), StringComparison.Ordinal)
+        .Replace("https://notifier.example.com", "NOTIFIER", StringComparison.Ordinal)
+        .Replace("NOTIFIER", app.Address.ToString(), StringComparison.Ordinal);
 
     private Task<NotifierApp> StartNotifierAsync(params string[] settings) => NotifierApp.StartAsync(
         fixture.Redis.Configuration,

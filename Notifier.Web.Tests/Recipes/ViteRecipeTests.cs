@@ -75,6 +75,42 @@ public sealed class ViteRecipeTests(BrowserFixture browser, RedisFixture fixture
         await Unplugged.ThePageAppearsAsync(browser, new Uri(site.Urls.First()), port);
     }
 
+    /// <summary>vue-router reuses a component when only a part of the address changes.</summary>
+    [Fact]
+    public async Task A_component_of_the_vue_recipe_follows_its_pattern()
+    {
+        const string Application =
+            """
+            <script setup>
+            import { ref } from "vue";
+            import Notifications from "./components/Notifications.vue";
+
+            const id = ref(1);
+            globalThis.show = next => id.value = next;
+            </script>
+
+            <template><Notifications :pattern="`orders.${id}.*`" /></template>
+            """;
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await NotifierApp.StartAsync(redis.Configuration);
+        using var project = await ViteProject.CreateAsync("vue", app.Address);
+        await project.PasteAsync(CodeBlock.Under(Page, "The client in a project"));
+        await project.PasteAsync([.. CodeBlock.Under(Page, "Vue").Where(static block => block.File != "src/App.vue"), new CodeBlock("", "vue", "src/App.vue", Application)]);
+        await project.BuildAsync();
+        await using var site = await ServeAsync(project.Folder, "dist");
+        var page = await browser.NewPageAsync();
+        await page.GotoAsync(site.Urls.First());
+        await Eventually.IsAsync(async () => await redis.PatternsAsync() == 1, "the page has subscribed");
+        await redis.PublishAsync("orders.1.x", "one");
+        await Expect(page.Locator("li")).ToHaveTextAsync(["one"]);
+
+        await page.EvaluateAsync("show(2)");
+
+        await Eventually.IsAsync(async () => await redis.PublishAsync("orders.2.x", "two") > 0, "the page has subscribed to the other pattern");
+        await Expect(page.Locator("li").First).ToHaveTextAsync("two");
+        await page.CloseAsync();
+    }
+
     [Fact]
     public async Task A_fresh_asp_net_core_project_with_the_recipe_shows_messages_and_appears_without_notifier()
     {

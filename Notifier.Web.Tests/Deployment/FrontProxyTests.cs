@@ -14,6 +14,7 @@ public sealed class FrontProxyTests(RedisFixture fixture) : IClassFixture<RedisF
     [
         "environment=Production", "Access:Anonymous:Subscribe:0=front.*", "Access:Anonymous:Publish:0=front.*",
         "ForwardedHeaders:KnownProxies:0=127.0.0.1", "Operations:DrainPeriod=00:00:02",
+        "Limits:RequestsPerSecond=1000",     // one client connects as often as it can
     ];
 
     [Theory]

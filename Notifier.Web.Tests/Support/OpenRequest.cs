@@ -38,6 +38,14 @@ internal sealed class OpenRequest : IDisposable
     /// <summary>Waits until the answer has begun, without reading it.</summary>
     public Task BeginsAsync() => Eventually.IsAsync(() => socket.Available > 0, "the server answers");
 
+    /// <summary>The beginning of the answer: its headers at least.</summary>
+    public async Task<string> ReadStartAsync()
+    {
+        using var limit = new CancellationTokenSource(Eventually.Limit);
+        var buffer = new byte[4 * 1024];
+        return Encoding.Latin1.GetString(buffer, 0, await socket.ReceiveAsync(buffer, limit.Token));
+    }
+
     /// <summary>The answer up to the end of the connection, also if the server resets it.</summary>
     public async Task<string> ReadToEndAsync()
     {

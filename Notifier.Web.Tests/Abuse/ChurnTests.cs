@@ -20,7 +20,7 @@ public sealed class ChurnTests(RedisFixture fixture) : IClassFixture<RedisFixtur
     {
         await using var app = await NotifierApp.StartAsync(Redis.Configuration, settings: Settings);
         var admission = app.Services.GetRequiredService<Admission>();
-        var requests = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => OpenRequest.SendAsync(
+        var requests = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => OpenRequest.SendAsync(
             app.Address, "GET /events?channel=churn.a HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n")));
         foreach (var request in requests)
         {

@@ -58,8 +58,8 @@ internal sealed partial class Admission : IDisposable
     /// <summary>A connection that lasts longer is no burden, however many there are.</summary>
     private static readonly TimeSpan Brief = TimeSpan.FromSeconds(10);
 
-    /// <summary>How many seconds' worth of brief connections an address may have at once.</summary>
-    private const int BriefBurstSeconds = 4;
+    /// <summary>How many seconds' worth of brief connections an address may have at once: far more than requests, whose own limit comes first.</summary>
+    private const int BriefBurstSeconds = 20;
 
     /// <summary>After a mass of clients was disconnected at once, they may connect again soon.</summary>
     private static readonly TimeSpan MaxDebt = TimeSpan.FromSeconds(10);

@@ -281,7 +281,7 @@
       this.turn();
     }
 
-    // A toast leaves after its time, or earlier if others wait; not while the pointer or the keyboard focus is on it. In the background nobody sees one: they wait.
+    // Removes toasts whose time is over, earlier if others wait, but none that has the pointer or the keyboard focus. In a background tab, all toasts wait.
     turn() {
       clearTimeout(this.#beat);
       if (document.hidden) return this.#keep();

@@ -329,7 +329,7 @@
         const token = await this.#getToken();
         // Without a token, 4401 will come, and requests it again.
         if (token === FAILED || this.#attempt !== attempt) return;
-        // An open connection cannot give up a token, and an event stream has none but its first.
+        // Reconnects to log out, because no command revokes a token, and on an event stream, which takes a token only when it opens.
         if (!token || !this.#transport.send) return this.connect();
         this.send({ type: "auth", token });
         // The token may allow them.

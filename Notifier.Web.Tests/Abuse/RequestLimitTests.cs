@@ -82,8 +82,7 @@ public sealed class RequestLimitTests(RedisFixture fixture) : IClassFixture<Redi
         for (var n = 0; n < 3; n++)
             open.Add(await EndlessAsync(app, "198.51.100.7"));
 
-        Answer refused = null!;
-        await Eventually.IsAsync(async () => (refused = await AskAsync(app, "GET", "/notifier.lua", "198.51.100.7")).Status != 200, "the address has its share");
+        var refused = await AskAsync(app, "GET", "/notifier.lua", "198.51.100.7");
 
         refused.Status.Should().Be(429);
         refused.Text.Should().Contain("your address has reached its share of 3 requests at once (Limits:Requests)");
@@ -103,8 +102,7 @@ public sealed class RequestLimitTests(RedisFixture fixture) : IClassFixture<Redi
         for (var n = 1; n <= 3; n++)
             open.Add(await EndlessAsync(app, $"198.51.100.{n}"));
 
-        Answer refused = null!;
-        await Eventually.IsAsync(async () => (refused = await AskAsync(app, "GET", "/notifier.lua", "198.51.100.8")).Status != 200, "the node is full");
+        var refused = await AskAsync(app, "GET", "/notifier.lua", "198.51.100.8");
 
         refused.Status.Should().Be(503);
         refused.Text.Should().Contain("this server answers 3 requests at once (Limits:Requests)");
@@ -124,8 +122,8 @@ public sealed class RequestLimitTests(RedisFixture fixture) : IClassFixture<Redi
         ((string?)JsonNode.Parse(second.Text)!["info"]!["title"]).Should().Be("Notifier");
     }
 
-    private static Task<OpenRequest> EndlessAsync(NotifierApp app, string address) => OpenRequest.SendAsync(
-        app.Address, $"POST /publish/limits.a HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {address}\r\nContent-Length: 100\r\n\r\na");
+    private static Task<OpenRequest> EndlessAsync(NotifierApp app, string address) =>
+        OpenRequest.EndlessAsync(app.Address, "/publish/limits.a", $"X-Forwarded-For: {address}\r\n");
 
     private static async Task<Answer> AskAsync(NotifierApp app, string method, string path, string? address = null, params (string Name, string Value)[] headers)
     {

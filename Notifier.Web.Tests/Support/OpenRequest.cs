@@ -28,6 +28,19 @@ internal sealed class OpenRequest : IDisposable
     public static Task<OpenRequest> GetAsync(Uri address, string path, string from = "127.0.0.1") =>
         SendAsync(address, $"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", from);
 
+    /// <summary>
+    /// A POST whose body never ends. Waits until its route reads the body: before that, another request could take the place that it is meant to have.
+    /// </summary>
+    public static async Task<OpenRequest> EndlessAsync(Uri address, string path, string headers = "")
+    {
+        var request = await SendAsync(address, $"POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n");
+        var answer = await request.ReadStartAsync();
+        if (!answer.StartsWith("HTTP/1.1 100 ", StringComparison.Ordinal))
+            throw new InvalidOperationException($"The route does not read the body: {answer}");
+        await request.SendAsync("a");
+        return request;
+    }
+
     /// <summary>Sends more of the request.</summary>
     public async Task SendAsync(string text)
     {

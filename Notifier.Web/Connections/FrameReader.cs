@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Pipelines;
 using System.Net.WebSockets;
-using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
 using Notifier.Messages;
@@ -15,14 +14,6 @@ namespace Notifier.Connections;
 /// </summary>
 internal sealed class FrameReader(PipeReader pipe, Connection connection) : ClientReader(connection)
 {
-    /// <summary>The longest header: two bytes, a length of eight, and the mask.</summary>
-    private const int MaxHeader = 14;
-
-    private const int MaskBytes = 4;
-
-    /// <summary>The longest payload of a control frame.</summary>
-    private const int MaxControl = 125;
-
     /// <summary>How much of a client that sends too much is discarded, so that it receives the close frame: a reset could overtake that.</summary>
     private const int MaxDiscarded = 256 * 1024;
 
@@ -75,63 +66,24 @@ internal sealed class FrameReader(PipeReader pipe, Connection connection) : Clie
     private bool TryReadFrame(ref SequenceReader<byte> bytes, out ClientMessage? taken)
     {
         taken = null;
-        Span<byte> header = stackalloc byte[MaxHeader];
-        header = header[..(int)Math.Min(MaxHeader, bytes.Remaining)];
-        bytes.TryCopyTo(header);
-        if (header.Length < 2)
-            return false;
-        var (first, second) = (header[0], header[1]);
-        if (IsInvalid(first, second))
+        switch (FrameHeader.TryPeek(bytes, isInMessage: opcode != 0, out var header))
         {
-            taken = Fail(WebSocketCloseStatus.ProtocolError, "an invalid frame header");
-            return true;
+            case OperationStatus.NeedMoreData:
+                return false;
+            case OperationStatus.InvalidData:
+                taken = Fail(WebSocketCloseStatus.ProtocolError, "an invalid frame header");
+                return true;
         }
-        var size = 2 + LengthBytes(second) + MaskBytes;
-        if (header.Length < size)
-            return false;
-        var payload = PayloadLength(header);
-        var key = BinaryPrimitives.ReadUInt32LittleEndian(header[(size - MaskBytes)..]);
-        if (IsControl(first))
-            return TryReadControl(ref bytes, ServerFrame.Opcode(header), size, (int)payload, key, out taken);
+        if (header.IsControl)
+            return TryReadControl(ref bytes, header, out taken);
 
-        bytes.Advance(size);
-        (isInFrame, isFinal, mask, left) = (true, (first & ServerFrame.Final) != 0, key, payload);
+        bytes.Advance(header.Size);
+        (isInFrame, isFinal, mask, left) = (true, header.IsFinal, header.Mask, header.Payload);
         if (opcode == 0)
-            opcode = ServerFrame.Opcode(header);
-        taken = payload < 0 ? Fail(WebSocketCloseStatus.ProtocolError, "a frame of more than 2^63 bytes") : BeginFrame(size);
+            opcode = header.Opcode;
+        taken = header.Payload < 0 ? Fail(WebSocketCloseStatus.ProtocolError, "a frame of more than 2^63 bytes") : BeginFrame(header.Size);
         return true;
     }
-
-    /// <summary>Whether the RFC forbids a frame with these first two bytes: reserved bits and opcodes, no mask, long or fragmented control frames.</summary>
-    private bool IsInvalid(byte first, byte second)
-    {
-        if ((first & 0x70) != 0 || (second & 0x80) == 0)
-            return true;
-        if (IsControl(first))
-            return (first & ServerFrame.Final) == 0 || (second & 0x7F) > MaxControl || (first & 0x0F) > ServerFrame.Pong;
-        return (first & 0x0F) switch
-        {
-            ServerFrame.Continuation => opcode == 0,
-            ServerFrame.Text or ServerFrame.Binary => opcode != 0,
-            _ => true,
-        };
-    }
-
-    private static bool IsControl(byte first) => (first & 0x08) != 0;
-
-    private static int LengthBytes(byte second) => (second & 0x7F) switch
-    {
-        126 => 2,
-        127 => 8,
-        _ => 0,
-    };
-
-    private static long PayloadLength(ReadOnlySpan<byte> header) => (header[1] & 0x7F) switch
-    {
-        126 => BinaryPrimitives.ReadUInt16BigEndian(header[2..]),
-        127 => BinaryPrimitives.ReadInt64BigEndian(header[2..]),
-        var small => small,
-    };
 
     /// <summary>Counts a data frame, and refuses it before any of its payload is stored.</summary>
     private ClientMessage? BeginFrame(int header)
@@ -178,8 +130,8 @@ internal sealed class FrameReader(PipeReader pipe, Connection connection) : Clie
         var part = buffer.AsSpan(length, count);
         bytes.TryCopyTo(part);
         bytes.Advance(count);
-        Unmask(part, mask);
-        mask = uint.RotateRight(mask, count % MaskBytes * 8);
+        FrameHeader.Unmask(part, mask);
+        mask = FrameHeader.MaskAfter(mask, count);
         length += count;
     }
 
@@ -226,17 +178,18 @@ internal sealed class FrameReader(PipeReader pipe, Connection connection) : Clie
     }
 
     /// <returns>False if more bytes are needed: a control frame is short, and is read as a whole.</returns>
-    private bool TryReadControl(ref SequenceReader<byte> bytes, byte control, int header, int size, uint key, out ClientMessage? taken)
+    private bool TryReadControl(ref SequenceReader<byte> bytes, FrameHeader header, out ClientMessage? taken)
     {
         taken = null;
-        if (bytes.Remaining < header + size)
+        var size = (int)header.Payload;
+        if (bytes.Remaining < header.Size + size)
             return false;
-        bytes.Advance(header);
+        bytes.Advance(header.Size);
         Span<byte> payload = stackalloc byte[size];
         bytes.TryCopyTo(payload);
         bytes.Advance(size);
-        Unmask(payload, key);
-        switch (control)
+        FrameHeader.Unmask(payload, header.Mask);
+        switch (header.Opcode)
         {
             case ServerFrame.Close:
                 taken = OnClose(payload);
@@ -247,7 +200,7 @@ internal sealed class FrameReader(PipeReader pipe, Connection connection) : Clie
                     Connection.SendPong([ServerFrame.Final | ServerFrame.Pong, (byte)size, .. payload]);
                 break;
         }
-        taken = Count(header + size);
+        taken = Count(header.Size + size);
         return true;
     }
 
@@ -275,17 +228,5 @@ internal sealed class FrameReader(PipeReader pipe, Connection connection) : Clie
             return new(ClientMessageKind.TooManyFrames);
         discarded += bytes;
         return discarded > MaxDiscarded ? new(ClientMessageKind.Lost, "the client sends frames without end after the close") : null;
-    }
-
-    private static void Unmask(Span<byte> payload, uint key)
-    {
-        var wide = ((ulong)key << 32) | key;
-        if (!BitConverter.IsLittleEndian)
-            wide = BinaryPrimitives.ReverseEndianness(wide);
-        var words = MemoryMarshal.Cast<byte, ulong>(payload);
-        for (var n = 0; n < words.Length; n++)
-            words[n] ^= wide;
-        for (var n = words.Length * sizeof(ulong); n < payload.Length; n++)
-            payload[n] ^= (byte)(key >> (n % MaskBytes * 8));
     }
 }

@@ -1,14 +1,15 @@
 using System.Net;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 using Notifier.Configuration;
 
 namespace Notifier.Connections;
 
 /// <summary>
-/// Limits the TCP connections of one address, whatever is sent on them: otherwise one visitor could occupy all that the node accepts. Proxies that are
-/// configured have no limit. Thread-safe.
+/// Limits the TCP connections of one address, whatever is sent on them: otherwise one visitor could occupy all that the node accepts. And the bytes over TLS that
+/// no request uses. Proxies that are configured have no limit. Thread-safe.
 /// </summary>
-internal sealed partial class AcceptedSockets
+internal sealed partial class AcceptedSockets : IDisposable
 {
     /// <summary>TCP connections beyond Limits:Connections, to answer with the reason and to serve pages.</summary>
     public const int Spare = 1_000;
@@ -16,10 +17,21 @@ internal sealed partial class AcceptedSockets
     /// <summary>Sockets of one address beyond its share of connections, for the same reason.</summary>
     private const int SparePerAddress = 100;
 
+    /// <summary>Bytes for each request that an address may send; see <see cref="Meter"/>.</summary>
+    private const int BytesPerRequest = 1024;
+
+    /// <summary>How many seconds' worth of such bytes may come at once.</summary>
+    private const int BurstSeconds = 20;
+
+    /// <summary>No client that has sent too much waits longer.</summary>
+    private static readonly TimeSpan MaxDebt = TimeSpan.FromSeconds(10);
+
     private readonly ForwardedHeadersOptions proxies;
     private readonly LogThrottle refusals;
     private readonly ILogger<AcceptedSockets> logger;
     private readonly int perAddress;
+    private readonly bool mayBeProxies;
+    private readonly OwnerRate unusedBytes;
 
     private readonly Lock gate = new();
     private readonly Dictionary<ClientAddress, int> addresses = [];
@@ -30,6 +42,14 @@ internal sealed partial class AcceptedSockets
         this.proxies = proxies.Value;
         this.logger = logger;
         refusals = new LogThrottle(time);
+        mayBeProxies = !admission.KnowsAddresses;
+        unusedBytes = new(
+            owner =>
+            {
+                var bytes = (long)BytesPerRequest * owner.RateOf(limits.Value.RequestsPerSecond);
+                return ((int)Math.Min(bytes, int.MaxValue), (int)Math.Min(bytes * BurstSeconds, int.MaxValue));
+            },
+            MaxDebt);
         Total = limits.Value.Connections + Spare;
         perAddress = Math.Max((int)FairShare.Of(Total, admission.KnowsAddresses), (admission.ConnectionsPerAddress ?? 0) + SparePerAddress);
     }
@@ -40,7 +60,7 @@ internal sealed partial class AcceptedSockets
     /// <summary>Counts a connection until <see cref="Leave"/>, or refuses it.</summary>
     public bool TryEnter(EndPoint? peer, out ClientAddress address)
     {
-        address = peer is IPEndPoint { Address: var ip } && !IsProxy(ip) ? ClientAddress.From(ip) : default;
+        address = peer is IPEndPoint { Address: var ip } && !IsProxy(ip) ? ClientAddress.From(ip, mayBeProxies) : default;
         if (address.IsUnknown)
             return true;
         lock (gate)
@@ -67,6 +87,12 @@ internal sealed partial class AcceptedSockets
                 addresses.Remove(address);
         }
     }
+
+    /// <summary>The connection's input with a limit for the address, or null if it has none.</summary>
+    public MeteredInput? Meter(ConnectionContext connection, ClientAddress address) =>
+        address.IsUnknown ? null : new(connection, unusedBytes, ResourceOwner.Of(address));
+
+    public void Dispose() => unusedBytes.Dispose();
 
     private bool IsProxy(IPAddress address)
     {

@@ -32,6 +32,9 @@ internal static class KestrelSetup
     /// <summary>Longer request lines than this are rejected by Kestrel itself, however many names a connection may have.</summary>
     private const int LongestRequestLine = 256 * 1024;
 
+    /// <summary>Kestrel's default is six times as much.</summary>
+    private const int StreamWindow = 128 * 1024;
+
     /// <summary>Forces the stream transport, so that a benchmark can measure it without the cost of TLS and HTTP/2.</summary>
     private const string StreamTransportKey = "Bench:StreamTransport";
 
@@ -42,10 +45,13 @@ internal static class KestrelSetup
         kestrel.Limits.MaxResponseBufferSize = 1;
         // Set for each request instead, because this one cannot be switched off for single streams of HTTP/2; see RequestDeadline.
         kestrel.Limits.MinResponseDataRate = null;
+        // What the node has in memory of a request of HTTP/2 that it does not read, or has refused. Clients send little, so that this does not slow them down.
+        kestrel.Limits.Http2.InitialStreamWindowSize = StreamWindow;
+        kestrel.Limits.Http2.InitialConnectionWindowSize = 4 * StreamWindow;
         var usesSockets = !kestrel.ApplicationServices.GetRequiredService<IConfiguration>().GetValue<bool>(StreamTransportKey);
         kestrel.ConfigureEndpointDefaults(endpoint =>
         {
-            endpoint.Use(LimitPerAddress(endpoint.ApplicationServices));
+            endpoint.Use(LimitPerAddress(endpoint));
             if (usesSockets)
                 endpoint.Use(ProtocolSwitch.Middleware);
         });
@@ -84,21 +90,32 @@ internal static class KestrelSetup
     }
 
     /// <summary>Comes before TLS, whose handshake takes time and memory.</summary>
-    private static Func<ConnectionDelegate, ConnectionDelegate> LimitPerAddress(IServiceProvider services) => next =>
+    private static Func<ConnectionDelegate, ConnectionDelegate> LimitPerAddress(ListenOptions endpoint) => next =>
     {
         // Tests of the transports alone have no limits.
-        if (services.GetService<AcceptedSockets>() is not { } sockets)
+        if (endpoint.ApplicationServices.GetService<AcceptedSockets>() is not { } sockets)
             return next;
+        // Complete by now. Kestrel tells only in its text whether the endpoint has TLS.
+        var hasTls = endpoint.ToString() is { } text && text.StartsWith("https:", StringComparison.Ordinal);
         return async connection =>
         {
             if (!sockets.TryEnter(connection.RemoteEndPoint, out var address))
                 return;
+            var transport = connection.Transport;
+            var input = hasTls ? sockets.Meter(connection, address) : null;
+            if (input is not null)
+            {
+                connection.Features.Set(input);
+                connection.Transport = input;
+            }
             try
             {
                 await next(connection);
             }
             finally
             {
+                connection.Transport = transport;
+                input?.Pay();
                 sockets.Leave(address);
             }
         };

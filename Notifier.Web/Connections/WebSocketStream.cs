@@ -8,7 +8,11 @@ namespace Notifier.Connections;
 /// one of its frames. .NET writes one whole frame with each WriteAsync, so the first byte has the frame's opcode. There are only control frames,
 /// because messages are not sent through .NET.
 /// </summary>
-internal sealed class WebSocketStream(Stream inner, Connection connection, ClientInput input) : Stream
+/// <param name="inner">The real stream.</param>
+/// <param name="connection">The connection.</param>
+/// <param name="input">Limits what arrives.</param>
+/// <param name="metered">The input of its TCP connection, or null if that is not limited.</param>
+internal sealed class WebSocketStream(Stream inner, Connection connection, ClientInput input, MeteredInput? metered = null) : Stream
 {
     /// <summary>After so many reads that did not have to wait, the receive loop leaves its thread to others.</summary>
     private const int ReadsAtOnce = 64;
@@ -37,6 +41,7 @@ internal sealed class WebSocketStream(Stream inner, Connection connection, Clien
             return buffer.IsEmpty ? reading : CountAsync(reading);
         }
         var bytes = reading.Result;
+        metered?.Credit(bytes);
         return !input.TryCount(bytes) ? RefuseAsync(cancellationToken)
             : ++readsAtOnce % ReadsAtOnce == 0 ? YieldAsync(bytes)
             : new(bytes);
@@ -62,6 +67,7 @@ internal sealed class WebSocketStream(Stream inner, Connection connection, Clien
     private async ValueTask<int> CountAsync(ValueTask<int> reading)
     {
         var bytes = await reading;
+        metered?.Credit(bytes);
         return input.TryCount(bytes) ? bytes : await RefuseAsync(CancellationToken.None);
     }
 

@@ -83,7 +83,9 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
     private WebSocketStream Open(Stream inner, StreamTransport transport, Action abort)
     {
         var connection = Open(transport, abort);
-        return new WebSocketStream(inner, connection, connection.Input!);
+        var metered = context.Features.Get<MeteredInput>();
+        metered?.Credit(MeteredInput.SessionBytes);
+        return new WebSocketStream(inner, connection, connection.Input!, metered);
     }
 
     private Connection Open(Transport transport, Action abort)

@@ -2,6 +2,7 @@ using System.Buffers;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Notifier.Configuration;
+using Notifier.Connections;
 
 namespace Notifier.Endpoints.Http;
 
@@ -44,6 +45,7 @@ internal static class RequestBody
             {
                 var read = await reader.ReadAsync(ended.Token);
                 var arrived = (int)read.Buffer.Length;
+                MeteredInput.Credit(context, arrived);
                 var refusal = length + arrived > limit
                     ? Problem(StatusCodes.Status413PayloadTooLarge, tooLarge)
                     : Grow(context, request, ref body, length + arrived, limit, weight);

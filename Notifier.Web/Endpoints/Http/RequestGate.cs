@@ -94,6 +94,7 @@ internal sealed partial class RequestGate : IDisposable
         }
         else if (!context.WebSockets.IsWebSocketRequest && path != EventStreams && CheckAny(context) is { } refusal)
             return Refuse(context, refusal).ExecuteAsync(context);
+        MeteredInput.Credit(context, MeteredInput.RequestBytes);
         return next(context);
     }
 

@@ -35,6 +35,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             await ComeBackAsync(context, full.RetryAfter, full.Text);
             return;
         }
+        MeteredInput.Credit(context, MeteredInput.SessionBytes);
         var began = host.Time.GetTimestamp();
         try
         {

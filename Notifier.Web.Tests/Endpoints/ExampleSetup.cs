@@ -145,7 +145,7 @@ internal sealed partial class ExampleSetup : IAsyncDisposable
     private async Task PassSecondsAsync(int seconds)
     {
         await swept!.WhenThereAreAsync(1);
-        await swept.AdvanceAsync(seconds);
+        await swept.AdvanceAsync(seconds, swept.WhenActionsHaveRunAsync);
     }
 
     /// <summary>Publishes no faster than a neighbour reads, so that the server has received everything and its log has moved on.</summary>

@@ -33,13 +33,13 @@ public sealed class RefusingRedisTests(ITestOutputHelper output)
 
         await Eventually.IsAsync(() => redis.Commands > 50, "Notifier keeps trying", TimeSpan.FromSeconds(60));
 
-        await Eventually.IsAsync(() => app.Log.Lines.Any(line => line.Level >= LogLevel.Warning), "Notifier logs it");
+        var reason = instead ?? error[1..error.IndexOf(' ', StringComparison.Ordinal)];
+        await Eventually.IsAsync(() => app.Log.Lines.Any(line => line.Level >= LogLevel.Warning && line.Text.Contains(reason, StringComparison.Ordinal)), "Notifier logs it");
         using var http = new HttpClient();
         ((int)(await http.GetAsync(new Uri(app.Address, "/healthz/ready"))).StatusCode).Should().Be(503);
         var told = app.Log.Lines.Where(line => line.Level >= LogLevel.Warning && line.Text.Contains("Redis", StringComparison.Ordinal)).ToList();
         output.WriteLine(string.Join('\n', told));
         told.Count.Should().BeInRange(1, 2, "one line says that Redis is away, and one says why");
-        var reason = instead ?? error[1..error.IndexOf(' ', StringComparison.Ordinal)];
         told.Should().ContainSingle(line => line.Text.Contains(reason, StringComparison.Ordinal), "this line is what an operator needs");
         (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");
     }

@@ -70,6 +70,22 @@ internal sealed class SweptApp : IAsyncDisposable
     }
 
     /// <summary>
+    /// Waits until the connections have run what a sweep has posted, unless they close: a notice that waits for the owner of its connection is not sent if the
+    /// clock has moved on too far.
+    /// </summary>
+    public Task WhenActionsHaveRunAsync()
+    {
+        var waits = new List<Task>();
+        App.Connections.ForEach(connection =>
+        {
+            var hasRun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            connection.Post(() => hasRun.TrySetResult());
+            waits.Add(Task.WhenAny(hasRun.Task, connection.Closed));
+        });
+        return Task.WhenAll(waits).WaitAsync(Eventually.Limit);
+    }
+
+    /// <summary>
     /// Sends something, and waits until the server has read it. The clock runs faster than the server reads, which would look like minutes
     /// of silence.
     /// </summary>

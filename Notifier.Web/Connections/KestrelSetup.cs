@@ -29,6 +29,14 @@ internal static class KestrelSetup
 
     private const int DeferSeconds = 5;
 
+    /// <summary>
+    /// Bytes of a body that no route reads, with what is around chunks. A client that sends more may not see the answer, because its connection is reset.
+    /// </summary>
+    public const int UnreadBodySize = 64 * 1024;
+
+    /// <summary>Bytes that a socket reads ahead of what is used. Kestrel's default is 16 times as much. Clients send little.</summary>
+    public const int ReadBufferSize = 64 * 1024;
+
     /// <summary>Longer request lines than this are rejected by Kestrel itself, however many names a connection may have.</summary>
     private const int LongestRequestLine = 256 * 1024;
 
@@ -41,8 +49,12 @@ internal static class KestrelSetup
     public static void Configure(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
+        // Otherwise each connection keeps the headers of its last request.
+        kestrel.DisableStringReuse = true;
         // A flush then completes only when the transport has sent, so that the socket transport does not overtake the 101 response.
         kestrel.Limits.MaxResponseBufferSize = 1;
+        // Kestrel reads what a route has not read of a body, for up to 5 s. In chunks of a byte, that takes a processor. Routes that read bodies set their own limit.
+        kestrel.Limits.MaxRequestBodySize = UnreadBodySize;
         // Set for each request instead, because this one cannot be switched off for single streams of HTTP/2; see RequestDeadline.
         kestrel.Limits.MinResponseDataRate = null;
         // What the node has in memory of a request of HTTP/2 that it does not read, or has refused. Clients send little, so that this does not slow them down.
@@ -66,8 +78,7 @@ internal static class KestrelSetup
         kestrel.KeepAliveTimeout = limits.IdleTimeout;
         // Far longer than addresses may be (LongAddresses), so that a client with many names learns what to do.
         kestrel.MaxRequestLineSize = (int)Math.Clamp(limits.NamesBytes, kestrel.MaxRequestLineSize, LongestRequestLine);
-        // A client that connects and sends nothing never reaches an endpoint.
-        kestrel.MaxConcurrentConnections = services.GetRequiredService<AcceptedSockets>().Total;
+        kestrel.MaxRequestBufferSize = Math.Max(ReadBufferSize, kestrel.MaxRequestLineSize);
     }
 
     /// <param name="transport">The transport.</param>
@@ -76,6 +87,7 @@ internal static class KestrelSetup
     {
         transport.Backlog = Backlog;
         transport.MaxWriteBufferSize = 1;
+        transport.MaxReadBufferSize = ReadBufferSize;
         // Sends in the thread that writes, without a thread switch for each write: that makes the stream transport 1.5 times as fast. Unsafe
         // only if a request or a delivery blocks, and none may.
         transport.UnsafePreferInlineScheduling = true;
@@ -97,27 +109,39 @@ internal static class KestrelSetup
             return next;
         // Complete by now. Kestrel tells only in its text whether the endpoint has TLS.
         var hasTls = endpoint.ToString() is { } text && text.StartsWith("https:", StringComparison.Ordinal);
-        return async connection =>
+        return hasTls ? connection => ServeTlsAsync(connection, sockets, next) : async connection =>
         {
-            if (!sockets.TryEnter(connection.RemoteEndPoint, out var address))
-                return;
-            var transport = connection.Transport;
-            var input = hasTls ? sockets.Meter(connection, address) : null;
-            if (input is not null)
-            {
-                connection.Features.Set(input);
-                connection.Transport = input;
-            }
             try
             {
                 await next(connection);
             }
             finally
             {
-                connection.Transport = transport;
-                input?.Pay();
-                sockets.Leave(address);
+                sockets.Leave(connection.RemoteEndPoint);
             }
         };
     };
+
+    private static async Task ServeTlsAsync(ConnectionContext connection, AcceptedSockets sockets, ConnectionDelegate next)
+    {
+        // Not when Kestrel is done with it: if a client resets streams of HTTP/2 as fast as it can, Kestrel (10.0) sometimes waits for one of them for ever.
+        connection.ConnectionClosed.UnsafeRegister(_ => sockets.Leave(connection.RemoteEndPoint), null);
+        var transport = connection.Transport;
+        if (sockets.Meter(connection) is not { } input)
+        {
+            await next(connection);
+            return;
+        }
+        connection.Features.Set(input);
+        connection.Transport = input;
+        try
+        {
+            await next(connection);
+        }
+        finally
+        {
+            connection.Transport = transport;
+            input.Pay();
+        }
+    }
 }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Notifier.Connections;
 
@@ -10,16 +11,19 @@ namespace Notifier.Connections;
 /// </summary>
 internal sealed class MeteredInput(ConnectionContext connection, OwnerRate rate, ResourceOwner owner) : PipeReader, IDuplexPipe
 {
-    /// <summary>What a request that is not refused may need for its headers.</summary>
-    public const int RequestBytes = 512;
+    /// <summary>What an admitted request of HTTP/2, which compresses headers, may need for them.</summary>
+    private const int Http2RequestBytes = 64;
 
-    /// <summary>What an admitted WebSocket or event stream may need for TLS and its headers. Admission limits how many an address opens and leaves.</summary>
-    public const int SessionBytes = 4 * 1024;
+    /// <summary>What a client may send for each write of a stream of HTTP/2: it says how much more it can take.</summary>
+    public const int WindowBytes = 64;
 
-    /// <summary>So many bytes are charged at once: bytes of a body have been read some time before the request uses them.</summary>
-    private const int Step = 32 * 1024;
+    /// <summary>What the first WebSocket or event stream of a connection may need for TLS and its headers. Admission limits how many an address opens and leaves.</summary>
+    private const int SessionBytes = 4 * 1024;
 
-    /// <summary>So much more may have been used than was read since the last charge. It is for what is around the bytes that follow.</summary>
+    /// <summary>So many bytes are charged at once, because each charge takes a lock.</summary>
+    private const int Step = 4 * 1024;
+
+    /// <summary>So much more may have been used than was read since the last charge: bytes of a body are charged some time before the request uses them.</summary>
     private const int MaxAhead = 256 * 1024;
 
     /// <summary>What a TLS handshake counts more than its bytes.</summary>
@@ -30,6 +34,8 @@ internal sealed class MeteredInput(ConnectionContext connection, OwnerRate rate,
     private readonly IDuplexPipe transport = connection.Transport;
     private readonly PipeReader input = connection.Transport.Input;
     private ReadOnlySequence<byte> buffer;
+    private int sessions;
+    private volatile bool isExempt;
     private long credit;
 
     private long unpaid = HandshakeBytes;
@@ -45,6 +51,39 @@ internal sealed class MeteredInput(ConnectionContext connection, OwnerRate rate,
     /// <param name="context">The request.</param>
     /// <param name="bytes">Without what is around them: frames and TLS need an eighth more, unless they are tiny.</param>
     public static void Credit(HttpContext context, int bytes) => context.Features.Get<MeteredInput>()?.Credit(bytes);
+
+    /// <summary>A request was admitted: its headers are used.</summary>
+    public static void CreditRequest(HttpContext context)
+    {
+        if (context.Features.Get<MeteredInput>() is not { } metered)
+            return;
+        if (!HttpProtocol.IsHttp11(context.Request.Protocol))
+        {
+            metered.Credit(Http2RequestBytes);
+            return;
+        }
+        var bytes = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.Length;
+        foreach (var (name, values) in context.Request.Headers)
+        {
+            foreach (var value in values)
+                bytes += name.Length + (value?.Length ?? 0);
+        }
+        metered.Credit(bytes);
+    }
+
+    /// <summary>A WebSocket or an event stream was admitted.</summary>
+    public static void CreditSession(HttpContext context)
+    {
+        if (context.Features.Get<MeteredInput>() is { } metered)
+            metered.Credit(Interlocked.Exchange(ref metered.sessions, 1) == 0 ? SessionBytes : Http2RequestBytes);
+    }
+
+    /// <summary>The connection is that of a backend, which has no limits.</summary>
+    public static void Exempt(HttpContext context)
+    {
+        if (context.Features.Get<MeteredInput>() is { } metered)
+            metered.isExempt = true;
+    }
 
     /// <inheritdoc cref="Credit(HttpContext, int)"/>
     public void Credit(int bytes) => Interlocked.Add(ref credit, bytes + (bytes / 8));
@@ -92,7 +131,7 @@ internal sealed class MeteredInput(ConnectionContext connection, OwnerRate rate,
     public void Pay()
     {
         unpaid = Math.Max(unpaid - Interlocked.Exchange(ref credit, 0), -MaxAhead);
-        if (unpaid <= 0)
+        if (unpaid <= 0 || isExempt)
             return;
         rate.Charge(owner, (int)Math.Min(unpaid, int.MaxValue));
         unpaid = 0;
@@ -108,7 +147,7 @@ internal sealed class MeteredInput(ConnectionContext connection, OwnerRate rate,
 
     private async ValueTask<ReadResult> WaitAsync(CancellationToken cancellationToken)
     {
-        while (rate.IsExhausted(owner) && !connection.ConnectionClosed.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        while (rate.IsExhausted(owner) && !isExempt && !connection.ConnectionClosed.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             await Task.Delay(Pause, connection.ConnectionClosed).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         mayBeExhausted = false;
         return await KeepAsync(input.ReadAsync(cancellationToken));

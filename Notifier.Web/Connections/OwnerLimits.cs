@@ -94,17 +94,17 @@ internal sealed class OwnerRate : IDisposable
     }
 
     /// <summary>Whether the owner has no permit now.</summary>
-    public bool IsExhausted(ResourceOwner owner)
+    public bool IsExhausted(ResourceOwner owner) => !owner.IsBackend && (IsInDebt(owner) || owners.GetStatistics(owner)?.CurrentAvailablePermits < 1);
+
+    /// <summary>Whether the owner was charged more than it had, and has not paid.</summary>
+    public bool IsInDebt(ResourceOwner owner)
     {
-        if (owner.IsBackend)
+        if (!debts.TryGetValue(owner, out var until))
             return false;
-        if (debts.TryGetValue(owner, out var until))
-        {
-            if (Stopwatch.GetTimestamp() < until)
-                return true;
-            debts.TryRemove(new(owner, until));
-        }
-        return owners.GetStatistics(owner)?.CurrentAvailablePermits < 1;
+        if (Stopwatch.GetTimestamp() < until)
+            return true;
+        debts.TryRemove(new(owner, until));
+        return false;
     }
 
     /// <summary>

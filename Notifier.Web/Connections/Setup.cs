@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
 using Notifier.Configuration;
@@ -13,7 +14,6 @@ internal static class Setup
     {
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(KestrelSetup.Configure);
-        builder.WebHost.UseSockets();
         builder.Services.AddOptions<SocketTransportOptions>()
             .Configure<IOptions<LimitsOptions>>(KestrelSetup.Configure);
         // Not in appsettings.json, where it would override ASPNETCORE_URLS.
@@ -27,6 +27,9 @@ internal static class Setup
         services.AddHostedService(static provider => provider.GetRequiredService<MemoryPressure>());
         services.AddSingleton<Admission>();
         services.AddSingleton<AcceptedSockets>();
+        // Kestrel prefers the one that was added last.
+        services.AddSingleton<IConnectionListenerFactory>(static provider => new LimitedTransport(
+            ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), new(provider.GetRequiredService<AcceptedSockets>)));
         services.AddSingleton<ConnectionRegistry>();
         services.AddSingleton<ConnectionMetrics>();
         services.AddHostedService<Liveness>();

@@ -10,7 +10,8 @@ namespace Notifier.Connections;
 /// <param name="stream">The upgraded stream.</param>
 /// <param name="socket">The connection's socket, to measure progress.</param>
 /// <param name="isShared">Whether the socket carries other streams too (HTTP/2).</param>
-internal sealed class StreamTransport(Stream stream, Socket? socket, bool isShared) : Transport
+/// <param name="metered">The input of the TCP connection, or null if that is not limited.</param>
+internal sealed class StreamTransport(Stream stream, Socket? socket, bool isShared, MeteredInput? metered = null) : Transport
 {
     private readonly TcpProgress? progress = socket is null ? null : new TcpProgress(socket);
     private Task? pending;
@@ -36,6 +37,8 @@ internal sealed class StreamTransport(Stream stream, Socket? socket, bool isShar
         var slice = bytes.Length > Slice ? bytes[..Slice] : bytes;
         try
         {
+            if (isShared)
+                metered?.Credit(MeteredInput.WindowBytes);
             var write = stream.WriteAsync(slice);
             if (write.IsCompletedSuccessfully)
             {

@@ -56,7 +56,10 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
     {
         var connection = Connection!;
         if (protocolSwitch is null)
+        {
+            RequestHead.Release(context);
             return serve(new WebSocketReader(accepted, connection), connection);
+        }
         var reader = new FrameReader(protocolSwitch.Input, connection);
         protocolSwitch.SwitchTo(() => serve(reader, connection));
         return Task.CompletedTask;
@@ -75,7 +78,7 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
     public async ValueTask<Stream> AcceptAsync()
     {
         var accepted = await connect!.AcceptAsync();
-        return Open(accepted, new StreamTransport(accepted, Socket, isShared: true), context.Abort);
+        return Open(accepted, new StreamTransport(accepted, Socket, isShared: true, context.Features.Get<MeteredInput>()), context.Abort);
     }
 
     private Socket? Socket => context.Features.Get<IConnectionSocketFeature>()?.Socket;
@@ -84,7 +87,7 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
     {
         var connection = Open(transport, abort);
         var metered = context.Features.Get<MeteredInput>();
-        metered?.Credit(MeteredInput.SessionBytes);
+        MeteredInput.CreditSession(context);
         return new WebSocketStream(inner, connection, connection.Input!, metered);
     }
 

@@ -22,7 +22,7 @@ internal static class RequestLogFilter
         rule.ProviderName,
         rule.CategoryName,
         rule.LogLevel,
-        (provider, category, level) => level >= MinLevel(category) && (rule.Filter is null || rule.Filter(provider, category, level)));
+        (provider, category, level) => level >= MinLevel(category) && level <= MaxLevel(category) && (rule.Filter is null || rule.Filter(provider, category, level)));
 
     private static LogLevel MinLevel(string? category) => category switch
     {
@@ -32,5 +32,12 @@ internal static class RequestLogFilter
         // Logs request lines and headers that Kestrel cannot parse at Debug.
         "Microsoft.AspNetCore.Server.Kestrel.BadRequests" => LogLevel.Information,
         _ => LogLevel.Trace,
+    };
+
+    private static LogLevel MaxLevel(string? category) => category switch
+    {
+        // What clients do wrong is Critical there: one that resets its requests as fast as it can would write a hundred kilobytes a second.
+        "Microsoft.AspNetCore.Server.Kestrel.Http2" => LogLevel.Information,
+        _ => LogLevel.None,
     };
 }

@@ -25,16 +25,22 @@ internal sealed class GatedRequest(RequestGate gate, ResourceOwner owner) : IDis
         if (caller.Subject is null || Owner.IsBackend)
             return null;
         Owner = ResourceOwner.Of(Owner.Address, caller);
-        return gate.CheckRate(Owner) is { } refusal ? gate.Refuse(context, refusal) : null;
+        return gate.Rates.CheckRate(Owner) is { } refusal ? gate.Refuse(context, refusal) : null;
     }
 
     /// <summary>Reserves more memory for the request. Returns the refusal if the node has none left.</summary>
     public ProblemHttpResult? Reserve(HttpContext context, long bytes) =>
         gate.Memory.Reserve(Owner, bytes, Leases) is { } refusal ? gate.Refuse(context, refusal) : null;
 
+    /// <summary>Before a body is read. Returns the refusal if bodies of the owner cost too much.</summary>
+    public ProblemHttpResult? CheckBodies(HttpContext context) => gate.Rates.CheckBodies(Owner) is { } refusal ? gate.Refuse(context, refusal) : null;
+
+    /// <summary>A body was refused after so many bytes of it were read.</summary>
+    public void ChargeBody(long bytes) => gate.Rates.ChargeBody(Owner, bytes);
+
     /// <summary>Counts what the caller publishes. Returns the refusal if a limit is reached.</summary>
     public ProblemHttpResult? CountPublished(HttpContext context, int messages, long bytes) =>
-        gate.CheckPublish(Owner, messages, bytes) is { } refusal ? gate.Refuse(context, refusal) : null;
+        gate.Rates.CheckPublish(Owner, messages, bytes) is { } refusal ? gate.Refuse(context, refusal) : null;
 
     public CancellationTokenSource StartBodyTimeout() => new(gate.BodyTimeout, gate.Time);
 
@@ -63,7 +69,7 @@ internal sealed class RequestMemory : IDisposable
     {
         Shortage.None => null,
         Shortage.Node => Admission.Busy(AdmissionReason.Memory, $"the requests of this server use {(long)total * BytesPerPermit} bytes (Limits:RequestBytes)"),
-        Shortage.Owner => Admission.TooMany(AdmissionReason.Memory, $"{RequestGate.Whose(owner)} uses its share of the memory for requests (Limits:RequestBytes)"),
+        Shortage.Owner => Admission.TooMany(AdmissionReason.Memory, $"{RequestRates.Whose(owner)} uses its share of the memory for requests (Limits:RequestBytes)"),
     };
 
     public void Dispose() => permits.Dispose();

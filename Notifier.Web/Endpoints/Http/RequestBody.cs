@@ -20,6 +20,8 @@ internal static class RequestBody
     /// <summary>So much of a refused body is read, so that the connection can serve the next request.</summary>
     private const int RefusedBytes = 16 * 1024;
 
+    private const int UnreadOfUnknownLength = 8 * 1024;
+
     /// <summary>The largest array of messages: in JSON, a byte of the largest payload may need six (<c>\u0000</c>).</summary>
     public static long MaxBytesOfArray(LimitsOptions limits) => 6L * limits.PayloadBytes;
 
@@ -32,8 +34,10 @@ internal static class RequestBody
         var request = GatedRequest.Of(context);
         if (context.Request.ContentLength > limit)
             return ([], Problem(StatusCodes.Status413PayloadTooLarge, tooLarge));
+        if (request.CheckBodies(context) is { } tooMany)
+            return ([], tooMany);
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-            size.MaxRequestBodySize = null;     // counted here
+            size.MaxRequestBodySize = (2 * limit) + KestrelSetup.UnreadBodySize;    // the bytes are counted here, and what is around tiny chunks only by Kestrel
         using var timeout = request.StartBodyTimeout();
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, context.RequestAborted);
         var reader = context.Request.BodyReader;
@@ -54,7 +58,7 @@ internal static class RequestBody
                 reader.AdvanceTo(read.Buffer.End);
                 length += arrived;
                 if (refusal is not null)
-                    return ([], refusal);
+                    return ([], Charge(refusal));
                 if (!read.IsCompleted)
                     continue;
                 Array.Resize(ref body, length);
@@ -63,12 +67,29 @@ internal static class RequestBody
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
-            return ([], Problem(StatusCodes.Status408RequestTimeout, "the body took too long (Limits:RequestTimeout)"));
+            return ([], Charge(Problem(StatusCodes.Status408RequestTimeout, "the body took too long (Limits:RequestTimeout)")));
         }
         catch (BadHttpRequestException error)
         {
-            return ([], Problem(error.StatusCode, $"the body cannot be read: {error.Message}"));
+            return ([], Charge(Problem(error.StatusCode, $"the body cannot be read: {error.Message}")));
         }
+
+        ProblemHttpResult Charge(ProblemHttpResult refusal)
+        {
+            request.ChargeBody(length);
+            return refusal;
+        }
+    }
+
+    /// <summary>
+    /// For any request: Kestrel reads a body that its route has not read. If its length is unknown, it may be in tiny chunks, which are expensive, so little is
+    /// read, and the client may not see the answer.
+    /// </summary>
+    public static void LimitUnread(HttpContext context)
+    {
+        if (context.Request.ContentLength is null && context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true }
+            && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = UnreadOfUnknownLength;
     }
 
     /// <summary>

@@ -25,21 +25,6 @@ internal sealed class GateChecks
 /// </summary>
 internal sealed partial class RequestGate : IDisposable
 {
-    /// <summary>How many seconds' worth of requests may come at once.</summary>
-    private const int BurstSeconds = 4;
-
-    /// <summary>How many more requests an address may send if most of them are for files and the like, which are cheap.</summary>
-    private const int AnyRequestFactor = 10;
-
-    /// <summary>How many of the largest payloads one owner may publish at once.</summary>
-    private const int PayloadsAtOnce = 8;
-
-    /// <summary>More bytes than Redis needs for a message besides its payload, if its channel is new and has 255 bytes.</summary>
-    private const int MaxBesidesPayload = 8 * 1024;
-
-    /// <summary>The bytes that an array of the most messages needs on a durable channel, if they are small.</summary>
-    private const int SmallMessagesAtOnce = 512 * 1024;
-
     private static readonly PathString Health = "/healthz";
     private static readonly PathString EventStreams = "/events";
 
@@ -50,10 +35,6 @@ internal sealed partial class RequestGate : IDisposable
     private readonly ILogger<RequestGate> logger;
     private readonly LogThrottle refusals;
     private readonly SharedPermits requests;
-    private readonly OwnerRate requestRate;
-    private readonly OwnerRate publishRate;
-    private readonly OwnerRate anyRate;
-    private readonly OwnerRate healthRate;
     private readonly Tarpit tarpit;
 
     public RequestGate(
@@ -63,13 +44,8 @@ internal sealed partial class RequestGate : IDisposable
         Time = time;
         refusals = new LogThrottle(time);
         requests = new(this.limits.Requests, owner => (int)owner.ShareOf(this.limits.Requests));
-        requestRate = new(LimitOfRequests);
-        healthRate = new(LimitOfRequests);
-        tarpit = new(LimitOfRequests);
-        anyRate = new(owner => (AnyPerSecond(owner), AnyPerSecond(owner) * BurstSeconds));
-        publishRate = new(owner => (
-            owner.RateOf(this.limits.PublishBytesPerSecond),
-            Math.Max(owner.RateOf(this.limits.PublishBytesPerSecond) * BurstSeconds, Math.Max((this.limits.PayloadBytes + MaxBesidesPayload) * PayloadsAtOnce, SmallMessagesAtOnce))));
+        Rates = new(this.limits);
+        tarpit = new(Rates.OfRequests);
         Memory = new(this.limits);
     }
 
@@ -77,6 +53,8 @@ internal sealed partial class RequestGate : IDisposable
 
     /// <summary>How long a client may take to send a body.</summary>
     public TimeSpan BodyTimeout => limits.RequestTimeout;
+
+    public RequestRates Rates { get; }
 
     public RequestMemory Memory { get; }
 
@@ -86,15 +64,21 @@ internal sealed partial class RequestGate : IDisposable
     /// </summary>
     public Task CountAsync(HttpContext context, RequestDelegate next)
     {
+        RequestBody.LimitUnread(context);
         var path = context.Request.Path;
         if (path.StartsWithSegments(Health))
         {
-            if (OwnerOf(context) is var owner && !healthRate.TryAcquire(owner, 1))
+            if (OwnerOf(context) is var owner && !Rates.TryHealth(owner))
                 tarpit.Slow(context, owner);
+            else
+                MeteredInput.CreditRequest(context);
         }
-        else if (!context.WebSockets.IsWebSocketRequest && path != EventStreams && CheckAny(context) is { } refusal)
-            return Refuse(context, refusal).ExecuteAsync(context);
-        MeteredInput.Credit(context, MeteredInput.RequestBytes);
+        else if (!context.WebSockets.IsWebSocketRequest && path != EventStreams)
+        {
+            if (Rates.CheckAny(OwnerOf(context)) is { } refusal)
+                return Refuse(context, refusal).ExecuteAsync(context);
+            MeteredInput.CreditRequest(context);
+        }
         return next(context);
     }
 
@@ -112,7 +96,7 @@ internal sealed partial class RequestGate : IDisposable
         RequestDeadline.Begin(context, Time, limits.RequestDeadline);
         var owner = OwnerOf(context);
         using var request = new GatedRequest(this, owner);
-        var refusal = (checks is null && !owner.IsBackend ? admission.CheckMemory() : null) ?? CheckRate(owner) ?? CheckRoom(request);
+        var refusal = (checks is null && !owner.IsBackend ? admission.CheckMemory() : null) ?? Rates.CheckRate(owner) ?? CheckRoom(request);
         if (refusal is not null)
         {
             await Refuse(context, refusal, owner).ExecuteAsync(context);
@@ -120,33 +104,6 @@ internal sealed partial class RequestGate : IDisposable
         }
         context.Features.Set(request);
         await next(context);
-    }
-
-    /// <summary>Counts requests of the owner, or refuses them.</summary>
-    public AdmissionRefusal? CheckRate(ResourceOwner owner, int count = 1) => requestRate.TryAcquire(owner, count) ? null : TooFast(owner);
-
-    /// <summary>Counts what the owner publishes, or refuses it. One message was already counted as a request.</summary>
-    public AdmissionRefusal? CheckPublish(ResourceOwner owner, int messages, long bytes) =>
-        (messages > 1 ? CheckRate(owner, messages - 1) : null)
-        ?? (publishRate.TryAcquire(owner, (int)Math.Min(bytes, int.MaxValue))
-            ? null
-            : Admission.TooMany(
-                AdmissionReason.Rate,
-                $"{Whose(owner)} may publish {owner.RateOf(limits.PublishBytesPerSecond)} bytes a second (Limits:PublishBytesPerSecond)"));
-
-    /// <summary>Refuses an owner whose names took too long to check.</summary>
-    public AdmissionRefusal? CheckNames(ResourceOwner owner) => requestRate.IsExhausted(owner)
-        ? Admission.TooMany(AdmissionReason.Rate, $"{Whose(owner)} has used its time for checking names (Limits:RequestsPerSecond)")
-        : null;
-
-    /// <summary>
-    /// Counts the time that names took to check as requests: one for each millisecond. Nearly all names take microseconds, and only unusual patterns and grants
-    /// are expensive to compare. A part of a millisecond counts as a whole one as often as it is long, so that many short times count as well.
-    /// </summary>
-    public void ChargeNames(ResourceOwner owner, TimeSpan time)
-    {
-        if ((int)(time.TotalMilliseconds + Random.Shared.NextDouble()) is > 0 and var permits)
-            requestRate.Charge(owner, permits);
     }
 
     /// <summary>Answers with the refusal, and logs it.</summary>
@@ -167,16 +124,10 @@ internal sealed partial class RequestGate : IDisposable
     public void SlowDown(HttpContext context, ResourceOwner? owner = null) =>
         tarpit.OnRefused(context, owner ?? context.Features.Get<GatedRequest>()?.Owner ?? OwnerOf(context));
 
-    /// <summary>For messages that begin with the owner.</summary>
-    public static string Whose(ResourceOwner owner) => owner.Subject is null ? "your address" : "your subject";
-
     public void Dispose()
     {
         requests.Dispose();
-        requestRate.Dispose();
-        publishRate.Dispose();
-        anyRate.Dispose();
-        healthRate.Dispose();
+        Rates.Dispose();
         tarpit.Dispose();
         Memory.Dispose();
     }
@@ -187,23 +138,8 @@ internal sealed partial class RequestGate : IDisposable
         Shortage.Node => Admission.Busy(AdmissionReason.Connections, $"this server answers {limits.Requests} requests at once (Limits:Requests)"),
         Shortage.Owner => Admission.TooMany(
             AdmissionReason.Address,
-            $"{Whose(request.Owner)} has reached its share of {request.Owner.ShareOf(limits.Requests)} requests at once (Limits:Requests)"),
+            $"{RequestRates.Whose(request.Owner)} has reached its share of {request.Owner.ShareOf(limits.Requests)} requests at once (Limits:Requests)"),
     };
-
-    private AdmissionRefusal? CheckAny(HttpContext context) => OwnerOf(context) is var owner && anyRate.TryAcquire(owner, 1)
-        ? null
-        : Admission.TooMany(
-            AdmissionReason.Rate,
-            $"your address may send {AnyPerSecond(owner)} requests a second, including those for files ({AnyRequestFactor} times Limits:RequestsPerSecond)");
-
-    private AdmissionRefusal TooFast(ResourceOwner owner) => Admission.TooMany(
-        AdmissionReason.Rate,
-        $"{Whose(owner)} may send {owner.RateOf(limits.RequestsPerSecond)} requests a second, and {BurstSeconds} times as many at once (Limits:RequestsPerSecond)");
-
-    private (int PerSecond, int Burst) LimitOfRequests(ResourceOwner owner) =>
-        (owner.RateOf(limits.RequestsPerSecond), owner.RateOf(limits.RequestsPerSecond) * BurstSeconds);
-
-    private int AnyPerSecond(ResourceOwner owner) => owner.RateOf(limits.RequestsPerSecond) * AnyRequestFactor;
 
     /// <summary>The owner before the caller is authenticated.</summary>
     private ResourceOwner OwnerOf(HttpContext context) => ResourceOwner.Of(admission.AddressOf(context), FindBackend(context.Request));
@@ -213,7 +149,10 @@ internal sealed partial class RequestGate : IDisposable
         if (!keys.Any)
             return null;
         var credentials = Credentials.From(request, access.Value.Tokens);
-        return credentials.Kind is CredentialsKind.ApiKey or CredentialsKind.Bearer ? keys.Find(credentials.Value) : null;
+        var backend = credentials.Kind is CredentialsKind.ApiKey or CredentialsKind.Bearer ? keys.Find(credentials.Value) : null;
+        if (backend is not null)
+            MeteredInput.Exempt(request.HttpContext);
+        return backend;
     }
 
     private static partial class Log

@@ -42,18 +42,18 @@ internal sealed class ConnectionHost(
     /// replaced too many.
     /// </summary>
     public AdmissionRefusal? CheckNames(ClientAddress address, Caller caller, List<Name> names) =>
-        (names.Exists(static name => name.Kind == NameKind.Pattern) ? gate.CheckNames(ResourceOwner.Of(address, caller)) : null)
+        (names.Exists(static name => name.Kind == NameKind.Pattern) ? gate.Rates.CheckNames(ResourceOwner.Of(address, caller)) : null)
         ?? (hub.CheckNew(address, names) is { } refusal ? Admission.TooMany(AdmissionReason.Rate, refusal.Message) : null);
 
     /// <summary>Refuses an owner whose names, or new grants, took too long to check.</summary>
-    public AdmissionRefusal? CheckTime(ResourceOwner owner) => gate.CheckNames(owner);
+    public AdmissionRefusal? CheckTime(ResourceOwner owner) => gate.Rates.CheckNames(owner);
 
     /// <summary>Counts the time for the owner.</summary>
-    public void ChargeTime(ResourceOwner owner, TimeSpan time) => gate.ChargeNames(owner, time);
+    public void ChargeTime(ResourceOwner owner, TimeSpan time) => gate.Rates.ChargeNames(owner, time);
 
     /// <summary>Counts a request with a body, or refuses it.</summary>
     public ProblemHttpResult? CheckBody(HttpContext context, ResourceOwner owner) =>
-        (gate.CheckNames(owner) ?? gate.CheckRate(owner)) is { } refusal ? gate.Refuse(context, refusal) : null;
+        (gate.Rates.CheckNames(owner) ?? gate.Rates.CheckRate(owner)) is { } refusal ? gate.Refuse(context, refusal) : null;
 
     /// <summary>A session is refused, and the answer has not begun: it waits if there were many before.</summary>
     public void SlowDown(HttpContext context) => gate.SlowDown(context);
@@ -82,11 +82,11 @@ internal sealed class ConnectionHost(
         if (name.Kind == NameKind.Channel)
             return Check(name, grant);
         var owner = connection.Owner;
-        if (gate.CheckNames(owner) is { } tooMany)
+        if (gate.Rates.CheckNames(owner) is { } tooMany)
             return NameRefusal.Overloaded(tooMany.Text);
         var began = Stopwatch.GetTimestamp();
         var refusal = Check(name, grant);
-        gate.ChargeNames(owner, Stopwatch.GetElapsedTime(began));
+        gate.Rates.ChargeNames(owner, Stopwatch.GetElapsedTime(began));
         return refusal;
     }
 

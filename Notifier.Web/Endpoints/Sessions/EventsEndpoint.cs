@@ -35,7 +35,7 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             await ComeBackAsync(context, full.RetryAfter, full.Text);
             return;
         }
-        MeteredInput.Credit(context, MeteredInput.SessionBytes);
+        MeteredInput.CreditSession(context);
         var began = host.Time.GetTimestamp();
         try
         {
@@ -173,8 +173,9 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         await context.Response.StartAsync();
         var format = names.Count == 1 ? EventStream.OfOneName : EventStream.Format;
         var socket = context.Features.Get<IConnectionSocketFeature>()?.Socket;
-        var transport = new StreamTransport(context.Response.Body, socket, isShared: HttpProtocol.IsHttp2(context.Request.Protocol));
+        var transport = new StreamTransport(context.Response.Body, socket, isShared: HttpProtocol.IsHttp2(context.Request.Protocol), context.Features.Get<MeteredInput>());
         var connection = new Connection(transport, format, context.Abort, host.Time, logger) { Address = address };
+        RequestHead.Release(context);
         var subscriptions = host.SubscriptionsOf(connection, caller);
         using var confirmed = new JsonSubscriptions(connection, format, subscriptions, host.Limits);
         try

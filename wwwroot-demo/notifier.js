@@ -541,9 +541,12 @@
           action();
         } catch {}
       };
+      const life = { signal: this.#closing.signal };
       if (persist) {
         attempt(() => this.#stored = new Map(JSON.parse(sessionStorage[place] ?? "[]")));
         this.#save = () => attempt(() => sessionStorage[place] = JSON.stringify([...[...this.#stored].slice(-SAVED), ...this.#positions]));
+        // Firefox loses what a page stores at pagehide if the next page has a Cross-Origin-Opener-Policy. It closes the connection after beforeunload.
+        addEventListener("beforeunload", this.#save, life);
       }
       const open = async () => {
         let Link = Connection;
@@ -558,7 +561,6 @@
         this.#link = new Link(base.href, token, frame => this.#receive(frame), this.#positions, this.#names);
         this.#link.changed();
       };
-      const life = { signal: this.#closing.signal };
       open();
       // A page in the back/forward cache is no visitor.
       addEventListener("pagehide", ({ persisted }) => {
@@ -641,8 +643,6 @@
       if (type === "state") {
         if (this.state === frame.state) return;
         this.state = frame.state;
-        // Firefox closes the connection of a page that the visitor leaves before pagehide, and may forget what is stored at pagehide.
-        if (this.#isChanged) this.#save?.();
       }
       if (key !== "{}" && !this.#names.has(key)) return;
       // A listener that reads the detail handles the event. Listeners come and go, also by signals.

@@ -17,6 +17,7 @@ public sealed class ClientCachedPageTests : IAsyncLifetime
     [Theory]
     [InlineData("")]
     [InlineData("shared: true")]
+    [InlineData("persist: 'session'")]
     public async Task A_visitor_who_walks_through_pages_and_returns_has_one_connection_and_misses_nothing(string options)
     {
         await using var fake = await FakeNotifier.StartAsync();
@@ -26,7 +27,7 @@ public sealed class ClientCachedPageTests : IAsyncLifetime
         for (var n = 1; n < 4; n++)
         {
             await SendAsync(connection, $"go /walk?options={options}&page={n}", $"p{n - 1}");
-            connection = await IsOnAsync(fake, connection, "subscribe a", $"{n}");
+            connection = await IsOnAsync(fake, connection, options.StartsWith("persist", StringComparison.Ordinal) ? $"subscribe a p{n - 1}" : "subscribe a", $"{n}");
         }
 
         for (var n = 2; n >= 0; n--)

@@ -10,8 +10,8 @@ public sealed class ClientPersistTests(BrowserFixture browser, RedisFixture fixt
 {
     private const string Persist = "persist: 'session'";
 
-    /// <summary>A page that crashes or is discarded receives no <c>pagehide</c>.</summary>
-    private const string Crashing = "for (const type of ['pagehide', 'visibilitychange']) addEventListener(type, event => event.stopImmediatePropagation(), true);";
+    /// <summary>A page that crashes or is discarded receives no <c>beforeunload</c> and no <c>pagehide</c>.</summary>
+    private const string Crashing = "for (const type of ['beforeunload', 'pagehide', 'visibilitychange']) addEventListener(type, event => event.stopImmediatePropagation(), true);";
 
     private RedisServer Redis => fixture.Redis;
 

@@ -225,15 +225,52 @@ public sealed class FirefoxTests(Firefox browser, RedisFixture fixture) : Engine
         isCached.Should().BeFalse();
         log.Should().Equal("three");
     }
+
+    /// <summary>
+    /// When a visitor leaves, Firefox closes the connection, and tells the page when the server has answered. If the next page was there first, the position of
+    /// the last message was stored in <c>pagehide</c> only. Firefox loses that if the next page isolates itself, so the page received the message again on return.
+    /// </summary>
+    [Fact]
+    public async Task A_page_that_leaves_for_an_isolated_site_before_the_server_answers_its_close_resumes_after_its_last_message()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        var leaving = new TaskCompletionSource();
+        fake.CloseAnswer = leaving.Task;
+        fake.Html =
+            """
+            <!doctype html><title>Shop</title><script src=notifier.js></script>
+            <script>
+              const plain = setTimeout;
+              // The visitor leaves before the client stores positions again.
+              globalThis.setTimeout = (react, delay) => delay === 100 ? 1 : plain(react, delay);
+              new Notifier(undefined, { persist: "session" }).channel("a", ({ data }) => globalThis.heard = data);
+            </script>
+            """;
+        await using var tab = await browser.OpenAsync(fake.Address);
+        var connection = await fake.AcceptAsync();
+        (await connection.ReadTextAsync()).Should().Be("subscribe a");
+        for (var n = 1; n <= 2; n++)
+            await connection.SendAsync(new { type = "message", channel = "a", data = $"{n}", position = $"n.{n}" });
+        await tab.IsAsync("globalThis.heard === '2'");
+
+        await tab.GoToAsync($"http://localhost:{fake.Port}/isolated");
+        leaving.SetResult();
+        await connection.Ended.Task.WaitAsync(Eventually.Limit);
+        await tab.GoToAsync(fake.Address);
+
+        (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe a n.2");
+    }
 }
 
 /// <summary>In WebKitGTK.</summary>
 public sealed class WebKitTests(WebKit browser, RedisFixture fixture) : EngineTests(browser, fixture), IClassFixture<WebKit>, IClassFixture<RedisFixture>
 {
-    [Fact]
-    public async Task A_visitor_who_goes_back_to_a_cached_page_has_one_connection_and_misses_nothing()
+    [Theory]
+    [InlineData("")]
+    [InlineData("persist: 'session'")]
+    public async Task A_visitor_who_goes_back_to_a_cached_page_has_one_connection_and_misses_nothing(string options)
     {
-        var (log, isCached) = await GoForthAndBackAsync("");
+        var (log, isCached) = await GoForthAndBackAsync(options);
 
         isCached.Should().BeTrue();
         log.Should().Equal("one", "two", "three");

@@ -54,6 +54,9 @@ internal sealed class FakeNotifier : IAsyncDisposable
     /// <summary>Ends the answer to <c>/suspend</c>: a page that waits for it synchronously does nothing else, like one that the browser has suspended.</summary>
     public TaskCompletionSource Suspension { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>The server answers the closes of pages when this ends: until then, a page does not know that its connection has ended.</summary>
+    public Task CloseAnswer { get; set; } = Task.CompletedTask;
+
     /// <summary>The only token that event streams accept, or null if they need none.</summary>
     public string? Token { get; set; }
 
@@ -96,6 +99,11 @@ internal sealed class FakeNotifier : IAsyncDisposable
         app.MapGet("/walk", (string? options) => Results.Content(Walk.Replace("OPTIONS", options ?? "", StringComparison.Ordinal), "text/html"));
         app.MapGet("/heard", (string data) => fake.Heard.Enqueue(data));
         app.MapGet("/healthz/ready", () => Results.StatusCode(fake.IsReady ? 200 : 503));
+        app.MapGet("/isolated", static (HttpResponse response) =>
+        {
+            response.Headers["Cross-Origin-Opener-Policy"] = "same-origin";
+            return Results.Content("<!doctype html><title>Isolated</title>", "text/html");
+        });
         app.MapGet("/ws", fake.WebSocketAsync);
         app.MapPost("/events", fake.EventsAsync);
         app.MapGet("/suspend", () => fake.Suspension.Task);
@@ -163,7 +171,10 @@ internal sealed class FakeNotifier : IAsyncDisposable
             while (await socket.ReceiveAsync(buffer, ended.Token) is { MessageType: WebSocketMessageType.Text } received)
                 await connection.TakeAsync(JsonDocument.Parse(buffer.AsMemory(0, received.Count)).RootElement.Clone());
             if (socket.State == WebSocketState.CloseReceived)
+            {
+                await CloseAnswer.WaitAsync(ended.Token);
                 await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, ended.Token);
+            }
         }
         catch (Exception error) when (error is OperationCanceledException or WebSocketException)
         {

@@ -182,7 +182,7 @@
       };
       if (last) this.items.replaceChildren();
       subscribe(this, () => this, message => this.#hear(message), { signal, last, after }, this.#notifier || last || after ? makeOwn : undefined);
-      for (const type of ["visibilitychange", "pagehide"]) addEventListener(type, () => this.turn?.(), { signal });
+      for (const type of ["visibilitychange", "pagehide", "beforeunload"]) addEventListener(type, () => this.turn?.(), { signal });
       before?.abort(); // after the above: a name that stays must not be unsubscribed meanwhile
       this.check();
     }

@@ -260,6 +260,29 @@ public sealed class FirefoxTests(Firefox browser, RedisFixture fixture) : Engine
 
         (await (await fake.AcceptAsync()).ReadTextAsync()).Should().Be("subscribe a n.2");
     }
+
+    /// <summary>The browser has not drawn the toast yet. It was stored in <c>pagehide</c> only, which Firefox loses in the same way: the visitor never saw it.</summary>
+    [Fact]
+    public async Task A_toast_that_arrives_just_before_the_visitor_leaves_for_an_isolated_site_appears_on_return()
+    {
+        await using var fake = await FakeNotifier.StartAsync();
+        fake.Html =
+            """
+            <!doctype html><title>Shop</title><script>if (location.search === "?leaves") globalThis.requestAnimationFrame = () => 1;</script>
+            <script src=notifier.js></script><notifier-toasts channel=a persist seconds=0></notifier-toasts>
+            <script>addEventListener("notifier:message", () => globalThis.heard = true);</script>
+            """;
+        await using var tab = await browser.OpenAsync(fake.Address + "?leaves");
+        var connection = await fake.AcceptAsync();
+        await connection.ReadTextAsync();
+        await connection.SendAsync(new { type = "message", channel = "a", data = "one", position = "n.1" });
+        await tab.IsAsync("globalThis.heard");
+
+        await tab.GoToAsync($"http://localhost:{fake.Port}/isolated");
+        await tab.GoToAsync(fake.Address);
+
+        await tab.IsAsync("document.querySelector('notifier-toasts').shadowRoot.querySelector('li .text')?.textContent === 'one'");
+    }
 }
 
 /// <summary>In WebKitGTK.</summary>

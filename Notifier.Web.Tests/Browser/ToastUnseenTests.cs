@@ -18,8 +18,8 @@ public sealed class ToastUnseenTests(BrowserFixture browser) : IClassFixture<Bro
         "Object.defineProperty(document, 'hidden', { value: false, configurable: true }); globalThis.requestAnimationFrame = plainFrame;"
         + " dispatchEvent(new Event('visibilitychange')); frames_.forEach(draw => draw())";
 
-    /// <summary>A page that crashes or is discarded receives no <c>pagehide</c>.</summary>
-    private const string Discarded = "for (const type of ['pagehide', 'visibilitychange']) addEventListener(type, event => event.isTrusted && event.stopImmediatePropagation(), true);";
+    /// <summary>A page that crashes or is discarded receives no <c>beforeunload</c> and no <c>pagehide</c>.</summary>
+    private const string Discarded = "for (const type of ['beforeunload', 'pagehide', 'visibilitychange']) addEventListener(type, event => event.isTrusted && event.stopImmediatePropagation(), true);";
 
     [Fact]
     public async Task A_toast_that_arrives_in_a_background_tab_appears_when_the_visitor_returns_to_the_discarded_page()

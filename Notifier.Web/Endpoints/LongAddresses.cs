@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.Features;
 using Notifier.Access.Origins;
+using Notifier.Endpoints.Http;
 
 namespace Notifier.Endpoints;
 
@@ -16,16 +17,17 @@ internal static class LongAddresses
     public static void UseLongAddresses(this WebApplication app)
     {
         var origins = app.Services.GetRequiredService<OriginRules>();
+        var gate = app.Services.GetRequiredService<RequestGate>();
         app.Use((context, next) =>
         {
             if (context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.Length <= MaxBytes)
                 return next(context);
             if (!HttpProtocol.IsHttp2(context.Request.Protocol))
-                context.Response.Headers.Connection = "close";      // Kestrel would keep the address, for a next request that has the same one
+                context.Response.Headers.Connection = "close";
             origins.Check(context);     // so that a page of an allowed origin can read the answer
-            return TypedResults.Problem(
+            return gate.CountAsync(context, static context => TypedResults.Problem(
                 $"the address may have at most {MaxBytes} bytes: send names in the body of POST /events, or, on a WebSocket, in subscribe commands",
-                statusCode: StatusCodes.Status414UriTooLong).ExecuteAsync(context);
+                statusCode: StatusCodes.Status414UriTooLong).ExecuteAsync(context));
         });
     }
 }

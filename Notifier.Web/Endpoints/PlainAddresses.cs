@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.Features;
+using Notifier.Endpoints.Http;
 
 namespace Notifier.Endpoints;
 
@@ -9,11 +10,15 @@ namespace Notifier.Endpoints;
 /// </summary>
 internal static class PlainAddresses
 {
-    public static void UsePlainAddresses(this WebApplication app) => app.Use(static (context, next) =>
-        IsPlain(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget, context.Request.Path.Value ?? "")
+    public static void UsePlainAddresses(this WebApplication app)
+    {
+        var gate = app.Services.GetRequiredService<RequestGate>();
+        app.Use((context, next) => IsPlain(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget, context.Request.Path.Value ?? "")
             ? next(context)
-            : TypedResults.Problem("write the first part of the address plainly, without percent-encoding, dots or #", statusCode: StatusCodes.Status400BadRequest)
-                .ExecuteAsync(context));
+            : gate.CountAsync(context, static context => TypedResults
+                .Problem("write the first part of the address plainly, without percent-encoding, dots or #", statusCode: StatusCodes.Status400BadRequest)
+                .ExecuteAsync(context)));
+    }
 
     /// <param name="target">The address as it was sent: a path, or with scheme and host (RFC 9112, 3.2). Empty if a server other than Kestrel does not tell.</param>
     /// <param name="path">The path that routing uses.</param>

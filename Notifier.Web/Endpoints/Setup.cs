@@ -37,10 +37,10 @@ internal static class Setup
 
     public static void MapEndpoints(this WebApplication app)
     {
-        app.UseRequestRate();
         app.UseLongAddresses();
         app.UsePlainAddresses();
         app.UseHandshakes();        // after a restart there are thousands at once: they take the shortest way
+        app.UseRequestRate();       // all other requests
         app.UseRequestDeadline();
         app.UseLongPreconditions();
         app.UseClientScripts();

@@ -73,12 +73,12 @@ internal sealed partial class RequestGate : IDisposable
             else
                 MeteredInput.CreditRequest(context);
         }
-        else if (!context.WebSockets.IsWebSocketRequest && path != EventStreams)
-        {
-            if (Rates.CheckAny(OwnerOf(context)) is { } refusal)
-                return Refuse(context, refusal).ExecuteAsync(context);
+        else if (Rates.CheckAny(OwnerOf(context)) is not { } refusal)
             MeteredInput.CreditRequest(context);
-        }
+        else if (path == EventStreams)
+            tarpit.Slow(context, OwnerOf(context));     // EventSource would not connect again after 429
+        else
+            return Refuse(context, refusal).ExecuteAsync(context);
         return next(context);
     }
 

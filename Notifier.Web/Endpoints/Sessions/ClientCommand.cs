@@ -9,6 +9,9 @@ internal sealed class ClientCommand
 {
     private const int MaxIdCharacters = 128;
 
+    /// <summary>Far more than any command has. The time that JsonDocument needs grows with the square of the depth.</summary>
+    private const int MaxDepth = 64;
+
     private static readonly string[] Keys = ["type", "id", "channel", "pattern", "after", "last", "token"];
 
     private readonly Dictionary<string, JsonElement> properties = [];
@@ -57,12 +60,12 @@ internal sealed class ClientCommand
     /// <summary>The token, a secret, if the type has one.</summary>
     public string? Token { get; }
 
-    /// <returns>Null when it is not JSON.</returns>
+    /// <returns>Null when it is not JSON, or nested too deeply.</returns>
     public static ClientCommand? Parse(string text)
     {
         try
         {
-            using var document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = int.MaxValue });
+            using var document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = MaxDepth });
             return new ClientCommand(document.RootElement);
         }
         catch (JsonException)

@@ -77,7 +77,7 @@ internal sealed class NotifierV1Session(Connection connection, ClientSubscriptio
     protected override void Handle(string text)
     {
         if (ClientCommand.Parse(text) is not { } command)
-            Close(CloseReason.Malformed("a frame is not JSON; send commands such as {\"type\":\"ping\"}"));
+            Close(CloseReason.Malformed("a frame is not JSON, or has more than 64 levels; send commands such as {\"type\":\"ping\"}"));
         else if (command.Problem is { } problem)
             names.Reply(Error(command.Id, ServerCodes.Invalid, problem));
         else

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Net.WebSockets;
@@ -14,6 +15,8 @@ namespace Notifier.Endpoints.Sessions;
 /// <summary>Answers WebSocket handshakes, and serves each connection until it ends. A <see cref="WebSocketProtocol"/> handles what clients send.</summary>
 internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<WebSocketEndpoint> logger)
 {
+    private static readonly SearchValues<char> TokenCharacters = SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
     /// <summary>Answers one handshake, and serves the connection until it ends.</summary>
     public Task HandleAsync(HttpContext context, WebSocketRoute route)
     {
@@ -54,7 +57,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         {
             handshake = await AuthenticateAsync(context, protocol);
             // If all offered subprotocols are unknown, accept the first one: otherwise a browser reports only 1006, and no reason.
-            socket = await context.WebSockets.AcceptWebSocketAsync(protocol.Subprotocol ?? (offered is [var first, ..] ? first : null));
+            socket = await context.WebSockets.AcceptWebSocketAsync(protocol.Subprotocol ?? (offered is [var first, ..] && IsToken(first) ? first : null));
             span?.SetTag("notifier.connection.transport", Transports.Names[(int)upgrade.Connection!.TransportKind])
                 .SetTag("notifier.close.code", handshake.Refusal?.Value.Code);
             span.End(context.Response.StatusCode);
@@ -70,6 +73,9 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         }
         await upgrade.ServeAsync(socket, (reader, connection) => ServeAsync(reader, connection, handshake));
     }
+
+    /// <summary>Whether a header may have it as a subprotocol (RFC 9110, 5.6.2). ASP.NET Core throws if not.</summary>
+    private static bool IsToken(string text) => text.Length > 0 && !text.AsSpan().ContainsAnyExcept(TokenCharacters);
 
     /// <summary>Not split into several methods: each asynchronous method that waits until the connection ends costs memory per connection.</summary>
     private async Task ServeAsync(ClientReader reader, Connection connection, Handshake handshake)

@@ -131,6 +131,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
             var known = topology!.Current;
             var fresh = await known.OpenAsync(replaced);
             var connection = Observe(fresh);
+            var losses = Health.Losses;
             var answers = await connection.TryPingAsync();
             if (known.HasSeparateSubscriptionConnection && !answers)
             {
@@ -143,9 +144,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
             if (!known.HasSeparateSubscriptionConnection)
                 connections.Commands = fresh;
             connections.SubscriptionConnection = fresh;
-            if (answers)
-                Health.ReportBack();
-            else
+            if (!answers || !Health.TryReportBack(losses))
                 _ = connection.AwaitAnswerAsync();      // the library does not repeat the events from before this connection was in use
             if (replaced != connections.Commands)
                 RedisConnector.CloseInBackground(replaced);
@@ -166,14 +165,15 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
         Health.ReportAway(Location!.Description);
         // Another connection has replaced this one meanwhile.
         if (lost != SubscriptionConnection)
-            Health.ReportBack();
+            _ = RedisConnectionMonitor.TryReportBackAsync(SubscriptionConnection!, Health);
     }
 
-    void IConnectionObserver.OnAnswered(bool isSubscription, bool wasLost)
+    void IConnectionObserver.OnAnswered(bool isSubscription, bool wasLost, int knownLosses)
     {
         if (!HasSubscriptionConnection)
             return;     // Redis was away at start, so Notifier did not know that this is a Cluster
-        Health.ReportBack();
+        // If a loss was reported since, the return of that connection is reported too, or OnFailed asks again.
+        Health.TryReportBack(knownLosses);
         if (isSubscription)
             OnRestored(isReconnect: wasLost, wasDeaf: false);
     }
@@ -222,6 +222,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
             Log.Connected(logger, Location!.Description);
         else
             Health.ReportAway(Location!.Description);
+        var losses = Health.Losses;
         var answers = await connection.TryPingAsync();
         if (!HasSubscriptionConnection)
             await topology!.Current.BeginAsync(multiplexer);
@@ -231,7 +232,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
             _ = connection.AwaitAnswerAsync();
         }
         else if (answers)
-            Health.ReportBack();     // the Sentinels may have been away
+            Health.TryReportBack(losses);    // the Sentinels may have been away
         connecting.SetResult();
         _ = topology!.WatchAsync();
         if (Stopping.IsCancellationRequested)

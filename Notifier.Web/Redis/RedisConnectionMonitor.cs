@@ -18,7 +18,8 @@ internal interface IConnectionObserver
     /// <summary>Redis answers.</summary>
     /// <param name="isSubscription">Whether the event is about the multiplexer's connection for subscriptions, and not about its interactive one.</param>
     /// <param name="wasLost">False when the library connects for the first time, which it reports too.</param>
-    void OnAnswered(bool isSubscription, bool wasLost);
+    /// <param name="knownLosses">Of <see cref="RedisHealth.Losses"/>, those that precede the answer.</param>
+    void OnAnswered(bool isSubscription, bool wasLost, int knownLosses);
 }
 
 /// <summary>
@@ -61,6 +62,9 @@ internal sealed class RedisConnectionMonitor
         multiplexer.ConnectionRestored += (_, restored) => _ = OnRestoredAsync(restored.EndPoint ?? NoEndPoint, restored.ConnectionType);
     }
 
+    /// <summary>Whether the library calls both connections of the multiplexer connected.</summary>
+    private bool IsConnected => multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected();
+
     private bool IsInUse => multiplexer == inUse.SubscriptionConnection && !stopping.IsCancellationRequested;
 
     /// <summary>
@@ -89,6 +93,13 @@ internal sealed class RedisConnectionMonitor
         }
     }
 
+    /// <summary>Pings, and reports that Redis is back if it answers.</summary>
+    public static async Task<bool> TryReportBackAsync(ConnectionMultiplexer multiplexer, RedisHealth health)
+    {
+        var known = health.Losses;
+        return await TryPingAsync(multiplexer, health) && health.TryReportBack(known);
+    }
+
     /// <summary>
     /// Waits until Redis answers without an error: it may, for example, still load its data although it is connected. No event says when that ends. May be
     /// called any number of times.
@@ -97,28 +108,26 @@ internal sealed class RedisConnectionMonitor
     {
         if (Interlocked.Exchange(ref isAwaiting, 1) == 1)
             return;
-        while (IsInUse && !await TryPingAsync())
+        while (IsInUse && !await TryReportBackAsync(multiplexer, health))
             await WaitBeforeRetryAsync();
         Volatile.Write(ref isAwaiting, 0);
-        if (IsInUse)
-            health.ReportBack();
     }
 
     private void OnFailed(EndPoint server, ConnectionFailedEventArgs failure)
     {
-        // The library raises each event on a thread of its own: the loss may arrive after the return.
-        var isBack = multiplexer.IsConnected && multiplexer.GetSubscriber().IsConnected();
         if (failure.ConnectionType == ConnectionType.Subscription)
         {
-            if (isBack && losses.GetValueOrDefault(server) >= restorations.GetValueOrDefault(server) - 1)
+            // The library raises each event on a thread of its own: the loss may arrive after the return.
+            if (IsConnected && losses.GetValueOrDefault(server) >= restorations.GetValueOrDefault(server) - 1)
                 return;     // OnRestoredAsync reports the loss, or has done so
             losses.AddOrUpdate(server, 1, static (_, before) => before + 1);
         }
         if (!IsInUse)
             return;
         observer.OnLost(multiplexer, failure);
-        // For the library a server that answers each command with an error is connected.
-        if (isBack)
+        // For the library a server that answers each command with an error is connected. Both connections may also have returned before this report, and then
+        // no other event follows.
+        if (IsConnected)
             _ = AwaitAnswerAsync();
     }
 
@@ -134,21 +143,29 @@ internal sealed class RedisConnectionMonitor
             observer.OnRestoring();
         // The library has subscribed all its names again before this ping, on the same connection: an answer means that
         // Redis has confirmed them. The ping also opens that connection if only the interactive one is open.
-        while (!await TryPingAsync())
+        while (true)
         {
-            await WaitBeforeRetryAsync();
-            if (!IsInUse || number != restorations.GetValueOrDefault(server))
-                return;     // lost and restored again: the later event has its own task
+            var known = health.Losses;
+            if (!await TryPingAsync())
+            {
+                await WaitBeforeRetryAsync();
+                if (!IsInUse || number != restorations.GetValueOrDefault(server))
+                    return;     // lost and restored again: the later event has its own task
+            }
+            else if (!IsInUse)
+                return;
+            else if (type == ConnectionType.Subscription && losses.GetValueOrDefault(server) < number - 1)
+            {
+                // The library may not report a loss within a second of the last one.
+                losses[server] = number - 1;
+                observer.OnLost(multiplexer, failure: null);
+            }
+            else
+            {
+                observer.OnAnswered(isSubscription: type == ConnectionType.Subscription, wasLost: number > 1, known);
+                return;
+            }
         }
-        if (!IsInUse)
-            return;
-        // The library may not report a loss within a second of the last one.
-        if (type == ConnectionType.Subscription && losses.GetValueOrDefault(server) < number - 1)
-        {
-            losses[server] = number - 1;
-            observer.OnLost(multiplexer, failure: null);
-        }
-        observer.OnAnswered(isSubscription: type == ConnectionType.Subscription, wasLost: number > 1);
     }
 
     private async Task WaitBeforeRetryAsync() =>

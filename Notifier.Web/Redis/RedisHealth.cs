@@ -12,6 +12,7 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
 {
     private readonly Lock gate = new();
     private int isAway;
+    private int losses;
     private int answersWithErrors;
 
     /// <summary>The latest failure since Redis was last there.</summary>
@@ -26,12 +27,19 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
     /// <summary>Whether Redis answers with errors.</summary>
     public bool AnswersWithErrors => Volatile.Read(ref answersWithErrors) == 1;
 
+    /// <summary>
+    /// How many losses were reported. Read this before a ping: its answer says that Redis is back only if no loss was reported since. An answer may precede
+    /// a loss, and yet be noticed after it.
+    /// </summary>
+    public int Losses => Volatile.Read(ref losses);
+
     /// <param name="redis">Which Redis, for the log, if no connection to it has failed.</param>
     public void ReportAway(string redis)
     {
         RedisFailure? failure;
         lock (gate)
         {
+            losses++;
             if (stopping.IsCancellationRequested || Interlocked.Exchange(ref isAway, 1) == 1)
                 return;
             failure = latest;
@@ -40,16 +48,22 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
         Log.Away(logger, failure?.ToString() ?? redis);
     }
 
-    public void ReportBack()
+    /// <summary>Redis has answered.</summary>
+    /// <param name="knownLosses"><see cref="Losses"/> before the question was sent.</param>
+    /// <returns>False, and nothing changes, if a loss was reported since: only a new question tells whether Redis answers now.</returns>
+    public bool TryReportBack(int knownLosses)
     {
-        Volatile.Write(ref answersWithErrors, 0);
         lock (gate)
         {
+            if (knownLosses != losses)
+                return false;
+            Volatile.Write(ref answersWithErrors, 0);
             (latest, logged) = (null, null);
             if (Interlocked.Exchange(ref isAway, 0) == 0)
-                return;
+                return true;
         }
         Log.Back(logger);
+        return true;
     }
 
     /// <summary>

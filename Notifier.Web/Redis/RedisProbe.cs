@@ -90,8 +90,8 @@ internal sealed partial class RedisProbe(
         {
             backOff = TimeSpan.Zero;
             // The library may have missed an event. A Redis that loads its data accepts messages too, but answers the ping with an error.
-            if (backplane.Health is { IsAway: true } or { AnswersWithErrors: true } && await RedisConnectionMonitor.TryPingAsync(connection, backplane.Health))
-                backplane.Health.ReportBack();
+            if (backplane.Health is { IsAway: true } or { AnswersWithErrors: true })
+                await RedisConnectionMonitor.TryReportBackAsync(connection, backplane.Health);
         }
         else if (result == ProbeResult.NotAllowed)
             Log.NotAllowed(logger);

@@ -47,6 +47,11 @@ internal static class AdmissionReasons
 /// <param name="Text">For people: which limit was reached, and its configuration key.</param>
 internal sealed record AdmissionRefusal(AdmissionReason Reason, int Status, int RetryAfter, string Text);
 
+/// <summary>A connection is admitted.</summary>
+/// <param name="Address">The client's address.</param>
+/// <param name="EnteredAt">When the client was admitted: a timestamp.</param>
+internal readonly record struct AdmissionTicket(ClientAddress Address, long EnteredAt);
+
 /// <summary>
 /// Admits as many connections as the limits allow: per node, per address, and per second. Decides before the handshake is answered, because
 /// HTTP has status codes for an overloaded server. Thread-safe.
@@ -105,8 +110,9 @@ internal sealed partial class Admission : IDisposable
         context.Connection.RemoteIpAddress is { } address ? ClientAddress.From(address, mayBeProxy: !KnowsAddresses) : default;
 
     /// <summary>Admits the client, until <see cref="Leave"/>, or refuses it.</summary>
-    public bool TryEnter(ClientAddress address, [NotNullWhen(false)] out AdmissionRefusal? refusal)
+    public bool TryEnter(ClientAddress address, out AdmissionTicket ticket, [NotNullWhen(false)] out AdmissionRefusal? refusal)
     {
+        ticket = new(address, time.GetTimestamp());
         refusal = CheckDrain() ?? CheckMemory() ?? CheckBrief(address) ?? CheckRate() ?? CheckRoom(address);
         if (refusal is null)
             return true;
@@ -120,11 +126,11 @@ internal sealed partial class Admission : IDisposable
     /// The connection has ended. Brief ones are charged afterwards: clients that all connect again after an outage stay, and a client that connects again and
     /// again does not.
     /// </summary>
-    /// <param name="address">The client's address.</param>
-    /// <param name="enteredAt">When the client was admitted: a timestamp.</param>
-    public void Leave(ClientAddress address, long enteredAt)
+    /// <param name="ticket">Of <see cref="TryEnter"/>.</param>
+    public void Leave(AdmissionTicket ticket)
     {
-        if (time.GetElapsedTime(enteredAt) < Brief)
+        var address = ticket.Address;
+        if (time.GetElapsedTime(ticket.EnteredAt) < Brief)
             briefConnections.Charge(ResourceOwner.Of(address), 1);
         lock (gate)
         {

@@ -35,17 +35,14 @@ internal sealed partial class Connection(Transport transport, WireFormat format,
     /// <summary>How much of <see cref="ConnectionOutput.Sent"/> the node's counters contain. They change it under their lock.</summary>
     public SentTotals Counted;
 
-    /// <summary>The client's address, for limits per address. Set before other threads know the connection.</summary>
-    public ClientAddress Address { get; init; }
-
-    /// <summary>When the connection was made: a timestamp.</summary>
-    public long OpenedAt { get; } = time.GetTimestamp();
+    /// <summary>Of which address the client was admitted. Set before other threads know the connection.</summary>
+    public AdmissionTicket Ticket { get; init; }
 
     /// <summary>The caller, and until when access lasts; null for an anonymous caller that cannot change. Set before other threads know the connection.</summary>
     public ConnectionAccess? Access { get; set; }
 
     /// <summary>Whose share of the node the connection uses.</summary>
-    public ResourceOwner Owner => ResourceOwner.Of(Address, Access?.Caller);
+    public ResourceOwner Owner => ResourceOwner.Of(Ticket.Address, Access?.Caller);
 
     /// <summary>Why Notifier closes the connection, or null. Set once, by the first request.</summary>
     public CloseReason? CloseRequested => end.Reason;

@@ -18,8 +18,8 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
     private readonly IHttpExtendedConnectFeature? connect = context.Features.Get<IHttpExtendedConnectFeature>();
     private ProtocolSwitch? protocolSwitch;
 
-    /// <summary>The client's address, for limits per address. Set before accepting.</summary>
-    public ClientAddress Address { get; set; }
+    /// <summary>Of the connection. Set before accepting.</summary>
+    public AdmissionTicket Ticket { get; set; }
 
     /// <summary>The wire format. Set before accepting.</summary>
     public WireFormat Format { get; set; } = PlainText.Format;
@@ -97,6 +97,6 @@ internal sealed class WebSocketUpgrade(HttpContext context, TimeProvider time, I
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
         RequestDeadline.Stop(context);
-        return Connection = new Connection(transport, Format, abort, time, logger) { Address = Address, Input = new ClientInput(time) };
+        return Connection = new Connection(transport, Format, abort, time, logger) { Ticket = Ticket, Input = new ClientInput(time) };
     }
 }

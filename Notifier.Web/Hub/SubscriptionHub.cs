@@ -63,7 +63,7 @@ internal sealed partial class SubscriptionHub : IDisposable
         NameEntry? entry = null;
         refusal = CheckMemory(name);
         if (refusal is not null || !entries.TryAcquire(
-            name, covers.Find(name), mayReceive, connection.Address, subscription => subscriber = Join(subscription), out entry, out refusal))
+            name, covers.Find(name), mayReceive, connection.Ticket.Address, subscription => subscriber = Join(subscription), out entry, out refusal))
         {
             if (refusals.ShouldLog(out var count))
                 Log.Full(logger, count, refusal.Message);
@@ -96,7 +96,7 @@ internal sealed partial class SubscriptionHub : IDisposable
     public void Unsubscribe(Subscriber subscriber)
     {
         subscriber.Leave();
-        entries.Release(subscriber.Subscription, subscriber.Connection.Address);
+        entries.Release(subscriber.Subscription, subscriber.Connection.Ticket.Address);
     }
 
     /// <summary>A name was refused to a connection.</summary>

@@ -88,7 +88,7 @@ internal abstract class ClientSession(Connection connection, LimitsOptions limit
         throw new ArgumentOutOfRangeException(nameof(message), message.Kind, "not a kind of message");
     }
 
-    protected ClientAddress Address => connection.Address;
+    protected ClientAddress Address => connection.Ticket.Address;
 
     protected void Close(CloseReason reason) => _ = connection.CloseAsync(reason);
 }

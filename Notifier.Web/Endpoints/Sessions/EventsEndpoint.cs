@@ -29,25 +29,23 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             return;
         }
         // Before the caller is identified and the names are checked, because that takes time and memory.
-        var address = host.Admission.AddressOf(context);
-        if (!host.Admission.TryEnter(address, out var full))
+        if (!host.Admission.TryEnter(host.Admission.AddressOf(context), out var ticket, out var full))
         {
             await ComeBackAsync(context, full.RetryAfter, full.Text);
             return;
         }
         MeteredInput.CreditSession(context);
-        var began = host.Time.GetTimestamp();
         try
         {
-            await ServeAsync(context, address);
+            await ServeAsync(context, ticket);
         }
         finally
         {
-            host.Admission.Leave(address, began);
+            host.Admission.Leave(ticket);
         }
     }
 
-    private async Task ServeAsync(HttpContext context, ClientAddress address)
+    private async Task ServeAsync(HttpContext context, AdmissionTicket ticket)
     {
         var (caller, accessRefusal) = await host.Authenticator.AuthenticateAsync(context);
         if (accessRefusal is { Kind: AccessRefusalKind.Unavailable })
@@ -61,8 +59,8 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             return;
         }
         // The query is long, and must not stay in memory as long as the stream.
-        if (await ReadNamesAsync(context, caller!, address) is { } names)
-            await StreamAsync(context, caller!, names, address);
+        if (await ReadNamesAsync(context, caller!, ticket.Address) is { } names)
+            await StreamAsync(context, caller!, names, ticket);
     }
 
     /// <returns>Null if the request was refused, and the answer was sent.</returns>
@@ -167,14 +165,14 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
         return context.Response.Body.WriteAsync(frame).AsTask();
     }
 
-    private async Task StreamAsync(HttpContext context, Caller caller, List<RequestedName> names, ClientAddress address)
+    private async Task StreamAsync(HttpContext context, Caller caller, List<RequestedName> names, AdmissionTicket ticket)
     {
         BeginStream(context);
         await context.Response.StartAsync();
         var format = names.Count == 1 ? EventStream.OfOneName : EventStream.Format;
         var socket = context.Features.Get<IConnectionSocketFeature>()?.Socket;
         var transport = new StreamTransport(context.Response.Body, socket, isShared: HttpProtocol.IsHttp2(context.Request.Protocol), context.Features.Get<MeteredInput>());
-        var connection = new Connection(transport, format, context.Abort, host.Time, logger) { Address = address };
+        var connection = new Connection(transport, format, context.Abort, host.Time, logger) { Ticket = ticket };
         RequestHead.Release(context);
         var subscriptions = host.SubscriptionsOf(connection, caller);
         using var confirmed = new JsonSubscriptions(connection, format, subscriptions, host.Limits);

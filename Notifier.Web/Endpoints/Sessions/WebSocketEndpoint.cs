@@ -35,13 +35,13 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
                 StatusCodes.Status501NotImplemented,
                 "Notifier's WebSockets need Kestrel, the web server of ASP.NET Core.\n");
         }
-        upgrade.Address = host.Admission.AddressOf(context);
-        if (!host.Admission.TryEnter(upgrade.Address, out var refusal))
+        if (!host.Admission.TryEnter(host.Admission.AddressOf(context), out var ticket, out var refusal))
         {
             host.SlowDown(context);
             context.Response.Headers.RetryAfter = refusal.RetryAfter.ToString(CultureInfo.InvariantCulture);
             return ExplainAsync(context.Response, refusal.Status, $"{refusal.Text}; try again after {refusal.RetryAfter} s.\n");
         }
+        upgrade.Ticket = ticket;
         return UpgradeAsync(context, upgrade, route);
     }
 
@@ -65,7 +65,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
         catch (Exception error)     // whatever it is, the connection must not stay admitted
         {
             span.End(StatusCodes.Status500InternalServerError);
-            host.Admission.Leave(upgrade.Address, host.Time.GetTimestamp());
+            host.Admission.Leave(upgrade.Ticket);
             if (!ClientReader.IsLoss(error))
                 throw;
             Log.Lost(logger, error.Message);
@@ -100,7 +100,7 @@ internal sealed partial class WebSocketEndpoint(ConnectionHost host, ILogger<Web
             await connection.RetireAsync();
             host.Remove(connection, subscriptions);
             reader.Dispose();
-            host.Admission.Leave(connection.Address, connection.OpenedAt);
+            host.Admission.Leave(connection.Ticket);
         }
     }
 

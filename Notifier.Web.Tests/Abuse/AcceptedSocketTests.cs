@@ -21,7 +21,7 @@ public sealed class AcceptedSocketTests(RedisFixture fixture) : IClassFixture<Re
 
         (await same.ReadToEndAsync()).Should().BeEmpty("the address has half of the connections that the node accepts");
         (await other.ReadToEndAsync()).Should().StartWith("HTTP/1.1 200");
-        app.Log.Says($"because their address has {Half} others already").Should().BeTrue();
+        app.Log.Says($"their address has {Half} already").Should().BeTrue();
 
         AbuseTable.Add("TCP connections on which it sends nothing", "half of those that the node accepts; others are served", $"{Half} of {2 * Half}");
         silent.ForEach(static socket => socket.Dispose());

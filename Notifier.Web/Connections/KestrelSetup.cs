@@ -109,29 +109,36 @@ internal static class KestrelSetup
             return next;
         // Complete by now. Kestrel tells only in its text whether the endpoint has TLS.
         var hasTls = endpoint.ToString() is { } text && text.StartsWith("https:", StringComparison.Ordinal);
-        return hasTls ? connection => ServeTlsAsync(connection, sockets, next) : async connection =>
-        {
-            try
-            {
-                await next(connection);
-            }
-            finally
-            {
-                sockets.Leave(connection.RemoteEndPoint);
-            }
-        };
+        if (!hasTls)
+            return connection => ServeAsync(connection, sockets, next);
+        var rate = endpoint.ApplicationServices.GetRequiredService<TlsInputRate>();
+        return connection => ServeTlsAsync(connection, sockets, rate, next);
     };
 
-    private static async Task ServeTlsAsync(ConnectionContext connection, AcceptedSockets sockets, ConnectionDelegate next)
+    private static async Task ServeAsync(ConnectionContext connection, AcceptedSockets sockets, ConnectionDelegate next)
     {
+        try
+        {
+            await next(connection);
+        }
+        finally
+        {
+            sockets.Leave(sockets.AddressOf(connection.RemoteEndPoint));
+        }
+    }
+
+    private static async Task ServeTlsAsync(ConnectionContext connection, AcceptedSockets sockets, TlsInputRate rate, ConnectionDelegate next)
+    {
+        var address = sockets.AddressOf(connection.RemoteEndPoint);
         // Not when Kestrel is done with it: if a client resets streams of HTTP/2 as fast as it can, Kestrel (10.0) sometimes waits for one of them for ever.
-        connection.ConnectionClosed.UnsafeRegister(_ => sockets.Leave(connection.RemoteEndPoint), null);
-        var transport = connection.Transport;
-        if (sockets.Meter(connection) is not { } input)
+        connection.ConnectionClosed.UnsafeRegister(_ => sockets.Leave(address), null);
+        if (address.IsUnknown)
         {
             await next(connection);
             return;
         }
+        var transport = connection.Transport;
+        var input = rate.Limit(connection, address);
         connection.Features.Set(input);
         connection.Transport = input;
         try

@@ -25,7 +25,7 @@ internal sealed class LimitedTransport(SocketTransportFactory transport, Lazy<Ac
         {
             while (await listener.AcceptAsync(cancellationToken) is { } connection)
             {
-                if (sockets.TryEnter(connection.RemoteEndPoint))
+                if (sockets.TryEnter(sockets.AddressOf(connection.RemoteEndPoint)))
                     return connection;
                 await connection.DisposeAsync();
             }

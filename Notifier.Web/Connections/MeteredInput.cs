@@ -26,7 +26,7 @@ internal sealed class MeteredInput(ConnectionContext connection, OwnerRate rate,
     /// <summary>So much more may have been used than was read since the last charge: bytes of a body are charged some time before the request uses them.</summary>
     private const int MaxAhead = 256 * 1024;
 
-    /// <summary>What a TLS handshake counts more than its bytes.</summary>
+    /// <summary>What a TLS handshake is charged besides its bytes, for the processor time that it takes.</summary>
     private const int HandshakeBytes = 1024;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);

@@ -27,6 +27,7 @@ internal static class Setup
         services.AddHostedService(static provider => provider.GetRequiredService<MemoryPressure>());
         services.AddSingleton<Admission>();
         services.AddSingleton<AcceptedSockets>();
+        services.AddSingleton<TlsInputRate>();
         // Kestrel prefers the one that was added last.
         services.AddSingleton<IConnectionListenerFactory>(static provider => new LimitedTransport(
             ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), new(provider.GetRequiredService<AcceptedSockets>)));

@@ -74,7 +74,7 @@ public sealed class ReadTurnsTests
     {
         var running = await Task.WhenAll(AcquireAsync("one"), AcquireAsync("one")).WaitAsync(Eventually.Limit);
         using var gone = new CancellationTokenSource();
-        var left = Enumerable.Range(0, 100).Select(n => turns.AcquireAsync(new("one", n % 3, IsOneVisitor: true, gone.Token))).ToList();
+        var left = Enumerable.Range(0, 100).Select(n => turns.AcquireAsync(new("one", n % 3, Visitors: 1, gone.Token))).ToList();
         turns.Waiting.Should().Be(100);
 
         await gone.CancelAsync();
@@ -82,7 +82,7 @@ public sealed class ReadTurnsTests
         foreach (var turn in left)
             await turn.Invoking(static turn => turn).Should().ThrowAsync<OperationCanceledException>();
         turns.Waiting.Should().Be(0);
-        (await turns.Invoking(turns => turns.AcquireAsync(new("one", 1, IsOneVisitor: true, gone.Token))).Should().ThrowAsync<OperationCanceledException>()).Which.Should().NotBeNull();
+        (await turns.Invoking(turns => turns.AcquireAsync(new("one", 1, Visitors: 1, gone.Token))).Should().ThrowAsync<OperationCanceledException>()).Which.Should().NotBeNull();
         running[0].Dispose();
         (await AcquireAsync("one").WaitAsync(Eventually.Limit)).Dispose();
     }
@@ -95,7 +95,7 @@ public sealed class ReadTurnsTests
         await Task.WhenAll(Enumerable.Range(0, 1_000).Select(n => Task.Run(async () =>
         {
             using var gone = new CancellationTokenSource();
-            var acquiring = turns.AcquireAsync(new(n % 10, n % 7, IsOneVisitor: true, gone.Token));
+            var acquiring = turns.AcquireAsync(new(n % 10, n % 7, Visitors: 1, gone.Token));
             if (n % 3 == 0)
                 await gone.CancelAsync();
             try
@@ -117,6 +117,6 @@ public sealed class ReadTurnsTests
         await Task.WhenAll(Enumerable.Range(0, 8).Select(n => AcquireAsync(n))).WaitAsync(Eventually.Limit);
     }
 
-    private Task<IDisposable> AcquireAsync(object owner, object? member = null, bool isOneVisitor = true) =>
-        turns.AcquireAsync(new(owner, member ?? owner, isOneVisitor, CancellationToken.None));
+    private Task<ReadTurn> AcquireAsync(object owner, object? member = null, bool isOneVisitor = true) =>
+        turns.AcquireAsync(new(owner, member ?? owner, isOneVisitor ? 1 : 10, CancellationToken.None));
 }

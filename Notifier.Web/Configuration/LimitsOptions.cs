@@ -48,8 +48,8 @@ public sealed class LimitsOptions
     /// <summary>
     /// HTTP requests per second of a subject or an address, on average; four times as many may come at once, and further ones get 429. Each message of
     /// <c>POST /publish</c> counts. An address may send ten times as many requests for files and the like, and open and leave as many connections within 10 s,
-    /// and replace four times as many names. For each of these requests, it may send 1 KiB over TLS that no request uses. Ten times as many for an address that
-    /// may be that of a proxy; no limit for API keys. 1 to 1,000,000; default 50.
+    /// and replace four times as many names. For each of these requests, it may send 1 KiB over TLS that no request uses, and read 50 durable channels to
+    /// resume names. Ten times as many for an address that may be that of a proxy; no limit for API keys. 1 to 1,000,000; default 50.
     /// </summary>
     public int RequestsPerSecond { get; set; } = 50;
 

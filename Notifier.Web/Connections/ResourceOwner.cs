@@ -20,6 +20,9 @@ internal readonly record struct ResourceOwner(string? Subject, ClientAddress Add
     /// <summary>Whether it is a single visitor: a subject, or an address that visitors do not share.</summary>
     public bool IsOneVisitor => Subject is not null || !(Address.IsUnknown || Address.MayBeProxy);
 
+    /// <summary>How many visitors the owner counts as where rates are concerned; null for a backend.</summary>
+    public int? Visitors => IsBackend ? null : RateOf(1);
+
     /// <summary>How much of a resource of the node the owner may have: its <see cref="FairShare"/>, but all of it for a backend.</summary>
     public long ShareOf(long total) => IsBackend ? total : FairShare.Of(total, IsOneVisitor);
 

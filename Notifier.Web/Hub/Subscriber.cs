@@ -53,7 +53,7 @@ internal sealed class Subscriber(Connection connection, Subscription subscriptio
     public RecoveryResult RecoveryResult { get; private set; }
 
     /// <summary>As the one that reads the journal: it waits for one page at a time, until it leaves.</summary>
-    public ReadClient Reader => new(connection.Owner, connection, connection.Owner.IsOneVisitor, gone?.Token ?? CancellationToken.None);
+    public ReadClient Reader => new(connection.Owner, connection, connection.Owner.Visitors, gone?.Token ?? CancellationToken.None);
 
     /// <summary>
     /// Sets the cursor to the log's head, or where the client wants to start: the subscriber receives all messages from now on, even while its connection

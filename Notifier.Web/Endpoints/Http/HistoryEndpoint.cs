@@ -102,7 +102,7 @@ internal sealed class HistoryEndpoint(Journal journal, NameRules rules, Authenti
     }
 
     private static ReadClient ClientOf(HttpContext context, GatedRequest request) =>
-        new(request.Owner, context.Connection.Id, request.Owner.IsOneVisitor, context.RequestAborted);
+        new(request.Owner, context.Connection.Id, request.Owner.Visitors, context.RequestAborted);
 
     private static bool TryReadLimit(string? text, out int limit)
     {

@@ -107,51 +107,58 @@ internal sealed class Journal(
     /// <param name="limit">How many messages at most.</param>
     /// <param name="maxChannels">If more channels have messages after the id, the page is empty, and not whole.</param>
     /// <param name="maxBytes">How many bytes at most; the first message is read whatever its size.</param>
-    public async Task<JournalPage> ReadAsync(Name name, long after, int limit = MaxMessages, int maxChannels = int.MaxValue, int maxBytes = MaxBytes)
+    /// <param name="meter">Counts what is read, and may end the read.</param>
+    /// <exception cref="OperationCanceledException">The read was abandoned.</exception>
+    public async Task<JournalPage> ReadAsync(
+        Name name, long after, int limit = MaxMessages, int maxChannels = int.MaxValue, int maxBytes = MaxBytes, ReadMeter? meter = null)
     {
+        meter ??= new();
         var redis = Database;
         var head = await ReadHeadAsync(redis);
+        meter.OnHead();
         var oldest = head.Now - (long)durable.Value.Age.TotalMicroseconds;
         if (name.Kind == NameKind.Channel)
         {
-            var log = await ReadAsync(redis, new(InRedis(name.Text), null), after, new(limit, maxBytes));
+            var log = (await ReadAsync(redis, [new(InRedis(name.Text), null)], after, new(limit, maxBytes), meter))[0];
             return new(head.Epoch, after, log.HasMore ? log.LastId : Math.Max(head.Id, log.LastId), log.IsWholeAfter(after, oldest), !log.HasMore, log.Messages);
         }
 
         // Messages that are published meanwhile have later ids than the head: they are on the next page.
-        var page = new MergedPage(head.Id, limit, maxBytes) { IsWhole = after >= oldest };
-        if (await index.ActiveAsync(redis, name, head, after, maxChannels) is not { } active)
+        var page = new MergedPage(after, head.Id, limit, maxBytes) { IsWhole = after >= oldest };
+        if (await index.ActiveAsync(redis, name, head, after, maxChannels, meter) is not { } active)
             return new(head.Epoch, after, Math.Max(head.Id, after), IsWhole: false, IsLast: true, []);
         foreach (var some in active.Chunk(ChannelsAtOnce))
         {
             var limits = new ReadLimits(limit, maxBytes / some.Length, page.UpTo);
-            foreach (var log in await Task.WhenAll(some.Select(one => ReadAsync(redis, one, after, limits))))
-                page.Add(log, log.IsWholeAfter(after, oldest));
+            page.Add(await ReadAsync(redis, some, after, limits, meter), oldest);
         }
         return new(head.Epoch, after, page.UpTo, page.IsWhole, page.IsLast, page.Messages);
     }
 
     /// <summary>The last messages of a name, as many as fit into one page.</summary>
-    public async Task<JournalPage> ReadLastAsync(Name name, int count, int maxBytes = MaxBytes)
+    /// <exception cref="OperationCanceledException">The read was abandoned.</exception>
+    public async Task<JournalPage> ReadLastAsync(Name name, int count, int maxBytes = MaxBytes, ReadMeter? meter = null)
     {
+        meter ??= new();
         var redis = Database;
         var head = await ReadHeadAsync(redis);
+        meter.OnHead();
         var latest = new LatestMessages(Math.Min(count, MaxMessages), maxBytes);
         if (name.Kind == NameKind.Channel)
-            latest.Add(await ReadAsync(redis, new(InRedis(name.Text), null), 0, latest.Limits));
+            latest.Add(await ReadAsync(redis, [new(InRedis(name.Text), null)], 0, latest.Limits, meter));
         else
-            await ReadLastAsync(redis, name, head, latest);
+            await ReadLastAsync(redis, name, head, latest, meter);
         var messages = latest.Messages;
         var end = messages.Length > 0 ? Math.Max(messages[^1].JournalId, head.Id) : head.Id;
         return new(head.Epoch, messages.Length > 0 ? messages[0].JournalId - 1 : end, end, IsWhole: true, IsLast: true, messages);
     }
 
     /// <summary>Reads the channels of a pattern, the latest first, until no other channel can have a later message than those that were read.</summary>
-    private async Task ReadLastAsync(IDatabase redis, Name name, JournalHead head, LatestMessages latest)
+    private async Task ReadLastAsync(IDatabase redis, Name name, JournalHead head, LatestMessages latest, ReadMeter meter)
     {
         if (latest.Limits.Messages == 0)
             return;
-        await foreach (var scan in index.LatestFirstAsync(redis, name, head))
+        await foreach (var scan in index.LatestFirstAsync(redis, name, head, meter))
         {
             foreach (var some in scan.Channels.Chunk(ChannelsAtOnce))
             {
@@ -159,23 +166,29 @@ internal sealed class Journal(
                     return;
                 // Messages that are published meanwhile are in the log.
                 var limits = latest.Limits with { Bytes = latest.Limits.Bytes / some.Length, UpTo = head.Id };
-                foreach (var log in await Task.WhenAll(some.Select(one => ReadAsync(redis, one, latest.Since, limits))))
-                    latest.Add(log);
+                latest.Add(await ReadAsync(redis, some, latest.Since, limits, meter));
             }
             if (scan.LowestId <= latest.Since)
                 return;
         }
     }
 
-    private async Task<ChannelPage> ReadAsync(IDatabase redis, DurableChannel channel, long after, ReadLimits limit)
+    private async Task<ChannelPage[]> ReadAsync(IDatabase redis, DurableChannel[] some, long after, ReadLimits limit, ReadMeter meter)
     {
+        meter.ThrowIfAbandoned();
         var found = (RedisResult[])(await redis.ScriptEvaluateAsync(
             JournalScripts.Messages, [JournalScripts.State],
-            [channel.InRedis, after, limit.UpTo is { } id ? id : "+inf", limit.Messages, limit.Bytes, limit.IsFromEnd ? 1 : 0]))!;
-        var (latest, hasMore, entries) = ((string?)found[0], (int)found[1] == 1, (byte[][])found[2]!);
-        if (limit.IsFromEnd)
-            Array.Reverse(entries);
-        return ChannelPage.Parse(channel.Label, latest, hasMore, entries, limits.Value.PayloadBytes);
+            [after, limit.UpTo is { } id ? id : "+inf", limit.Messages, limit.Bytes, limit.IsFromEnd ? 1 : 0, .. some.Select(static one => one.InRedis)]))!;
+        var pages = new ChannelPage[some.Length];
+        for (var n = 0; n < some.Length; n++)
+        {
+            var (latest, hasMore, entries) = ((string?)found[n][0], (int)found[n][1] == 1, (byte[][])found[n][2]!);
+            if (limit.IsFromEnd)
+                Array.Reverse(entries);
+            meter.OnRead(entries);
+            pages[n] = ChannelPage.Parse(some[n].Label, latest, hasMore, entries, limits.Value.PayloadBytes);
+        }
+        return pages;
     }
 
     public void Dispose() => index.Dispose();
@@ -186,7 +199,7 @@ internal sealed class Journal(
         ?? throw new RedisException("Redis is unavailable");
 }
 
-/// <summary>How much of one channel is read.</summary>
+/// <summary>How much of each channel is read.</summary>
 /// <param name="Messages">How many messages at most.</param>
 /// <param name="Bytes">How many bytes at most; the first message is read whatever its size.</param>
 /// <param name="UpTo">Only messages up to this id; null without such a limit.</param>

@@ -36,23 +36,26 @@ internal sealed class JournalChannels(RedisNames names, DurableChannels durable)
     private readonly SemaphoreSlim matching = new(1);
 
     /// <summary>The channels of a pattern with messages after an id; null if more channels than the limit have some, of any pattern with the same first parts.</summary>
-    public async Task<List<DurableChannel>?> ActiveAsync(IDatabase redis, Name name, JournalHead head, long after, int maxChannels)
+    public async Task<List<DurableChannel>?> ActiveAsync(IDatabase redis, Name name, JournalHead head, long after, int maxChannels, ReadMeter meter)
     {
         var set = head.UnindexedUpTo <= after && IndexOf(name) is { } index ? index : All;
         var active = await redis.SortedSetRangeByScoreAsync(set, after, exclude: Exclude.Start, take: maxChannels == int.MaxValue ? -1 : maxChannels + 1L);
+        meter.OnListed(active.Length);
         return active.Length > maxChannels ? null : await MatchAsync(name, active);
     }
 
     /// <summary>The channels of a pattern, those with the latest messages first; not all, if <see cref="MaxScanned"/> others come before.</summary>
-    public async IAsyncEnumerable<ChannelScan> LatestFirstAsync(IDatabase redis, Name name, JournalHead head)
+    public async IAsyncEnumerable<ChannelScan> LatestFirstAsync(IDatabase redis, Name name, JournalHead head, ReadMeter meter)
     {
         var left = MaxScanned;
         foreach (var (set, after, upTo) in SetsOf(name, head))
         {
             for (var (end, isLast) = (upTo, false); left > 0 && !isLast;)
             {
+                meter.ThrowIfAbandoned();
                 var asked = Math.Min(left, ChannelsPerScan);
                 var ranked = await redis.SortedSetRangeByScoreWithScoresAsync(set, after + 1, end, order: Order.Descending, take: asked);
+                meter.OnListed(ranked.Length);
                 isLast = ranked.Length < asked;
                 if (ranked.Length == 0)
                     continue;

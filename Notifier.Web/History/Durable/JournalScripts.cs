@@ -20,7 +20,7 @@ internal static class JournalScripts
     /// <summary>Reads the end of the journal.</summary>
     public static string Head { get; } = Read("head.lua");
 
-    /// <summary>Reads messages of one channel.</summary>
+    /// <summary>Reads messages of some channels.</summary>
     public static string Messages { get; } = Read("read.lua");
 
     private static string Read(string name)

@@ -3,10 +3,11 @@ using Notifier.Messages;
 namespace Notifier.History.Durable;
 
 /// <summary>Merges messages of many channels into one page. Keeps no more messages and bytes than the page may have.</summary>
+/// <param name="after">The id after which the page begins.</param>
 /// <param name="end">The id at which the journal ends for this page.</param>
 /// <param name="limit">How many messages the page may have.</param>
 /// <param name="maxBytes">The size that the page may have, in <see cref="Message.Size"/>; the first message fits whatever its size.</param>
-internal sealed class MergedPage(long end, int limit, int maxBytes)
+internal sealed class MergedPage(long after, long end, int limit, int maxBytes)
 {
     private readonly long end = end;
     private readonly List<Message> messages = [];
@@ -22,13 +23,23 @@ internal sealed class MergedPage(long end, int limit, int maxBytes)
 
     public Message[] Messages => [.. messages];
 
-    public void Add(ChannelPage log, bool isWhole)
+    /// <summary>Adds channels, many at a time: the messages are sorted each time.</summary>
+    /// <param name="logs">The channels.</param>
+    /// <param name="oldest">As for <see cref="ChannelPage.IsWholeAfter"/>.</param>
+    public void Add(ChannelPage[] logs, long oldest)
     {
-        IsWhole &= isWhole;
-        messages.AddRange(log.Messages);
-        // If a channel has more, the page is complete only up to the last message of that channel.
-        if (log.HasMore)
-            upTo = Math.Min(upTo, log.LastId);
+        var (before, last) = (messages.Count, upTo);
+        foreach (var log in logs)
+        {
+            IsWhole &= log.IsWholeAfter(after, oldest);
+            // If a channel has more, the page is complete only up to the last message of that channel.
+            if (log.HasMore)
+                upTo = Math.Min(upTo, log.LastId);
+        }
+        foreach (var log in logs)
+            messages.AddRange(log.Messages.Where(message => message.JournalId <= upTo));
+        if (messages.Count == before && upTo == last)
+            return;
         messages.RemoveAll(message => message.JournalId > upTo);
         messages.Sort(static (one, other) => one.JournalId.CompareTo(other.JournalId));
         var fitting = PageSize.Fitting(messages, limit, maxBytes);
@@ -55,12 +66,16 @@ internal sealed class LatestMessages(int limit, int maxBytes)
     /// <summary>In order.</summary>
     public Message[] Messages => [.. messages];
 
-    public void Add(ChannelPage log)
+    /// <summary>Adds channels, many at a time: the messages are sorted each time.</summary>
+    public void Add(params ReadOnlySpan<ChannelPage> logs)
     {
-        messages.AddRange(log.Messages);
-        // The earlier messages of that channel are not here, so those of other channels before them would leave a hole.
-        if (log.HasMore)
-            Since = Math.Max(Since, log.Previous);
+        foreach (var log in logs)
+        {
+            messages.AddRange(log.Messages);
+            // The earlier messages of that channel are not here, so those of other channels before them would leave a hole.
+            if (log.HasMore)
+                Since = Math.Max(Since, log.Previous);
+        }
         messages.RemoveAll(message => message.JournalId <= Since);
         messages.Sort(static (one, other) => other.JournalId.CompareTo(one.JournalId));
         var fitting = PageSize.Fitting(messages, limit, maxBytes);

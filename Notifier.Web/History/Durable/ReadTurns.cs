@@ -3,23 +3,25 @@ namespace Notifier.History.Durable;
 /// <summary>A client that reads pages of the journal.</summary>
 /// <param name="Owner">Whose share of the turns the client uses, compared by value: a subject, an address or a backend.</param>
 /// <param name="Member">The owner's connection. An address may have thousands of visitors, and their connections take turns.</param>
-/// <param name="IsOneVisitor">Whether the owner is a single visitor.</param>
+/// <param name="Visitors">How many visitors the owner counts as: more than one if visitors may share it. Null for a backend, which may read as much as it wants.</param>
 /// <param name="Gone">Cancelled when the client no longer needs the page.</param>
-internal readonly record struct ReadClient(object Owner, object Member, bool IsOneVisitor, CancellationToken Gone);
+internal readonly record struct ReadClient(object Owner, object Member, int? Visitors, CancellationToken Gone);
 
 /// <summary>
 /// Limits how many pages are read for clients at once, because a page is in memory before its client has room for it, and because Redis has one thread. Owners
-/// take turns, and so do the connections of an owner, so a client with many requests does not delay the others. The queue is bounded, because a subscriber
-/// waits for one page at a time, and requests have a limit. Thread-safe.
+/// take turns, and so do the connections of an owner, so a client with many requests does not delay the others. Those that have read more than
+/// <see cref="ReadRate"/> allows rest before their next turn. The queue is bounded, because a subscriber waits for one page at a time, and requests have a
+/// limit. Thread-safe.
 /// </summary>
 /// <param name="total">Turns at once.</param>
 /// <param name="ofVisitor">Turns at once of an owner that is a single visitor.</param>
 /// <param name="ofOthers">Turns at once of another owner, such as an address that may be that of a proxy.</param>
-internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers)
+/// <param name="rate">How much may be read in a time; null for any amount.</param>
+internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers, ReadRate? rate = null)
 {
     private readonly Lock gate = new();
 
-    /// <summary>All that have turns or wait for some.</summary>
+    /// <summary>All that have turns, wait for some, or rest.</summary>
     private readonly Dictionary<object, Owner> owners = [];
 
     /// <summary>Those that may have one more turn, and wait for it. The next one comes first.</summary>
@@ -35,20 +37,22 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers)
     /// <param name="client">Whose turn it is.</param>
     /// <param name="cancellation">Ends the waiting, as <see cref="ReadClient.Gone"/> does.</param>
     /// <exception cref="OperationCanceledException">The waiting has ended.</exception>
-    public async Task<IDisposable> AcquireAsync(ReadClient client, CancellationToken cancellation = default)
+    public async Task<ReadTurn> AcquireAsync(ReadClient client, CancellationToken cancellation = default)
     {
-        var turn = new Turn(this, client);
+        var turn = new ReadTurn(client, Cancel, End);
         lock (gate)
         {
             if (!owners.TryGetValue(client.Owner, out var owner))
-                owners.Add(client.Owner, owner = new(client.Owner, client.IsOneVisitor ? ofVisitor : ofOthers));
-            owner.Add(turn);
+                owners.Add(client.Owner, owner = new(client.Owner, client.Visitors == 1 ? ofVisitor : ofOthers));
+            var member = owner.Add(turn);
             waiting++;
+            Rest(owner, owner);
+            Rest(owner, member);
             Update(owner);
             Grant();
         }
-        using (client.Gone.UnsafeRegister(static turn => ((Turn)turn!).Cancel(), turn))
-        using (cancellation.UnsafeRegister(static turn => ((Turn)turn!).Cancel(), turn))
+        using (client.Gone.UnsafeRegister(static turn => ((ReadTurn)turn!).Cancel(), turn))
+        using (cancellation.UnsafeRegister(static turn => ((ReadTurn)turn!).Cancel(), turn))
             return await turn.Granted;
     }
 
@@ -69,7 +73,7 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers)
     /// <summary>The owner's turns have changed.</summary>
     private void Update(Owner owner)
     {
-        var isDue = owner is { HasWaiting: true, HasRoom: true };
+        var isDue = owner is { HasDue: true, HasRoom: true, IsResting: false };
         if (!isDue && owner.Place.List is not null)
             next.Remove(owner.Place);
         else if (isDue && owner.Place.List is null)
@@ -78,7 +82,36 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers)
             owners.Remove(owner.Key);
     }
 
-    private void Cancel(Turn turn)
+    /// <summary>An owner, or one of its members, gets no turn for a while if it has read too much.</summary>
+    private void Rest(Owner owner, Reader reader)
+    {
+        if (reader.IsResting || rate?.RestOf(reader.Key) is not { } rest)
+            return;
+        reader.IsResting = true;
+        if (reader is Member member)
+            owner.Update(member);
+        _ = WakeAsync(owner, reader, rest);
+    }
+
+    private async Task WakeAsync(Owner owner, Reader reader, TimeSpan rest)
+    {
+        while (reader.IsResting)
+        {
+            await rate!.WaitAsync(rest);
+            lock (gate)
+            {
+                // Other turns may have ended meanwhile.
+                rest = rate.RestOf(reader.Key) ?? default;
+                reader.IsResting = rest > default(TimeSpan);
+                if (reader is Member member)
+                    owner.Update(member);
+                Update(owner);
+                Grant();
+            }
+        }
+    }
+
+    private void Cancel(ReadTurn turn)
     {
         lock (gate)
         {
@@ -89,124 +122,110 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers)
         }
     }
 
-    private void End(object key)
+    private void End(ReadTurn turn)
     {
         lock (gate)
         {
             running--;
-            var owner = owners[key];
+            var owner = owners[turn.Client.Owner];
             owner.Running--;
+            rate?.Charge(turn.Client, turn.Meter.Cost);
+            if (owner.Find(turn) is { } member)
+                Rest(owner, member);
+            if (owner.HasDue)
+                Rest(owner, owner);
             Update(owner);
             Grant();
         }
     }
 
-    /// <summary>One owner's turns. Under the lock.</summary>
-    private sealed class Owner
+    /// <summary>Who reads. Under the lock, as its subclasses.</summary>
+    private abstract class Reader(object key)
+    {
+        public object Key => key;
+
+        /// <summary>Whether it has read too much, and gets no turn now.</summary>
+        public bool IsResting { get; set; }
+    }
+
+    /// <summary>One owner's turns.</summary>
+    private sealed class Owner : Reader
     {
         private readonly int limit;
         private readonly Dictionary<object, Member> members = [];
 
-        /// <summary>Those that wait. The next one comes first.</summary>
+        /// <summary>Those that wait and do not rest. The next one comes first.</summary>
         private readonly LinkedList<Member> order = [];
 
-        public Owner(object key, int limit)
+        public Owner(object key, int limit) : base(key)
         {
-            (Key, this.limit) = (key, limit);
+            this.limit = limit;
             Place = new(this);
         }
-
-        public object Key { get; }
 
         /// <summary>The place among the owners that wait.</summary>
         public LinkedListNode<Owner> Place { get; }
 
         public int Running { get; set; }
 
-        public bool HasWaiting => order.Count > 0;
+        public bool HasDue => order.Count > 0;
 
         public bool HasRoom => Running < limit;
 
-        public bool IsIdle => Running == 0 && !HasWaiting;
+        public bool IsIdle => Running == 0 && members.Count == 0 && !IsResting;
 
-        public void Add(Turn turn)
+        public Member? Find(ReadTurn turn) => members.GetValueOrDefault(turn.Client.Member);
+
+        public Member Add(ReadTurn turn)
         {
             if (!members.TryGetValue(turn.Client.Member, out var member))
-            {
-                members.Add(turn.Client.Member, member = new());
-                order.AddLast(member.Place);
-            }
+                members.Add(turn.Client.Member, member = new(turn.Client.Member));
             member.Turns.AddLast(turn.Place);
+            Update(member);
+            return member;
         }
 
-        public Turn TakeNext()
+        public ReadTurn TakeNext()
         {
             var member = order.First!.Value;
             var turn = member.Turns.First!.Value;
             order.RemoveFirst();
-            order.AddLast(member.Place);
             Remove(turn);
             Running++;
             return turn;
         }
 
         /// <returns>False if the turn does not wait.</returns>
-        public bool Remove(Turn turn)
+        public bool Remove(ReadTurn turn)
         {
             if (turn.Place.List is null)
                 return false;
             var member = members[turn.Client.Member];
             member.Turns.Remove(turn.Place);
-            if (member.Turns.Count == 0)
-            {
-                members.Remove(turn.Client.Member);
-                order.Remove(member.Place);
-            }
+            Update(member);
             return true;
+        }
+
+        /// <summary>The turns of a member have changed, or whether it rests.</summary>
+        public void Update(Member member)
+        {
+            var isDue = member is { Turns.Count: > 0, IsResting: false };
+            if (!isDue && member.Place.List is not null)
+                order.Remove(member.Place);
+            else if (isDue && member.Place.List is null)
+                order.AddLast(member.Place);
+            if (member is { Turns.Count: 0, IsResting: false })
+                members.Remove(member.Key);
         }
     }
 
-    private sealed class Member
+    private sealed class Member : Reader
     {
-        public Member() => Place = new(this);
+        public Member(object key) : base(key) => Place = new(this);
 
-        public LinkedList<Turn> Turns { get; } = [];
+        public LinkedList<ReadTurn> Turns { get; } = [];
 
         /// <summary>The place among the members of the owner.</summary>
         public LinkedListNode<Member> Place { get; }
-    }
-
-    private sealed class Turn : IDisposable
-    {
-        private readonly ReadTurns turns;
-        private readonly TaskCompletionSource<IDisposable> granted = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private int hasEnded;
-
-        public Turn(ReadTurns turns, ReadClient client)
-        {
-            (this.turns, Client) = (turns, client);
-            Place = new(this);
-        }
-
-        public ReadClient Client { get; }
-
-        /// <summary>The place among those of its connection that wait.</summary>
-        public LinkedListNode<Turn> Place { get; }
-
-        public Task<IDisposable> Granted => granted.Task;
-
-        public void Grant() => granted.TrySetResult(this);
-
-        public void Cancel()
-        {
-            turns.Cancel(this);
-            granted.TrySetCanceled();       // nothing happens if the turn was granted
-        }
-
-        public void Dispose()
-        {
-            if (Interlocked.Exchange(ref hasEnded, 1) == 0)
-                turns.End(Client.Owner);
-        }
     }
 }

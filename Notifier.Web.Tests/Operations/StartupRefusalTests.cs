@@ -15,7 +15,8 @@ public sealed class StartupRefusalTests
     {
         var message = await PrintedAsync("Production");
 
-        message.Should().Contain("Redis:Configuration").And.Contain("Redis__Configuration=localhost:6379").And.Contain("Redis:Embedded=true");
+        message.Should().Contain("Redis:Configuration").And.Contain("Redis__Configuration=localhost:6379").And.Contain("Redis:Embedded=true")
+            .And.Contain("REDIS_URL=rediss://default:password@redis.example.com:6379");
     }
 
     [Theory]
@@ -55,6 +56,8 @@ public sealed class StartupRefusalTests
     [InlineData("Access:ApiKeys:0:Sha256=abc", "Access:ApiKeys:0:Sha256", "64 hexadecimal digits")]
     [InlineData("Access:Callback:Url=/notifier", "Access:Callback:Url", "https://app.example.com/notifier")]
     [InlineData("Access:Callback:Timeout=00:01:00", "Access:Callback:Timeout", "00:01:00", "00:00:30 is allowed")]
+    [InlineData("Redis:Configuration=redis://localhost:port", "Redis:Configuration is not a valid URL of a Redis", "a port is not a number")]
+    [InlineData("REDIS_URL=rediss://localhost?ssl_cert_reqs=none", "REDIS_URL is not a valid URL of a Redis", "ssl_cert_reqs", "Redis:CaFile")]
     [InlineData("Redis:Configuration=localhost:6379,syncTimeout=abc", "Redis:Configuration", "syncTimeout", "requires an integer value")]
     public async Task An_invalid_setting_stops_the_start_with_its_key_its_value_and_what_is_allowed(string setting, params string[] told)
     {

@@ -54,6 +54,44 @@ public sealed class StartupTests
         wrong.Output.Should().Contain("check the user and the password in Redis:Configuration").And.NotContain("wr0ng");
     }
 
+    /// <summary>What a hosting provider gives is enough.</summary>
+    [Fact]
+    public async Task The_url_in_the_environment_is_enough_in_production_and_its_password_is_not_printed()
+    {
+        const string password = "s3cret/@:%";
+        await using var redis = await RedisServer.CreateAsync("--requirepass", password);
+        await redis.StartHostAsync(password);
+        await using var program = NotifierProcess.Start(
+            "Production", new Dictionary<string, string> { ["REDIS_URL"] = $"redis://default:{Uri.EscapeDataString(password)}@{redis.Configuration}/0" },
+            "Logging:LogLevel:Default=Trace", "Logging:LogLevel:StackExchange=Trace");
+        await program.PrintsAsync("Try: ");
+        await program.PrintsAsync("Connected to Redis");
+
+        program.Output.Should().Contain("Redis: see REDIS_URL")
+            .And.Contain($"Try: redis-cli -p {redis.Port} --user default --askpass publish")
+            .And.NotContain("s3cret").And.NotContain("does not exist and has no effect");
+        await Eventually.IsAsync(
+            async () => (await redis.Server.ClientListAsync()).Any(client => client.Name == "notifier"), "it is connected");
+        using var http = new HttpClient();
+        await Eventually.IsAsync(
+            async () => (await http.GetAsync(new Uri(program.Address(), "/healthz/ready"))).IsSuccessStatusCode, "the node is ready");
+        foreach (var path in new[] { "/healthz/ready", "/healthz/live", "/notifier-demo.json", "/" })
+            (await http.GetStringAsync(new Uri(program.Address(), path))).Should().NotContain("s3cret");
+    }
+
+    [Fact]
+    public async Task The_configuration_wins_over_the_url_in_the_environment()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var program = NotifierProcess.Start(
+            "Production", new Dictionary<string, string> { ["REDIS_URL"] = "redis://redis.invalid" }, $"Redis:Configuration=redis://{redis.Configuration}");
+        await program.PrintsAsync("Try: ");
+
+        program.Output.Should().Contain("Redis: see Redis:Configuration (REDIS_URL is not used)");
+        await Eventually.IsAsync(
+            async () => (await redis.Server.ClientListAsync()).Any(client => client.Name == "notifier"), "it is connected");
+    }
+
     [Theory]
     [InlineData("Development", "http://localhost:8081")]
     [InlineData("Production", "http://*:8081")]

@@ -43,8 +43,8 @@ public sealed class RedisFailureTests
         await using var toPlain = await NotifierApp.StartAsync($"{plain.Configuration},ssl=true", settings: $"Redis:Transport={transport}");
         await using var toEncrypted = await NotifierApp.StartAsync($"localhost:{encrypted.Port}", settings: $"Redis:Transport={transport}");
 
-        await LogsAsync(toPlain, $"({plain.Configuration}: TLS failed; perhaps the server does not speak TLS (ssl=false))");
-        await LogsAsync(toEncrypted, $"(localhost:{encrypted.Port}: the server closed the connection before it answered; perhaps it expects TLS (ssl=true))");
+        await LogsAsync(toPlain, $"({plain.Configuration}: TLS failed; perhaps the server does not speak TLS (redis://, or ssl=false))");
+        await LogsAsync(toEncrypted, $"(localhost:{encrypted.Port}: the server closed the connection before it answered; perhaps it expects TLS (rediss://, or ssl=true))");
         toPlain.Log.Says("Redis authentication failed").Should().BeFalse("Redis has not seen a password");
     }
 
@@ -92,7 +92,7 @@ public sealed class RedisFailureTests
     {
         await using var app = await NotifierApp.StartAsync("127.0.0.1:1,password=first,s3cret");
 
-        await LogsAsync(app, "a password must not contain a comma");
+        await LogsAsync(app, "if the password contains a comma, write a URL");
         app.Log.Says("s3cret").Should().BeFalse();
     }
 

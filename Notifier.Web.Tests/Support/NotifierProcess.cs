@@ -16,7 +16,7 @@ internal sealed class NotifierProcess : IAsyncDisposable
     {
         var start = NotifierBuild.Start(arguments);
         (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
-        foreach (var inherited in start.Environment.Keys.Where(key => key.StartsWith("ASPNETCORE_", StringComparison.Ordinal) || key.StartsWith("DOTNET_ENV", StringComparison.Ordinal)).ToList())
+        foreach (var inherited in start.Environment.Keys.Where(key => key.StartsWith("ASPNETCORE_", StringComparison.Ordinal) || key.StartsWith("DOTNET_ENV", StringComparison.Ordinal) || key == "REDIS_URL").ToList())
             start.Environment.Remove(inherited);
         foreach (var (name, value) in variables)
             start.Environment[name] = value;

@@ -26,6 +26,8 @@ internal sealed partial class StartupReport(
         Log.Version(logger, ProductVersion.Text);
         var redis = backplane.Location!;
         Log.Redis(logger, redis.Description);
+        if (redis.Options.DefaultDatabase is { } database and not 0)
+            Log.Database(logger, redis.Setting, database);
         foreach (var address in addresses)
             Log.Address(logger, demo.Value.Enabled ? "Page" : "Address", Browsable(address));
         if (RedisCommand.Publish(redis, names, "notifications.new-user", "Mathias signed up") is { } command)
@@ -81,6 +83,10 @@ internal sealed partial class StartupReport(
 
         [LoggerMessage(3, LogLevel.Information, "Redis: {Redis}")]
         public static partial void Redis(ILogger logger, string redis);
+
+        [LoggerMessage(18, LogLevel.Information,
+            "{Setting} has database {Database}: durable history is stored there. Pub/Sub knows no databases, so Notifier also receives what clients of other databases publish.")]
+        public static partial void Database(ILogger logger, string setting, int database);
 
         [LoggerMessage(4, LogLevel.Information, "{Kind}: {Address}")]
         public static partial void Address(ILogger logger, string kind, string address);

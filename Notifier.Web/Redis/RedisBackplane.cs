@@ -73,7 +73,7 @@ internal sealed partial class RedisBackplane : IHostedService, IAsyncDisposable,
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         Location = await locator.LocateAsync(cancellationToken);
-        Location.Options.ConnectionAttemptCompleted += (_, attempt) => Health.Report(attempt, Location.NameOf(attempt.EndPoint));
+        Location.Options.ConnectionAttemptCompleted += (_, attempt) => Health.Report(attempt, Location.NameOf(attempt.EndPoint), Location.Setting);
         topology = new KnownTopology(new(
             Location, connections, connector.ConnectAsync, replaced => ReplaceAsync(replaced, wasDeaf: false), Health, time, logger, Stopping));
         _ = ConnectAsync();

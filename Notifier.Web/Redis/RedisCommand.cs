@@ -1,4 +1,7 @@
+using System.Net;
+using System.Net.Sockets;
 using Notifier.Names;
+using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
@@ -10,12 +13,40 @@ internal static class RedisCommand
     /// <param name="channel">The channel, as browsers know it.</param>
     /// <param name="payload">The payload, without quotes, backslashes, dollars and backticks.</param>
     /// <returns>Null behind Sentinels, because the primary changes.</returns>
-    public static string? Publish(RedisLocation location, RedisNames names, string channel, string payload) => location.CliArguments is { } arguments
-        ? $"redis-cli {arguments}publish {ForShell((string)names.ToRedis(Name.Channel(channel))!)} \"{payload}\""
-        : null;
+    public static string? Publish(RedisLocation location, RedisNames names, string channel, string payload) =>
+        Arguments(location.Options) is { } arguments
+            ? $"redis-cli {arguments}publish {ForShell((string)names.ToRedis(Name.Channel(channel))!)} \"{payload}\""
+            : null;
+
+    /// <summary>
+    /// The arguments with which <c>redis-cli</c> reaches the same Redis, each followed by a space. It asks for a password. The database is not among them,
+    /// because Pub/Sub has none. Null behind Sentinels, because the primary changes.
+    /// </summary>
+    public static string? Arguments(ConfigurationOptions options)
+    {
+        if (options.ServiceName is not null)
+            return null;
+        var (host, port) = options.EndPoints[0] switch
+        {
+            DnsEndPoint dns => (dns.Host, dns.Port),
+            IPEndPoint ip => (ip.Address.ToString(), ip.Port),
+            UnixDomainSocketEndPoint path => ($"-s {ForShell($"{path}")}", 0),
+            _ => ("", 0),
+        };
+        var arguments = host.StartsWith('-') ? $"{host} " : host is "localhost" or "127.0.0.1" or "" ? "" : $"-h {host} ";
+        if (port is not 0 and not 6379)
+            arguments += $"-p {port} ";
+        if (options.Ssl)
+            arguments += "--tls ";
+        if (!string.IsNullOrEmpty(options.User))
+            arguments += $"--user {ForShell(options.User)} ";
+        if (!string.IsNullOrEmpty(options.Password))
+            arguments += "--askpass ";
+        return arguments;
+    }
 
     private static string ForShell(string word) =>
-        word.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or ':')
+        word.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or ':' or '/')
             ? word
             : $"'{word.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 }

@@ -1,12 +1,12 @@
 using System.Net;
-using System.Net.Sockets;
 using Notifier.Configuration;
+using Notifier.Redis.Address;
 using StackExchange.Redis;
 
 namespace Notifier.Redis;
 
 /// <summary>
-/// Parses <c>Redis:Configuration</c>. An error text quotes only names of known options, because the parts of a password with a comma look like hosts and
+/// Parses <c>Redis:Configuration</c>, a URL or StackExchange.Redis' own format. An error text quotes only names of known options, because the parts of a password with a comma look like hosts and
 /// options.
 /// </summary>
 internal static class RedisConnectionString
@@ -19,19 +19,18 @@ internal static class RedisConnectionString
 
     private const string Example = "for example localhost:6379,user=...,password=...,ssl=true";
 
+    private const string NotShown = "(The value is not shown, because it may contain a password.)";
+
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
 
-    /// <exception cref="StartupException">The text is not a valid connection string.</exception>
-    public static ConfigurationOptions Parse(string text)
+    /// <param name="text">A URL, or a list of hosts and options.</param>
+    /// <param name="setting">Where the text comes from, for error texts.</param>
+    /// <exception cref="StartupException">The text is invalid.</exception>
+    public static ConfigurationOptions Parse(string text, string setting = "Redis:Configuration")
     {
-        var options = Read(text);
-        if (options.EndPoints.Count == 0)
-            throw Wrong($"it has no host. Begin with a host, {Example}");
-        if (options.EndPoints.OfType<DnsEndPoint>().Any(host => host.Host.AsSpan().ContainsAny("@/")))
-            throw Wrong($"it looks like a URL. Write it as a list, {Example}");
-        if (!options.ChannelPrefix.IsNullOrEmpty)
-            throw Wrong("use Redis:ChannelPrefix instead of its option channelPrefix");
-
+        if (text.Trim(' ', '\t', '\r', '\n') is ['"' or '\'', .. var quoted] && RedisUrl.IsUrl(quoted))
+            throw new StartupException($"{setting} begins with a quotation mark. Remove the quotation marks: a file of environment variables is not a shell script. {NotShown}");
+        var options = RedisUrl.IsUrl(text.Trim()) ? ReadUrl(text.Trim(), setting) : ReadList(text, setting);
         // Redis may start later: the connection recovers, and the process does not end.
         options.AbortOnConnectFail = false;
         // Any publisher could make every client of the library reconfigure itself through this channel.
@@ -46,35 +45,12 @@ internal static class RedisConnectionString
     }
 
     /// <summary>
-    /// The arguments with which <c>redis-cli</c> reaches the same Redis, each followed by a space. It asks for a password. Null behind Sentinels, because the
-    /// primary changes.
+    /// The hosts of a URL, or those before the first option of a list. Behind an option, a part of a password with a comma looks like a host.
     /// </summary>
-    public static string? CliArguments(ConfigurationOptions options)
-    {
-        if (options.ServiceName is not null)
-            return null;
-        var (host, port) = options.EndPoints[0] switch
-        {
-            DnsEndPoint dns => (dns.Host, dns.Port),
-            IPEndPoint ip => (ip.Address.ToString(), ip.Port),
-            UnixDomainSocketEndPoint path => ($"-s {path}", 0),
-            _ => ("", 0),
-        };
-        var arguments = host.StartsWith('-') ? $"{host} " : host is "localhost" or "127.0.0.1" or "" ? "" : $"-h {host} ";
-        if (port is not 0 and not 6379)
-            arguments += $"-p {port} ";
-        if (options.Ssl)
-            arguments += "--tls ";
-        if (!string.IsNullOrEmpty(options.User))
-            arguments += $"--user {options.User} ";
-        if (!string.IsNullOrEmpty(options.Password))
-            arguments += "--askpass ";
-        return arguments;
-    }
-
-    /// <summary>The hosts before the first option. Behind an option, a part of a password with a comma looks like a host.</summary>
     public static HashSet<string> HostsIn(string text)
     {
+        if (RedisUrl.IsUrl(text.Trim()))
+            return [.. Parse(text).EndPoints.Select(HostOf)];
         var hosts = string.Join(',', text.Split(',').TakeWhile(static part => !part.Contains('=')));
         return hosts.Length == 0 ? [] : [.. ConfigurationOptions.Parse(hosts).EndPoints.Select(HostOf)];
     }
@@ -87,7 +63,34 @@ internal static class RedisConnectionString
         _ => $"{server}",
     };
 
-    private static ConfigurationOptions Read(string text)
+    private static ConfigurationOptions ReadUrl(string text, string setting)
+    {
+        var options = ConfigurationOptions.Parse(Defaults);
+        try
+        {
+            RedisUrl.Apply(text, options);
+            return options;
+        }
+        catch (InvalidUrlException error)
+        {
+            throw new StartupException($"{setting} is not a valid URL of a Redis: {error.Message}. {NotShown}");
+        }
+    }
+
+    private static ConfigurationOptions ReadList(string text, string setting)
+    {
+        var options = ParseList(text, setting);
+        var first = text.Split(',')[0];
+        if (!first.StartsWith('!') && !first.Contains('=') && first.AsSpan().ContainsAny("@/"))
+            throw Wrong(setting, $"it looks like a URL without its scheme. Begin it with redis://, or with rediss:// for TLS; or write it as a list, {Example}");
+        if (options.EndPoints.Count == 0)
+            throw Wrong(setting, $"it has no host. Begin with a host, {Example}");
+        if (!options.ChannelPrefix.IsNullOrEmpty)
+            throw Wrong(setting, "use Redis:ChannelPrefix instead of its option channelPrefix");
+        return options;
+    }
+
+    private static ConfigurationOptions ParseList(string text, string setting)
     {
         try
         {
@@ -96,20 +99,20 @@ internal static class RedisConnectionString
         // "Keyword 'ssl' requires a boolean value; the value '…' is not recognised." Thrown only for options that the library knows.
         catch (ArgumentOutOfRangeException error) when (error.Message.StartsWith("Keyword '", StringComparison.Ordinal))
         {
-            throw Wrong($"{error.Message.Split(';')[0].Replace("Keyword", "its option", StringComparison.Ordinal)}");
+            throw Wrong(setting, $"{error.Message.Split(';')[0].Replace("Keyword", "its option", StringComparison.Ordinal)}");
         }
         catch (ArgumentOutOfRangeException error) when (error.ParamName == "port")
         {
-            throw Wrong("a port is not a number from 1 to 65535");
+            throw Wrong(setting, "a port is not a number from 1 to 65535");
         }
         catch (Exception error) when (error is ArgumentException or FormatException)
         {
             throw Wrong(
-                $"StackExchange.Redis does not know one of its options (a password must not contain a comma). Write it as a list, {Example}");
+                setting, "StackExchange.Redis does not know one of its options (a password must not contain a comma; in a URL, write it as %2C). "
+                + $"Write it as a list, {Example}");
         }
     }
 
-    private static StartupException Wrong(string what) =>
-        new($"Redis:Configuration is not a StackExchange.Redis connection string: {what}. "
-            + "(The value is not shown, because it may contain a password.)");
+    private static StartupException Wrong(string setting, string what) =>
+        new($"{setting} is not a StackExchange.Redis connection string: {what}. {NotShown}");
 }

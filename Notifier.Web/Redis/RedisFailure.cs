@@ -41,7 +41,7 @@ internal sealed record RedisFailure(string Server, string Cause, bool IsLasting)
         if (failed?.Message.Contains("certificate", StringComparison.OrdinalIgnoreCase) == true)
             return ($"its certificate is not accepted ({failed.Message.TrimEnd('.')})", true);
         // A Redis without TLS does not answer, because it waits for the end of the command. (With RedisTransport.Stream the tunnel encrypts.)
-        return failed is not null || stage is ConnectionAttemptStage.Tls or ConnectionAttemptStage.Tunnel ? ("TLS failed; perhaps the server does not speak TLS (ssl=false)", true) : null;
+        return failed is not null || stage is ConnectionAttemptStage.Tls or ConnectionAttemptStage.Tunnel ? ("TLS failed; perhaps the server does not speak TLS (redis://, or ssl=false)", true) : null;
     }
 
     private static (string Cause, bool IsLasting)? CauseOf(SocketError error, ConnectionAttemptStage stage) => error switch
@@ -64,7 +64,7 @@ internal sealed record RedisFailure(string Server, string Cause, bool IsLasting)
 
     /// <summary>A server that expects TLS closes a connection that begins in another way.</summary>
     private static (string Cause, bool IsLasting) CauseOfClose(ConnectionAttemptStage stage) => stage == ConnectionAttemptStage.Handshake
-        ? ("the server closed the connection before it answered; perhaps it expects TLS (ssl=true)", false)
+        ? ("the server closed the connection before it answered; perhaps it expects TLS (rediss://, or ssl=true)", false)
         : ("the connection was closed", false);
 
     private static List<Exception> ChainOf(Exception? error)

@@ -94,7 +94,8 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
     /// <summary>An attempt to connect has ended. If Redis gave an error, it is logged once until Redis is back.</summary>
     /// <param name="attempt">What the library reports.</param>
     /// <param name="server">Host and port.</param>
-    public void Report(ConnectionAttemptCompletedEventArgs attempt, string server)
+    /// <param name="setting">The setting that has the user and the password.</param>
+    public void Report(ConnectionAttemptCompletedEventArgs attempt, string server, string setting)
     {
         if (attempt.IsSuccess)
             return;
@@ -105,7 +106,7 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
         {
             // If encryption failed, Redis has not seen the password.
             if (!RedisFailure.IsOfTls(attempt.Exception, attempt.Stage) && Interlocked.Exchange(ref answersWithErrors, 1) == 0)
-                Log.Refused(logger, server);
+                Log.Refused(logger, server, setting);
         }
         // The library does not pass on the text of this error.
         else if (attempt.FailureType == ConnectionFailureType.Loading)
@@ -145,8 +146,8 @@ internal sealed partial class RedisHealth(ILogger logger, CancellationToken stop
         [LoggerMessage(7, LogLevel.Information, "Redis is back: all names are subscribed again.")]
         public static partial void Back(ILogger logger);
 
-        [LoggerMessage(8, LogLevel.Error, "Redis authentication failed ({Server}): check the user and the password in Redis:Configuration.")]
-        public static partial void Refused(ILogger logger, string server);
+        [LoggerMessage(8, LogLevel.Error, "Redis authentication failed ({Server}): check the user and the password in {Setting}.")]
+        public static partial void Refused(ILogger logger, string server, string setting);
 
         [LoggerMessage(9, LogLevel.Error, "Redis answers with an error; Notifier keeps trying. Redis says: {Answer}")]
         public static partial void ErrorReply(ILogger logger, string answer);

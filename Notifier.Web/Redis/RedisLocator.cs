@@ -4,39 +4,8 @@ using System.Text;
 using Microsoft.Extensions.Options;
 using Notifier.Configuration;
 using Notifier.Redis.Embedded;
-using StackExchange.Redis;
 
 namespace Notifier.Redis;
-
-/// <summary>The Redis that this process uses.</summary>
-/// <param name="options">How to connect. Never logged: they may contain a password.</param>
-/// <param name="description">For the log.</param>
-/// <param name="text">The connection string.</param>
-internal sealed class RedisLocation(ConfigurationOptions options, string description, string text)
-{
-    private readonly HashSet<string> hosts = RedisConnectionString.HostsIn(text);
-
-    public ConfigurationOptions Options => options;
-
-    public string Description => description;
-
-    /// <summary>Whether this Redis runs inside the process.</summary>
-    public bool IsEmbedded { get; init; }
-
-    /// <summary>A server's host and port, for the log. What may be a part of a password is not shown.</summary>
-    public string NameOf(EndPoint? server) => server switch
-    {
-        null => description,
-        // Without the ports: a connection has a default port where the connection string has none.
-        _ when options.EndPoints.Any(one => RedisConnectionString.HostOf(one) == RedisConnectionString.HostOf(server)) && !hosts.Contains(RedisConnectionString.HostOf(server)) =>
-            "a host behind an option in Redis:Configuration (a password must not contain a comma)",
-        DnsEndPoint dns => $"{dns.Host}:{dns.Port}",
-        _ => $"{server}",
-    };
-
-    /// <summary>The arguments with which <c>redis-cli</c> reaches the same Redis, each followed by a space; null behind Sentinels.</summary>
-    public string? CliArguments => RedisConnectionString.CliArguments(options);
-}
 
 /// <summary>What other parts of Notifier need of the embedded Redis.</summary>
 internal sealed class EmbeddedRedisNeeds
@@ -47,7 +16,7 @@ internal sealed class EmbeddedRedisNeeds
 
 /// <summary>Decides which Redis to use, and starts the embedded one if there is no other.</summary>
 internal sealed class RedisLocator(
-    IOptions<RedisOptions> options, IOptions<EmbeddedRedisNeeds> needs, IHostEnvironment environment, ILoggerFactory loggers) : IDisposable
+    IOptions<RedisOptions> options, IOptions<EmbeddedRedisNeeds> needs, IConfiguration configuration, IHostEnvironment environment, ILoggerFactory loggers) : IDisposable
 {
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(2);
 
@@ -65,12 +34,13 @@ internal sealed class RedisLocator(
     public async Task<RedisLocation> LocateAsync(CancellationToken stopping)
     {
         var redis = options.Value;
-        if (redis.Configuration.Length > 0)
-            return new RedisLocation(RedisConnectionString.Parse(redis.Configuration), "see Redis:Configuration", redis.Configuration);
+        if (RedisLocation.Configured(redis, configuration) is { } configured)
+            return configured;
         if (!environment.IsDevelopment() && !redis.Embedded)
             throw new StartupException(
-                "Redis:Configuration is empty. Set it to a StackExchange.Redis connection string, for example "
-                + "Redis__Configuration=localhost:6379, or set Redis:Embedded=true to run a small Redis inside this process.");
+                "Redis:Configuration is empty, and so is the environment variable REDIS_URL. Set one of them to the URL of a Redis, for example "
+                + "REDIS_URL=rediss://default:password@redis.example.com:6379, or to a host, for example Redis__Configuration=localhost:6379; "
+                + "or set Redis:Embedded=true to run a small Redis inside this process.");
 
         var port = redis.EmbeddedPort;
         var address = $"127.0.0.1:{port}";

@@ -1,17 +1,13 @@
-using System.Text;
-using Microsoft.Extensions.Options;
-using Notifier.Configuration;
-using Notifier.Names;
-
 namespace Notifier.Redis;
 
 /// <summary><c>Redis</c>: where messages come from, and how.</summary>
 public sealed class RedisOptions
 {
     /// <summary>
-    /// A StackExchange.Redis connection string: hosts, Sentinel, Cluster, TLS, password
-    /// (<see href="https://stackexchange.github.io/StackExchange.Redis/Configuration"/>). Empty: in Development the Redis that
-    /// answers on localhost, else an embedded one; in Production the process stops, unless <see cref="Embedded"/> is true.
+    /// A URL (<c>redis://</c>, <c>rediss://</c>, <c>redis+sentinel://</c>, <c>rediss+sentinel://</c>, <c>unix://</c>; docs/redis.md), or a
+    /// StackExchange.Redis connection string (<see href="https://stackexchange.github.io/StackExchange.Redis/Configuration"/>). Empty: the URL in the
+    /// environment variable <c>REDIS_URL</c>. If that is not set either: in Development the Redis that answers on localhost, else an embedded one; in
+    /// Production the process stops, unless <see cref="Embedded"/> is true.
     /// </summary>
     public string Configuration { get; set; } = "";
 
@@ -69,34 +65,4 @@ public enum RedisTransport
     /// calls stable.
     /// </summary>
     Stream,
-}
-
-/// <summary>Stops the process when the Redis options are invalid.</summary>
-internal sealed class RedisValidator(NameRules rules, IConfiguration configuration) : IValidateOptions<RedisOptions>
-{
-    public ValidateOptionsResult Validate(string? name, RedisOptions options)
-    {
-        var errors = new OptionErrors()
-            .Range("Redis:EmbeddedPort", options.EmbeddedPort, 1, ushort.MaxValue)
-            .Range("Redis:DeliveryThreads", options.DeliveryThreads, 0, 64)
-            .Range("Redis:Linger", options.Linger, TimeSpan.Zero, TimeSpan.FromDays(1))
-            .Must(
-                !BeginsLikeReserved(options.ChannelPrefix),
-                $"Redis:ChannelPrefix is \"{options.ChannelPrefix}\"; with it a channel could begin with __ or notifier:, "
-                + "and such channels never reach a browser.")
-            .Names(configuration, "Redis:Covers", options.Covers, rules);
-        for (var i = 0; i < options.Covers.Length; i++)
-        {
-            errors.Must(
-                Name.Parse(options.Covers[i] ?? "").Kind == NameKind.Pattern,
-                $"Redis:Covers:{i} is \"{options.Covers[i]}\", a channel; a pattern such as user.* is allowed.");
-        }
-        return errors.ToResult();
-    }
-
-    /// <summary>Whether the prefix is reserved, or a channel behind it can complete a reserved prefix.</summary>
-    private static bool BeginsLikeReserved(string prefix) => prefix.Length > 0
-        && (NameRules.IsReserved(Encoding.UTF8.GetBytes(prefix))
-            || "__".StartsWith(prefix, StringComparison.Ordinal)
-            || "notifier:".StartsWith(prefix, StringComparison.Ordinal));
 }

@@ -13,7 +13,11 @@ internal static class SingleServerOptions
     public static ConfigurationOptions For(ConfigurationOptions options, EndPoint server)
     {
         var alone = At(options, server);
-        alone.CommandMap = ConfigurationOptions.Parse(options.ToString(includePassword: false) + DisabledCommands).CommandMap;
+        // A user or a service of a URL may have a comma, which would end an option in the text.
+        var commands = options.Clone();
+        commands.EndPoints.Clear();
+        (commands.User, commands.ServiceName, commands.ClientName, commands.SslHost) = (null, null, null, null);
+        alone.CommandMap = ConfigurationOptions.Parse(commands.ToString(includePassword: false) + DisabledCommands).CommandMap;
         return alone;
     }
 

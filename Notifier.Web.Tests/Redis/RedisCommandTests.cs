@@ -22,5 +22,15 @@ public sealed class RedisCommandTests
     [InlineData("unix:///run/my%20redis.sock", "-s '/run/my redis.sock' ")]
     [InlineData("redis+sentinel://sentinel?sentinel_master_name=main", null)]
     public void The_command_to_try_reaches_the_same_redis_and_is_omitted_for_sentinels(string text, string? arguments) =>
-        RedisCommand.Arguments(RedisConnectionString.Parse(text)).Should().Be(arguments);
+        RedisCommand.Arguments(RedisConnectionString.Parse(text), new RedisOptions()).Should().Be(arguments);
+
+    [Fact]
+    public void The_command_to_try_verifies_the_server_and_identifies_itself_as_notifier_does()
+    {
+        var options = RedisConnectionString.Parse("rediss://redis.example.com");
+        var settings = new RedisOptions { CaFile = "/etc/ca.pem", ClientCertificateFile = "/etc/own.pem", ClientKeyFile = "/etc/own.key", TlsServerName = "redis" };
+
+        RedisCommand.Arguments(options, settings).Should()
+            .Be("-h redis.example.com --tls --cacert /etc/ca.pem --cert /etc/own.pem --key /etc/own.key --sni redis ");
+    }
 }

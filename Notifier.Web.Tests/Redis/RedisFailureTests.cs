@@ -70,7 +70,7 @@ public sealed class RedisFailureTests
             $"localhost:{redis.Port},ssl=true", Listen.Plain, new Dictionary<string, string> { ["SSL_CERT_FILE"] = redis.Authority }, $"Redis:Transport={transport}");
 
         await Eventually.IsAsync(
-            () => server.Output.Contains($"(localhost:{redis.Port}: it requires a client certificate)", StringComparison.Ordinal), "the log has the cause");
+            () => server.Output.Contains($"(localhost:{redis.Port}: it requires a client certificate: set Redis:ClientCertificateFile and Redis:ClientKeyFile)", StringComparison.Ordinal), "the log has the cause");
     }
 
     [Theory]

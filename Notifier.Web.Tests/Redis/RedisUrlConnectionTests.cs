@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using FluentAssertions;
 using Notifier.Tests.Support;
 using Xunit;
@@ -79,6 +80,35 @@ public sealed class RedisUrlConnectionTests
         await using var app = await NotifierApp.StartAsync($"redis+sentinel://:{Uri.EscapeDataString(BarePassword)}@{hosts}{separator}{Sentinels.ServiceName}");
 
         await app.ShouldDeliverAsync();
+    }
+
+    [Theory]
+    [InlineData("Direct")]
+    [InlineData("Stream")]
+    public async Task Sentinels_and_servers_that_speak_only_tls_deliver_by_a_url(string transport)
+    {
+        using var files = new AuthorityFiles();
+        var (primary, sentinel) = (FreePort.Next(), FreePort.Next());
+        await using var server = new ProcessRedisHost(primary, files.Arguments(primary));
+        await server.StartAsync();
+        var configuration = Path.Combine(Path.GetDirectoryName(files.Authority)!, "sentinel.conf");
+        await File.WriteAllTextAsync(
+            configuration,
+            $"port 0\ntls-port {sentinel}\ntls-cert-file {files.Server}\ntls-key-file {files.ServerKey}\ntls-ca-cert-file {files.Authority}\n"
+            + $"tls-auth-clients no\ntls-replication yes\nlogfile {configuration}.log\nsentinel resolve-hostnames yes\n"
+            + $"sentinel announce-hostnames yes\nsentinel monitor main localhost {primary} 1\n");
+        using var watching = Process.Start("redis-server", [configuration, "--sentinel"]);
+        await using var app = await NotifierApp.StartAsync(
+            $"rediss+sentinel://localhost:{sentinel}?sentinel_master_name=main", settings: [$"Redis:Transport={transport}", $"Redis:CaFile={files.Authority}"]);
+        try
+        {
+            await app.ShouldDeliverAsync();
+        }
+        finally
+        {
+            watching.Kill();
+            await watching.WaitForExitAsync();
+        }
     }
 
     [Fact]

@@ -14,7 +14,7 @@ internal static class RedisCommand
     /// <param name="payload">The payload, without quotes, backslashes, dollars and backticks.</param>
     /// <returns>Null behind Sentinels, because the primary changes.</returns>
     public static string? Publish(RedisLocation location, RedisNames names, string channel, string payload) =>
-        Arguments(location.Options) is { } arguments
+        Arguments(location.Options, location.Settings) is { } arguments
             ? $"redis-cli {arguments}publish {ForShell((string)names.ToRedis(Name.Channel(channel))!)} \"{payload}\""
             : null;
 
@@ -22,7 +22,7 @@ internal static class RedisCommand
     /// The arguments with which <c>redis-cli</c> reaches the same Redis, each followed by a space. It asks for a password. The database is not among them,
     /// because Pub/Sub has none. Null behind Sentinels, because the primary changes.
     /// </summary>
-    public static string? Arguments(ConfigurationOptions options)
+    public static string? Arguments(ConfigurationOptions options, RedisOptions redis)
     {
         if (options.ServiceName is not null)
             return null;
@@ -38,8 +38,15 @@ internal static class RedisCommand
             arguments += $"-p {port} ";
         if (options.Ssl)
             arguments += "--tls ";
-        if (!string.IsNullOrEmpty(options.User))
-            arguments += $"--user {ForShell(options.User)} ";
+        foreach (var (name, value) in new[]
+        {
+            ("--cacert", redis.CaFile), ("--cert", redis.ClientCertificateFile),
+            ("--key", redis.ClientKeyFile.Length > 0 ? redis.ClientKeyFile : redis.ClientCertificateFile), ("--sni", redis.TlsServerName), ("--user", options.User),
+        })
+        {
+            if (!string.IsNullOrEmpty(value))
+                arguments += $"{name} {ForShell(value)} ";
+        }
         if (!string.IsNullOrEmpty(options.Password))
             arguments += "--askpass ";
         return arguments;

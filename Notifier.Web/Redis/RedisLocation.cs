@@ -24,11 +24,14 @@ internal sealed class RedisLocation(ConfigurationOptions options, string descrip
     /// <summary>The setting that has the connection string, for error texts.</summary>
     public string Setting { get; private init; } = Key;
 
+    /// <summary>The settings for TLS, which a connection string cannot contain.</summary>
+    public RedisOptions Settings { get; private init; } = new();
+
     /// <summary>Whether this Redis runs inside the process.</summary>
     public bool IsEmbedded { get; init; }
 
     /// <summary>The Redis of <c>Redis:Configuration</c>, else that of <c>REDIS_URL</c>; null if neither is set.</summary>
-    /// <exception cref="StartupException">The connection string is invalid.</exception>
+    /// <exception cref="StartupException">The connection string, or a setting for TLS, is invalid.</exception>
     public static RedisLocation? Configured(RedisOptions redis, IConfiguration configuration)
     {
         var url = configuration[Variable]?.Trim() is { Length: > 0 } variable ? variable : null;
@@ -36,7 +39,8 @@ internal sealed class RedisLocation(ConfigurationOptions options, string descrip
         if (text is null)
             return null;
         var options = RedisConnectionString.Parse(text, setting);
-        return new RedisLocation(options, $"see {setting}{(url is not null && setting == Key ? $" ({Variable} is not used)" : "")}", text) { Setting = setting };
+        RedisTls.Apply(redis, options, setting);
+        return new RedisLocation(options, $"see {setting}{(url is not null && setting == Key ? $" ({Variable} is not used)" : "")}", text) { Setting = setting, Settings = redis };
     }
 
     /// <summary>A server's host and port, for the log. What may be a part of a password is not shown.</summary>

@@ -11,6 +11,27 @@ public sealed class RedisOptions
     /// </summary>
     public string Configuration { get; set; } = "";
 
+    /// <summary>
+    /// A file (PEM) with the certificate of the authority that issued the server's certificate; with several, each is trusted. No other authority is then
+    /// trusted. Default: the authorities that the machine trusts.
+    /// </summary>
+    public string CaFile { get; set; } = "";
+
+    /// <summary>
+    /// A file (PEM) with the certificate by which Notifier identifies itself to Redis (<c>tls-auth-clients yes</c>), and any intermediate ones behind it.
+    /// Default none.
+    /// </summary>
+    public string ClientCertificateFile { get; set; } = "";
+
+    /// <summary>A file (PEM, not encrypted) with the private key of <see cref="ClientCertificateFile"/>. Default: the key is in that file, too.</summary>
+    public string ClientKeyFile { get; set; } = "";
+
+    /// <summary>
+    /// The host name that the server's certificate must have, if it differs from the host to which Notifier connects. Default: the host of the connection
+    /// string.
+    /// </summary>
+    public string TlsServerName { get; set; } = "";
+
     /// <summary>Allows the embedded Redis outside Development too. For a small site on one machine; default false.</summary>
     public bool Embedded { get; set; }
 

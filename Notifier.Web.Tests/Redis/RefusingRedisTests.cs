@@ -37,8 +37,11 @@ public sealed class RefusingRedisTests(ITestOutputHelper output)
         await Eventually.IsAsync(() => app.Log.Lines.Any(line => line.Level >= LogLevel.Warning && line.Text.Contains(reason, StringComparison.Ordinal)), "Notifier logs it");
         using var http = new HttpClient();
         ((int)(await http.GetAsync(new Uri(app.Address, "/healthz/ready"))).StatusCode).Should().Be(503);
-        var told = app.Log.Lines.Where(line => line.Level >= LogLevel.Warning && line.Text.Contains("Redis", StringComparison.Ordinal)).ToList();
-        output.WriteLine(string.Join('\n', told));
+        // On a busy machine an attempt may end before the error has come. That is one more line, which names the server.
+        var told = app.Log.Lines.Where(static line =>
+            line.Level >= LogLevel.Warning && line.Text.Contains("Redis", StringComparison.Ordinal) && !line.Text.Contains(": no answer)", StringComparison.Ordinal)).ToList();
+        output.WriteLine(string.Join('\n', app.Log.Lines));
+        app.Log.Lines.Count(static line => line.Text.Contains(": no answer)", StringComparison.Ordinal)).Should().BeLessThan(2);
         told.Count.Should().BeInRange(1, 2, "one line says that Redis is away, and one says why");
         told.Should().ContainSingle(line => line.Text.Contains(reason, StringComparison.Ordinal), "this line is what an operator needs");
         (await client.AskAsync("""{"type":"ping"}""")).Bare().Should().Be("""{"type":"pong"}""");

@@ -38,9 +38,20 @@ internal sealed class GatedRequest(RequestGate gate, ResourceOwner owner) : IDis
     /// <summary>A body was refused after so many bytes of it were read.</summary>
     public void ChargeBody(long bytes) => gate.Rates.ChargeBody(Owner, bytes);
 
-    /// <summary>Counts what the caller publishes. Returns the refusal if a limit is reached.</summary>
-    public ProblemHttpResult? CountPublished(HttpContext context, int messages, long bytes) =>
-        gate.Rates.CheckPublish(Owner, messages, bytes) is { } refusal ? gate.Refuse(context, refusal) : null;
+    /// <summary>A body was refused after all of it was read.</summary>
+    public ProblemHttpResult ChargeRefused(byte[] body, ProblemHttpResult refusal)
+    {
+        gate.Rates.ChargeRefused(Owner, body.Length);
+        return refusal;
+    }
+
+    /// <summary>Counts the messages of an array. Returns the refusal if there are too many.</summary>
+    public ProblemHttpResult? CountMessages(HttpContext context, int messages) =>
+        gate.Rates.CheckMessages(Owner, messages) is { } refusal ? gate.Refuse(context, refusal) : null;
+
+    /// <summary>Counts the bytes that the caller publishes. Returns the refusal if a limit is reached.</summary>
+    public ProblemHttpResult? CountPublished(HttpContext context, long bytes) =>
+        gate.Rates.CheckPublish(Owner, bytes) is { } refusal ? gate.Refuse(context, refusal) : null;
 
     public CancellationTokenSource StartBodyTimeout() => new(gate.BodyTimeout, gate.Time);
 

@@ -50,8 +50,10 @@ internal sealed class PublishEndpoint(
             return keyProblem;
         var (payload, problem) = await RequestBody.ReadAsync(context, MaxBytes, $"the payload is larger than {MaxBytes} bytes (Limits:PayloadBytes)");
         var request = new PublishRequest(channel, payload, key, ScopeOf(caller!, context));
-        if ((problem ?? CheckLine(payload) ?? gated.CountPublished(context, 1, publisher.CostOf([request]))) is { } unread)
-            return unread;
+        if (problem is not null)
+            return problem;
+        if ((CheckLine(payload) ?? gated.CountPublished(context, publisher.CostOf([request]))) is { } refusedPayload)
+            return gated.ChargeRefused(payload, refusedPayload);
         var (results, failure) = await PublishAsync([request]);
         return failure is not null ? Failed(context, failure)
             : KeyProblem(context, results) is { } refused ? refused
@@ -74,27 +76,35 @@ internal sealed class PublishEndpoint(
             context, limit, $"the body is larger than {limit} bytes (six times Limits:PayloadBytes)", RequestBody.LargestWeight);
         if (unread is not null)
             return unread;
-        if (Parse(body, out var messages) is { } problem)
+        if (Read(context, caller!, body, out var requests) is { } refusal)
+            return gated.ChargeRefused(body, refusal);
+        var (results, failure) = await PublishAsync(requests);
+        return failure is not null ? Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" })
+            : KeyProblem(context, results) is { } refused ? refused
+            : TypedResults.Ok(requests.Zip(results, PublishResponse.From).ToArray());
+    }
+
+    /// <summary>Counts the messages before it checks each of them, which takes longer.</summary>
+    private ProblemHttpResult? Read(HttpContext context, Caller caller, byte[] body, out PublishRequest[] requests)
+    {
+        requests = [];
+        var gated = GatedRequest.Of(context);
+        if ((Parse(body, out var messages) ?? gated.CountMessages(context, messages.Length)) is { } problem)
             return problem;
         foreach (var (message, n) in messages.Select(static (message, n) => (message, n)))
         {
-            if (Check(caller!.PublishGrant, message.Channel, $"message {n}: ") is { } refusal)
+            if (Check(caller.PublishGrant, message.Channel, $"message {n}: ") is { } refusal)
                 return refusal;
             if (Encoding.UTF8.GetByteCount(message.Data) > MaxBytes)
                 return TooLarge($"message {n}: the payload is larger than {MaxBytes} bytes (Limits:PayloadBytes)");
             if (CheckKey(message.Channel, message.Key, $"message {n}: ") is { } keyProblem)
                 return keyProblem;
         }
-        var scope = ScopeOf(caller!, context);
-        PublishRequest[] requests = [.. messages.Select(message => new PublishRequest(message.Channel, Encoding.UTF8.GetBytes(message.Data), message.Key, scope))];
-        if (Array.FindIndex(requests, static request => CheckLine(request.Payload) is not null) is >= 0 and var at)
-            return CheckLine(requests[at].Payload, $"message {at}: ")!;
-        if (gated.CountPublished(context, requests.Length, publisher.CostOf(requests)) is { } tooMuch)
-            return tooMuch;
-        var (results, failure) = await PublishAsync(requests);
-        return failure is not null ? Failed(context, failure with { Message = $"message {failure.At}: {failure.Message}" })
-            : KeyProblem(context, results) is { } refused ? refused
-            : TypedResults.Ok(requests.Zip(results, PublishResponse.From).ToArray());
+        var scope = ScopeOf(caller, context);
+        requests = [.. messages.Select(message => new PublishRequest(message.Channel, Encoding.UTF8.GetBytes(message.Data), message.Key, scope))];
+        return Array.FindIndex(requests, static request => CheckLine(request.Payload) is not null) is >= 0 and var at
+            ? CheckLine(requests[at].Payload, $"message {at}: ")
+            : gated.CountPublished(context, publisher.CostOf(requests));
     }
 
     private Task<(List<PublishResult> Results, PublishFailure? Failure)> PublishAsync(PublishRequest[] requests)

@@ -46,14 +46,15 @@ internal sealed class RequestRates(LimitsOptions limits) : IDisposable
     /// <summary>Counts requests of the owner, or refuses them.</summary>
     public AdmissionRefusal? CheckRate(ResourceOwner owner, int count = 1) => requestRate.TryAcquire(owner, count) ? null : TooFast(owner);
 
-    /// <summary>Counts what the owner publishes, or refuses it. One message was already counted as a request.</summary>
-    public AdmissionRefusal? CheckPublish(ResourceOwner owner, int messages, long bytes) =>
-        (messages > 1 ? CheckRate(owner, messages - 1) : null)
-        ?? (publishRate.TryAcquire(owner, (int)Math.Min(bytes, int.MaxValue))
-            ? null
-            : Admission.TooMany(
-                AdmissionReason.Rate,
-                $"{Whose(owner)} may publish {owner.RateOf(limits.PublishBytesPerSecond)} bytes a second (Limits:PublishBytesPerSecond)"));
+    /// <summary>Counts the messages of one request, or refuses them. One of them was already counted as a request.</summary>
+    public AdmissionRefusal? CheckMessages(ResourceOwner owner, int messages) => messages > 1 ? CheckRate(owner, messages - 1) : null;
+
+    /// <summary>Counts the bytes that the owner publishes, or refuses them.</summary>
+    public AdmissionRefusal? CheckPublish(ResourceOwner owner, long bytes) => publishRate.TryAcquire(owner, (int)Math.Min(bytes, int.MaxValue))
+        ? null
+        : Admission.TooMany(
+            AdmissionReason.Rate,
+            $"{Whose(owner)} may publish {owner.RateOf(limits.PublishBytesPerSecond)} bytes a second (Limits:PublishBytesPerSecond)");
 
     /// <summary>Refuses an owner whose names took too long to check.</summary>
     public AdmissionRefusal? CheckNames(ResourceOwner owner) => requestRate.IsExhausted(owner)
@@ -75,8 +76,11 @@ internal sealed class RequestRates(LimitsOptions limits) : IDisposable
         ? Admission.TooMany(AdmissionReason.Rate, $"{Whose(owner)} has sent too many bytes that were refused (Limits:RequestsPerSecond)")
         : null;
 
-    /// <summary>Counts a body that was read and then refused as requests.</summary>
+    /// <summary>Counts a body that was not read to its end as requests.</summary>
     public void ChargeBody(ResourceOwner owner, long bytes) => requestRate.Charge(owner, (int)(bytes / BytesPerRequest) + 1);
+
+    /// <summary>Counts a body that was read and then refused as further requests. A small one costs no more than its request, which was counted.</summary>
+    public void ChargeRefused(ResourceOwner owner, long bytes) => requestRate.Charge(owner, (int)(bytes / BytesPerRequest));
 
     /// <summary>For messages that begin with the owner.</summary>
     public static string Whose(ResourceOwner owner) => owner.Subject is null ? "your address" : "your subject";

@@ -39,7 +39,7 @@ public sealed partial class RehearsalTests
     private static string Left(string folder) => string.Join(
         '\n',
         Directory.EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
-            .Where(static file => Path.GetFileName(file) is "one.txt" or "two.txt" or "node-1.log" or "node-2.log")
+            .Where(static file => Path.GetFileName(file) is "one.txt" or "two.txt" or "news.txt" or "node-1.log" or "node-2.log")
             .Select(static file => $"{Path.GetFileName(file)}:\n{File.ReadAllText(file)}"));
 
     private static string Documented(string name) => Path.Combine(AppContext.BaseDirectory, "docs", name);

@@ -20,7 +20,7 @@ public sealed class RefusedMessagesTests(RedisFixture fixture) : IClassFixture<R
         { "more messages than the address may ever publish at once", "/publish", ArrayOf(20, "refused.a", Large[..5_000]), "may send 4 requests a second" },
         { "more messages than an array may have", "/publish", ArrayOf(1_001, "refused.a", Large[..100]), "send 1 to 1000 messages" },
         { "an array that is not valid", "/publish", $"""[["{Large}"]]""", "send [{" },
-        { "a channel that nobody may publish on", "/publish", ArrayOf(1, "__refused", Large), "the channel is reserved" },
+        { "a reserved channel", "/publish", ArrayOf(1, "__refused", Large), "the channel is reserved" },
         { "a payload that is too large", "/publish", ArrayOf(1, "refused.a", $"{Large}{Large}"), "the payload is larger than 120000 bytes" },
         { "a line of the journal in an array", "/publish", ArrayOf(1, "refused.a", $"notifier/1 epoch=a id=2 prev=1\\n{Large}"), "looks like one of Notifier's own" },
         { "a line of the journal", "/publish/refused.a", $"notifier/1 epoch=a id=2 prev=1\n{Large}", "looks like one of Notifier's own" },

@@ -114,7 +114,7 @@ public sealed class RedisTlsTests : IDisposable
         await LogsAsync(app, $"(localhost:{port}: it does not accept Notifier's client certificate (Redis:ClientCertificateFile))");
     }
 
-    /// <summary>The authorities of the machine are asked for lists of revoked certificates, and a private one has none.</summary>
+    /// <summary>.NET looks for a list of revoked certificates if the machine trusts the authority, and a private authority rarely publishes one.</summary>
     [Fact]
     public async Task An_authority_that_the_machine_trusts_but_that_has_no_list_of_revoked_certificates_is_reported_with_the_remedy()
     {

@@ -6,5 +6,7 @@ namespace Notifier.Tests.Support;
 /// </summary>
 internal static class OwnThread
 {
+    public static Task<T> RunAsync<T>(Func<T> run) => Task.Factory.StartNew(run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
     public static Task RunAsync(Action run) => Task.Factory.StartNew(run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }

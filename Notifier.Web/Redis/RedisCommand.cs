@@ -12,7 +12,7 @@ internal static class RedisCommand
     /// <param name="names">Adds the prefix.</param>
     /// <param name="channel">The channel, as browsers know it.</param>
     /// <param name="payload">The payload, without quotes, backslashes, dollars and backticks.</param>
-    /// <returns>Null behind Sentinels, because the primary changes.</returns>
+    /// <returns>The command, or null behind Sentinels: the primary changes.</returns>
     public static string? Publish(RedisLocation location, RedisNames names, string channel, string payload) =>
         Arguments(location.Options, location.Settings) is { } arguments
             ? $"redis-cli {arguments}publish {ForShell((string)names.ToRedis(Name.Channel(channel))!)} \"{payload}\""
@@ -20,7 +20,7 @@ internal static class RedisCommand
 
     /// <summary>
     /// The arguments with which <c>redis-cli</c> reaches the same Redis, each followed by a space. It asks for a password. The database is not among them,
-    /// because Pub/Sub has none. Null behind Sentinels, because the primary changes.
+    /// because Pub/Sub has none. Null if Sentinels name the primary, because it changes.
     /// </summary>
     public static string? Arguments(ConfigurationOptions options, RedisOptions redis)
     {

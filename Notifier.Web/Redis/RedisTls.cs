@@ -27,7 +27,7 @@ internal static class RedisTls
         if (redis.ClientKeyFile.Length > 0 && redis.ClientCertificateFile.Length == 0)
             throw new StartupException($"{KeyFile} is set, but {CertificateFile} is empty. Set both, or none.");
         (string Key, string Value)[] all = [(CaFile, redis.CaFile), (CertificateFile, redis.ClientCertificateFile), (ServerName, redis.TlsServerName)];
-        // Whoever sets one of them expects encryption. Without it, the password would travel in plain text.
+        // An operator who sets one of them expects encryption. Without it, the password would travel in plain text.
         if (!options.Ssl && Array.Find(all, static one => one.Value.Length > 0).Key is { } useless)
             throw new StartupException(
                 $"{useless} is set, but {setting} does not say that the connection is encrypted. Begin the URL with rediss:// (or add ssl=true to a list), or remove {useless}.");

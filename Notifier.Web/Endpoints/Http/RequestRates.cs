@@ -62,7 +62,7 @@ internal sealed class RequestRates(LimitsOptions limits) : IDisposable
         : null;
 
     /// <summary>
-    /// Counts the time that names took to check as requests: one for each millisecond. Nearly all names take microseconds, and only unusual patterns and grants
+    /// Counts the processor time that names took to check as requests: one for each millisecond. Nearly all names take microseconds, and only unusual patterns and grants
     /// are expensive to compare. A part of a millisecond counts as a whole one as often as it is long, so that many short times count as well.
     /// </summary>
     public void ChargeNames(ResourceOwner owner, TimeSpan time)

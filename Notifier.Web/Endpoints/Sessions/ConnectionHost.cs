@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 using Notifier.Access;
@@ -48,7 +47,7 @@ internal sealed class ConnectionHost(
     /// <summary>Refuses an owner whose names, or new grants, took too long to check.</summary>
     public AdmissionRefusal? CheckTime(ResourceOwner owner) => gate.Rates.CheckNames(owner);
 
-    /// <summary>Counts the time for the owner.</summary>
+    /// <summary>Counts processor time, as <see cref="ThreadTime"/> measures it, for the owner.</summary>
     public void ChargeTime(ResourceOwner owner, TimeSpan time) => gate.Rates.ChargeNames(owner, time);
 
     /// <summary>Counts a request with a body, or refuses it.</summary>
@@ -84,9 +83,9 @@ internal sealed class ConnectionHost(
         var owner = connection.Owner;
         if (gate.Rates.CheckNames(owner) is { } tooMany)
             return NameRefusal.Overloaded(tooMany.Text);
-        var began = Stopwatch.GetTimestamp();
+        var began = ThreadTime.Now;
         var refusal = Check(name, grant);
-        gate.Rates.ChargeNames(owner, Stopwatch.GetElapsedTime(began));
+        gate.Rates.ChargeNames(owner, ThreadTime.Since(began));
         return refusal;
     }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -78,9 +77,9 @@ internal sealed class EventsEndpoint(ConnectionHost host, ILogger<Connection> lo
             }
             query = $"{query}&{form}";
         }
-        var began = Stopwatch.GetTimestamp();
+        var began = ThreadTime.Now;
         var isRead = TryReadNames(context, query, caller, out var names, out var problem, out var tooMany);
-        host.ChargeTime(owner, Stopwatch.GetElapsedTime(began));
+        host.ChargeTime(owner, ThreadTime.Since(began));
         if (!isRead)
             await (problem is not null ? problem.ExecuteAsync(context) : ComeBackAsync(context, tooMany!.RetryAfter, tooMany.Text));
         return isRead ? names : null;

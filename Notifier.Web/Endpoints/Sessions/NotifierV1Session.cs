@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Notifier.Access;
@@ -41,7 +40,7 @@ internal sealed class NotifierV1Protocol : WebSocketProtocol
 /// </summary>
 internal sealed class NotifierV1Session(Connection connection, ClientSubscriptions subscriptions, ConnectionHost host) : ClientSession(connection, host.Limits)
 {
-    /// <summary>A token takes a millisecond. The first one after the start, or on a machine that is busy, takes longer, for which its subject is not to blame.</summary>
+    /// <summary>A token takes a millisecond. The first one after the start takes longer, because its code is compiled; its subject is not to blame for that.</summary>
     private static readonly TimeSpan MaxTokenTime = TimeSpan.FromMilliseconds(10);
 
     private readonly JsonSubscriptions names = new(connection, NotifierV1.Format, subscriptions, host.Limits);
@@ -121,15 +120,15 @@ internal sealed class NotifierV1Session(Connection connection, ClientSubscriptio
             names.Reply(Error(id, ServerCodes.Unavailable, tooOften.Text));
             return;
         }
-        var began = Stopwatch.GetTimestamp();
+        var began = ThreadTime.Now;
         var checking = host.Authenticator.AuthenticateAsync(token);
-        var spent = Stopwatch.GetElapsedTime(began);    // not the wait for an authority
+        var spent = ThreadTime.Since(began);    // not the wait for an authority
         var (caller, refusal) = await checking;
         if (refusal is null)
         {
-            began = Stopwatch.GetTimestamp();
+            began = ThreadTime.Now;
             ChangeCaller(caller!, id);
-            spent += Stopwatch.GetElapsedTime(began);
+            spent += ThreadTime.Since(began);
             host.ChargeTime(ResourceOwner.Of(Address, caller), spent < MaxTokenTime ? spent : MaxTokenTime);
         }
         else if (refusal.Kind == AccessRefusalKind.Unavailable)

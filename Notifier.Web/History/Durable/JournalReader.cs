@@ -24,7 +24,7 @@ internal sealed partial class JournalReader(
 
     private readonly ConcurrentDictionary<(Name Name, long After), SharedRead> reading = [];
     private readonly ReadTurns turns = new(TurnsAtOnce, TurnsOfVisitor, (int)FairShare.Of(TurnsAtOnce, isOneVisitor: false),
-        new(limits.Value, time, LogRests(time, logger)));
+        new(limits.Value, time, LogThrottled(time, logger)));
     private readonly LogThrottle refusals = new(time);
     private readonly LogThrottle unproven = new(time);
 
@@ -151,13 +151,13 @@ internal sealed partial class JournalReader(
     /// <summary>Whether Redis cannot write. Reading writes a new epoch if Redis has lost messages or has no journal.</summary>
     private static bool CannotBeWritten(string? code) => code is "READONLY" or "NOREPLICAS" or "OOM" or "MISCONF";
 
-    private static Action LogRests(TimeProvider time, ILogger logger)
+    private static Action LogThrottled(TimeProvider time, ILogger logger)
     {
-        var rests = new LogThrottle(time);
+        var throttled = new LogThrottle(time);
         return () =>
         {
-            if (rests.ShouldLog(out _))
-                Log.Rested(logger);
+            if (throttled.ShouldLog(out _))
+                Log.Throttled(logger);
         };
     }
 
@@ -170,9 +170,9 @@ internal sealed partial class JournalReader(
             + "from Redis again. Load the script that this node serves at /notifier.lua. (Logged at most once a minute.)")]
         public static partial void Unproven(ILogger logger);
 
-        [LoggerMessage(7, LogLevel.Warning, "Clients had to wait before they could resume further names, because their address or subject reads more stored messages than it "
+        [LoggerMessage(7, LogLevel.Warning, "Clients wait before they resume further names, because their address or subject has read as many stored messages as it "
             + "may (Limits:RequestsPerSecond). (Logged at most once a minute.)")]
-        public static partial void Rested(ILogger logger);
+        public static partial void Throttled(ILogger logger);
     }
 
     /// <summary>

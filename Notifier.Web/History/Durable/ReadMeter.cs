@@ -22,13 +22,13 @@ internal sealed class ReadMeter
 
     public bool IsAbandoned => isAbandoned;
 
-    /// <summary>Nobody needs the messages any more: the read ends before its next command. Any thread may call it.</summary>
+    /// <summary>All clients of the read have gone: it ends before its next command. Any thread may call this.</summary>
     public void Abandon() => isAbandoned = true;
 
     public void ThrowIfAbandoned()
     {
         if (isAbandoned)
-            throw new OperationCanceledException("Nobody needs the messages any more.");
+            throw new OperationCanceledException("All clients of this read have gone.");
     }
 
     /// <summary>The end of the journal was read, which costs as much as a channel.</summary>

@@ -6,7 +6,7 @@ namespace Notifier.History.Durable;
 /// How much of the journal an owner may read in a time. What exceeds that waits: nothing is refused, and no message is lost. A connection of an owner that
 /// visitors may share reads no faster than one visitor, so that one client does not use up what all may read. Used under the lock of <see cref="ReadTurns"/>.
 /// </summary>
-internal sealed class ReadRate(LimitsOptions limits, TimeProvider time, Action? onRested = null)
+internal sealed class ReadRate(LimitsOptions limits, TimeProvider time, Action? onThrottled = null)
 {
     /// <summary>How many channels a visitor may read for each of its requests. They take a millisecond of the node, and nearly as much of Redis.</summary>
     private const int ChannelsPerRequest = 50;
@@ -39,17 +39,17 @@ internal sealed class ReadRate(LimitsOptions limits, TimeProvider time, Action? 
     }
 
     /// <summary>How long an owner or a connection must wait before it reads again; null if it need not wait.</summary>
-    public TimeSpan? RestOf(object reader)
+    public TimeSpan? DelayOf(object reader)
     {
-        var rest = paidAt.GetValueOrDefault(reader) - burst - time.GetTimestamp();
-        return rest > 0 ? time.GetElapsedTime(0, rest) : null;
+        var ahead = paidAt.GetValueOrDefault(reader) - burst - time.GetTimestamp();
+        return ahead > 0 ? time.GetElapsedTime(0, ahead) : null;
     }
 
-    /// <summary>A reader rests. Called without the lock too.</summary>
-    public async Task WaitAsync(TimeSpan rest)
+    /// <summary>Waits as long as <see cref="DelayOf"/> says. Called without the lock, too.</summary>
+    public async Task WaitAsync(TimeSpan delay)
     {
-        await Task.Delay(rest + TimeSpan.FromMilliseconds(1), time);        // a timer has whole milliseconds
-        onRested?.Invoke();
+        await Task.Delay(delay + TimeSpan.FromMilliseconds(1), time);        // a timer has whole milliseconds
+        onThrottled?.Invoke();
     }
 
     private void Charge(object reader, int cost, int visitors)

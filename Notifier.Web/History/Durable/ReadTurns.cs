@@ -10,7 +10,7 @@ internal readonly record struct ReadClient(object Owner, object Member, int? Vis
 /// <summary>
 /// Limits how many pages are read for clients at once, because a page is in memory before its client has room for it, and because Redis has one thread. Owners
 /// take turns, and so do the connections of an owner, so a client with many requests does not delay the others. Those that have read more than
-/// <see cref="ReadRate"/> allows rest before their next turn. The queue is bounded, because a subscriber waits for one page at a time, and requests have a
+/// <see cref="ReadRate"/> allows are throttled: their next turn comes later. The queue is bounded, because a subscriber waits for one page at a time, and requests have a
 /// limit. Thread-safe.
 /// </summary>
 /// <param name="total">Turns at once.</param>
@@ -21,7 +21,7 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers, ReadRate
 {
     private readonly Lock gate = new();
 
-    /// <summary>All that have turns, wait for some, or rest.</summary>
+    /// <summary>All that have turns, wait for some, or are throttled.</summary>
     private readonly Dictionary<object, Owner> owners = [];
 
     /// <summary>Those that may have one more turn, and wait for it. The next one comes first.</summary>
@@ -46,8 +46,8 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers, ReadRate
                 owners.Add(client.Owner, owner = new(client.Owner, client.Visitors == 1 ? ofVisitor : ofOthers));
             var member = owner.Add(turn);
             waiting++;
-            Rest(owner, owner);
-            Rest(owner, member);
+            Throttle(owner, owner);
+            Throttle(owner, member);
             Update(owner);
             Grant();
         }
@@ -73,7 +73,7 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers, ReadRate
     /// <summary>The owner's turns have changed.</summary>
     private void Update(Owner owner)
     {
-        var isDue = owner is { HasDue: true, HasRoom: true, IsResting: false };
+        var isDue = owner is { HasDue: true, HasRoom: true, IsThrottled: false };
         if (!isDue && owner.Place.List is not null)
             next.Remove(owner.Place);
         else if (isDue && owner.Place.List is null)
@@ -83,26 +83,26 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers, ReadRate
     }
 
     /// <summary>An owner, or one of its members, gets no turn for a while if it has read too much.</summary>
-    private void Rest(Owner owner, Reader reader)
+    private void Throttle(Owner owner, Reader reader)
     {
-        if (reader.IsResting || rate?.RestOf(reader.Key) is not { } rest)
+        if (reader.IsThrottled || rate?.DelayOf(reader.Key) is not { } delay)
             return;
-        reader.IsResting = true;
+        reader.IsThrottled = true;
         if (reader is Member member)
             owner.Update(member);
-        _ = WakeAsync(owner, reader, rest);
+        _ = EndThrottlingAsync(owner, reader, delay);
     }
 
-    private async Task WakeAsync(Owner owner, Reader reader, TimeSpan rest)
+    private async Task EndThrottlingAsync(Owner owner, Reader reader, TimeSpan delay)
     {
-        while (reader.IsResting)
+        while (reader.IsThrottled)
         {
-            await rate!.WaitAsync(rest);
+            await rate!.WaitAsync(delay);
             lock (gate)
             {
                 // Other turns may have ended meanwhile.
-                rest = rate.RestOf(reader.Key) ?? default;
-                reader.IsResting = rest > default(TimeSpan);
+                delay = rate.DelayOf(reader.Key) ?? default;
+                reader.IsThrottled = delay > default(TimeSpan);
                 if (reader is Member member)
                     owner.Update(member);
                 Update(owner);
@@ -131,9 +131,9 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers, ReadRate
             owner.Running--;
             rate?.Charge(turn.Client, turn.Meter.Cost);
             if (owner.Find(turn) is { } member)
-                Rest(owner, member);
+                Throttle(owner, member);
             if (owner.HasDue)
-                Rest(owner, owner);
+                Throttle(owner, owner);
             Update(owner);
             Grant();
         }
@@ -145,7 +145,7 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers, ReadRate
         public object Key => key;
 
         /// <summary>Whether it has read too much, and gets no turn now.</summary>
-        public bool IsResting { get; set; }
+        public bool IsThrottled { get; set; }
     }
 
     /// <summary>One owner's turns.</summary>
@@ -154,7 +154,7 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers, ReadRate
         private readonly int limit;
         private readonly Dictionary<object, Member> members = [];
 
-        /// <summary>Those that wait and do not rest. The next one comes first.</summary>
+        /// <summary>Those that wait and are not throttled. The next one comes first.</summary>
         private readonly LinkedList<Member> order = [];
 
         public Owner(object key, int limit) : base(key)
@@ -172,7 +172,7 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers, ReadRate
 
         public bool HasRoom => Running < limit;
 
-        public bool IsIdle => Running == 0 && members.Count == 0 && !IsResting;
+        public bool IsIdle => Running == 0 && members.Count == 0 && !IsThrottled;
 
         public Member? Find(ReadTurn turn) => members.GetValueOrDefault(turn.Client.Member);
 
@@ -206,15 +206,15 @@ internal sealed class ReadTurns(int total, int ofVisitor, int ofOthers, ReadRate
             return true;
         }
 
-        /// <summary>The turns of a member have changed, or whether it rests.</summary>
+        /// <summary>The turns of a member have changed, or whether it is throttled.</summary>
         public void Update(Member member)
         {
-            var isDue = member is { Turns.Count: > 0, IsResting: false };
+            var isDue = member is { Turns.Count: > 0, IsThrottled: false };
             if (!isDue && member.Place.List is not null)
                 order.Remove(member.Place);
             else if (isDue && member.Place.List is null)
                 order.AddLast(member.Place);
-            if (member is { Turns.Count: 0, IsResting: false })
+            if (member is { Turns.Count: 0, IsThrottled: false })
                 members.Remove(member.Key);
         }
     }

@@ -5,7 +5,7 @@ namespace Notifier.Redis.Address;
 
 /// <summary>
 /// The options of a URL (<c>?name=value&amp;…</c>), under the names that other clients have for them. Each is used once. An option that is left over is an
-/// error, because it may be one that somebody relies on.
+/// error, because the operator may rely on it.
 /// </summary>
 internal sealed class UrlOptions
 {
@@ -61,7 +61,7 @@ internal sealed class UrlOptions
         return options;
     }
 
-    /// <returns>The value of the only one of these options; null if there is none, or if it is empty.</returns>
+    /// <returns>The value of the one option that the URL has, or null. Two different ones are an error.</returns>
     public string? Take(params ReadOnlySpan<string> names)
     {
         string? taken = null;

@@ -77,12 +77,12 @@ public sealed class IdempotencyKeyTests : IAsyncLifetime
         })];
 
         // The ten minutes that count may end in between.
-        var statuses = new List<int>();
-        for (var n = 0; n < 3 * KeyScope.VisitorLimit && statuses.LastOrDefault() is 0 or 200; n += 250)
-            statuses.Add((await app.PostAsync("/publish", Batch(n, 250).ToJsonString(), null, visitor)).Status);
+        var answers = new List<PublishAnswer>();
+        for (var n = 0; n < 3 * KeyScope.VisitorLimit && answers.LastOrDefault() is null or { Status: 200 }; n += 250)
+            answers.Add(await app.PostAsync("/publish", Batch(n, 250).ToJsonString(), null, visitor));
         var over = await app.PostAsync("/publish/orders.1", "x", null, visitor, ("Idempotency-Key", "one more"));
 
-        statuses[..4].Should().OnlyContain(static status => status == 200);
+        answers.Take(4).Select(static answer => answer.Status == 200 ? "200" : answer.Body).Should().Equal("200", "200", "200", "200");
         over.Status.Should().Be(429);
         over.Detail.Should().Contain("too many idempotency keys");
         over.RetryAfter.Should().BeGreaterThan(TimeSpan.Zero).And.BeLessThanOrEqualTo(KeyScope.Window);
@@ -92,7 +92,7 @@ public sealed class IdempotencyKeyTests : IAsyncLifetime
         var kibibytes = (await UsedBytesAsync() - before) / 1024;
         AbuseTable.Add(
             "messages with ever new idempotency keys of 128 characters", $"{KeyScope.VisitorLimit:N0} keys a visitor in ten minutes, 1 KiB each",
-            string.Create(CultureInfo.InvariantCulture, $"{statuses.Count(static status => status == 200) * 250:N0} keys, {kibibytes:N0} KiB with their messages"));
+            string.Create(CultureInfo.InvariantCulture, $"{answers.Count(static answer => answer.Status == 200) * 250:N0} keys, {kibibytes:N0} KiB with their messages"));
     }
 
     /// <summary>Until the last node of an earlier version is gone, a backend may repeat a request that such a node has served.</summary>
